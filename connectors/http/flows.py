@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.abilities import Effect
+from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages, not_understood
 from connectors.http.requests import Answer, Flow, Request
 from connectors.parameters import account_gone, account_of
@@ -59,6 +61,19 @@ def ask_if_present(request: Request, shape: type[Shape]) -> Flow[Shape | None]:
     """The answer as `shape`; None where a request with `missing_ok` was answered with a 404."""
     answer = yield request
     return None if answer.missing else parse(answer.body, shape)
+
+
+def found_for_another(accounts: Iterable[str], query: Callable[[str], Flow[Collection[Any]]]) -> Flow[bool]:
+    """Whether the query finds something for one of these accounts (native ids). An empty list about one account proves
+    something only then: a filter that does not work, or a permission that covers less, is answered with one too. An
+    account about which the query is refused is passed over."""
+    for account in accounts:
+        try:
+            if (yield from query(account)):
+                return True
+        except (RefusedError, ActionRequiredError):
+            continue
+    return False
 
 
 def change(request: Request, effect: Effect) -> Flow[Answer]:

@@ -24,7 +24,7 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.connector import SAMPLE_SIZE, HttpKind, HttpSettings, find_by, first_page
 from connectors.http.dialect import Dialect
-from connectors.http.flows import Fields, all_pages, ask, change, parse, require_account, unexpected
+from connectors.http.flows import Fields, all_pages, ask, change, found_for_another, parse, require_account, unexpected
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.tokens import PrivateKeyJwt, SigningKey
@@ -376,9 +376,8 @@ def _require_scope(settings: OktaSettings, ability: str) -> None:
         )
 
 
-def _apps(effect: Effect) -> Flow[list[_App]]:
-    """Applications that the account is assigned to, itself or by a group, also inactive ones."""
-    user = account_of(effect).native_id
+def _apps(user: str) -> Flow[list[_App]]:
+    """Applications that the user is assigned to, itself or by a group, also inactive ones."""
     request = LIST_APPS.request(
         params={
             "filter": f"user.id eq {json.dumps(user)}",
@@ -393,7 +392,7 @@ def _apps(effect: Effect) -> Flow[list[_App]]:
 def _remove_from_apps(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     _require_scope(settings, "remove_from_apps")
     user, by_group, removals = account_of(effect).native_id, [], Removals("removed_from_apps")
-    for app in (yield from _apps(effect)):
+    for app in (yield from _apps(user)):
         if app.assigned == "GROUP":  # Okta ends it when the account leaves the group
             by_group.append(app.shown())
             continue
@@ -407,9 +406,16 @@ def _look_at_apps(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    apps = yield from _apps(effect)
+    apps = yield from _apps(user.id)
     evidence = {**user.evidence(), "apps": [app.shown() for app in apps]}
-    return seen(not [app for app in apps if app.assigned != "GROUP"], evidence)
+    shows_such = bool(apps) or (yield from found_for_another((yield from _some_users()), _apps))
+    return none_left([app for app in apps if app.assigned != "GROUP"], evidence, shows_such=shows_such)
+
+
+def _some_users() -> Flow[list[str]]:
+    """The ids of the first users that Okta lists without a condition."""
+    page = yield LIST_USERS.request(params={"limit": SAMPLE_SIZE})
+    return [parse(item, _User).id for item in LinkHeader().items(page)]
 
 
 def _roles(user_id: str) -> Flow[list[_Role]]:
@@ -500,7 +506,7 @@ def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     evidence: dict[str, Any] = {"groups": [group.shown() for group in groups], "factors": factors, "grants": grants}
     not_shown = []
     for name, ability, read in (
-        ("apps", "remove_from_apps", _apps(effect)),
+        ("apps", "remove_from_apps", _apps(account_of(effect).native_id)),
         ("roles", "remove_admin_roles", _roles(user.id)),
         ("api_tokens", "revoke_api_tokens", _own_api_tokens(effect)),
     ):

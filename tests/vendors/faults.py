@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[InjectedFault] = []
+        self._hidden: list[tuple[str, str]] = []
         self.struck = 0
         self.stale_reads: list[InjectedFault] = []
 
@@ -109,6 +110,15 @@ class Faults:
         """After the next change, the first `reads` GET requests for such a path show the state before it: for reads
         that the vendor documents as eventually consistent."""
         self.stale_reads.append(InjectedFault("GET", path, reads, 0, _unused))
+
+    def hide_list(self, path: str, condition: str = "") -> None:
+        """From now on such a list is answered as empty, without an error: a filter that does not work, or entries that
+        the credential may not see. `condition` is searched in the values of the query."""
+        self._hidden.append((path, condition))
+
+    def hidden(self, path: str, values: Iterable[str]) -> bool:
+        asked = " ".join(values)
+        return any(re.search(each, path) and re.search(condition, asked) for each, condition in self._hidden)
 
     def next_for(self, method: str, path: str) -> InjectedFault | None:
         for fault in self._faults:

@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Effect, ReadBack
-from connectors.http.flows import Fields
+from connectors.http.flows import Fields, found_for_another
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
-from connectors.read_backs import seen
+from connectors.read_backs import none_left, seen
 from connectors.removals import Removals
 from connectors.vendors.entra.graph import EntraSettings, listed
-from connectors.vendors.entra.users import GraphUser, with_user
+from connectors.vendors.entra.users import GraphUser, some_users, with_user
 
 LIST_APPS = Operation("GET", "/users/{id}/appRoleAssignments", "users.ListAppRoleAssignments")
 UNASSIGN_APP = Operation("DELETE", "/users/{id}/appRoleAssignments/{assignmentId}", "users.DeleteAppRoleAssignments")
@@ -76,7 +76,8 @@ def remove_from_apps(settings: EntraSettings, effect: Effect) -> Flow[Mapping[st
 def look_at_apps(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
     apps = yield from apps_of(user.id)
     evidence = {**user.evidence(), "apps": [app.shown() for app in apps]}
-    return seen(not [app for app in apps if app.is_own], evidence)
+    shows_such = bool(apps) or (yield from found_for_another((yield from some_users()), apps_of))
+    return none_left([app for app in apps if app.is_own], evidence, shows_such=shows_such)
 
 
 def grants_of(user: str) -> Flow[list[_Consent]]:

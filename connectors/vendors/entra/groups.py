@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from connectors.abilities import Effect, ReadBack
 from connectors.errors import RefusedError
-from connectors.http.flows import parse
+from connectors.http.flows import found_for_another, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, names_of
 from connectors.read_backs import none_left
 from connectors.removals import GroupsLeft
 from connectors.vendors.entra.graph import DirectoryObject, EntraSettings, listed, quoted
-from connectors.vendors.entra.users import GraphUser, with_user
+from connectors.vendors.entra.users import GraphUser, some_users, with_user
 
 LIST_MEMBERSHIPS = Operation("GET", "/users/{id}/memberOf", "users.ListMemberOf")
 LIST_ALL_MEMBERSHIPS = Operation("GET", "/users/{id}/transitiveMemberOf", "users.ListTransitiveMemberOf")
@@ -28,9 +28,16 @@ def memberships_of(user: str, operation: Operation = LIST_MEMBERSHIPS) -> Flow[l
     return (yield from listed(operation.request(user), DirectoryObject))
 
 
-def _wanted_groups(effect: Effect) -> Flow[tuple[list[DirectoryObject], list[str]]]:
+def shows_memberships(found: Collection[Any], operation: Operation = LIST_MEMBERSHIPS) -> Flow[bool]:
+    """Whether Graph is known to show memberships: some of the account (`found`), or of another one."""
+    if found:
+        return True
+    return (yield from found_for_another((yield from some_users()), lambda user: memberships_of(user, operation)))
+
+
+def _wanted_groups(effect: Effect) -> Flow[tuple[list[DirectoryObject], list[str], list[DirectoryObject]]]:
     """The account's direct groups that are named in `groups`, by name or id, else all; without those in `keep`. And
-    the names in the two parameters that no group has."""
+    the names in the two parameters that no group has, and all that Graph showed."""
     names, keep = names_of(effect, "groups"), names_of(effect, "keep") or frozenset()
     objects = yield from memberships_of(account_of(effect).native_id)
     every = [item for item in objects if item.is_a("group")]
@@ -39,7 +46,7 @@ def _wanted_groups(effect: Effect) -> Flow[tuple[list[DirectoryObject], list[str
         if not any(group.is_named(name) for group in every) and not (yield from _group_exists(name)):
             missing.append(name)
     wanted = every if names is None else [group for group in every if any(group.is_named(name) for name in names)]
-    return [group for group in wanted if not any(group.is_named(name) for name in keep)], missing
+    return [group for group in wanted if not any(group.is_named(name) for name in keep)], missing, objects
 
 
 def _group_exists(name: str) -> Flow[bool]:
@@ -53,7 +60,7 @@ def _group_exists(name: str) -> Flow[bool]:
 
 
 def leave_groups(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    groups, missing = yield from _wanted_groups(effect)
+    groups, missing, _ = yield from _wanted_groups(effect)
     left = GroupsLeft()
     for group in groups:
         reason = group.kept_because
@@ -73,6 +80,7 @@ def leave_groups(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, A
 
 @with_user
 def look_at_groups(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
-    groups, missing = yield from _wanted_groups(effect)
+    groups, missing, shown = yield from _wanted_groups(effect)
     evidence = {**user.evidence(), "groups": [group.group() for group in groups], "groups_not_found": missing}
-    return none_left(groups, evidence, shows_such=not missing)
+    shows_such = not missing and (yield from shows_memberships(shown))
+    return none_left(groups, evidence, shows_such=shows_such)

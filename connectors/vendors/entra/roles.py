@@ -9,13 +9,13 @@ from pydantic import Field
 
 from connectors.abilities import Effect, ReadBack
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.http.flows import Fields
+from connectors.http.flows import Fields, found_for_another, parse
 from connectors.http.requests import Flow, Operation, Request
 from connectors.parameters import account_of
 from connectors.read_backs import none_left
 from connectors.removals import Removals
-from connectors.vendors.entra.graph import DirectoryObject, EntraSettings, listed, quoted
-from connectors.vendors.entra.groups import LIST_ALL_MEMBERSHIPS, memberships_of
+from connectors.vendors.entra.graph import PAGES, DirectoryObject, EntraSettings, listed, quoted
+from connectors.vendors.entra.groups import LIST_ALL_MEMBERSHIPS, memberships_of, shows_memberships
 from connectors.vendors.entra.users import GraphUser, with_user
 
 LIST_ROLES = Operation(
@@ -35,6 +35,9 @@ REQUEST_ELIGIBILITY = Operation(
     "roleManagement.directory.CreateRoleEligibilityScheduleRequests",
 )
 
+_GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"  # in every tenant: learn.microsoft.com, "built-in roles"
+_MAX_TRIED = 5
+
 
 class _RoleDefinition(Fields):
     name: str | None = Field(default=None, alias="displayName")
@@ -46,6 +49,7 @@ class _RoleAssignment(Fields):
     id: str = Field(min_length=1)
     role: str | None = Field(default=None, alias="roleDefinitionId")
     scope: str | None = Field(default=None, alias="directoryScopeId")
+    principal: str | None = Field(default=None, alias="principalId")
     definition: _RoleDefinition | None = Field(default=None, alias="roleDefinition")
 
     def shown(self) -> dict[str, str]:
@@ -70,11 +74,34 @@ def roles_of(user: str) -> Flow[list[_RoleAssignment]]:
     return (yield from listed(_of_principal(LIST_ROLES, user), _RoleAssignment))
 
 
-def roles_by_group(user: str, assigned: Sequence[_RoleAssignment]) -> Flow[list[DirectoryObject]]:
-    """Roles that the account has by a group. Graph lists its own among them."""
+def roles_by_group(
+    user: str, assigned: Sequence[_RoleAssignment]
+) -> Flow[tuple[list[DirectoryObject], list[DirectoryObject]]]:
+    """Roles that the account has by a group, and all that it is a member of. Graph lists its own roles there too."""
     own = {role.role for role in assigned}
     objects = yield from memberships_of(user, LIST_ALL_MEMBERSHIPS)
-    return [item for item in objects if item.is_a("directoryRole") and item.role_template not in own]
+    return [item for item in objects if item.is_a("directoryRole") and item.role_template not in own], objects
+
+
+def _shows_roles() -> Flow[bool]:
+    """Whether the filter by account finds the role of a global administrator, of whom each tenant has one. Graph needs
+    a condition to list roles."""
+    condition = f"roleDefinitionId eq {quoted(_GLOBAL_ADMINISTRATOR)}"
+    administrators = yield from listed(LIST_ROLES.request(params={"$filter": condition}), _RoleAssignment)
+    principals = [one.principal for one in administrators if one.principal]
+    return (yield from found_for_another(principals[:_MAX_TRIED], roles_of))
+
+
+def _shows_eligible_roles() -> Flow[bool]:
+    """The same of eligible roles, which can be listed without a condition. A tenant that lists none has none."""
+    try:
+        every = PAGES.items((yield PAGES.first(LIST_ELIGIBLE_ROLES.request())))
+    except RefusedError as error:
+        if error.code != "not_found":
+            raise
+        return True
+    principals = [one.principal for item in every if (one := parse(item, _EligibleRole)).principal]
+    return not every or (yield from found_for_another(principals[:_MAX_TRIED], eligible_roles_of))
 
 
 def eligible_roles_of(user: str) -> Flow[list[_EligibleRole]]:
@@ -92,7 +119,8 @@ def remove_roles(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, A
     for role in assigned:
         with removals.removing(role.shown()):
             yield UNASSIGN_ROLE.request(role.id, missing_ok=True)
-    by_group = [role.shown() for role in (yield from roles_by_group(user, assigned))]
+    groups_roles, _ = yield from roles_by_group(user, assigned)
+    by_group = [role.shown() for role in groups_roles]
     try:
         eligible = yield from eligible_roles_of(user)
     except (ActionRequiredError, RefusedError) as error:
@@ -118,11 +146,15 @@ def remove_roles(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, A
 def look_at_roles(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
     """Done where no role is left, a role by a group included: an account with it is an administrator."""
     roles = yield from roles_of(user.id)
-    by_group = yield from roles_by_group(user.id, roles)
+    by_group, memberships = yield from roles_by_group(user.id, roles)
     left = [role.shown() for role in roles] + [role.shown() for role in by_group]
     try:
-        left += [role.shown() for role in (yield from eligible_roles_of(user.id))]
-        shown = True
+        eligible = yield from eligible_roles_of(user.id)
+        left += [role.shown() for role in eligible]
+        shown = bool(left) or (yield from _shows_eligible_roles())
     except (ActionRequiredError, RefusedError):
         shown = False
-    return none_left(left, {**user.evidence(), "roles": left, "eligible_roles_shown": shown}, shows_such=shown)
+    evidence = {**user.evidence(), "roles": left, "eligible_roles_shown": shown}
+    shows_such = not left and shown and (yield from _shows_roles())
+    shows_such = shows_such and (yield from shows_memberships(memberships, LIST_ALL_MEMBERSHIPS))
+    return none_left(left, evidence, shows_such=shows_such)

@@ -57,7 +57,10 @@ def _has_role(user: str) -> Flow[bool]:
     """Whether the account has a directory role, itself or by a group. False where the app may not read roles."""
     try:
         assigned = yield from roles_of(user)
-        return bool(assigned or (yield from roles_by_group(user, assigned)))
+        if assigned:
+            return True
+        by_group, _ = yield from roles_by_group(user, assigned)
+        return bool(by_group)
     except ActionRequiredError as error:
         if error.code != "credential_refused":
             raise

@@ -9,11 +9,12 @@ from pydantic import Field
 
 from connectors.abilities import Account, Effect, ReadBack
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import Fields, change, parse, require_account
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.parameters import account_of
 from connectors.read_backs import account_missing, deletion, seen
-from connectors.vendors.entra.graph import EntraSettings, is_gone
+from connectors.vendors.entra.graph import PAGES, EntraSettings, is_gone
 
 LIST_USERS = Operation("GET", "/users", "users.user.ListUser")
 GET_USER = Operation("GET", "/users/{id}", "users.user.GetUser")
@@ -85,6 +86,12 @@ class _Revoked(Fields):
 
 def get_user(native_id: str) -> Request:
     return GET_USER.request(native_id, params={"$select": SELECT}, missing_ok=True)
+
+
+def some_users() -> Flow[list[str]]:
+    """The ids of the first users that Graph lists without a condition."""
+    page = yield LIST_USERS.request(params={"$top": SAMPLE_SIZE, "$select": SELECT})
+    return [parse(item, GraphUser).id for item in PAGES.items(page)]
 
 
 def user_of(effect: Effect) -> Flow[tuple[GraphUser | None, bool]]:

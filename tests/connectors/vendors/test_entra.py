@@ -180,6 +180,10 @@ def test_assigned_and_eligible_roles_end_and_those_by_a_group_are_not_done() -> 
     assert "Removed: Helpdesk Administrator." in raised.value.detail
 
 
+def test_no_role_proves_nothing_where_the_same_query_finds_none_of_an_administrator() -> None:
+    assert look("remove_directory_roles", "roles_unproven").outcome == "unknown"
+
+
 def test_eligible_roles_need_a_licence_and_are_unknown_where_they_may_not_be_read() -> None:
     assert names(do("remove_directory_roles", "remove_roles_without_licence")["removed_roles"]) == [
         "Helpdesk Administrator"

@@ -167,6 +167,31 @@ async def test_own_assignments_to_applications_end(company: ConnectedEntra) -> N
     assert await company.outcome("remove_from_apps", company.kim) == "not_done"
 
 
+@pytest.mark.parametrize(
+    ("ability", "path"), [("remove_from_groups", "/memberOf$"), ("remove_from_apps", "/appRoleAssignments$")]
+)
+async def test_an_empty_list_proves_something_only_where_others_have_some(
+    company: ConnectedEntra, ability: str, path: str
+) -> None:
+    new = company.tenant.new_user("new.one@corp.example", employeeId="E-90")
+    assert await company.outcome(ability, new) == "done", "the same list about other accounts is not empty"
+    company.entra.faults.hide_list(path)
+    assert await company.outcome(ability, new) == "unknown"
+    assert await company.outcome(ability) == "unknown"
+
+
+async def test_no_authentication_method_at_all_proves_nothing(company: ConnectedEntra) -> None:
+    company.entra.faults.hide_list("/authentication/methods$")
+    assert await company.outcome("remove_authentication_methods") == "unknown"
+
+
+async def test_a_search_that_finds_no_one_proves_no_missing_account(company: ConnectedEntra) -> None:
+    company.entra.faults.hide_list("/users$", "employeeId eq")
+    for number in ("E-1", "E-9"):
+        with pytest.raises(ActionRequiredError, match="search_unproven"):
+            await company.connector.find_accounts([Lookup("employeeId", number)])
+
+
 async def test_consents_end(company: ConnectedEntra) -> None:
     assert await company.outcome("revoke_grants") == "not_done"
     assert len((await company.do("revoke_grants"))["revoked_grants"]) == 1

@@ -125,6 +125,21 @@ async def test_own_groups_are_left_and_what_they_bring_ends(there: ConnectedOkta
     assert await there.apps(there.isa) == {"Payroll"}
 
 
+async def test_an_empty_list_of_applications_proves_something_only_where_others_have_some(there: ConnectedOkta) -> None:
+    await there.act("remove_from_groups")
+    await there.act("remove_from_apps")
+    assert await there.outcome("remove_from_apps") == "done", "the same query finds applications of other users"
+    there.okta.faults.hide_list(r"/apps$", r"user\.id eq")
+    assert await there.outcome("remove_from_apps") == "unknown"
+
+
+async def test_a_search_that_finds_no_one_proves_no_missing_account(there: ConnectedOkta) -> None:
+    there.okta.faults.hide_list(r"/users$", r"profile\.employeeNumber eq")
+    for number in ("E-1", "E-9"):
+        with pytest.raises(ActionRequiredError, match="search_unproven"):
+            await there.connector.find_accounts([Lookup("employeeNumber", number)])
+
+
 async def test_a_rule_that_puts_the_member_back_is_seen(there: ConnectedOkta) -> None:
     group = there.okta.state.new_group("Stubborn")
     there.okta.state.new_rule("Stubborn", "department", "Finance", group, puts_back=True)
