@@ -67,10 +67,12 @@ class HttpClient:
         ca_file: str = "",
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
         dialect: Dialect | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`url` is the base address. `clock` gives the time in seconds since 1970, for tokens and signatures.
+        """`url` is the base address. `headers` are sent with each request. `clock` gives the time in seconds since
+        1970, for tokens and signatures.
 
         Raises `ActionRequiredError`: setting_invalid, host_not_allowed, not_encrypted."""
         self._base = base_url(url)
@@ -82,7 +84,7 @@ class HttpClient:
         self.dialect = dialect or Dialect()
         self.max_answer_bytes = max_answer_bytes
         self.media_type = media_type
-        self.http = new_client(ca_file=ca_file, headers={"Accept": media_type})
+        self.http = new_client(ca_file=ca_file, headers={"Accept": media_type, **(headers or {})})
 
     def __repr__(self) -> str:
         return f"HttpClient({self._base.host})"

@@ -83,7 +83,8 @@ class HttpKind(Generic[S, C]):
 
     `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
-    credential, and returns what to say about it; it raises `ConnectorError` where not."""
+    credential, and returns what to say about it; it raises `ConnectorError` where not. `headers` are sent with each
+    request, such as the version of the interface."""
 
     name: str
     settings: type[S]
@@ -94,6 +95,7 @@ class HttpKind(Generic[S, C]):
     check: Callable[[C], Flow[str]]
     dialect: Dialect = field(default_factory=Dialect)
     media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpConnector(Generic[S, C]):
@@ -110,6 +112,7 @@ class HttpConnector(Generic[S, C]):
             ca_file=settings.ca_file,
             max_answer_bytes=settings.max_answer_bytes,
             media_type=kind.media_type,
+            headers=kind.headers,
             dialect=kind.dialect,
         )
 

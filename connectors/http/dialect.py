@@ -42,12 +42,19 @@ def error_member(body: Any) -> bool:
     return isinstance(body, dict) and bool(body.get("error") or body.get("errors"))
 
 
+def no_right_lacking(headers: Mapping[str, str]) -> bool:
+    """For systems that answer a missing right with a 403, and a 404 only for what is not there."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """`code` finds a vendor's error code in a body, empty where there is none. `verdicts` are looked up by status and
     code. `failed_success` says of the body of a 2xx whether there is an error in it; its code is looked up in
     `verdicts` too. `limit_headers` name headers that say when to come back, by name in lower case: a number of
-    seconds, a date, or a time since 1970. `remaining_headers` say how many requests are left."""
+    seconds, a date, or a time since 1970. `remaining_headers` say how many requests are left. `limit_seconds` is when
+    to come back where no header says it, None where the vendor names no time. `lacks_right` says of the headers of a
+    404 whether the credential lacks a right, where the vendor hides so what it may not see."""
 
     code: Callable[[Any], str] = no_code
     verdicts: Mapping[tuple[int, str], Verdict] = field(default_factory=dict)
@@ -59,6 +66,8 @@ class Dialect:
         "ratelimit-reset",  # draft-ietf-httpapi-ratelimit-headers-07
     )
     remaining_headers: tuple[str, ...] = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
+    limit_seconds: float | None = None
+    lacks_right: Callable[[Mapping[str, str]], bool] = no_right_lacking
 
     def verdict(self, status: int, body: Any, headers: Mapping[str, str]) -> Verdict:
         """What an answer with this status means; not asked for redirects and for 401, which mean the same for all.
@@ -74,20 +83,27 @@ class Dialect:
             return self.verdicts[status, ""]
         if status == 403 and self._limited(headers):
             return Verdict.RATE_LIMITED
+        if status == 404 and self.lacks_right(headers):
+            return Verdict.CREDENTIAL
         return _meaning_of(status)
 
     def retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """In how many seconds to come back, None where no header says so in a known form."""
+        """In how many seconds to come back, None where nothing says so in a known form. A time at which the count of
+        requests starts again does not matter while some are left: then another limit was met."""
         for name in self.limit_headers:
             seconds = read_retry_after(headers.get(name))
-            if seconds is not None:
+            if seconds is not None and (name == "retry-after" or not self._left(headers)):
                 return seconds
-        return None
+        return self.limit_seconds
 
     def _limited(self, headers: Mapping[str, str]) -> bool:
         if read_retry_after(headers.get("retry-after")) is not None:
             return True
         return any(headers.get(name, "").strip() == "0" for name in self.remaining_headers)
+
+    def _left(self, headers: Mapping[str, str]) -> bool:
+        """Whether a header says that requests are left."""
+        return any(headers.get(name, "0").strip() not in ("0", "") for name in self.remaining_headers)
 
 
 def _meaning_of(status: int) -> Verdict:

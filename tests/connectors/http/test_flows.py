@@ -192,6 +192,24 @@ def test_when_to_come_back_is_read_as_vendors_write_it() -> None:
         assert seconds is not None and 60 < seconds <= 90, headers
 
 
+def test_a_limit_that_is_not_of_counted_requests_does_not_wait_for_their_reset() -> None:
+    """GitHub's secondary limits: the headers count the primary one, of which requests are left."""
+    reset = str(int(time.time()) + 2400)
+    left = {"x-ratelimit-remaining": "4990", "x-ratelimit-reset": reset}
+    patient = Dialect(limit_seconds=60)
+    assert (patient.retry_after(left), patient.retry_after({}), Dialect().retry_after(left)) == (60, 60, None)
+    assert patient.retry_after({**left, "retry-after": "7"}) == 7
+    assert (patient.retry_after({**left, "x-ratelimit-remaining": "0"}) or 0) > 2000
+    assert (patient.retry_after({"x-ratelimit-reset": reset}) or 0) > 2000
+
+
+def test_a_404_can_hide_a_missing_right() -> None:
+    dialect = Dialect(lacks_right=lambda headers: "x-lacks" in headers)
+    assert dialect.verdict(404, {}, {"x-lacks": "read"}) is Verdict.CREDENTIAL
+    assert dialect.verdict(404, {}, {}) is Verdict.MISSING
+    assert Dialect().verdict(404, {}, {"x-lacks": "read"}) is Verdict.MISSING
+
+
 def test_a_time_without_sense_is_none() -> None:
     assert [read_retry_after(value) for value in (None, "", "soon", "-3")] == [None] * 4
     assert read_retry_after("999999999") == 86_400
