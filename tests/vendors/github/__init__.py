@@ -20,6 +20,9 @@ not depend on it: the last owner cannot be removed (403); a team that an identit
 (403); a classic token without the scope gets 404 for reads and 403 where only an owner may act; revoking several
 fine-grained tokens, which GitHub does later, is done at once.
 
-Not simulated: GraphQL, enterprises and managed users, SCIM, deploy keys and webhooks, OAuth app tokens, forks,
-organization roles, conditional requests.
+GraphQL answers what `graphql_schema.json` has, a cut of GitHub's public schema; queries and answers are checked against
+it.
+
+Not simulated: enterprises and managed users, SCIM, webhooks, OAuth app tokens, forks, teams in teams, organization
+roles, conditional requests.
 """

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from tests.vendors.github import documents
 from tests.vendors.github.credentials import sees
 from tests.vendors.github.errors import forbidden, not_found, unprocessable
-from tests.vendors.github.members import known_user
+from tests.vendors.github.members import known_user, repository_of
 from tests.vendors.github.organization import GitHubToken
 from tests.vendors.github.pages import page
 from tests.vendors.simulator import Call, answer
@@ -79,6 +79,11 @@ def get_seat(github: GitHubSimulator, call: Call) -> Response:
     return answer(documents.seat(github.url, github.state, seat))
 
 
+def list_seats(github: GitHubSimulator, call: Call) -> Response:
+    shown = [documents.seat(github.url, github.state, one) for one in github.state.seats.values()]
+    return page(github.url, call, shown, "seats", count_as="total_seats")
+
+
 def cancel_seats(github: GitHubSimulator, call: Call) -> Response:
     """Cancelled seats work until the end of the billing period. Seats that a team brings are not cancelled so."""
     seats = [github.state.seats[login] for login in call.body["selected_usernames"] if login in github.state.seats]
@@ -92,6 +97,19 @@ def cancel_seats(github: GitHubSimulator, call: Call) -> Response:
 def list_keys(github: GitHubSimulator, call: Call) -> Response:
     user = known_user(github, call)
     return page(github.url, call, [{"id": user.id * 10 + place, "key": key} for place, key in enumerate(user.keys)])
+
+
+def list_deploy_keys(github: GitHubSimulator, call: Call) -> Response:
+    repository = repository_of(github, call)
+    shown = [documents.deploy_key(github.url, github.state, repository.name, one) for one in repository.deploy_keys]
+    return page(github.url, call, shown)
+
+
+def get_user_by_number(github: GitHubSimulator, call: Call) -> Response:
+    for user in github.state.users.values():
+        if str(user.id) == call.given["account"]:
+            return answer(documents.full_user(github.url, user, github.now()))
+    raise not_found()
 
 
 def get_user(github: GitHubSimulator, call: Call) -> Response:

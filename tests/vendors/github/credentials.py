@@ -66,11 +66,15 @@ def token_of(github: GitHubSimulator, call: Call) -> GitHubToken:
     return token
 
 
+def held_scopes(token: GitHubToken) -> set[str]:
+    """The scopes of a classic token, with those that they bring."""
+    return set(token.scopes) | {one for scope in token.scopes for one in INCLUDED.get(scope, set())}
+
+
 def permit(github: GitHubSimulator, call: Call, need: Need) -> None:
     org, token = github.state, call.caller
     if token.kind == "classic":
-        held = set(token.scopes) | {one for scope in token.scopes for one in INCLUDED.get(scope, set())}
-        call.noted["scopes"] = token.scopes
+        held = held_scopes(token)
         if need.scopes is None:
             raise forbidden("Resource not accessible by personal access token")
         _single_sign_on(github, token)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.vendors.github.organization import (
+    GitHubDeployKey,
     GitHubInvitation,
     GitHubOrganization,
     GitHubRepository,
@@ -119,10 +120,18 @@ def collaborator(url: str, one: GitHubUser, level: str) -> Document:
 def invitation(url: str, org: GitHubOrganization, one: GitHubInvitation) -> Document:
     inviter = org.users[org.owners()[0]]
     return {
-        "id": one.id, "node_id": node("OrganizationInvitation", one.id), "login": one.login, "email": one.email,
+        "id": one.id, "node_id": node("OrganizationInvitation", one.id), "login": one.login or None, "email": one.email,
         "role": "direct_member", "created_at": time(one.created), "failed_at": None, "failed_reason": None,
         "inviter": user(url, inviter), "team_count": 0, "invitation_source": "member",
         "invitation_teams_url": f"{url}/organizations/{org.id}/invitations/{one.id}/teams",
+    }  # fmt: skip
+
+
+def deploy_key(url: str, org: GitHubOrganization, repository: str, one: GitHubDeployKey) -> Document:
+    return {
+        "id": one.id, "key": f"ssh-ed25519 {one.id}", "url": f"{url}/repos/{org.login}/{repository}/keys/{one.id}",
+        "title": one.title, "verified": True, "created_at": time(org.now), "read_only": one.read_only,
+        "added_by": one.added_by, "last_used": None, "enabled": True,
     }  # fmt: skip
 
 

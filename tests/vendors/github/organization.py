@@ -18,6 +18,27 @@ class GitHubUser:
     name: str
     email: str
     keys: list[str] = field(default_factory=list)
+    verified_emails: list[str] = field(default_factory=list)
+
+
+@dataclass
+class GitHubIdentity:
+    """What the identity provider says of a person: by SAML (`name_id`, `attributes`), by SCIM (`user_name`), or both.
+    `login` is empty until a member has linked it."""
+
+    login: str
+    name_id: str = ""
+    user_name: str = ""
+    emails: list[str] = field(default_factory=list)
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class GitHubDeployKey:
+    id: int
+    title: str
+    added_by: str
+    read_only: bool = True
 
 
 @dataclass
@@ -38,10 +59,13 @@ class GitHubRepository:
     id: int
     collaborators: dict[str, str] = field(default_factory=dict)
     teams: list[str] = field(default_factory=list)
+    deploy_keys: list[GitHubDeployKey] = field(default_factory=list)
 
 
 @dataclass
 class GitHubInvitation:
+    """Of a user, or, with an empty `login`, of a mail address."""
+
     id: int
     login: str
     email: str
@@ -90,7 +114,8 @@ class GitHubSeat:
 
 class GitHubOrganization:
     """`members` have their role, admin (an owner) or member. With `saml`, personal access tokens need an authorization
-    for single sign-on. `base_permission` is what members may do with every repository."""
+    for single sign-on; `provider` is whether there is an identity provider. `base_permission` is what members may do
+    with every repository."""
 
     def __init__(self, clock: Callable[[], datetime], login: str = "corp") -> None:
         self._clock = clock
@@ -103,6 +128,8 @@ class GitHubOrganization:
         self.members: dict[str, str] = {}
         self.teams: dict[str, GitHubTeam] = {}
         self.repositories: dict[str, GitHubRepository] = {}
+        self.provider = True
+        self.identities: list[GitHubIdentity] = []
         self.invitations: dict[int, GitHubInvitation] = {}
         self.tokens: dict[str, GitHubToken] = {}
         self.apps: dict[int, InstalledApp] = {}
@@ -152,6 +179,16 @@ class GitHubOrganization:
         invitation = GitHubInvitation(self.new_id(), user.login, user.email, self.now)
         self.invitations[invitation.id] = invitation
         return invitation
+
+    def invite_address(self, email: str) -> GitHubInvitation:
+        invitation = GitHubInvitation(self.new_id(), "", email, self.now)
+        self.invitations[invitation.id] = invitation
+        return invitation
+
+    def new_deploy_key(self, repository: GitHubRepository, user: GitHubUser, title: str) -> GitHubDeployKey:
+        key = GitHubDeployKey(self.new_id(), title, user.login)
+        repository.deploy_keys.append(key)
+        return key
 
     def new_classic_token(self, user: GitHubUser, *scopes: str, authorized: bool = True) -> GitHubToken:
         token = GitHubToken(f"ghp_{self.new_id()}", self.new_id(), "classic", user.login, self.now, list(scopes))

@@ -14,8 +14,11 @@ DEFAULT_IN_A_PAGE = 30
 MOST_IN_A_PAGE = 100
 
 
-def page(url: str, call: Call, documents: Sequence[Any], wrapped_as: str = "") -> Response:
-    """A larger `per_page` counts as the largest. `wrapped_as` names the field of a document around the list."""
+def page(
+    url: str, call: Call, documents: Sequence[Any], wrapped_as: str = "", count_as: str = "total_count"
+) -> Response:
+    """A larger `per_page` counts as the largest. `wrapped_as` names the field of a document around the
+    list, and `count_as` the one that counts all."""
     size = call.page_size(min(int(call.first("per_page", str(DEFAULT_IN_A_PAGE))), MOST_IN_A_PAGE))
     number = int(call.first("page", "1"))
     last = max(1, -(-len(documents) // size))
@@ -25,5 +28,5 @@ def page(url: str, call: Call, documents: Sequence[Any], wrapped_as: str = "") -
         if 1 <= target <= last and (name not in ("last", "first") or target != number):
             query = urlencode({**call.query, "page": [str(target)]}, doseq=True)
             links.append(f'<{url}{call.path}?{query}>; rel="{name}"')
-    body = {"total_count": len(documents), wrapped_as: shown} if wrapped_as else shown
+    body = {count_as: len(documents), wrapped_as: shown} if wrapped_as else shown
     return answer(body, headers={"link": ", ".join(links)} if links else None)

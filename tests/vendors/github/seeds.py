@@ -10,7 +10,14 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from orchestrator.embedded.company.people import Employee, default_people
-from tests.vendors.github.organization import GitHubRepository, GitHubTeam, GitHubToken, GitHubUser, InstalledApp
+from tests.vendors.github.organization import (
+    GitHubIdentity,
+    GitHubRepository,
+    GitHubTeam,
+    GitHubToken,
+    GitHubUser,
+    InstalledApp,
+)
 from tests.vendors.github.simulator import GitHubSimulator
 from tests.vendors.keys import private_key
 
@@ -41,7 +48,8 @@ class GitHubSeed:
 
 def seed_github(github: GitHubSimulator, people: Sequence[Employee] | None = None) -> GitHubSeed:
     """Each person is a member with a login of their address, in the team of their department and in `synced`, with a
-    Copilot seat. An administrator among them is an owner. `handbook` belongs to all teams, `billing` was given to each
+    Copilot seat. The identity provider knows them by their address, with the employee number. An administrator among
+    them is an owner. `handbook` belongs to all teams, `billing` was given to each
     person directly."""
     org = github.state
     chosen = default_people() if people is None else list(people)
@@ -53,6 +61,12 @@ def seed_github(github: GitHubSimulator, people: Sequence[Employee] | None = Non
         )
         for one in chosen
     }  # fmt: skip
+    for person in chosen:
+        user = users[person.employee_number]
+        user.verified_emails = [person.email]
+        org.identities.append(GitHubIdentity(
+            user.login, person.email, person.email, [person.email], {"employeeNumber": person.employee_number}
+        ))  # fmt: skip
     teams: dict[str, GitHubTeam] = {"synced": org.new_team("synced", *users.values(), synced=True)}
     for person in chosen:
         slug = (person.department or "company").lower().replace(" ", "-")

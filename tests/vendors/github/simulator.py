@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tests.vendors.description import Description
-from tests.vendors.github import access, credentials, members
+from tests.vendors.github import access, credentials, graphql, members
 from tests.vendors.github.credentials import Need
 from tests.vendors.github.errors import error, not_found
 from tests.vendors.github.organization import GitHubOrganization
@@ -25,6 +25,9 @@ TOKENS = "organization_personal_access_tokens"
 COPILOT = "organization_copilot_seat_management"
 ADMINISTRATION = "organization_administration"
 ANY = Need((), "")
+PROFILE = Need(("user",), "")
+"""Public, although GitHub names a scope: https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps."""
+GRAPHQL = "POST /graphql"
 
 TABLE: Mapping[str, tuple[Handler, Need]] = {
     f"GET {ORG}/members": (members.list_members, READ),
@@ -60,20 +63,26 @@ TABLE: Mapping[str, tuple[Handler, Need]] = {
     f"DELETE {ORG}/copilot/billing/selected_users": (
         access.cancel_seats, Need(("manage_billing:copilot", "admin:org"), COPILOT, "write", owner=True),
     ),
+    f"GET {ORG}/copilot/billing/seats": (
+        access.list_seats, Need(("manage_billing:copilot", "read:org"), COPILOT, owner=True),
+    ),
     f"GET {ORG}/installations": (access.list_installations, Need(("admin:org",), ADMINISTRATION, owner=True)),
+    f"GET {REPO}/keys": (access.list_deploy_keys, Need(("repo",), "administration")),
     f"GET {REPO}": (access.get_repository, ANY),
-    "GET /users/{user}": (access.get_user, ANY),
+    "GET /user/{account}": (access.get_user_by_number, PROFILE),
+    "GET /users/{user}": (access.get_user, PROFILE),
     "GET /users/{user}/keys": (access.list_keys, ANY),
     "GET /user": (access.own_user, ANY),
     "GET /user/memberships/orgs/{org}": (members.own_membership, ANY),
+    GRAPHQL: (graphql.post, ANY),
     "GET /app/installations": (access.list_own_installations, ANY),
     "POST /app/installations/{installation}/access_tokens": (access.issue_installation_token, ANY),
 }  # fmt: skip
 ROUTES: Mapping[str, Handler] = {name: handler for name, (handler, _) in TABLE.items()}
-UNDESCRIBED: Mapping[str, str] = {}
+UNDESCRIBED: Mapping[str, str] = {GRAPHQL: graphql.PAGE}
 UNDESCRIBED_FIELDS = {f"GET {ORG}/personal-access-tokens": frozenset({"owner[]"})}
 """Arrays in queries are written with brackets; the description names them without."""
-OPERATIONS = sorted(ROUTES)
+OPERATIONS = sorted(set(ROUTES) - {GRAPHQL})
 
 
 class GitHubSimulator(Simulator):
@@ -93,13 +102,16 @@ class GitHubSimulator(Simulator):
     def identify(self, call: Call) -> Any:
         if "/app/" in call.operation:
             return credentials.app_of(self, call)
-        return credentials.token_of(self, call)
+        token = credentials.token_of(self, call)
+        if token.kind == "classic":
+            call.noted["scopes"] = token.scopes
+        return token
 
     def permit(self, call: Call) -> None:
         need = TABLE[call.operation][1]
         if call.given.get("org", self.state.login) != self.state.login:
             raise not_found()
-        if need is not ANY:
+        if need not in (ANY, PROFILE):
             credentials.permit(self, call, need)
 
     def over_limit(self, call: Call) -> bool:
