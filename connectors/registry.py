@@ -23,6 +23,7 @@ from connectors.reference.hr import HR, HrConnector, HrSettings
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.entra.connector import ENTRA
+from connectors.vendors.github.connector import GITHUB
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -65,6 +66,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
     "entra": over_http(ENTRA),
+    "github": over_http(GITHUB),
     "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS),
 }
 

@@ -153,6 +153,8 @@ FAILURE: Vocabulary = {
     "manager_not_set": "Manager could not be set",
     "changed_meanwhile": "Changed by someone else meanwhile",
     "last_member": "Last member of the group",
+    "last_owner": "Only owner of the organisation",
+    "seat_by_team": "Seat assigned by a team",
     "parameter_invalid": "Invalid value",
     "parameter_missing": "Required value missing",
     "not_an_address": "Invalid mail address",

@@ -6,118 +6,45 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from connectors.abilities import Account, Connector, Effect, Lookup
+from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
-from connectors.registry import connect, connector_kinds
+from connectors.registry import connector_kinds
+from tests.connectors.answering_kinds import (
+    ABSENT,
+    ACCOUNT,
+    CARD,
+    ENTRA_USER,
+    GITHUB_IDENTITY,
+    GITHUB_MEMBER,
+    KINDS,
+    NOTHING,
+    OKTA_USER,
+    PAGED,
+    PERSON,
+    SCIM_USER,
+    AnsweringKind,
+    named,
+)
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.entra_description import GRAPH
+from tests.connectors.vendors.github_description import GITHUB_REST
 from tests.connectors.vendors.okta_description import check_answer
+from tests.vendors.github.graphql import schema
 
-TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}
 
-ACCOUNT = {
-    "id": "7",
-    "username": "isa",
-    "employee_number": "E-1",
-    "state": "active",
-    "admin": False,
-    "repositories": [],
-}
-CARD = {"id": "7", "employee_number": "E-1", "last4": "4242", "state": "active", "balance_cents": 0}
-PERSON = {
-    "id": "7", "employee_number": "E-1", "given_name": "Isa", "family_name": "Lund", "display_name": "Isa Lund",
-    "email": "isa.lund@vendor.example", "status": "active",
-}  # fmt: skip
-OKTA_USER = {"id": "7", "status": "ACTIVE", "profile": {"login": "isa.lund@vendor.example", "employeeNumber": "E-1"}}
-ENTRA_USER = {"id": "7", "userPrincipalName": "isa.lund@vendor.example", "employeeId": "E-1", "accountEnabled": True}
-SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of system: the lookup that asks for a list, and the answer that holds one account. `page` makes a page
-    that names the given page as the next one; None where the kind reads no list by an address or a cursor."""
-
-    name: str
-    lookup: Lookup
-    last_page: Any
-    page: Callable[[str], ScriptedAnswer] | None = None
-
-    @asynccontextmanager
-    async def connected(
-        self, answer: Callable[[ReceivedRequest], ScriptedAnswer], **settings: str
-    ) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
-        server, login = ScriptedServer(answer), ScriptedServer(lambda asked: ScriptedAnswer(200, TOKEN))
-        async with listening(server.serve) as port, listening(login.serve) as login_port:
-            address = f"http://127.0.0.1:{port}"
-            known = {"url": address, "token": "t0ken"}
-            if self.name == "mail":
-                known = {
-                    "smtp_host": "127.0.0.1", "sender": "offboard@vendor.example",
-                    "admin_url": address, "admin_token": "t0ken",
-                }  # fmt: skip
-            if self.name == "entra":
-                known = {
-                    "url": address, "login_url": f"http://127.0.0.1:{login_port}",
-                    "tenant": "vendor.example", "client_id": "app", "client_secret": "s3cret",
-                }  # fmt: skip
-            connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
-            yield connector, server
-            await connector.aclose()
-
-    def answers(self, asked: ReceivedRequest) -> ScriptedAnswer:
-        """One account, on one page."""
-        if self.name == "scim" and asked.path == "/ServiceProviderConfig":
-            return ScriptedAnswer(404)
-        if self.name == "scim" and asked.path == "/Groups":
-            return ScriptedAnswer(200, {"totalResults": 0})
-        return ScriptedAnswer(200, self.last_page)
-
-
-def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], ScriptedAnswer]:
-    return lambda following: ScriptedAnswer(200, {items: [item], "next": following})
-
-
-KINDS = (
-    Kind("scim", Lookup("externalId", "E-1"), {"totalResults": 1, "Resources": [SCIM_USER]}),
-    Kind(
-        "okta",
-        Lookup("employeeNumber", "E-1"),
-        [OKTA_USER],
-        lambda following: ScriptedAnswer(200, [OKTA_USER], {"Link": f'<{following}>; rel="next"'}),
-    ),
-    Kind("code_hosting", Lookup("employee_number", "E-1"), {"accounts": [ACCOUNT]}, cursor("accounts", ACCOUNT)),
-    Kind("cards", Lookup("employee_number", "E-1"), {"cards": [CARD]}, cursor("cards", CARD)),
-    Kind("hr", Lookup("employee_number", "E-1"), {"people": [PERSON]}, cursor("people", PERSON)),
-    Kind("mail", Lookup("address", "isa@vendor.example"), {"address": "isa@vendor.example"}),
-    Kind(
-        "entra",
-        Lookup("employeeId", "E-1"),
-        {"value": [ENTRA_USER]},
-        lambda following: ScriptedAnswer(200, {"value": [ENTRA_USER], "@odata.nextLink": following}),
-    ),
-)
-PAGED = tuple(kind for kind in KINDS if kind.page is not None)
-
-
-def named(kind: Kind) -> str:
-    return kind.name
-
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_a_packed_answer_is_read(kind: Kind) -> None:
+async def test_a_packed_answer_is_read(kind: AnsweringKind) -> None:
     def packed(asked: ReceivedRequest) -> ScriptedAnswer:
         assert "gzip" in asked.headers["accept-encoding"]
         answer = kind.answers(asked)
@@ -130,7 +57,7 @@ async def test_a_packed_answer_is_read(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_the_limit_of_an_answer_counts_unpacked_bytes(kind: Kind) -> None:
+async def test_the_limit_of_an_answer_counts_unpacked_bytes(kind: AnsweringKind) -> None:
     async with kind.connected(lambda asked: ScriptedAnswer(200, BOMB, GZIP), max_answer_bytes="100000") as (
         connector,
         _,
@@ -142,7 +69,7 @@ async def test_the_limit_of_an_answer_counts_unpacked_bytes(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", PAGED, ids=named)
-async def test_a_list_whose_pages_run_in_a_circle_is_an_error(kind: Kind) -> None:
+async def test_a_list_whose_pages_run_in_a_circle_is_an_error(kind: AnsweringKind) -> None:
     page = kind.page
     assert page is not None
     async with kind.connected(lambda asked: page("/again?cursor=1")) as (connector, server):
@@ -170,7 +97,7 @@ async def test_a_list_that_ends_before_its_total_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("kind", PAGED, ids=named)
-async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
+async def test_a_next_page_on_another_host_is_never_asked(kind: AnsweringKind) -> None:
     page = kind.page
     assert page is not None
     elsewhere = ScriptedServer(kind.answers)
@@ -186,18 +113,6 @@ async def test_a_next_page_on_another_host_is_never_asked(kind: Kind) -> None:
     )
 
 
-NOTHING: Mapping[str, ScriptedAnswer] = {
-    "scim": ScriptedAnswer(200, {"totalResults": 0}),
-    "okta": ScriptedAnswer(200, []),
-    "code_hosting": ScriptedAnswer(200, {"accounts": [], "next": None}),
-    "cards": ScriptedAnswer(200, {"cards": [], "next": None}),
-    "hr": ScriptedAnswer(200, {"people": [], "next": None}),
-    "mail": ScriptedAnswer(404, {"error": "not_found"}),
-    "entra": ScriptedAnswer(200, {"value": []}),
-}
-ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
-
-
 def test_oktas_answers_are_described_by_okta() -> None:
     for answer in (ScriptedAnswer(200, [OKTA_USER]), NOTHING["okta"]):
         check_answer("GET", "/api/v1/users", answer.status, answer.body)
@@ -208,6 +123,14 @@ def test_entras_answers_are_described_by_microsoft() -> None:
         GRAPH.check_answer("GET", "/v1.0/users", answer.status, answer.body)
 
 
+def test_githubs_answers_are_described_by_github() -> None:
+    GITHUB_REST.check_answer("GET", "/orgs/vendor/memberships/isa-lund", 200, GITHUB_MEMBER)
+    known = schema().types
+    assert GITHUB_IDENTITY.keys() <= known["ExternalIdentity"].keys()
+    assert GITHUB_IDENTITY["user"].keys() <= known["User"].keys()
+    assert GITHUB_IDENTITY["samlIdentity"].keys() <= known["ExternalIdentitySamlAttributes"].keys()
+
+
 def test_every_kind_over_http_is_here() -> None:
     others = {"ldap", "active_directory", "people_csv"}
     assert {kind.name for kind in KINDS} == connector_kinds().keys() - others
@@ -215,12 +138,12 @@ def test_every_kind_over_http_is_here() -> None:
 
 @pytest.mark.parametrize("answers", ["honest", "empty to every condition", "empty", "without the attribute"])
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_no_account_needs_a_query_that_finds_another_account(kind: Kind, answers: str) -> None:
+async def test_no_account_needs_a_query_that_finds_another_account(kind: AnsweringKind, answers: str) -> None:
     """`ldap` has the same in test_ldap_odd_directories.py."""
     absent = Lookup(kind.lookup.attribute, ABSENT[kind.lookup.value])
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
-        target = unquote(asked.target)
+        target = unquote(asked.target) + asked.body.decode()  # a search by POST has its condition in the body
         listed = ScriptedAnswer(200, {"mailboxes": [kind.last_page], "next": None}) if kind.name == "mail" else None
         if asked.path in ("/ServiceProviderConfig", "/Groups"):
             return kind.answers(asked)
@@ -259,7 +182,7 @@ def limits() -> Mapping[str, tuple[int, dict[str, str]]]:
 
 @pytest.mark.parametrize("limit", limits())
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_a_rate_limit_says_when_to_come_back(kind: Kind, limit: str) -> None:
+async def test_a_rate_limit_says_when_to_come_back(kind: AnsweringKind, limit: str) -> None:
     status, headers = limits()[limit]
     async with kind.connected(lambda asked: ScriptedAnswer(status, {}, headers)) as (connector, server):
         with pytest.raises(TryAgainError, match="too_many_requests") as raised:
@@ -271,14 +194,14 @@ async def test_a_rate_limit_says_when_to_come_back(kind: Kind, limit: str) -> No
 
 @pytest.mark.parametrize("headers", [{}, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "7"}])
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_another_403_needs_a_person(kind: Kind, headers: dict[str, str]) -> None:
+async def test_another_403_needs_a_person(kind: AnsweringKind, headers: dict[str, str]) -> None:
     async with kind.connected(lambda asked: ScriptedAnswer(403, {}, headers)) as (connector, _):
         with pytest.raises(ActionRequiredError, match="credential_refused"):
             await connector.find_accounts([kind.lookup])
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
-async def test_a_token_is_renewed_once_at_most(kind: Kind) -> None:
+async def test_a_token_is_renewed_once_at_most(kind: AnsweringKind) -> None:
     """Only `entra` asks for its token, and can ask for another."""
     async with kind.connected(lambda asked: ScriptedAnswer(401, {"error": "expired"})) as (connector, server):
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
@@ -316,7 +239,7 @@ LEFT_AT = "2026-11-30T17:00:00+00:00"
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-async def test_another_accounts_state_proves_nothing(kind: Kind, ability: str, shown: dict[str, Any]) -> None:
+async def test_another_accounts_state_proves_nothing(kind: AnsweringKind, ability: str, shown: dict[str, Any]) -> None:
     """A cache, a proxy or a merge can answer with another account's document. It is neither read back nor sent back."""
     place = "address" if kind.name == "mail" else "id"
     effect = Effect(ability, "key", Account(shown[place], "isa"), parameters={"at": LEFT_AT})
@@ -364,7 +287,7 @@ async def test_another_persons_record_is_not_the_person() -> None:
     ],
 )
 async def test_every_page_of_a_list_of_a_resource_is_read(
-    kind: Kind, ability: str, resource: Any, name: str, read: Callable[[Mapping[str, Any]], int]
+    kind: AnsweringKind, ability: str, resource: Any, name: str, read: Callable[[Mapping[str, Any]], int]
 ) -> None:
     listed = in_pages(name, [{"id": str(number), "at": "2026-11-29T12:00:00Z"} for number in range(3)])
 

@@ -11,7 +11,7 @@ from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 
-KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "okta", "people_csv"])
+KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "github", "okta", "people_csv"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -22,6 +22,7 @@ COMPLETE = {
     "smtp_host": "systems.example",
     "sender": "offboard@systems.example",
     "path": "/run/systems/people",
+    "organization": "example",
     "columns": '{"employee_number": "Number"}',
 }
 
@@ -55,7 +56,12 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
         if ability.cuts_access and ability.reversible == "no"
     }
     # An urgent run must leave these to its gate.
-    assert irreversible == {("code_hosting", "revoke_tokens"), ("okta", "revoke_api_tokens")}
+    assert irreversible == {
+        ("code_hosting", "revoke_tokens"),
+        ("okta", "revoke_api_tokens"),
+        ("github", "revoke_fine_grained_tokens"),
+        ("github", "remove_sso_authorizations"),
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

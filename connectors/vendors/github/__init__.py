@@ -1,0 +1,1 @@
+"""GitHub organisations, on github.com, GitHub Enterprise Cloud and GitHub Enterprise Server."""

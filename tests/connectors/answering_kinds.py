@@ -1,0 +1,140 @@
+"""Kinds of systems over HTTP that are played by a scripted server: how each is connected, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.abilities import Connector, Lookup
+from connectors.registry import connect
+from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
+
+TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
+
+ACCOUNT = {
+    "id": "7",
+    "username": "isa",
+    "employee_number": "E-1",
+    "state": "active",
+    "admin": False,
+    "repositories": [],
+}
+CARD = {"id": "7", "employee_number": "E-1", "last4": "4242", "state": "active", "balance_cents": 0}
+PERSON = {
+    "id": "7", "employee_number": "E-1", "given_name": "Isa", "family_name": "Lund", "display_name": "Isa Lund",
+    "email": "isa.lund@vendor.example", "status": "active",
+}  # fmt: skip
+OKTA_USER = {"id": "7", "status": "ACTIVE", "profile": {"login": "isa.lund@vendor.example", "employeeNumber": "E-1"}}
+ENTRA_USER = {"id": "7", "userPrincipalName": "isa.lund@vendor.example", "employeeId": "E-1", "accountEnabled": True}
+GITHUB_IDENTITY: dict[str, Any] = {
+    "user": {"databaseId": 7, "login": "isa-lund"},
+    "samlIdentity": {"nameId": "E-1", "username": None, "emails": [], "attributes": []}, "scimIdentity": None,
+}  # fmt: skip
+GITHUB_MEMBER = {"state": "active", "role": "member", "user": {"id": 7, "login": "isa-lund", "type": "User"}}
+SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
+
+
+@dataclass(frozen=True)
+class AnsweringKind:
+    """One kind of system: the lookup that asks for a list, and the answer that holds one account. `page` makes a page
+    that names the given page as the next one; None where the kind reads no list by an address or a cursor."""
+
+    name: str
+    lookup: Lookup
+    last_page: Any
+    page: Callable[[str], ScriptedAnswer] | None = None
+
+    @asynccontextmanager
+    async def connected(
+        self, answer: Callable[[ReceivedRequest], ScriptedAnswer], **settings: str
+    ) -> AsyncIterator[tuple[Connector, ScriptedServer]]:
+        server, login = ScriptedServer(answer), ScriptedServer(lambda asked: ScriptedAnswer(200, TOKEN))
+        async with listening(server.serve) as port, listening(login.serve) as login_port:
+            address = f"http://127.0.0.1:{port}"
+            known = {"url": address, "token": "t0ken"}
+            if self.name == "mail":
+                known = {
+                    "smtp_host": "127.0.0.1", "sender": "offboard@vendor.example",
+                    "admin_url": address, "admin_token": "t0ken",
+                }  # fmt: skip
+            if self.name == "entra":
+                known = {
+                    "url": address, "login_url": f"http://127.0.0.1:{login_port}",
+                    "tenant": "vendor.example", "client_id": "app", "client_secret": "s3cret",
+                }  # fmt: skip
+            if self.name == "github":
+                known |= {"organization": "vendor"}
+            connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
+            yield connector, server
+            await connector.aclose()
+
+    def answers(self, asked: ReceivedRequest) -> ScriptedAnswer:
+        """One account, on one page."""
+        if self.name == "scim" and asked.path == "/ServiceProviderConfig":
+            return ScriptedAnswer(404)
+        if self.name == "github" and asked.method == "GET":
+            return ScriptedAnswer(200, GITHUB_MEMBER)
+        if self.name == "github" and b"query Teams" in asked.body:
+            return ScriptedAnswer(200, github_list("teams", []))
+        if self.name == "scim" and asked.path == "/Groups":
+            return ScriptedAnswer(200, {"totalResults": 0})
+        return ScriptedAnswer(200, self.last_page)
+
+
+def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], ScriptedAnswer]:
+    return lambda following: ScriptedAnswer(200, {items: [item], "next": following})
+
+
+def github_list(name: str, nodes: list[Any], following: str | None = None) -> dict[str, Any]:
+    found: Any = {"pageInfo": {"hasNextPage": bool(following), "endCursor": following}, "nodes": nodes}
+    return {"data": {"organization": {"samlIdentityProvider": {name: found}, name: found}}}
+
+
+KINDS = (
+    AnsweringKind("scim", Lookup("externalId", "E-1"), {"totalResults": 1, "Resources": [SCIM_USER]}),
+    AnsweringKind(
+        "okta",
+        Lookup("employeeNumber", "E-1"),
+        [OKTA_USER],
+        lambda following: ScriptedAnswer(200, [OKTA_USER], {"Link": f'<{following}>; rel="next"'}),
+    ),
+    AnsweringKind(
+        "code_hosting", Lookup("employee_number", "E-1"), {"accounts": [ACCOUNT]}, cursor("accounts", ACCOUNT)
+    ),
+    AnsweringKind("cards", Lookup("employee_number", "E-1"), {"cards": [CARD]}, cursor("cards", CARD)),
+    AnsweringKind("hr", Lookup("employee_number", "E-1"), {"people": [PERSON]}, cursor("people", PERSON)),
+    AnsweringKind("mail", Lookup("address", "isa@vendor.example"), {"address": "isa@vendor.example"}),
+    AnsweringKind(
+        "entra",
+        Lookup("employeeId", "E-1"),
+        {"value": [ENTRA_USER]},
+        lambda following: ScriptedAnswer(200, {"value": [ENTRA_USER], "@odata.nextLink": following}),
+    ),
+    AnsweringKind(
+        "github",
+        Lookup("samlNameId", "E-1"),
+        github_list("externalIdentities", [GITHUB_IDENTITY]),
+        lambda following: ScriptedAnswer(200, github_list("externalIdentities", [GITHUB_IDENTITY], following)),
+    ),
+)
+PAGED = tuple(kind for kind in KINDS if kind.page is not None)
+
+
+def named(kind: AnsweringKind) -> str:
+    return kind.name
+
+
+NOTHING: Mapping[str, ScriptedAnswer] = {
+    "scim": ScriptedAnswer(200, {"totalResults": 0}),
+    "okta": ScriptedAnswer(200, []),
+    "code_hosting": ScriptedAnswer(200, {"accounts": [], "next": None}),
+    "cards": ScriptedAnswer(200, {"cards": [], "next": None}),
+    "hr": ScriptedAnswer(200, {"people": [], "next": None}),
+    "mail": ScriptedAnswer(404, {"error": "not_found"}),
+    "entra": ScriptedAnswer(200, {"value": []}),
+    "github": ScriptedAnswer(200, github_list("externalIdentities", [])),
+}
+ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}
