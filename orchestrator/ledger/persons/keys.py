@@ -81,6 +81,9 @@ def next_master_key(master_key: bytes) -> bytes:
     return os.urandom(KEY_BYTES) + _MasterKey.of(master_key).lookup
 
 
+CONNECTION_NAME = "offboard, key "
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class _MasterKey:
     """What is derived from a master key. `own` seals what is in no person's record, `lookup` makes the hashes."""
@@ -119,6 +122,8 @@ class Keyring:
                 "one of its keys was not made from the other, so that accounts would get other IDs",
                 "Create the new key with `offboard ledger new-master-key`",
             )
+        # `rewrap` finds the processes that encrypt with another key by it. The id is in every wrapped key as well.
+        database.name_connections(self.connection_name)
         self._cache: OrderedDict[str, tuple[float, PersonKey | None]] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -196,12 +201,15 @@ class Keyring:
 
     def sealed_again(self, context: str, sealed: bytes) -> bytes | None:
         """The same under the master key; None where it is so already, or opens with no key."""
-        with contextlib.suppress(UnreadableEvent):
-            unseal(self._master.own, context, sealed, context)
-            return None
-        with contextlib.suppress(UnreadableEvent):
-            return self.seal(context, self.open(context, sealed))
-        return None
+        return self.seal(context, self.open(context, sealed)) if self.is_behind(context, sealed) else None
+
+    def is_behind(self, context: str, sealed: bytes) -> bool:
+        """Whether it opens with a former key and not with the master key."""
+        for number, key in enumerate((self._master, *self._former)):
+            with contextlib.suppress(UnreadableEvent):
+                unseal(key.own, context, sealed, context)
+                return number > 0
+        return False
 
     def lookup_tag(self, kind: str, value: str) -> bytes:
         """A keyed hash for exact lookup. The caller normalises `value` (case, Unicode form) beforehand."""
@@ -242,6 +250,11 @@ class Keyring:
     def wrapping_id(self) -> bytes:
         """The bytes after the first of every key that the master key encrypted."""
         return self._master.wrapping_id
+
+    @property
+    def connection_name(self) -> str:
+        """What the server calls this process's connections: it names the key that the process encrypts with."""
+        return f"{CONNECTION_NAME}{self.wrapping_id.hex()}"
 
     def _wrap(self, person_id: str, secret: bytes) -> bytes:
         nonce = os.urandom(12)

@@ -6,13 +6,13 @@ meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Column, Table, and_, select, tuple_, update
 
-from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger.persons.keys import CONNECTION_NAME, Keyring
 from orchestrator.ledger.schema.database import Database
 
 BATCH: Final = 500
@@ -30,6 +30,13 @@ WHERE known.person_id = made.person_id AND known.wrapped = made.old
 _LEFT = "SELECT count(*) FROM keyring.person_keys WHERE wrapped IS NOT NULL AND substr(wrapped, 2, 8) <> %s"
 
 
+# Of the same role: the server shows no names of others' connections. All processes that hold a key have the same role.
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, %s) AND application_name <> %s
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
     """A column with what the keyring sealed; `context` is that of a row, by the names of its columns."""
@@ -41,12 +48,21 @@ class SealedColumn:
 
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
-    """How many people's keys and other sealed values were encrypted again. `left` are people whose key the master key
-    still does not open alone: another process encrypts with the former one."""
+    """How many people's keys and other sealed values were encrypted again. `people_left` and `sealed_left` are those
+    that are encrypted with a former key afterwards: another process encrypts with it. `other_connections` are the open
+    connections of processes that encrypt with another key than this one."""
 
     people: int
     sealed: int
-    left: int
+    people_left: int
+    sealed_left: int
+    other_connections: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether the former key can be removed, as far as the database shows: a process without a connection at this
+        moment is not seen."""
+        return not (self.people_left or self.sealed_left or self.other_connections)
 
 
 async def rewrap(
@@ -63,9 +79,19 @@ async def rewrap(
     values = 0
     for one in sealed:
         values += await _seal_again(database, keyring, one, batch)
+    # Connections first: what a process sealed before it was stopped is in the counts that follow.
+    others = await _count(database, _OTHERS, CONNECTION_NAME, keyring.connection_name)
+    behind = 0
+    for one in sealed:
+        async for rows in _batches(database, one, batch):
+            behind += sum(keyring.is_behind(one.context(row), bytes(row[one.column.name])) for row in rows)
+    return Rewrapped(people, values, await _count(database, _LEFT, keyring.wrapping_id), behind, others)
+
+
+async def _count(database: Database, sql: str, *parameters: object) -> int:
     async with database.driver() as connection:
-        row = await (await connection.execute(_LEFT, (keyring.wrapping_id,))).fetchone()
-    return Rewrapped(people, values, int(row[0]) if row is not None else 0)
+        row = await (await connection.execute(sql, parameters)).fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 async def _rewrap_people(database: Database, keyring: Keyring, batch: int, after_batch: Callable[[int], None]) -> int:
@@ -84,12 +110,7 @@ async def _rewrap_people(database: Database, keyring: Keyring, batch: int, after
 
 async def _seal_again(database: Database, keyring: Keyring, one: SealedColumn, batch: int) -> int:
     key, changed = tuple(one.table.primary_key), 0
-    query = select(one.table).where(one.column.is_not(None)).order_by(*key).limit(batch)
-    after: tuple[Any, ...] | None = None
-    while True:
-        rows = await database.rows(query if after is None else query.where(tuple_(*key) > tuple_(*after)))
-        if not rows:
-            return changed
+    async for rows in _batches(database, one, batch):
         async with database.transaction() as connection:
             for row in rows:
                 fresh = keyring.sealed_again(one.context(row), bytes(row[one.column.name]))
@@ -97,4 +118,14 @@ async def _seal_again(database: Database, keyring: Keyring, one: SealedColumn, b
                     this = and_(*(column == row[column.name] for column in key), one.column == row[one.column.name])
                     done = await connection.execute(update(one.table).where(this).values({one.column.name: fresh}))
                     changed += done.rowcount
+    return changed
+
+
+async def _batches(database: Database, one: SealedColumn, batch: int) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+    """The rows with a sealed value, in the order of their keys."""
+    key = tuple(one.table.primary_key)
+    query = select(one.table).where(one.column.is_not(None)).order_by(*key).limit(batch)
+    after: tuple[Any, ...] | None = None
+    while rows := await database.rows(query if after is None else query.where(tuple_(*key) > tuple_(*after))):
+        yield rows
         after = tuple(rows[-1][column.name] for column in key)

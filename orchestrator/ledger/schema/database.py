@@ -89,12 +89,20 @@ class Database:
             connect_args=self._connect_args,
         )
         event.listen(self._engine.sync_engine, "checkout", _refuse_ended)
+        event.listen(self._engine.sync_engine, "do_connect", self._named)
         self._pool_size = pool_size
         self._drivers: DriverPool | None = None
         self._transactions = self._engine.execution_options(isolation_level="READ COMMITTED")
 
     def __repr__(self) -> str:
         return f"Database({self.place})"
+
+    def name_connections(self, name: str) -> None:
+        """What the server calls the connections that are opened from now on (`pg_stat_activity.application_name`)."""
+        self._connect_args["application_name"] = name
+
+    def _named(self, dialect: object, record: object, arguments: object, keywords: dict[str, Any]) -> None:
+        keywords["application_name"] = self._connect_args["application_name"]
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:

@@ -38,6 +38,13 @@ SEALED = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED
 Administer = Callable[..., Awaitable[CommandResult]]
 
 
+class _ReadOnly(Keyring):
+    """As if another process sealed each value again right after this one."""
+
+    def sealed_again(self, context: str, sealed: bytes) -> bytes | None:
+        return None
+
+
 class Interrupted(Exception):
     """As if the process died."""
 
@@ -74,7 +81,7 @@ def administer(url: str, tmp_path: Path) -> Administer:
 
 
 async def test_an_administrator_replaces_the_master_key(
-    people: list[str], database: Database, url: str, administer: Administer, tmp_path: Path
+    people: list[str], database: Database, ledger: Ledger, url: str, administer: Administer, tmp_path: Path
 ) -> None:
     file = tmp_path / "new"
     made = await administer(OLD, "ledger", "new-master-key", "--out", str(file))
@@ -92,8 +99,14 @@ async def test_an_administrator_replaces_the_master_key(
         == NAMES
     )
     done = await administer(both, "ledger", "rewrap")
+    assert done.code == 1 and "encrypt with another master key" in done.err, "this process has connections"
+    assert "the keys of 5 people" in done.out and "not needed" not in done.out
+    await ledger.aclose()
+    await database.aclose()
+    database = Database(url)
+    done = await administer(both, "ledger", "rewrap")
     assert done.code == 0, done.err
-    assert "the keys of 5 people" in done.out and "The former master key is not needed any more" in done.out
+    assert "the keys of 0 people" in done.out and "the former master key is not needed any more" in done.out
     assert "the keys of 0 people" in (await administer(both, "ledger", "rewrap")).out
 
     assert await read(database, *load_master_keys(new)) == NAMES
@@ -107,6 +120,7 @@ async def test_an_administrator_replaces_the_master_key(
     # Once more: the next key has the same hashes, too.
     third = next_master_key(*load_master_keys(new))
     assert Keyring(database, third).lookup_tag("actor", "x") == ring.lookup_tag("actor", "x")
+    await database.aclose()
 
 
 async def test_an_interruption_leaves_everything_readable_and_is_repeated(
@@ -128,7 +142,7 @@ async def test_an_interruption_leaves_everything_readable_and_is_repeated(
     await keyring.erase_person(erased)
     of_former = await keyring.create_person()
     rest = await rewrap(database, both, SEALED, batch=2)
-    assert (rest.people, rest.left) == (3, 0)
+    assert (rest.people, rest.people_left) == (3, 0)
     only = Keyring(database, new)
     assert (await only.person_key(of_former)).person_id == of_former
     with pytest.raises(PersonErased):
@@ -145,7 +159,7 @@ async def test_an_erasure_between_reading_and_writing_stays(people: list[str], d
             return super().wrapped_again(person_id, wrapped)
 
     done = await rewrap(database, Erasing(database, next_master_key(MASTER_KEY), MASTER_KEY), SEALED)
-    assert (done.people, done.left) == (4, 0)
+    assert (done.people, done.people_left) == (4, 0)
     with pytest.raises(PersonErased):
         await Keyring(database, MASTER_KEY).person_key(people[0])
 
@@ -174,6 +188,26 @@ async def test_secrets_of_webhooks_sessions_and_stored_responses_stay(database: 
     assert await hooks[2].secrets_of(hook.hook_id) == secrets
     assert await StoredResponses(database, rings[2]).claim("hr", "key", b"\0" * 32) == response
     assert await InquiryRows(database, rings[2]).asked("q1", "hr") == b"who?"
+
+
+async def test_what_an_older_process_encrypts_meanwhile_is_counted_and_ends_the_run_unfinished(
+    database: Database, administer: Administer
+) -> None:
+    new = next_master_key(MASTER_KEY)
+    both = f"{base64.b64encode(new).decode()} {OLD}"
+    ring, limits = Keyring(database, new, MASTER_KEY), SessionLimits()
+    older = Keyring(database, MASTER_KEY)
+    await Sessions(database, older, limits).open("hr", name="Hanna")
+    first = await rewrap(database, ring, sessions.SEALED)
+    assert (first.sealed, first.sealed_left, first.people_left) == (1, 0, 0)
+    await Sessions(database, older, limits).open("it", name="Ivo")
+    counted = await rewrap(database, _ReadOnly(database, new, MASTER_KEY), sessions.SEALED)
+    assert (counted.sealed, counted.sealed_left, counted.finished) == (0, 1, False)
+    refused = await administer(both, "ledger", "rewrap")
+    assert refused.code == 1 and "Restart all processes" in refused.err, refused.out
+    await database.aclose()
+    done = await administer(both, "ledger", "rewrap")
+    assert done.code == 0 and "the keys of 0 people, and 0 other values" in done.out, done.err
 
 
 async def test_a_key_that_was_not_made_from_the_other_is_refused(

@@ -72,7 +72,7 @@ async def test_connections_that_an_administrator_ended_fail_no_reader(postgres: 
     database = Database(postgres.url("postgres"), pool_size=READERS)
     for way in (read, read_with_sqlalchemy):
         await asyncio.gather(*(way(database) for _ in range(READERS)))
-    others = "application_name = 'offboard' AND datname = 'postgres' AND pid <> pg_backend_pid()"
+    others = "application_name LIKE 'offboard%' AND datname = 'postgres' AND pid <> pg_backend_pid()"
     async with await psycopg.AsyncConnection.connect(postgres.conninfo("postgres"), autocommit=True) as administrator:
         ended = await administrator.execute(
             f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}".encode()

@@ -259,13 +259,23 @@ def rewrap(folder: Folder = FOLDER) -> None:
     with _busy("Encrypting with the new master key"):
         done = carry_out(work())
     say(f"Encrypted again: the keys of {done.people} people, and {done.sealed} other values.")
-    if done.left:
+    left = f"the keys of {done.people_left} people, and {done.sealed_left} other values"
+    say(f"Still encrypted with a former key: {left}.")
+    if not done.finished:
+        what = (
+            f"Other processes encrypt with another master key; open connections: {done.other_connections}."
+            if done.other_connections
+            else "A process encrypted with a former master key meanwhile."
+        )
         complain(
-            f"The keys of {done.left} people are still encrypted with a former master key.",
-            "A process still encrypts with it: restart all processes with the new key first, then run this again.",
+            what, "Restart all processes with the new key first, then run this again; keep the former key until then."
         )
         raise typer.Exit(REFUSED)
-    say(f"The former master key is not needed any more: remove it from {PREFIX}MASTER_KEY.", style="green")
+    say(
+        "If every process was restarted with the new key first before this run, the former master key is not needed "
+        f"any more: remove it from {PREFIX}MASTER_KEY.",
+        style="green",
+    )
 
 
 def _busy(doing: str):  # type: ignore[no-untyped-def]  # rich's status, a context manager
