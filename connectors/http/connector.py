@@ -202,7 +202,7 @@ def find_by(
             native_id, value = next(((id_, value) for id_, value in known if value.strip()), ("", ""))
             found = (yield from matching(context, [Lookup(attribute, value)])) if value else []
             if native_id not in {account.native_id for account in found}:
-                raise _unproven(attribute)
+                raise unproven(attribute)
 
     return find
 
@@ -216,7 +216,8 @@ def first_page(request: Request, pages: Pages, account: Callable[[Any], Account]
     return sample
 
 
-def _unproven(attribute: str) -> ActionRequiredError:
+def unproven(attribute: str) -> ActionRequiredError:
+    """The error of a search that found nothing, and would not have found an account that is there."""
     return ActionRequiredError(
         "search_unproven",
         f"A search by {attribute} finds none of the accounts that the system lists, so it does not prove that there is "

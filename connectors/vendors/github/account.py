@@ -19,6 +19,7 @@ from connectors.vendors.github.operations import (
     GET_USER_BY_ID,
     LIST_COLLABORATORS,
     LIST_MEMBERS,
+    OWN_MEMBERSHIP,
 )
 from connectors.vendors.github.settings import GitHubSettings
 
@@ -83,6 +84,16 @@ def shows_memberships(settings: GitHubSettings) -> Flow[bool]:
         membership = yield from membership_of(settings, owner)
         return membership is not None
     return False
+
+
+def is_entitled(settings: GitHubSettings) -> Flow[bool]:
+    """Whether an empty list of what only owners see means that there is nothing: GitHub refuses such a list to an app
+    or a fine-grained token without the permission, and shows it to the token of an owner."""
+    if settings.as_app:
+        return True
+    answer = yield OWN_MEMBERSHIP.request(settings.organization, missing_ok=True)
+    require_own(answer)
+    return not answer.missing and parse(answer.body, OrgMembership).is_owner
 
 
 def collaborators(settings: GitHubSettings) -> Flow[list[GitHubLogin]]:

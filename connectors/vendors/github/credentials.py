@@ -13,9 +13,9 @@ from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.flows import Fields, parse, unexpected
 from connectors.http.requests import Flow
-from connectors.read_backs import account_missing, seen
+from connectors.read_backs import account_missing, none_left, seen
 from connectors.removals import Removals
-from connectors.vendors.github.account import user_of, user_to_change
+from connectors.vendors.github.account import is_entitled, user_of, user_to_change
 from connectors.vendors.github.answers import GitHubLogin, list_of, require_own
 from connectors.vendors.github.operations import (
     CANCEL_SEATS,
@@ -122,12 +122,12 @@ def remove_authorizations(settings: GitHubSettings, effect: Effect) -> Flow[Mapp
 
 
 def look_at_authorizations(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
-    """GitHub shows authorisations to owners only: a list without any proves that there are none."""
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
     left = [one.shown() for one in (yield from authorizations(settings, user))]
-    return seen(not left, {**user.shown(), "sso_authorizations": left})
+    shown = bool(left) or (yield from is_entitled(settings))
+    return none_left(left, {**user.shown(), "sso_authorizations": left}, shows_such=shown)
 
 
 class _SeatTeam(Fields):

@@ -6,13 +6,13 @@ the organisation has them: as a member, invited, or as an outside collaborator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connectors.abilities import Account, Lookup
 from connectors.account_set import equals_ignoring_case, value_shown, values_asked
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.http.connector import SAMPLE_SIZE, FindOne, find_by
+from connectors.http.connector import SAMPLE_SIZE, Find, FindOne, find_by, unproven
 from connectors.http.flows import parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Request
@@ -23,6 +23,7 @@ from connectors.vendors.github.identities import (
     IDENTITY_ATTRIBUTES,
     VERIFIED_EMAIL,
     ExternalIdentity,
+    IdentifiedUser,
     identities,
     members,
     verified_emails,
@@ -79,77 +80,85 @@ def _by_login(settings: GitHubSettings, lookup: Lookup) -> Flow[Sequence[Account
     return (yield from _in_organisation(settings, user))
 
 
-def _by_identity(attribute: str) -> FindOne[GitHubSettings]:
-    def find(settings: GitHubSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
-        narrowed = {"userName": lookup.value} if attribute in FILTERED else {}
+class _Search:
+    """One search. The lists of identities and members, which may be long, are read once for all its lookups.
+
+    A list that was read to its end proves that there is no account, if at least one of its entries shows the
+    attribute that was searched for."""
+
+    def __init__(self) -> None:
+        self._identities: list[ExternalIdentity] | None = None
+        self._members: list[IdentifiedUser] | None = None
+
+    def find(self) -> Find[GitHubSettings]:
+        finders: Mapping[str, FindOne[GitHubSettings]] = {
+            "id": _by_id,
+            "login": _by_login,
+            **{attribute: self._by_identity(attribute) for attribute in IDENTITY_ATTRIBUTES},
+            VERIFIED_EMAIL: self._by_verified_email,
+        }
+        listed = [*IDENTITY_ATTRIBUTES, VERIFIED_EMAIL]
+        return find_by("github", finders, sample=_owners, prove_themselves=listed)
+
+    def _by_identity(self, attribute: str) -> FindOne[GitHubSettings]:
+        def find(settings: GitHubSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+            if attribute in FILTERED:  # one request; whether GitHub compares case there is not documented
+                narrowed = yield from identities(settings, userName=lookup.value)
+                found = yield from self._with(settings, attribute, lookup, _linked(settings, attribute, narrowed))
+                if found:
+                    return found
+            if self._identities is None:
+                self._identities = yield from identities(settings)
+            shown = _linked(settings, attribute, self._identities)
+            if not shown:
+                raise unproven(attribute)
+            return (yield from self._with(settings, attribute, lookup, shown))
+
+        return find
+
+    def _by_verified_email(self, settings: GitHubSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+        if self._members is None:
+            self._members = yield from members(settings)
+        shown = [(member.user(), member.verified_emails) for member in self._members if member.verified_emails]
+        if not shown:
+            raise unproven(VERIFIED_EMAIL)
+        return (yield from self._with(settings, VERIFIED_EMAIL, lookup, shown))
+
+    def _with(
+        self,
+        settings: GitHubSettings,
+        attribute: str,
+        lookup: Lookup,
+        shown: Sequence[tuple[GitHubLogin | None, Sequence[str]]],
+    ) -> Flow[list[Account]]:
+        """The accounts of the users who have the value."""
         found: list[Account] = []
-        for identity in (yield from identities(settings, **narrowed)):
-            shown = value_shown(identity.values(settings)[attribute], [lookup.value])
-            user = identity.user
-            if user is not None and equals_ignoring_case(shown, lookup.value):
-                found += yield from _in_organisation(settings, user, **{attribute: shown or ""})
+        for user, values in shown:
+            value = value_shown(values, [lookup.value])
+            if user is not None and equals_ignoring_case(value, lookup.value):
+                found += yield from _in_organisation(settings, user, **{attribute: value or ""})
         return found
 
-    return find
+
+def _owners(settings: GitHubSettings) -> Flow[Sequence[Account]]:
+    request = LIST_MEMBERS.request(settings.organization, params={"role": "admin", "per_page": SAMPLE_SIZE})
+    listed = [parse(item, GitHubLogin) for item in LinkHeader().items((yield request))]
+    return [Account(owner.native_id, owner.login, {"login": owner.login}) for owner in listed]
 
 
-def _by_verified_email(settings: GitHubSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
-    found: list[Account] = []
-    for member in (yield from members(settings)):
-        shown = value_shown(member.verified_emails, [lookup.value])
-        user = member.user()
-        if user is not None and equals_ignoring_case(shown, lookup.value):
-            found += yield from _in_organisation(settings, user, **{VERIFIED_EMAIL: shown or ""})
-    return found
-
-
-FINDERS: Mapping[str, FindOne[GitHubSettings]] = {
-    "id": _by_id,
-    "login": _by_login,
-    **{attribute: _by_identity(attribute) for attribute in IDENTITY_ATTRIBUTES},
-    VERIFIED_EMAIL: _by_verified_email,
-}
-
-
-def _search(asked: frozenset[str]) -> Callable[[GitHubSettings, Sequence[Lookup]], Flow[Sequence[Account]]]:
-    """`asked` are the attributes of the lookups: only what they need is read for the sample."""
-
-    def sample(settings: GitHubSettings) -> Flow[Sequence[Account]]:
-        found: list[Account] = []
-        if asked & {"id", "login"}:
-            request = LIST_MEMBERS.request(settings.organization, params={"role": "admin", "per_page": SAMPLE_SIZE})
-            listed = LinkHeader().items((yield request))
-            found += [_sampled(parse(item, GitHubLogin)) for item in listed]
-        if asked & set(IDENTITY_ATTRIBUTES):
-            found += [_sampled(*one) for one in _linked(settings, (yield from identities(settings, membersOnly=True)))]
-        if VERIFIED_EMAIL in asked:
-            for member in (yield from members(settings)):
-                user = member.user()
-                if user is not None and member.verified_emails:
-                    found.append(_sampled(user, {VERIFIED_EMAIL: member.verified_emails[0]}))
-        return found
-
-    return find_by("github", FINDERS, sample=sample)
-
-
-def _sampled(user: GitHubLogin, attributes: Mapping[str, str] | None = None) -> Account:
-    return Account(user.native_id, user.login, {"login": user.login, **(attributes or {})})
-
-
-def _linked(settings: GitHubSettings, found: Sequence[ExternalIdentity]) -> list[tuple[GitHubLogin, dict[str, str]]]:
-    """The users of identities, with the first value of each attribute."""
-    return [
-        (one.user, {name: values[0] for name, values in one.values(settings).items() if values})
-        for one in found
-        if one.user is not None
-    ]
+def _linked(
+    settings: GitHubSettings, attribute: str, found: Sequence[ExternalIdentity]
+) -> list[tuple[GitHubLogin | None, Sequence[str]]]:
+    """The identities that show the attribute: the user who linked each, and the values."""
+    shown = [(identity.user, identity.values(settings)[attribute]) for identity in found]
+    return [(user, values) for user, values in shown if values]
 
 
 def find(settings: GitHubSettings, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
     """Each account shows every attribute that was asked for, and its label what it is the only one to do."""
     asked = values_asked(lookups)
     found = []
-    for account in (yield from _search(frozenset(asked))(settings, lookups)):
+    for account in (yield from _Search().find()(settings, lookups)):
         user = GitHubLogin(id=int(account.native_id), login=account.attributes["login"])
         shown = yield from _attributes(settings, user, asked)
         label = account.label + (yield from _alone(settings, user, owner=account.privileged))

@@ -14,7 +14,8 @@ from connectors.vendors.github.settings import GitHubSettings
 
 VERIFIED_EMAIL = "verifiedEmail"
 FILTERED = frozenset({"samlNameId", "samlUserName", "scimUserName"})
-"""Attributes that GitHub finds itself (`userName`); for the others the whole list is read and compared."""
+"""Attributes that GitHub searches itself (`userName`). For the others, and where it finds none, the whole list is read
+and compared."""
 IDENTITY_ATTRIBUTES = (*sorted(FILTERED), "identityEmail", "employeeNumber")
 
 
@@ -72,8 +73,13 @@ class ExternalIdentity(Fields):
         return {name: [value for value in values if value] for name, values in found.items()}
 
 
-def identities(settings: GitHubSettings, **narrowed: str | bool) -> Flow[list[ExternalIdentity]]:
-    found = yield from queries.every(settings, queries.IDENTITIES, queries.IDENTITY_PAGES, **narrowed)
+def identities(settings: GitHubSettings, **narrowed: str) -> Flow[list[ExternalIdentity]]:
+    """Those of the enterprise's identity provider where the setting names an enterprise, else of the organisation's.
+    `narrowed` are the arguments `login` and `userName`."""
+    query, pages = queries.IDENTITIES, queries.IDENTITY_PAGES
+    if settings.enterprise:
+        query, pages = queries.ENTERPRISE_IDENTITIES, queries.ENTERPRISE_IDENTITY_PAGES
+    found = yield from queries.every(settings, query, pages, **narrowed)
     return [parse(item, ExternalIdentity) for item in found]
 
 

@@ -14,6 +14,7 @@ from connectors.read_backs import account_missing, none_left, seen
 from connectors.removals import Removals
 from connectors.vendors.github.account import (
     collaborators,
+    is_entitled,
     membership_of,
     owners,
     shows_memberships,
@@ -166,6 +167,6 @@ def cancel_invitations(settings: GitHubSettings, effect: Effect) -> Flow[Mapping
 
 
 def look_at_invitations(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
-    """GitHub shows invitations to owners only, and refuses others: a list without any proves that there are none."""
     left = [one.shown() for one in (yield from _invited(settings, effect))]
-    return seen(not left, {"invitations": left})
+    shown = bool(left) or (yield from is_entitled(settings))
+    return none_left(left, {"invitations": left}, shows_such=shown)

@@ -12,11 +12,9 @@ from connectors.http.pages import MAX_ITEMS
 from connectors.http.requests import Answer, Flow, Request
 from connectors.vendors.github.settings import GitHubSettings
 
-IDENTITIES = """
-query Identities($org: String!, $after: String, $login: String, $userName: String, $membersOnly: Boolean) {
-  organization(login: $org) {
+_PROVIDER = """
     samlIdentityProvider {
-      externalIdentities(first: 100, after: $after, login: $login, userName: $userName, membersOnly: $membersOnly) {
+      externalIdentities(first: 100, after: $after, login: $login, userName: $userName) {
         pageInfo { hasNextPage endCursor }
         nodes {
           user { databaseId login }
@@ -24,9 +22,17 @@ query Identities($org: String!, $after: String, $login: String, $userName: Strin
           scimIdentity { username emails { value } }
         }
       }
-    }
-  }
-}"""
+    }"""
+IDENTITIES = f"""
+query Identities($org: String!, $after: String, $login: String, $userName: String) {{
+  organization(login: $org) {{{_PROVIDER}
+  }}
+}}"""
+ENTERPRISE_IDENTITIES = f"""
+query EnterpriseIdentities($enterprise: String!, $after: String, $login: String, $userName: String) {{
+  enterprise(slug: $enterprise) {{ ownerInfo {{{_PROVIDER}
+  }} }}
+}}"""
 VERIFIED_EMAILS = """
 query VerifiedEmails($org: String!, $after: String) {
   organization(login: $org) {
@@ -65,9 +71,11 @@ query RepositoriesWithKeys($org: String!, $after: String) {
 }"""
 
 
-def ask(settings: GitHubSettings, query: str, **variables: str | bool) -> Request:
-    """The request for a query; `org` is the organisation. It changes nothing, although it is a POST."""
-    body = {"query": query, "variables": {"org": settings.organization, **variables}}
+def ask(settings: GitHubSettings, query: str, **variables: str) -> Request:
+    """The request for a query; `org` is the organisation, `enterprise` the enterprise. It changes nothing, although it
+    is a POST."""
+    place = {"enterprise": settings.enterprise} if query is ENTERPRISE_IDENTITIES else {"org": settings.organization}
+    body = {"query": query, "variables": {**place, **variables}}
     return Request("POST", url=settings.graphql_url, json=body, read_only=True)
 
 
@@ -81,8 +89,8 @@ def data(answer: Answer) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A list in a GraphQL answer, in pages: `path` leads to it from the data. Where the part of `path` before its last
-    name is null, such as the identity provider of an organisation without one, the list is empty."""
+    """A list in a GraphQL answer, in pages: `path` leads to it from the data. Where a part of `path` between its first
+    and its last name is null, such as the identity provider of an organisation without one, the list is empty."""
 
     path: tuple[str, ...]
     max_items: int = MAX_ITEMS
@@ -128,11 +136,12 @@ class Connection:
 
 
 IDENTITY_PAGES = Connection(("organization", "samlIdentityProvider", "externalIdentities"))
+ENTERPRISE_IDENTITY_PAGES = Connection(("enterprise", "ownerInfo", "samlIdentityProvider", "externalIdentities"))
 MEMBER_PAGES = Connection(("organization", "membersWithRole"))
 TEAM_PAGES = Connection(("organization", "teams"))
 REPOSITORY_PAGES = Connection(("organization", "repositories"))
 
 
-def every(settings: GitHubSettings, query: str, pages: Connection, **variables: str | bool) -> Flow[list[Any]]:
+def every(settings: GitHubSettings, query: str, pages: Connection, **variables: str) -> Flow[list[Any]]:
     """All items of the list."""
     return (yield from all_pages(ask(settings, query, **variables), pages))

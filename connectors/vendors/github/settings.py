@@ -29,6 +29,11 @@ class GitHubSettings(HttpSettings):
     app_id: str = Field(default="", description="app ID or client ID of a GitHub App, instead of a token")
     installation_id: str = Field(default="", description="ID of the app's installation in the organisation")
     private_key: SecretStr = Field(default=SecretStr(""), description="private key of the GitHub App, as PEM")
+    enterprise: str = Field(
+        default="",
+        description="slug of the enterprise, if its identity provider serves the organisation; needs the classic token "
+        "of an enterprise owner",
+    )
     employee_number_attribute: str = Field(
         default="employeeNumber", description="name of the SAML attribute that has the employee number"
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 from connectors.abilities import Effect, ReadBack
 from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError, RefusedError
-from connectors.http.flows import Fields, parse
+from connectors.http.flows import Fields, all_pages, parse, unexpected
 from connectors.http.requests import Flow
 from connectors.read_backs import account_missing, seen
 from connectors.vendors.github import queries
@@ -23,6 +23,8 @@ from connectors.vendors.github.operations import LIST_DEPLOY_KEYS, LIST_INSTALLA
 from connectors.vendors.github.settings import GitHubSettings
 from connectors.vendors.github.teams import Total, teams_of
 
+_MAX_REPOSITORIES = 2_000
+_MAX_WITH_KEYS = 30  # each is a request
 _Items = Flow[Sequence[Mapping[str, Any]]]
 
 
@@ -91,16 +93,18 @@ def _keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
 
 
 def _deploy_keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
-    """Those that the user added: they stay valid when the user is removed. Only repositories with keys are asked."""
+    """Those that the user added: they stay valid when the user is removed. Who added a key is only in the list of its
+    repository, so the lists of all repositories with keys are read, if they are not too many for one read-back."""
     found = []
-    listed = yield from queries.every(settings, queries.REPOSITORIES_WITH_KEYS, queries.REPOSITORY_PAGES)
-    for repository in [parse(item, _Repository) for item in listed]:
-        if repository.keys.total:
-            request = LIST_DEPLOY_KEYS.request(settings.organization, repository.name)
-            keys = yield from list_of(request, _DeployKey)
-            found += [
-                key.shown(repository.name) for key in keys if comparable(key.added_by or "") == comparable(user.login)
-            ]
+    request = queries.ask(settings, queries.REPOSITORIES_WITH_KEYS)
+    listed = yield from all_pages(request, queries.REPOSITORY_PAGES, at_most=_MAX_REPOSITORIES + 1)
+    repositories = [parse(item, _Repository) for item in listed]
+    with_keys = [one.name for one in repositories if one.keys.total]
+    if len(repositories) > _MAX_REPOSITORIES or len(with_keys) > _MAX_WITH_KEYS:
+        unexpected("The organisation has more repositories or deploy keys than are read for a snapshot.")
+    for repository in with_keys:
+        keys = yield from list_of(LIST_DEPLOY_KEYS.request(settings.organization, repository), _DeployKey)
+        found += [key.shown(repository) for key in keys if comparable(key.added_by or "") == comparable(user.login)]
     return found
 
 

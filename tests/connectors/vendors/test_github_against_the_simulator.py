@@ -164,9 +164,12 @@ async def test_a_snapshot_shows_what_the_account_reaches_and_is_alone_in(here: C
         assert [len(evidence[name]) for name in sections] == [1] * 6
         assert [one["name"] for one in evidence["installations_of_the_organisation"]] == ["offboarding"]
         assert (evidence["invitations"], evidence["not_shown"]) == ([], [])
+    for number in range(40):
+        here.org.new_deploy_key(here.org.new_repository(f"more-{number}"), here.bo, "deploy")
+    assert (await here.look("snapshot_access", here.bo)).evidence["not_shown"] == ["deploy_keys"]
     here.org.members["root"] = "admin"
     with_token = (await here.token.read_back(here.effect("snapshot_access", here.bo))).evidence
-    assert with_token["not_shown"] == ["fine_grained_tokens"]
+    assert with_token["not_shown"] == ["fine_grained_tokens", "deploy_keys"]
 
 
 async def test_a_user_without_an_account_any_more_is_no_evidence(here: ConnectedGitHub) -> None:
@@ -195,6 +198,24 @@ async def test_limits_of_both_kinds_say_when_to_come_back(here: ConnectedGitHub)
         await here.do("remove_from_teams")
     assert between.value.happened == "unknown", "one team was left before"
     assert len((await here.do("remove_from_teams"))["left_teams"]) == 1
+
+
+async def test_a_token_that_ends_between_two_changes_repeats_neither(here: ConnectedGitHub) -> None:
+    here.org.teams["synced"].synced = False
+    here.github.faults.expire("DELETE", after=1)
+    assert len((await here.do("remove_from_teams"))["left_teams"]) == 2
+    assert len(here.github.sent("POST", "/access_tokens")) == 2
+    assert len(here.github.sent("DELETE")) == 3, "the one with the ended token was sent again"
+
+
+async def test_an_empty_list_counts_only_for_an_owner(here: ConnectedGitHub) -> None:
+    here.org.tokens = {value: one for value, one in here.org.tokens.items() if one.login == "root"}
+    for ability in ("cancel_invitations", "remove_sso_authorizations"):
+        assert (await here.token.read_back(here.effect(ability))).outcome == "done"
+    here.org.members["root"] = "member"
+    for ability in ("cancel_invitations", "remove_sso_authorizations"):
+        with pytest.raises(ActionRequiredError, match="credential_refused"):
+            await here.token.read_back(here.effect(ability))
 
 
 async def test_a_lost_reply_leaves_the_outcome_to_the_read_back(here: ConnectedGitHub) -> None:

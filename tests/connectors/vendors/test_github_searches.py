@@ -50,8 +50,45 @@ async def test_an_account_shows_every_attribute_that_was_asked_for(here: Connect
     assert found.attributes["verifiedEmail"] == "isa.lund@corp.example"
 
 
+async def test_a_value_in_another_case_is_found_and_long_lists_are_read_once(here: ConnectedGitHub) -> None:
+    here.github.forget()
+    asked = [
+        Lookup("samlNameId", "Isa.LUND@corp.example"),
+        Lookup("identityEmail", "isa.lund@corp.example"),
+        Lookup("employeeNumber", "E-1"),
+        Lookup("verifiedEmail", "isa.lund@corp.example"),
+        Lookup("verifiedEmail", "isa.old@corp.example"),
+    ]
+    [found] = await here.app.find_accounts(asked)
+    assert found.native_id == str(here.isa.id)
+    queries = [call.body["query"].split("(")[0].split()[-1] for call in here.github.sent("POST", "/graphql")]
+    lists = [call.body["variables"].keys() for call in here.github.sent("POST", "/graphql")]
+    assert queries.count("VerifiedEmails") == 1
+    assert lists.count({"org"}) == 2, "all identities, and all members"
+
+
+async def test_identities_of_the_enterprise_are_found_with_an_owners_token(here: ConnectedGitHub) -> None:
+    here.org.enterprise = "corp-inc"
+    with pytest.raises(ActionRequiredError, match="search_unproven"):
+        await here.find("employeeNumber", "E-1")
+    root = here.org.users["root"]
+    owner = here.connected(
+        token=here.org.new_classic_token(root, "admin:org", "read:enterprise").value, enterprise="corp-inc"
+    )
+    [found] = await here.find("employeeNumber", "E-1", owner)
+    assert found.label == "isa-lund"
+    assert await here.find("samlNameId", "eva@corp.example", owner) == []
+    blind = here.connected(token=here.seed.token, enterprise="corp-inc")
+    with pytest.raises(ActionRequiredError, match="search_unproven"):
+        await here.find("employeeNumber", "E-9", blind)
+    other = here.connected(token=here.seed.token, enterprise="other-inc")
+    with pytest.raises(RefusedError, match="not_found"):
+        await here.find("employeeNumber", "E-9", other)
+
+
 async def test_the_mail_address_of_a_public_profile_finds_no_one(here: ConnectedGitHub) -> None:
     here.isa.verified_emails, here.org.identities = [], here.org.identities[1:]
+    assert len(here.org.identities) == 2
     assert here.isa.email == "isa.lund@corp.example"
     for attribute in ("verifiedEmail", "identityEmail", "samlNameId"):
         assert await here.find(attribute, here.isa.email) == []

@@ -48,6 +48,9 @@ def app_of(github: GitHubSimulator, call: Call) -> InstalledApp:
     except (JoseError, LookupError, ValueError):
         raise VendorRefusal(error(401, "A JSON web token could not be decoded")) from None
     now = github.now().timestamp()
+    if claims.get("iat", 0) > now:
+        raise VendorRefusal(error(401, "'Issued at' claim ('iat') must be an Integer representing the time that the "
+                                       "assertion was issued"))  # fmt: skip
     if claims.get("exp", 0) > now + 660:
         raise VendorRefusal(error(401, "'Expiration time' claim ('exp') is too far in the future"))
     if not now < claims.get("exp", 0):

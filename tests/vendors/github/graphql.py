@@ -61,7 +61,7 @@ class _Graph:
         self._org, self._caller, self._call = github.state, call.caller, call
 
     def root(self) -> Fields:
-        return {"organization": self._organization, "user": self._user_called}
+        return {"organization": self._organization, "user": self._user_called, "enterprise": self._enterprise}
 
     def _may(self, scope: str, permission: str, level: str = "read") -> bool:
         if self._caller.kind == "classic":
@@ -89,13 +89,24 @@ class _Graph:
         return {
             "login": org.login,
             "databaseId": org.id,
-            "samlIdentityProvider": {"externalIdentities": self._identities} if org.provider and owner else None,
+            "samlIdentityProvider": (
+                {"externalIdentities": self._identities} if org.provider and owner and not org.enterprise else None
+            ),
             "membersWithRole": self._paged([self._user(org.users[one]) for one in org.members]),
             "teams": self._teams,
             "repositories": self._paged([
                 {"name": one.name, "deployKeys": self._paged(one.deploy_keys)} for one in org.repositories.values()
             ]),
         }  # fmt: skip
+
+    def _enterprise(self, slug: str) -> Fields:
+        """Its identity provider is shown to classic tokens with read:enterprise; the simulator takes every owner of
+        the organization for an owner of the enterprise."""
+        if slug != self._org.enterprise:
+            raise GraphError("NOT_FOUND", f"Could not resolve to a Business with the URL slug of '{slug}'.")
+        shown = self._caller.kind == "classic" and "read:enterprise" in held_scopes(self._caller)
+        provider = {"externalIdentities": self._identities}
+        return {"ownerInfo": {"samlIdentityProvider": provider} if shown else None}
 
     def _user_called(self, login: str) -> Fields:
         for user in self._org.users.values():

@@ -114,7 +114,8 @@ class GitHubSeat:
 
 class GitHubOrganization:
     """`members` have their role, admin (an owner) or member. With `saml`, personal access tokens need an authorization
-    for single sign-on; `provider` is whether there is an identity provider. `base_permission` is what members may do
+    for single sign-on; `provider` is whether there is an identity provider, which belongs to the
+    enterprise with the slug `enterprise` if there is one. `base_permission` is what members may do
     with every repository."""
 
     def __init__(self, clock: Callable[[], datetime], login: str = "corp") -> None:
@@ -129,6 +130,7 @@ class GitHubOrganization:
         self.teams: dict[str, GitHubTeam] = {}
         self.repositories: dict[str, GitHubRepository] = {}
         self.provider = True
+        self.enterprise = ""
         self.identities: list[GitHubIdentity] = []
         self.invitations: dict[int, GitHubInvitation] = {}
         self.tokens: dict[str, GitHubToken] = {}
