@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.exception_remedies import exception_remedy
-from orchestrator.documents.run import account_of, decision_behind
+from orchestrator.documents.run import account_of, decision_behind, not_selected
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.reading.queries import Queries
@@ -36,7 +36,7 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
     document["person"] = document["person"] if line.person.name is not None else None
     document["code"] = line.code or None
     document["closed_by"] = line.closed_by or None
-    document["candidates"] = []
+    document["candidates"], document["not_selected"] = [], []
     rule = RULES.get(line.kind)
     repairs = rule.repairs if rule is not None else ()
     document["remedy"] = rule.remedy if rule is not None else ""
@@ -55,4 +55,5 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
         found = snapshot.state.accounts.planned_on.get(line.system)
         candidates = found.candidates if found is not None else ()
         document["candidates"] = [account_of(snapshot.state, id_) for id_ in candidates]
+        document["not_selected"] = not_selected(snapshot.state, known) if known is not None else []
     return document

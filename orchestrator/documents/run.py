@@ -21,6 +21,7 @@ from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import access_gone_at, counts, run_status
+from orchestrator.domain.run.work import ExceptionState, is_about_selection
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
 
@@ -310,9 +311,20 @@ def _exception(state: RunState, world: World, exception_id: str) -> Document:
         "by": known.by or None,
         "decision": decision_behind(state, opened),
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
+        "not_selected": not_selected(state, known),
         "remedy": exception_remedy(opened.kind, opened.code, opened.system, world.pinned),
         "repairs": list(rule.repairs),
     }
+
+
+def not_selected(state: RunState, exception: ExceptionState) -> list[str]:
+    """The ids of the accounts that were found and not selected, where a second person is asked about that."""
+    system = exception.opened.system or ""
+    if not exception.open or not is_about_selection(exception.opened, system):
+        return []
+    selected = state.accounts.of(system) or ()
+    found = state.accounts.planned_on.get(system)
+    return [id_ for id_ in (found.candidates if found is not None else ()) if id_ not in selected]
 
 
 def _event(recorded: Recorded, hashes: Mapping[int, str]) -> Document:

@@ -19,7 +19,8 @@ class Attendance:
         self._staff = staff
 
     async def attend(self, run_id: str, until: Callable[[Document], bool], deadline: float) -> Document:
-        """Decides at gates, completes tasks, says whose accounts are, accepts reviews. Fails with the run's steps."""
+        """Decides at gates, completes tasks, says whose accounts are and confirms that, accepts reviews. Fails with the
+        run's steps."""
         loop = asyncio.get_running_loop()
         last = loop.time() + deadline
         while True:
@@ -44,6 +45,9 @@ class Attendance:
             if exception["state"] == "open" and exception["kind"] in MATCH_QUESTIONS:
                 theirs = {"accounts": [exception["candidates"][0]["account_id"]], "reason": "Asked the manager."}
                 await self._do("operator", f"{path}/systems/{exception['system']}/accounts", theirs)
+            elif exception["state"] == "open" and exception["kind"] == "access_kept":
+                exception_path = f"{path}/exceptions/{exception['exception_id']}/acceptance"
+                await self._do("value-owner", exception_path, {"reason": "The other account is a colleague's."})
             elif exception["state"] == "open" and exception["kind"] == "urgent_review":
                 accepted = {"reason": "It was right."}
                 exception_path = f"{path}/exceptions/{exception['exception_id']}/acceptance"

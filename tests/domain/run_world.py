@@ -307,9 +307,9 @@ class Story:
                 self.later(timedelta(milliseconds=1))
                 self.search()
             elif now.steps:
-                name = self.state.plan.steps[now.steps[0].step_id].name
-                self.attempt(name)
-                done.append(name)
+                step_id = now.steps[0].step_id
+                self.attempt(step_id)
+                done.append(self.state.plan.steps[step_id].name)
             else:
                 break
         return done

@@ -125,7 +125,8 @@ class Installation:
         confirm: str | None = None,
     ) -> RunState:
         """Does what people do until `until` holds: approves gates, completes tasks of work, settles matches with what
-        `settle` says (by default the first candidate), answers "did it happen?" with `confirm` if that is given."""
+        `settle` says (by default the first candidate), answers "did it happen?" with `confirm` if that is given. HR
+        confirms what the operator decided alone."""
         loop = asyncio.get_running_loop()
         stop = loop.time() + deadline
         while True:
@@ -158,7 +159,10 @@ class Installation:
                     self.services, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
                 )
         for exception in state.work.open_exceptions():
-            system = exception.opened.system
+            system, id_ = exception.opened.system, exception.opened.exception_id
+            if exception.opened.kind == "access_kept":
+                [second] = self.who_decides(exception.opened.owners)
+                await commands.accept_exception(self.services, self.actors[second], run_id, id_, "asked the manager")
             if exception.opened.kind in ("ambiguous_match", "weak_match", "no_account") and system is not None:
                 wanted = settle(state, system) if settle else state.accounts.planned_on[system].candidates[:1]
                 await commands.settle_match(

@@ -85,7 +85,7 @@ def _print(found: Document, closed: bool) -> None:
         if document["candidates"]:
             say(f"Possible accounts of {name(document['person'])} on {document['system']}:")
             for candidate in document["candidates"]:
-                say(f"  {candidate_words(candidate)}")
+                say(f"  {candidate_words(candidate, document['not_selected'])}")
     if found["after"] is not None:
         say(f"Next page: offboard exceptions{' --all' if closed else ''} --after {found['after']}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.cli.server.server import Document
@@ -167,13 +168,14 @@ def print_question(document: Document, known: Document) -> None:
     for command in commands_for(document["run_id"], known):
         say(f"  {command}")
     for candidate in known["candidates"]:
-        say(f"  {candidate_words(candidate)}")
+        say(f"  {candidate_words(candidate, known['not_selected'])}")
 
 
-def candidate_words(candidate: Document) -> str:
-    """What a person needs to tell whose account it is."""
+def candidate_words(candidate: Document, not_selected: Sequence[str] = ()) -> str:
+    """What a person needs to tell whose account it is. `not_selected` has ids of accounts that a person passed over."""
+    unselected = "  (not selected)" if candidate["account_id"] in not_selected else ""
     attributes = ", ".join(f"{key}={value}" for key, value in candidate["attributes"].items() if value)
-    return f"{candidate['account_id'][:12]}  {label(candidate)}  {attributes}"
+    return f"{candidate['account_id'][:12]}  {label(candidate)}  {attributes}{unselected}"
 
 
 def print_tasks(document: Document) -> None:

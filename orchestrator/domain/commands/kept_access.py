@@ -1,24 +1,33 @@
 """Access that stays open because of what one person decided: HR confirms it, or it is undone.
 
-An operator can skip a step that removes access, and can answer that no account on a system belongs to the leaver. Both
-take effect at once, as a pause does, and open an exception for HR (`access_kept`). None opens where two people are
-behind it: the actor has a role of HR, or another person excluded the step from an approval or rejected it.
+An operator can skip a step that removes access, can answer that no account on a system belongs to the leaver, and can
+select the wrong one of several. All take effect at once, as a pause does, and open an exception for HR (`access_kept`).
+None opens where two people are behind it: the actor has a role of HR, or another person excluded the step from an
+approval or rejected it.
+
+Where one person could select an account and remove its access alone, the removal waits for a second person, whatever
+the role of the first one: in an urgent run, for steps without a gate, and where the first person decides at the gate.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals.delegation import absent_in
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
-from orchestrator.domain.packet.access_removal import removal_steps
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.access_removal import removal_steps, removed_by_one_person
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, independent_people
+from orchestrator.domain.planning.matching import FoundAccount, differing_keys, on_strong_key
 from orchestrator.domain.run.readiness import World, account_gone
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.work import ExceptionState
+from orchestrator.domain.run.work import ExceptionState, is_about_selection
 
 
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
@@ -35,21 +44,63 @@ def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> l
 def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by: str, world: World) -> list[Event]:
     """The exception that opens when the account `by` says which accounts on the system are the leaver's; empty where
     none is needed. A dry run removes no access."""
-    actor = world.actors.get(by)
-    if accounts or state.asked.phase == "shadow" or (actor is not None and _is_hr(actor, world)):
+    packet, actor = world.pinned, world.actors.get(by)
+    if state.asked.phase == "shadow" or not removal_steps(system, packet, world.abilities):
         return []
-    if not removal_steps(system, world.pinned, world.abilities):
-        return []
-    return [_opened(state, system, actor, world, system=system)]
+    keeps = not accounts or bool(left_out(state, system, accounts, packet)) or _differs(state, system, accounts, packet)
+    if keeps and not (actor is not None and _is_hr(actor, world)):
+        return [_opened(state, system, actor, world, system=system)]
+    roles = _roles_of_person(state, actor, world)
+    if accounts and removed_by_one_person(system, packet, world.abilities, state.urgent, roles):
+        return [_opened(state, system, actor, world, system=system)]
+    return []
+
+
+def _roles_of_person(state: RunState, actor: Actor | None, world: World) -> frozenset[str]:
+    """Of all accounts of this person, and of those for whom the person decides now."""
+    if actor is None:
+        return frozenset()
+    own = [other for other in world.actors.values() if other.human == actor.human and other.human is not None]
+    return frozenset().union(*(one.roles for one in (actor, *own, *absent_in(state, actor, world))))
+
+
+def left_out(state: RunState, system: str, accounts: tuple[str, ...], packet: Packet) -> tuple[str, ...]:
+    """The accounts that a strong key found on the system and that are not among these."""
+    found = state.accounts.planned_on.get(system)
+    others = [account for account in (found.candidates if found is not None else ()) if account not in accounts]
+    return tuple(one for one in others if (keys := _keys_of(state, system, one, packet)) is None or keys.on_strong)
+
+
+def _differs(state: RunState, system: str, accounts: tuple[str, ...], packet: Packet) -> bool:
+    """Whether one of these accounts has another person's value under a strong key."""
+    return any((keys := _keys_of(state, system, one, packet)) is None or keys.differing for one in accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountKeys:
+    """What an account has under the strong match keys: the person's value under one, another one under `differing`."""
+
+    on_strong: bool
+    differing: tuple[str, ...]
+
+
+def _keys_of(state: RunState, system: str, account_id: str, packet: Packet) -> _AccountKeys | None:
+    """None once the person is erased."""
+    details, facts = state.accounts.details.get(account_id), state.asked.facts
+    if details is None or facts is None:
+        return None
+    account, person = FoundAccount.model_validate(details), PersonFacts.model_validate(facts)
+    keys = packet.platform.systems[system].match
+    return _AccountKeys(on_strong_key(person, keys, account), differing_keys(person, keys, account))
 
 
 def open_about(state: RunState, *, step_id: str | None = None, system: str | None = None) -> ExceptionState | None:
     """The open exception about access that this skipped step, or the answer about this system, keeps open."""
     for known in state.work.open_exceptions():
         opened = known.opened
-        if opened.kind != "access_kept":
-            continue
-        if opened.step_id == step_id if step_id is not None else (opened.step_id is None and opened.system == system):
+        if step_id is not None and opened.kind == "access_kept" and opened.step_id == step_id:
+            return known
+        if system is not None and is_about_selection(opened, system):
             return known
     return None
 

@@ -94,13 +94,15 @@ def _require_gates_after(state: RunState, skipped: str, world: World) -> None:
 def settle(
     state: RunState, system: str, accounts: tuple[str, ...], reason: str | None, actor: Actor, world: World
 ) -> list[Event]:
-    """Say which of the found accounts on a system are the person's. None is an answer too, which HR confirms where
-    steps remove access there (`kept_access`); until then accounts can still be selected."""
+    """Say which of the found accounts on a system are the person's. None is an answer too. Where steps remove access
+    there, a second person confirms what one person answers alone (`kept_access`); until then another answer can be
+    given."""
     require("settle_match", actor, state.asked.person_id)
     kept = kept_access.open_about(state, system=system)
     further = kept.opened.owners if kept is not None else ()
     rests_on = _operator(state, actor, world, system, Level.PREPARE, independent=True, or_roles=further)
-    if system not in set(unsettled(state, world.pinned)) and (kept is None or not accounts):
+    same = state.accounts.settled.get(system) == tuple(sorted(set(accounts)))
+    if system not in set(unsettled(state, world.pinned)) and (kept is None or same):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
     found = state.accounts.planned_on.get(system)
     if found is None:

@@ -234,11 +234,11 @@ def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> 
 
 
 def _no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    """The step is no longer skipped, or the answer that no account is the leaver's no longer holds. A step that the
-    plan no longer has can come back, so that it stays open."""
+    """The step is no longer skipped, or the answer about the accounts no longer holds, since the system showed others.
+    A step that the plan no longer has can come back, so that it stays open."""
     state = context.state
     if opened.step_id is None:
-        return state.accounts.settled.get(opened.system or "") != ()
+        return opened.system not in state.accounts.settled
     known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
     return known is None or known.status != "skipped"
 
@@ -710,10 +710,11 @@ _RULES: Final = (
     ExceptionRule(
         kind="access_kept",
         title="Access kept open",
-        meaning="A person without a role of HR skipped this step, which removes access, or answered that no account on "
-        "this system belongs to the leaver. The access stays open.",
-        remedy="Retry the step, or select the leaver's accounts. If the access is to stay open, HR accepts the "
-        "exception and gives a reason.",
+        meaning="One person skipped this step, which removes access, or said which accounts on this system belong to "
+        "the leaver: none, not all that match, or accounts from which access would be removed without another person's "
+        "approval. The access stays open.",
+        remedy="Retry the step, or select other accounts. If the decision is right, HR accepts the exception and gives "
+        "a reason.",
         repairs=(Repair.ACCEPT, Repair.RETRY, Repair.SETTLE),
         opens=(),
         overcome=_no_longer_kept,

@@ -1,6 +1,8 @@
-"""Which steps of a packet remove the person's access on a system."""
+"""Which steps of a packet remove the person's access on a system, and whether a person decides before them."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.hand_overs import ability_of
@@ -17,3 +19,24 @@ def removal_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozense
     ]
     cutting = frozenset(name for name, ability in known if ability.cuts_access)
     return cutting or frozenset(name for name, ability in known if ability.destroys and ability.reversible == "no")
+
+
+def removed_by_one_person(
+    system: str, packet: Packet, catalogue: Catalogue, urgent: bool, roles: Collection[str]
+) -> bool:
+    """Whether a step that removes access on this system can run without a decision of another person than one with
+    these roles: it has no gate, its gate is not always needed or one person with a role of it decides, or the run is
+    urgent (`RunState.goes_before_gates`)."""
+    removing = removal_steps(system, packet, catalogue)
+    for step in packet.workflow.steps:
+        ability = ability_of(step, packet, catalogue)
+        if step.system != system or step.name not in removing or ability is None:
+            continue
+        if step.gate is None or (urgent and ability.cuts_access and ability.reversible != "no"):
+            return True
+        gate = packet.approvals.gates[step.gate]
+        if ability.reversible != "no" and gate.needed_when is not None:
+            return True
+        if gate.quorum == 1 and not {*gate.decided_by, *gate.escalate_to}.isdisjoint(roles):
+            return True
+    return False

@@ -108,6 +108,21 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
     return MatchResult(outcome="matched", account=account, candidates=candidates, keys=names)
 
 
+def on_strong_key(person: PersonFacts, keys: Sequence[MatchKey], account: FoundAccount) -> bool:
+    """Whether a strong key of the account has the person's value, or differs from it in case and spaces alone."""
+    strong = [key for key in keys if key.strength == "strong"]
+    return any(_equal(person, key, account) or _differs_in_case(person, key, account) for key in strong)
+
+
+def differing_keys(person: PersonFacts, keys: Sequence[MatchKey], account: FoundAccount) -> tuple[str, ...]:
+    """The names of the strong keys under which the account has another value than the person, in more than case and
+    spaces."""
+    strong = [key for key in keys if key.strength == "strong"]
+    return tuple(
+        key.key for key in strong if _contradicts(person, key, account) and not _differs_in_case(person, key, account)
+    )
+
+
 def _asked_on_weak_keys(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequence[FoundAccount]) -> MatchResult:
     found = [(key, account) for key in keys for account in accounts if _equal(person, key, account)]
     found += [(key, account) for key in keys for account in accounts if _differs_in_case(person, key, account)]

@@ -21,6 +21,7 @@ from orchestrator.domain.run.decisions import Approval
 from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.time import LONG_AGO
+from orchestrator.domain.run.work import is_about_selection
 
 WaitsFor = Literal[
     "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
@@ -129,13 +130,15 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     due = max((date for date in dates if date is not None), default=None)
     if due is not None and world.now < due:
         return StepReadiness("waiting", "time", due)
-    if step.uncertain and step.gate is None:
+    if step.gate is None and (step.uncertain or _on_unconfirmed_account(state, step)):
         return StepReadiness("stopped", "exception")
     if step.gate is not None and not state.goes_before_gates(step):
         if step.digest in state.decisions.excluded or step.digest in state.decisions.rejected:
             return StepReadiness("stopped", "exception")
-        if approval_in_force(state, step, world) is None:
+        if (approval := approval_in_force(state, step, world)) is None:
             return StepReadiness("waiting", "gate")
+        if _on_unconfirmed_account(state, step) and not _approved_by_another(state, step.system, approval, world):
+            return StepReadiness("stopped", "exception")
     caused_by = who_caused(state, step)
     if not step.is_task and not levels_suffice(state, step, caused_by, world):
         return StepReadiness("stopped", "level")
@@ -170,6 +173,18 @@ def _account_still_matches(state: RunState, step: PlannedStep, world: World) -> 
     return step.account_id in (state.accounts.of(step.system) or ())
 
 
+def _on_unconfirmed_account(state: RunState, step: PlannedStep) -> bool:
+    """Whether the step changes an account that one person selected and no second person has confirmed."""
+    return bool(step.account_id) and step.level > Level.PREPARE and state.selection_unconfirmed(step.system)
+
+
+def _approved_by_another(state: RunState, system: str, approval: Approval, world: World) -> bool:
+    """Whether a person approved who is not the one that selected the accounts on the system."""
+    selector = world.actors.get(state.accounts.settled_by.get(system, ""))
+    votes = [vote for vote, _ in state.decisions.gates[approval.gate_id].votes if vote.verdict == "approve"]
+    return selector is None or any(vote.human != selector.human for vote in votes)
+
+
 def _expected(step: PlannedStep, world: World) -> bool:
     return world.pinned.platform.systems[step.system].expected
 
@@ -191,6 +206,7 @@ def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
     instants += [state.decisions.gates[approval.gate_id].decided_at] if approval is not None else []
     look = state.accounts.searches.get(step.system)
     instants += [look.at] if look is not None else []
+    instants += [x.closed_at for x in state.work.exceptions.values() if is_about_selection(x.opened, step.system)]
     return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
 

@@ -22,7 +22,7 @@ from orchestrator.domain.run.accounts import AccountState, fold_accounts
 from orchestrator.domain.run.decisions import Approval, DecisionState, fold_decisions
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
-from orchestrator.domain.run.work import WorkState, fold_work
+from orchestrator.domain.run.work import WorkState, fold_work, is_about_selection
 
 MAX_EMBARGO: Final = timedelta(days=365)
 """After the cutoff, or after the request if that is later. An embargo ends then at the latest."""
@@ -89,8 +89,14 @@ class RunState:
         return search is None or search.at is None or search.at < self.plan.wanted_since
 
     def goes_before_gates(self, step: PlannedStep) -> bool:
-        """An urgent run starts at once with what cuts access and can be taken back."""
-        return self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
+        """An urgent run starts at once with what cuts access and can be taken back; on an account that one person
+        selected, once a second person has confirmed the selection. Until then the step has its gate."""
+        first = self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
+        return first and not self.selection_unconfirmed(step.system)
+
+    def selection_unconfirmed(self, system: str) -> bool:
+        """Whether a second person has yet to confirm which accounts on the system are the person's."""
+        return any(is_about_selection(known.opened, system) for known in self.work.open_exceptions())
 
 
 def fold(state: RunState, event: Event, at: datetime) -> RunState:

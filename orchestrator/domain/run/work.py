@@ -77,6 +77,11 @@ class ExceptionState:
         return self.disposition is None
 
 
+def is_about_selection(opened: e.ExceptionOpened, system: str) -> bool:
+    """Whether the exception asks a second person which accounts on the system are the leaver's."""
+    return opened.kind == "access_kept" and opened.step_id is None and opened.system == system
+
+
 @dataclass(frozen=True, slots=True)
 class WorkState:
     """`steps`, `tasks` and `exceptions` by ID. `remembered` are steps that the current plan does not have; if a later

@@ -60,19 +60,30 @@ def refused(story: Story, by: Actor, *accounts: str, of: tuple[FoundAccount, ...
     return no.value
 
 
-def test_what_the_search_bears_out_opens_no_exception_and_is_planned_with() -> None:
+def test_what_the_search_bears_out_is_not_asked_again_and_is_planned_with() -> None:
     story, event = said(ADA_2)
     assert (event.by, event.reason, event.seen.candidates) == ("ole", "They said so", ("a-code-ada", "a-code-ada2"))
     story.finds["code"] = [ADA_2, ADA]
     happened = story.search()
-    assert story.exceptions() == [] and story.events(e.ExceptionOpened) == []
+    assert [one.kind for one in story.events(e.ExceptionOpened)] == ["access_kept"], "the other account stays open"
     [settled] = story.events(e.MatchSettled)
     assert (settled.by, settled.accounts, settled.beforehand, settled.reason) == (
         "ole", ("a-code-ada2",), True, "They said so"
     )  # fmt: skip
-    assert [type(one).__name__ for one in happened][:3] == ["AccountsSearched", "MatchSettled", "PlanFrozen"]
+    assert [type(one).__name__ for one in happened][:4] == [
+        "AccountsSearched", "MatchSettled", "ExceptionOpened", "PlanFrozen"
+    ]  # fmt: skip
     assert story.planned("disable").account_id == "a-code-ada2" and not story.state.plan.open_steps
     assert story.refolded() == story.state
+
+
+def test_what_covers_every_account_or_is_said_by_hr_opens_no_exception() -> None:
+    both = actor("olga", "operator", "requester")
+    for chosen, by in (((ADA, ADA_2), OLE), ((ADA_2,), both)):
+        story, _ = said(*chosen, by=by)
+        story.finds["code"] = [ADA, ADA_2]
+        story.search()
+        assert story.exceptions() == [] and story.events(e.ExceptionOpened) == []
 
 
 def test_none_of_them_is_theirs_is_said_beforehand_as_well() -> None:
@@ -163,14 +174,17 @@ def test_a_shadow_run_takes_what_was_said_too() -> None:
     assert story.exceptions() == [] and story.ready() == {"look"}
 
 
-def test_an_urgent_run_begins_at_once_on_the_account_that_was_settled_and_is_reviewed_all_the_same() -> None:
+def test_an_urgent_run_begins_on_the_account_that_was_settled_once_a_second_person_confirms_it() -> None:
     both = actor("olga", "operator", "requester")
     story, _ = said(ADA_2, by=both, urgent=True, at=None)
     story.finds["code"] = [ADA, ADA_2]
     story.later(timedelta(seconds=1))
     story.search()
     assert story.ready() == {"look"} and story.planned("disable").account_id == "a-code-ada2"
-    assert [kind for kind, _ in story.exceptions()] == ["urgent_review"]
+    assert [kind for kind, _ in story.exceptions()] == ["access_kept", "urgent_review"]
+    assert story.work() == ["look"] and story.readiness("disable").waits_for == "gate"
+    story.accept(story.exception("access_kept"), by=HR)
+    assert story.work() == ["disable", "sessions"]
 
 
 # Who may say it
@@ -209,7 +223,7 @@ def test_under_an_embargo_an_operator_who_asks_for_the_run_settles_it() -> None:
     story, _ = said(ADA, embargo=EmbargoTerms(MONDAY + 30 * DAY, everybody))
     story.finds["code"] = [ADA, ADA_2]
     story.search()
-    assert story.state.named == tuple(sorted(everybody)) and story.exceptions() == []
+    assert story.state.named == tuple(sorted(everybody)) and story.state.accounts.of("code") == ("a-code-ada",)
 
 
 def test_a_level_that_was_taken_back_today_counts() -> None:

@@ -199,11 +199,11 @@ def test_hr_confirms_that_no_account_is_the_leavers() -> None:
     assert story.refolded() == story.state
 
 
-@pytest.mark.parametrize("by", [HR, OLE], ids=["HR", "operator"])
-def test_the_question_is_answered_again_until_hr_confirms(by: Actor) -> None:
+@pytest.mark.parametrize(("by", "accounts"), [(HR, ("ada",)), (OLE, ("ada", "twin"))], ids=["HR", "operator"])
+def test_the_question_is_answered_again_until_hr_confirms(by: Actor, accounts: tuple[str, ...]) -> None:
     story = with_question()
     story.settle("code")
-    story.settle("code", "a-code-ada", by=by)
+    story.settle("code", *(f"a-code-{name}" for name in accounts), by=by)
     assert story.exceptions() == [] and story.planned("disable").account_id == "a-code-ada"
     assert story.step("disable").status == "planned"
 

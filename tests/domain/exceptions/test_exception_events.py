@@ -56,7 +56,7 @@ def questions() -> Story:
     story.finds["code"] = [account("code"), account("code", "other")]
     story.finds["cards"] = []
     story.search()
-    story.settle("code", "a-code-ada")
+    story.settle("code", "a-code-ada", "a-code-other")
     story.settle("cards")
     return story
 

@@ -100,7 +100,7 @@ def test_settling_plans_what_was_open_and_asks_only_about_that() -> None:
     assert [story.asked_at(gate) for gate in story.open_gates()] == [{"freeze"}, {"close", "pay"}]
     story.approve_all()
     story.settle("code", "a-code-twin")
-    assert story.exceptions() == [] and story.planned("disable").account_id == "a-code-twin"
+    assert story.exceptions() == [("access_kept", "code")] and story.planned("disable").account_id == "a-code-twin"
     assert [story.asked_at(gate) for gate in story.open_gates()] == [{"disable", "sessions", "remove"}]
 
 
@@ -138,7 +138,7 @@ def test_whose_an_account_is_is_said_by_people_who_may() -> None:
 
 def test_an_answer_holds_as_long_as_the_candidates_are_the_same() -> None:
     story = unsettled()
-    story.settle("code", "a-code-ada")
+    story.settle("code", "a-code-ada", "a-code-twin")
     story.later(MINUTE)
     story.replan()
     story.search()

@@ -214,6 +214,11 @@ async def repair(here: Installation, state: RunState, words: str) -> None:
         if about.kind in ("ambiguous_match", "weak_match", "no_account") and about.system:
             candidates = state.accounts.planned_on[about.system].candidates[:1]
             await commands.settle_match(here.services, operator, state.run_id, about.system, candidates, words)
+        elif about.kind == "access_kept":
+            [second] = here.who_decides(about.owners)
+            await commands.accept_exception(
+                here.services, here.actors[second], state.run_id, about.exception_id, f"{words} has one account"
+            )
         elif about.kind == "step_failed" and about.step_id:
             if state.work.steps[about.step_id].attempt < 3:
                 await commands.retry_step(here.services, operator, state.run_id, about.step_id, reason=words)

@@ -138,6 +138,9 @@ async def test_an_exception_is_listed_and_settled_and_a_step_is_left_out(program
     closed = (await operator.get("/exceptions", params={"run": run_id, "standing": "closed"})).json()["exceptions"]
     assert [(one["disposition"], one["closed_by"]) for one in closed] == [("settled", "operator")]
 
+    [kept] = (await hr.get("/exceptions", params={"run": run_id})).json()["exceptions"]
+    accepted = f"/runs/{run_id}/exceptions/{kept['exception_id']}/acceptance"
+    assert (await hr.post(accepted, json={"reason": "The other is a colleague's."})).status_code == 200
     run = await until(hr, run_id, lambda run: not open_in(run))
     step = next(one for one in run["steps"] if one["gate"] and one["status"] == "planned")  # waits for an approval
     refused(await operator.post(f"/runs/{run_id}/steps/{step['step_id']}/retry", json={}), 409, "nothing_to_retry")

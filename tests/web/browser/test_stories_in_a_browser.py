@@ -144,7 +144,13 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
 async def _to_the_end(
     browsing: Browsing, hand: Hand, it: UserInBrowser, operator: UserInBrowser, hr: UserInBrowser, name: str
 ) -> None:
-    """Money and deletion are approved, and every task is done."""
+    """HR confirms the account that stays open, money and deletion are approved, and every task is done."""
+    kept = hr.page.locator("#run-waiting li.card").filter(has_text="Access kept open")
+    await hand.write(kept.get_by_label("Justification").last, "It is their colleague's.")
+    await hand.press(kept.get_by_role("button", name="Accept"))
+    await hr.told("Accepted")
+    await hr.wait_here()
+
     finance = UserInBrowser(await browsing(), hand, True)
     await finance.sit_down("finance")
     for desk, what in ((finance, "Final pay and company cards"), (it, "Licences and deletions")):

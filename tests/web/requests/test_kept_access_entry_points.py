@@ -92,3 +92,50 @@ async def test_an_answer_that_no_account_is_the_leavers_is_corrected_or_confirme
     await Offboard(stack.folder).done("exceptions", "settle", run_id, "code", one, as_="hr")
     assert await kept(hr, run_id) is None
     await until(hr, run_id, lambda run: any(step["name"] == "suspend_code" for step in run["steps"]))
+
+
+async def test_a_selected_account_is_confirmed_by_hr_and_an_urgent_run_removes_nothing_before(
+    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+) -> None:
+    hr, operator, offboard = await program("hr"), await program("operator"), Offboard(stack.folder)
+    person = await leaver("two_code_accounts")
+    run_id = await start(hr, person, urgent=True, cutoff=None, zone=None)
+    await until(hr, run_id, lambda run: any(x["kind"] == "ambiguous_match" for x in run["exceptions"]))
+    question = (await hr.get("/exceptions", params={"run": run_id})).json()["exceptions"]
+    [asked] = [one for one in question if one["kind"] == "ambiguous_match"]
+    assert asked["not_selected"] == []
+    mine, other = [one["account_id"] for one in asked["candidates"]]
+    await offboard.done("exceptions", "settle", run_id, "code", mine[:12], as_="operator")
+    known = await kept(hr, run_id)
+    assert (known["system"], known["not_selected"]) == ("code", [other])
+
+    def suspended(run: Any) -> Any:
+        return next((step for step in run["steps"] if step["name"] == "suspend_code"), None)
+
+    # What else is urgent is removed; this account waits, whatever the operator does.
+    run = await until(
+        hr, run_id, lambda run: any(s["name"] == "lock_directory" and s["status"] == "verified" for s in run["steps"])
+    )
+    assert suspended(run)["status"] == "planned" and suspended(run)["account"]["account_id"] == mine
+    [shown] = [one for one in run["exceptions"] if one["kind"] == "access_kept"]
+    assert shown["not_selected"] == [other]
+    path = f"/runs/{run_id}/systems/code/accounts"
+    refused(await operator.post(path, json={"accounts": [mine]}), 409, "nothing_to_settle")
+    accepted = f"/runs/{run_id}/exceptions/{known['exception_id']}/acceptance"
+    refused(await operator.post(accepted, json={"reason": "x"}), 403, "role_missing")
+    refused(
+        await operator.post(f"/runs/{run_id}/steps/{suspended(run)['step_id']}/retry", json={}), 409, "nothing_to_retry"
+    )
+
+    # The terminal and the page name the account that was left out.
+    lines = (await offboard.done("exceptions", "--run", run_id, as_="hr")).out.splitlines()
+    assert [other[:12] in line for line in lines if line.endswith("(not selected)")] == [True]
+    place = anchor(run_id, known["exception_id"])
+    page = ParsedPage((await (await visit("operator")).get(f"/runs/{run_id}")).text)
+    assert page.has_button("Confirm selected", place) and page.has_button("None of these", place)
+    assert not page.has_button("Accept", place)
+    browser = await visit("hr")
+    assert "Not selected:" in (await browser.get(f"/runs/{run_id}")).text
+    answer = await press(browser, f"/runs/{run_id}", "Accept", inside=place, fill={"reason": "It is a colleague's"})
+    assert "Accepted. The exception is closed." in ParsedPage(answer.text).text
+    await until(hr, run_id, lambda run: suspended(run)["status"] == "verified")

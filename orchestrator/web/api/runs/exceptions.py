@@ -50,6 +50,9 @@ class ExceptionInList(ResponseModel):
     code: str | None
     decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
     candidates: list[AccountInRun] = Field(description="The possible accounts, of which a person selects")
+    not_selected: list[str] = Field(
+        default=[], description="The IDs of the candidates that were not selected, where a second person confirms that"
+    )
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
     support: str | None = Field(description="The system's support contact in the packet")

@@ -257,8 +257,8 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 
 
 CLOSED: Document = {
-    "accept": False, "settle": None, "candidates": [], "none": False, "retry": False, "again": False,
-    "skip": False, "replan": False,
+    "accept": False, "settle": None, "candidates": [], "not_selected": [], "none": False, "retry": False,
+    "again": False, "skip": False, "replan": False,
     "release_starts": False, "deciders": [],
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
@@ -286,7 +286,8 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "settle": opened.system if settle is not None and settle.allowed else None,
         "candidates": [documents.account_of(state, id_) for id_ in found.candidates]
         if Repair.SETTLE in repairs and found is not None else [],
-        "none": Repair.ACCEPT not in repairs,
+        "not_selected": documents.not_selected(state, known),
+        "none": Repair.ACCEPT not in repairs or bool(state.accounts.settled.get(opened.system or "")),
         "retry": retry is not None and retry.allowed,
         "again": Repair.RETRY_ANEW in repairs,
         "skip": skip is not None and skip.allowed,

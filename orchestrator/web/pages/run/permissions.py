@@ -62,9 +62,10 @@ class Permissions:
         return self._try(lambda: naming.name_decider(self.state, exception_id, decider, SAID, self.actor, self.world))
 
     def settle(self, system: str) -> DryRun:
-        """With one of the candidates, since the answer that none is the leaver's is given once."""
+        """With another answer than the one that was given: an answer is given once."""
         found = self.state.accounts.planned_on.get(system)
         one = found.candidates[:1] if found is not None else ()
+        one = () if self.state.accounts.settled.get(system) == one else one
         return self._try(lambda: operating.settle(self.state, system, one, SAID, self.actor, self.world))
 
     def retry(self, step_id: str) -> DryRun:

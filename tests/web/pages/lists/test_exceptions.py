@@ -52,7 +52,7 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     assert answer.url.path == "/exceptions"
     settled = await closed(program, run_id, exception["exception_id"])
     assert (settled["disposition"], settled["by"]) == ("settled", "operator")
-    again = await operator.submit(f"/runs/{run_id}/settle", {"system": "code", "none": "yes", "back": "/exceptions"})
+    again = await operator.submit(f"/runs/{run_id}/settle", {"system": "code", "account": one, "back": "/exceptions"})
     assert again.status_code == 409
 
 
