@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
@@ -293,3 +294,15 @@ def test_the_documentation_has_the_rights_of_each_ability() -> None:
         [row] = [line for line in rows if line.startswith(f"| `{ability}` |")]
         assert all(f"`{name}: {level}`" in row for name, level in needed.permissions.items()), ability
         assert all(f"`{scope}`" in row for scope in needed.scopes), ability
+
+
+def test_the_example_of_the_documentation_can_be_connected() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "connectors" / "github.md").read_text()
+    system = yaml.safe_load(page.split("```yaml")[1].split("```")[0])["systems"]["github"]
+    assert system["connector"] == "github" and system["hosts"] == ["api.github.com"]
+    assert GitHubSettings.model_validate(system["connection"]).as_app
+    for key in system["match"]:
+        flow = GITHUB.find(SETTINGS, [Lookup(key["attribute"], "x")])
+        assert next(flow).url == "https://api.github.com/graphql"
+    step = yaml.safe_load(page.split("```yaml")[2].split("```")[0])[0]
+    assert not GITHUB.acts.abilities[step["ability"]].needs_account
