@@ -63,6 +63,7 @@ class Starts:
             answers=asked.answers,
             start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),
+            hr_leaving_at=known.leaving_at if known.status != "active" else None,
             sign_in=SignIn(asked.signed_in_recently, asked.sign_in_minutes),
         )
         return commands.started(done)

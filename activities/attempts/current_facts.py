@@ -43,7 +43,7 @@ class CurrentFacts:
             person = await people.by_id(known.hr_id)
             if person is None:  # HR may have removed the record of a person who left
                 return known
-            if destroys and hr_has_the_date(state, world) and still_works(person, state, world):
+            if destroys and taken_back(person, state, world):
                 raise RefusedError(
                     "employed_again",
                     "HR recorded that this person leaves, and now says that the person works here.",
@@ -64,6 +64,17 @@ class CurrentFacts:
         if manager.status == "left":
             return replace(person, manager_id=None, manager_email=None)
         return replace(person, manager_email=manager.email)
+
+
+def taken_back(person: Person, state: RunState, world: World) -> bool:
+    """Whether HR had the leaving in its record, and now says that the person works here. Without a leaving in the
+    record there is nothing to take back: a person asked for the run, or an embargo hides it from HR."""
+    if not still_works(person, state, world):
+        return False
+    if hr_has_the_date(state, world):
+        return True
+    before = state.asked.hr_leaving_at
+    return before is not None and (person.leaving_at is None or person.leaving_at > before)
 
 
 def hr_has_the_date(state: RunState, world: World) -> bool:

@@ -51,6 +51,7 @@ async def start_run(
     answers: Sequence[Answered] = (),
     start_id: str | None = None,
     expected: bool = False,
+    hr_leaving_at: datetime | None = None,
     sign_in: SignIn = NOT_RECENT,
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
@@ -60,8 +61,8 @@ async def start_run(
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
     `expected`: HR's own record says that the person leaves by the cutoff. Such a start is not counted toward the limits
-    on starts (`domain/commands/starting.py`), but a late start is; see also `request_run`. `sign_in` is for late starts
-    (`domain/permissions/urgent.py`).
+    on starts (`domain/commands/starting.py`), but a late start is; see also `request_run`. `hr_leaving_at` is as there.
+    `sign_in` is for late starts (`domain/permissions/urgent.py`).
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""
@@ -107,6 +108,7 @@ async def start_run(
             abilities=services.runs.abilities,
             sign_in=sign_in,
             expected=expected,
+            hr_leaving_at=hr_leaving_at,
         )
         # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
         # requester answers no question of the first run.

@@ -60,13 +60,15 @@ def request_run(
     abilities: Catalogue = MappingProxyType({}),
     sign_in: SignIn = NOT_RECENT,
     expected: bool = False,
+    hr_leaving_at: datetime | None = None,
 ) -> e.RunRequested:
     """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone. A
     late start is urgent as well, and keeps its cutoff; its requester needs a recent `sign_in`, which the entry point
     demands for the others. `actors` and `abilities` say whether those whom an embargo names can carry the run through.
 
     `expected`: HR's own record says that the person leaves by the cutoff. Without that, a report of HR's feed removes
-    nothing before approval: every holder of the secret of its webhook can report anyone.
+    nothing before approval: every holder of the secret of its webhook can report anyone. `hr_leaving_at`: when the
+    person leaves by HR's own record, None where it has no leaving; if HR takes it back, nothing is destroyed.
 
     A service's request counts as one of the person who created its token: that person decides nothing in the run.
 
@@ -116,6 +118,7 @@ def request_run(
         facts=person.model_dump(mode="json"),
         reason=reason,
         hr_disagrees=actor.actor_id == HR_FEED and not expected,
+        hr_leaving_at=hr_leaving_at,
     )
 
 

@@ -11,7 +11,8 @@ from orchestrator.domain.events.event import Event, Personal, added_later
 class RunRequested(Event):
     """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it.
     Until `embargo_until` the run exists for those `named` only, actors by their ids. `hr_disagrees`: HR's feed reported
-    the leaving, and HR's own record did not have it."""
+    the leaving, and HR's own record did not have it. `hr_leaving_at`: when the person leaves by HR's own record at the
+    start; None where it had no leaving, and in events of versions that did not record it."""
 
     run_id: str
     person_id: str
@@ -29,6 +30,7 @@ class RunRequested(Event):
     facts: Personal[dict[str, Any]] = None
     reason: Personal[str] = None
     hr_disagrees: bool = added_later(False)
+    hr_leaving_at: datetime | None = added_later()
 
 
 class RunRescheduled(Event):

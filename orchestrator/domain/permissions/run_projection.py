@@ -258,4 +258,4 @@ def _addresses(facts: Mapping[str, Any]) -> Iterator[str]:
 def _without_record(event: e.RunRequested) -> e.RunRequested:
     facts = event.facts
     shown = {name: value for name, value in facts.items() if name in FACTS_FOR_ALL} if facts is not None else None
-    return event.model_copy(update={"facts": shown, "reason": None})
+    return event.model_copy(update={"facts": shown, "reason": None, "hr_leaving_at": None})

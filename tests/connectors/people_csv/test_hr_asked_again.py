@@ -41,7 +41,10 @@ async def facts(folder: Path, now: datetime) -> Any:
     packet = SimpleNamespace(platform=platform)
     known = {"hr_id": "E-1", "employee_number": "E-1", "manager_email": "old.manager@f.example"}
     state: Any = SimpleNamespace(
-        asked=SimpleNamespace(facts=known), plan=SimpleNamespace(steps={}), work=SimpleNamespace(steps={}), cutoff=now
+        asked=SimpleNamespace(facts=known, hr_leaving_at=None),
+        plan=SimpleNamespace(steps={}),
+        work=SimpleNamespace(steps={}),
+        cutoff=now,
     )
     world: Any = SimpleNamespace(pinned=packet, current=packet, now=now)
     step: Any = SimpleNamespace(parameters={}, cuts_access=False)

@@ -55,14 +55,14 @@ class Hr:
 
 async def facts(
     hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, by: Level = Level.CHANGE,
-    cutoff: datetime = NOW - timedelta(hours=1), **parameters: Any,
+    cutoff: datetime = NOW - timedelta(hours=1), hr_leaving_at: datetime | None = None, **parameters: Any,
 ) -> Any:  # fmt: skip
     platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": None})
     packet = SimpleNamespace(platform=platform)
     record = SimpleNamespace(system="hr", level=by)
     known = {"hr_id": "h-1", "employee_number": "E-1", "manager_email": "old.manager@example.org"}
     state: Any = SimpleNamespace(
-        asked=SimpleNamespace(facts=known),
+        asked=SimpleNamespace(facts=known, hr_leaving_at=hr_leaving_at),
         cutoff=cutoff,
         plan=SimpleNamespace(steps={"s-1": record}),
         work=SimpleNamespace(steps={"s-1": SimpleNamespace(status="verified" if told else "planned")}),
@@ -108,6 +108,31 @@ async def test_a_leaving_that_was_entered_in_hr_and_taken_back_there_destroys_no
     with pytest.raises(RefusedError, match="employed_again"):
         await facts(hr, DELETE, by=by)
     assert await facts(hr, DELETE, by=Level.PREPARE), "nothing was entered in HR"
+
+
+@pytest.mark.parametrize(
+    ("again", "destroyed"),
+    [
+        ({"status": "active", "leaving_at": None}, False),
+        ({"status": "leaving", "leaving_at": NOW + timedelta(days=90)}, False),
+        ({"status": "leaving", "leaving_at": NOW + timedelta(days=30)}, True),
+        ({"status": "leaving", "leaving_at": NOW + timedelta(days=10)}, True),
+        ({"status": "left", "leaving_at": NOW - timedelta(days=1)}, True),
+    ],
+    ids=["taken_back", "later_than_before", "as_before", "earlier_than_before", "left"],
+)
+async def test_a_leaving_that_hr_had_at_the_start_and_took_back_destroys_nothing(
+    again: dict[str, Any], destroyed: bool
+) -> None:
+    """The run entered nothing in HR. It removes access before the day that HR had."""
+    hr = Hr(replace(NORA, **again), MANAGER)
+    before = NOW + timedelta(days=30)
+    if destroyed:
+        assert await facts(hr, DELETE, told=False, hr_leaving_at=before)
+    else:
+        with pytest.raises(RefusedError, match="employed_again"):
+            await facts(hr, DELETE, told=False, hr_leaving_at=before)
+    assert await facts(hr, DELETE, told=False), "HR had no leaving at the start, so it took none back"
 
 
 async def test_a_step_before_the_cutoff_is_not_kept_by_the_cutoff_itself() -> None:
