@@ -60,14 +60,29 @@ RIGHTS: Mapping[str, Rights] = {
 """By ability. An app always needs `members: read` besides, to find accounts."""
 
 
+_FOR_AN_APP = (
+    "Check app_id, installation_id and private_key, and that the app is installed in the organisation with the "
+    "permission members: read."
+)
+_FOR_AN_OWNER = (
+    "Renew the token as an owner of the organisation. If the organisation requires SAML single sign-on, authorise the "
+    "token for it on the token's page."
+)
+
+
 def check(settings: GitHubSettings) -> Flow[str]:
     """Whether GitHub answers and accepts the credential, and which abilities it lacks a right for."""
+    try:
+        yield LIST_MEMBERS.request(settings.organization, params={"per_page": "1"})
+    except ActionRequiredError as error:
+        raise ActionRequiredError(
+            error.code, error.detail, remedy=_FOR_AN_APP if settings.as_app else _FOR_AN_OWNER, happened="no"
+        ) from None
     said = yield from (_check_app(settings) if settings.as_app else _check_token(settings))
     return f"reachable, credential accepted{said}"
 
 
 def _check_app(settings: GitHubSettings) -> Flow[str]:
-    yield LIST_MEMBERS.request(settings.organization, params={"per_page": "1"})
     try:
         found = yield from installations(settings)
     except (ActionRequiredError, RefusedError) as error:

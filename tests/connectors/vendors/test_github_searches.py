@@ -165,6 +165,30 @@ async def test_a_404_for_a_missing_scope_is_not_a_missing_thing(here: ConnectedG
         await blind.find_accounts([Lookup("samlNameId", "isa.lund@corp.example")])
 
 
+async def test_a_token_without_single_sign_on_has_a_remedy(here: ConnectedGitHub) -> None:
+    here.org.saml = True
+    root = here.org.users["root"]
+    token = here.connected(token=here.org.new_classic_token(root, "admin:org", authorized=False).value)
+    checked = await token.check()
+    assert not checked.reachable and "authorise the token" in checked.detail
+    here.seed.app.permissions.clear()
+    assert "members: read" in (await here.app.check()).detail
+
+
+async def test_a_fine_grained_token_of_an_owner_can_do_all_but_what_needs_an_app(here: ConnectedGitHub) -> None:
+    root = here.org.users["root"]
+    granted = here.org.new_fine_grained_token(root, members="write", organization_administration="write")
+    token = here.connected(token=granted.value)
+    checked = await token.check()
+    assert "cannot be read" in checked.detail and "revoke_fine_grained_tokens (a GitHub App)" in checked.detail
+    [found] = await here.find("employeeNumber", "E-1", token)
+    assert (await token.attempt(here.effect("remove_member"))).detail["removed"] is True
+    assert (await token.read_back(here.effect("remove_member"))).outcome == "done"
+    assert found.native_id == str(here.isa.id) and "isa-lund" not in here.org.members
+    with pytest.raises(ActionRequiredError, match="credential_refused"):
+        await token.attempt(here.effect("cancel_copilot_seat", here.kim))
+
+
 @pytest.mark.parametrize(
     ("ability", "permission"),
     [
