@@ -25,6 +25,8 @@ class Ability:
     `reversible` is `no`, `yes`, or `limited` to `reversible_for`.
     `settles_within` is how long the system may show the old state after it accepted a change.
     `cuts_access` marks what an urgent run may do before its gates.
+    `ends_account`: the account can't be used afterwards, but an urgent run does not do it before its gates. In a packet
+    without a step that cuts access on the system, it is what removes the access there.
     `destroys`: after it, something is gone that another person could still need, so a hand-over comes first.
     `hands_over`: it gives what the person has to another person.
     `destroys_nothing_because`: why an ability of the level `change` that cannot be undone is neither of the two.
@@ -39,6 +41,7 @@ class Ability:
     reversible: Literal["no", "yes", "limited"] = "no"
     reversible_for: timedelta | None = None
     cuts_access: bool = False
+    ends_account: bool = False
     needs_account: bool = True
     settles_within: timedelta = timedelta(0)
     destroys: bool = False

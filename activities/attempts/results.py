@@ -103,7 +103,7 @@ class ObservedResult:
         match result:
             case StepVerified():
                 self.outcome = "verified"
-                if self._step.cuts_access:
+                if self._step.removes_access:
                     self.after_cutoff = (world.now - state.cutoff).total_seconds()
             case StepAttested():
                 self.outcome = "attested"

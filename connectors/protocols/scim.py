@@ -266,7 +266,7 @@ SCIM = HttpKind(
             _look_at_groups,
         ),
         Act(
-            Ability("delete_account", "change", "deletes the account permanently", destroys=True),
+            Ability("delete_account", "change", "deletes the account permanently", destroys=True, ends_account=True),
             _delete,
             _look_at_deletion,
         ),

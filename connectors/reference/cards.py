@@ -137,6 +137,7 @@ CARDS = HttpKind(
                 repeat="keyed",
                 keyed_for=_KEY_TTL,
                 destroys_nothing_because="the card programme keeps the balance and the statements of a closed card",
+                ends_account=True,
             ),
             _close,
             _look,

@@ -117,7 +117,7 @@ def open_for(leaver: Leaver) -> str:
     state = leaver.state
     gone = access_gone_at(state)
     if gone is None:
-        open_ones = [s for s in state.plan.steps.values() if s.cuts_access and not _done(leaver, s)]
+        open_ones = [s for s in state.plan.steps.values() if s.removes_access and not _done(leaver, s)]
         if state.plan.open_steps and not open_ones:
             return "still open: waiting for account match"
         return f"still open: {len(open_ones)} steps not done" if open_ones else "no access to remove"

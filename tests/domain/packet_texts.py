@@ -95,6 +95,7 @@ class SampleAbility:
     reversible: Literal["no", "yes", "limited"] = "yes"
     reversible_for: timedelta | None = None
     cuts_access: bool = False
+    ends_account: bool = False
     needs_account: bool = True
     settles_within: timedelta = timedelta(0)
     destroys: bool = False

@@ -118,6 +118,7 @@ CATALOGUE = {
             SampleAbility("rename"),
             SampleAbility("notify", repeat="never", read_back=False, reversible="no"),
             SampleAbility("remove", reversible="no"),
+            SampleAbility("deactivate", reversible="limited", ends_account=True),
         )
     },
     "bank": {

@@ -178,6 +178,7 @@ ENTRA = HttpKind(
                 reversible_for=timedelta(days=30),
                 destroys=True,
                 settles_within=SETTLE_TIME,
+                ends_account=True,
             ),
             delete,
             look_at_deletion,

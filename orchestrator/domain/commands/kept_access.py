@@ -33,7 +33,7 @@ from orchestrator.domain.run.work import ExceptionState, is_about_selection
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
     """The exception that opens when this actor skips the step; empty where none is needed."""
     step = state.plan.steps[step_id]
-    removes = step.cuts_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
+    removes = step.removes_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
     if not removes or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
         return []
     if account_gone(state, step, world) and step.system not in state.accounts.settled:

@@ -26,7 +26,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     services_left_alone,
     subjects,
 )
-from orchestrator.domain.packet.hand_overs import ability_of
+from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
 from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
@@ -217,11 +217,9 @@ def _kept_open(state: RunState, system: str, world: World) -> bool:
     """Whether access on the system is to be removed and is not, or is not known."""
     look = state.accounts.searches.get(system)
     if look is None or look.at is None:
-        steps = [step for step in world.pinned.workflow.steps if step.system == system]
-        abilities = [ability_of(step, world.pinned, world.abilities) for step in steps]
-        return any(ability is not None and ability.cuts_access for ability in abilities)
+        return bool(removal_steps(system, world.pinned, world.abilities))
     return any(
-        step.system == system and step.cuts_access and not state.work.steps[id_].final
+        step.system == system and step.removes_access and not state.work.steps[id_].final
         for id_, step in state.plan.steps.items()
     )
 

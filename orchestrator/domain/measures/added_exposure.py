@@ -26,7 +26,7 @@ def added_exposure(state: RunState, cutoff: datetime, now: datetime) -> AddedExp
     cuts = [
         step
         for id_, step in state.plan.steps.items()
-        if step.cuts_access and state.work.steps[id_].status not in ("verified", "attested")
+        if step.removes_access and state.work.steps[id_].status not in ("verified", "attested")
     ]
     details = state.accounts.details
     privileged = {step.account_id for step in cuts if (details.get(step.account_id) or {}).get("privileged")}

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from orchestrator.domain.packet.ability import find_ability
+from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.packet import WorkflowStep
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World
@@ -68,7 +69,7 @@ def exposure(state: RunState, world: World) -> Exposure:
         planned = [
             step
             for step in state.plan.steps.values()
-            if (step.name, step.system) == (spec.name, spec.system) and step.cuts_access
+            if (step.name, step.system) == (spec.name, spec.system) and step.removes_access
         ]
         if planned:
             cuts.setdefault(spec.system, []).extend(planned)
@@ -79,7 +80,7 @@ def exposure(state: RunState, world: World) -> Exposure:
     # What was begun stays in the run's account, though the packet's step no longer asks for it.
     listed = {step.step_id for steps in cuts.values() for step in steps}
     for step in state.plan.steps.values():
-        if step.cuts_access and step.step_id not in listed:
+        if step.removes_access and step.step_id not in listed:
             cuts.setdefault(step.system, []).append(step)
     systems = {name: _clock(state, steps, name in undecided, world.now) for name, steps in cuts.items()}
     everything = [step for steps in cuts.values() for step in steps]
@@ -90,7 +91,9 @@ def _may_cut(spec: WorkflowStep, world: World) -> bool:
     """True also for abilities that this process does not know: a step whose connector is missing may cut access."""
     connector = world.pinned.platform.systems[spec.system or ""].connector
     ability = find_ability(world.abilities, connector, spec.ability)
-    return spec.ability is not None and (ability is None or ability.cuts_access)
+    if spec.ability is None or ability is None:
+        return spec.ability is not None
+    return spec.name in removal_steps(spec.system or "", world.pinned, world.abilities)
 
 
 def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: datetime) -> Clock:

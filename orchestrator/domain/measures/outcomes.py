@@ -44,7 +44,7 @@ def systems_open(state: RunState) -> list[str]:
     cuts = {
         step.system
         for step_id, step in state.plan.steps.items()
-        if step.cuts_access and state.work.steps[step_id].status not in ("verified", "attested")
+        if step.removes_access and state.work.steps[step_id].status not in ("verified", "attested")
     }
     asked = set()
     if state.plan.open_steps:

@@ -11,14 +11,17 @@ from orchestrator.domain.packet.packet import Packet
 
 def removal_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozenset[str]:
     """The names of the steps that remove access on this system. Where none is for that, such as a suspension, they are
-    the steps that destroy something there permanently: the account is deactivated or deleted without a suspension."""
+    the steps that end the account or destroy something there permanently: the account is deactivated or deleted without
+    a suspension. Exposure, "Access removed", pauses and skipped steps all go by it."""
     known = [
         (step.name, ability)
         for step in packet.workflow.steps
         if step.system == system and (ability := ability_of(step, packet, catalogue)) is not None
     ]
     cutting = frozenset(name for name, ability in known if ability.cuts_access)
-    return cutting or frozenset(name for name, ability in known if ability.destroys and ability.reversible == "no")
+    return cutting or frozenset(
+        name for name, one in known if one.ends_account or (one.destroys and one.reversible == "no")
+    )
 
 
 def removed_by_one_person(

@@ -12,7 +12,7 @@ import json
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.domain.packet.formulas import reads_cutoff
 from orchestrator.domain.permissions.levels import Level
@@ -28,7 +28,9 @@ class PlannedStep(Frozen):
     `account_id` is opaque; it is empty where the ability needs no account. `anchor` and `offset` say when the step is
     due; `deadline` and `settle` are seconds. `uncertain`: the packet's condition could not be evaluated for
     this account, so people decide whether the step is wanted. `parameters` hold expressions unresolved: values about
-    people are worked out when the step runs and are never part of a digest.
+    people are worked out when the step runs and are never part of a digest. `cuts_access` is the ability's: an urgent
+    run does it before its gates. `ends_access`: it does not, and still is what removes access on its system
+    (`packet/access_removal.py`). Plans of earlier versions do not have it.
     """
 
     step_id: str
@@ -45,6 +47,7 @@ class PlannedStep(Frozen):
     reversible: Literal["no", "yes", "limited"] = "no"
     reversible_for: timedelta | None = None
     cuts_access: bool = False
+    ends_access: bool = Field(default=False, exclude_if=lambda value: not value)
     needs: tuple[str, ...] = ()
     anchor: Literal["approval", "cutoff"] = "approval"
     offset: timedelta = timedelta(0)
@@ -59,6 +62,11 @@ class PlannedStep(Frozen):
     task_due_within: timedelta | None = None
     evidence_required: bool = False
     uncertain: bool = False
+
+    @property
+    def removes_access(self) -> bool:
+        """Whether the person's access on the system counts as removed only once this step is done."""
+        return self.cuts_access or self.ends_access
 
     @property
     def is_task(self) -> bool:

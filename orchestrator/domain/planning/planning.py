@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.domain.events import PlanFrozen
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
+from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.levels import Level
@@ -39,7 +40,13 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
             for account_id in state.accounts.of(step.system) or ():
                 account = FoundAccount.model_validate(state.accounts.details[account_id])
                 planned += _for_account(step, ability, account, packet, person, run)
-    steps = tuple(planned)
+    removing = {system: removal_steps(system, packet, catalogue) for system in packet.platform.systems}
+    steps = tuple(
+        step.model_copy(update={"ends_access": True})
+        if not step.cuts_access and step.name in removing.get(step.system, ())
+        else step
+        for step in planned
+    )
     return PlanFrozen(
         revision=state.plan.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
     )

@@ -34,7 +34,7 @@ def access_gone_at(state: RunState) -> datetime | None:
     out, while accounts are still a question, and where there is nothing to cut."""
     if state.plan.open_steps:
         return None
-    cuts = [state.work.steps[step.step_id] for step in state.plan.steps.values() if step.cuts_access]
+    cuts = [state.work.steps[step.step_id] for step in state.plan.steps.values() if step.removes_access]
     ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
     done = [at for at in ends if at is not None]
     return max(done) if done and len(done) == len(cuts) else None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from orchestrator.domain.measures.exposure import exposure
+from orchestrator.domain.measures.outcomes import systems_open
+from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.status import access_gone_at
-from tests.domain.run_world import EVENING, MINUTE, Story, account, at_cutoff, packet
+from tests.domain.run_world import EVENING, HOUR, MINUTE, WORKFLOW, Story, account, at_cutoff, packet
 
 
 def test_access_is_gone_with_the_last_step_that_cuts_it() -> None:
@@ -21,6 +24,47 @@ def test_access_is_gone_with_the_last_step_that_cuts_it() -> None:
     story.later(MINUTE)
     story.work()
     assert access_gone_at(story.state) == gone, "what comes later cuts nothing"
+
+
+def only_deactivates() -> Story:
+    """At the cutoff, of a packet that suspends nothing: deactivating the account is what removes access."""
+    chunk = WORKFLOW[WORKFLOW.index("  - {name: disable") :]
+    lines = [line for line in chunk.splitlines(keepends=True) if "name: sessions" not in line]
+    changed = "".join(lines).replace("ability: disable", "ability: deactivate").replace("[sessions,", "[disable,")
+    return at_cutoff(pinned=packet(workflow=(chunk, changed)))
+
+
+def planned(story: Story, name: str) -> PlannedStep:
+    return next(step for step in story.state.plan.steps.values() if step.name == name)
+
+
+def test_an_account_that_is_only_deactivated_counts_as_access() -> None:
+    story = only_deactivates()
+    deactivation = planned(story, "disable")
+    assert (deactivation.cuts_access, deactivation.removes_access) == (False, True)
+    assert systems_open(story.state) == ["code"] and access_gone_at(story.state) is None
+    assert exposure(story.state, story.world).systems["code"].still_open
+    story.later(MINUTE)
+    story.attempt("disable")
+    assert systems_open(story.state) == [] and access_gone_at(story.state) == story.now
+    assert exposure(story.state, story.world).systems["code"].proof == "verified"
+
+
+def test_where_a_step_cuts_access_a_later_deactivation_is_no_removal() -> None:
+    assert not planned(at_cutoff(), "remove").removes_access
+
+
+def test_a_paused_system_is_reported_where_the_account_is_only_deactivated() -> None:
+    story = only_deactivates()
+    story.on_hold("code")
+    story.later(2 * HOUR)
+    assert [known.opened.system for known in story.state.work.open_exceptions()] == ["code"]
+    assert story.exception("pause_unconfirmed")
+
+
+def test_a_deactivation_waits_for_its_approval_in_an_urgent_run() -> None:
+    story = Story(only_deactivates().world.pinned, urgent=True)
+    assert not story.state.goes_before_gates(planned(story, "disable"))
 
 
 def test_access_that_was_left_open_is_not_gone() -> None:
