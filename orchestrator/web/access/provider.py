@@ -46,8 +46,10 @@ T = TypeVar("T")
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 METADATA_TTL_SECONDS = 3600.0
 """Seconds for which the provider's discovery document and keys are cached; an unknown key is looked up again."""
+REFRESH_SECONDS = 5.0
+"""Seconds for which an unknown key is not looked up again."""
 TIMEOUT_SECONDS = 10.0
-"""Seconds for one answer of the provider; both documents together take no longer."""
+"""Seconds for one answer of the provider to its end; both documents together take no longer."""
 FAILURE_TTL_SECONDS = 10.0
 """Seconds for which a provider that could not be reached is not asked again: sign-ins are refused at once."""
 CLOCK_LEEWAY_SECONDS = 60
@@ -57,6 +59,7 @@ CLOCK_LEEWAY_SECONDS = 60
 _ABOUT_THE_CLIENT = frozenset({"invalid_client", "unauthorized_client"})  # RFC 6749 section 5.2
 _UNUSABLE_ANSWER = (
     httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError, AssertionError, OverflowError, RecursionError,
+    TimeoutError,
 )  # fmt: skip
 """Errors that the libraries raise for a response or token with parts of unexpected types."""
 
@@ -126,7 +129,7 @@ class Provider:
         """`query` is the query string that the browser came back with."""
         metadata, _ = await self._known()
         try:
-            async with self._client(metadata) as client:
+            async with asyncio.timeout(TIMEOUT_SECONDS), self._client(metadata) as client:
                 token = await client.fetch_token(
                     metadata["token_endpoint"],
                     authorization_response=f"{self._callback}?{query}",
@@ -217,9 +220,10 @@ class Provider:
         if not endpoint or not access_token:
             return {}
         try:
-            answer = await self._http.get(endpoint, headers={"Authorization": f"Bearer {access_token}"})
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.get(endpoint, headers={"Authorization": f"Bearer {access_token}"})
             claims = document(answer)
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, TimeoutError) as error:
             raise _unreachable(type(error).__name__) from error
         return claims if claims.get("sub") == subject else {}
 
@@ -265,7 +269,7 @@ class Provider:
     async def _known(self, *, refresh: bool = False) -> tuple[dict[str, Any], KeySet]:
         """One request to the provider is the answer for all sign-ins that wait for it, and so is its failure."""
         now = time.monotonic()
-        old = refresh and now - self._read_at > 5.0
+        old = refresh and now - self._read_at > REFRESH_SECONDS
         if self._keys is None or old or now - self._read_at > METADATA_TTL_SECONDS:
             if self._failed is not None and now - self._failed_at < FAILURE_TTL_SECONDS:
                 raise self._failed.again()
