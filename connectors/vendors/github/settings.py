@@ -38,6 +38,13 @@ class GitHubSettings(HttpSettings):
         default="employeeNumber", description="name of the SAML attribute that has the employee number"
     )
 
+    deploy_key_requests: int = Field(
+        default=20,
+        ge=0,
+        description="how many requests a snapshot may send to find deploy keys: one for each 100 repositories, and one "
+        "for each repository with deploy keys",
+    )
+
     @property
     def as_app(self) -> bool:
         return bool(self.app_id)

@@ -23,8 +23,7 @@ from connectors.vendors.github.operations import LIST_DEPLOY_KEYS, LIST_INSTALLA
 from connectors.vendors.github.settings import GitHubSettings
 from connectors.vendors.github.teams import Total, teams_of
 
-_MAX_REPOSITORIES = 2_000
-_MAX_WITH_KEYS = 30  # each is a request
+_PER_REQUEST = 100  # repositories
 _Items = Flow[Sequence[Mapping[str, Any]]]
 
 
@@ -94,14 +93,15 @@ def _keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
 
 def _deploy_keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
     """Those that the user added: they stay valid when the user is removed. Who added a key is only in the list of its
-    repository, so the lists of all repositories with keys are read, if they are not too many for one read-back."""
+    repository, so the lists of all repositories with keys are read, if that does not take too many requests."""
     found = []
+    at_most = settings.deploy_key_requests * _PER_REQUEST
     request = queries.ask(settings, queries.REPOSITORIES_WITH_KEYS)
-    listed = yield from all_pages(request, queries.REPOSITORY_PAGES, at_most=_MAX_REPOSITORIES + 1)
+    listed = (yield from all_pages(request, queries.REPOSITORY_PAGES, at_most=at_most + 1)) if at_most else []
     repositories = [parse(item, _Repository) for item in listed]
     with_keys = [one.name for one in repositories if one.keys.total]
-    if len(repositories) > _MAX_REPOSITORIES or len(with_keys) > _MAX_WITH_KEYS:
-        unexpected("The organisation has more repositories or deploy keys than are read for a snapshot.")
+    if not at_most or -(-len(repositories) // _PER_REQUEST) + len(with_keys) > settings.deploy_key_requests:
+        unexpected("Deploy keys would take more requests than the setting deploy_key_requests allows.")
     for repository in with_keys:
         keys = yield from list_of(LIST_DEPLOY_KEYS.request(settings.organization, repository), _DeployKey)
         found += [key.shown(repository) for key in keys if comparable(key.added_by or "") == comparable(user.login)]

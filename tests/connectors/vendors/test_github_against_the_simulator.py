@@ -164,9 +164,17 @@ async def test_a_snapshot_shows_what_the_account_reaches_and_is_alone_in(here: C
         assert [len(evidence[name]) for name in sections] == [1] * 6
         assert [one["name"] for one in evidence["installations_of_the_organisation"]] == ["offboarding"]
         assert (evidence["invitations"], evidence["not_shown"]) == ([], [])
-    for number in range(40):
+    for number in range(20):
         here.org.new_deploy_key(here.org.new_repository(f"more-{number}"), here.bo, "deploy")
     assert (await here.look("snapshot_access", here.bo)).evidence["not_shown"] == ["deploy_keys"]
+    more = here.connected(
+        token=here.org.new_classic_token(here.bo, "admin:org", "repo").value, deploy_key_requests="22"
+    )
+    assert len((await more.read_back(here.effect("snapshot_access", here.bo))).evidence["deploy_keys"]) == 21
+    without = here.connected(token=here.seed.token, deploy_key_requests="0")
+    here.github.forget()
+    assert "deploy_keys" in (await without.read_back(here.effect("snapshot_access", here.bo))).evidence["not_shown"]
+    assert here.github.sent("GET", "/keys") == here.github.sent("GET", "/users/bo-berg/keys")
     here.org.members["root"] = "admin"
     with_token = (await here.token.read_back(here.effect("snapshot_access", here.bo))).evidence
     assert with_token["not_shown"] == ["fine_grained_tokens", "deploy_keys"]
