@@ -32,6 +32,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from orchestrator import commands
+from orchestrator.backend import Backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet_files import parse_packet
@@ -42,7 +43,7 @@ from orchestrator.embedded.stack import put_in_production
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import Settings
-from orchestrator.worker import WIDEST_LAYER, Backend, relaying, working
+from orchestrator.worker import WIDEST_LAYER, relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 
 SYSTEMS = ("first", "second", "third")

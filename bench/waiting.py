@@ -22,6 +22,7 @@ from pathlib import Path
 
 from bench.run import InstantSystem, packet_files, person
 from orchestrator import commands
+from orchestrator.backend import Backend, engine_address, open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
@@ -32,7 +33,7 @@ from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
+from orchestrator.worker import relaying, working
 
 TARGET_MB = 300.0
 ABILITIES = {"instant": InstantSystem.abilities}

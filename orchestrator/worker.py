@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -22,22 +21,19 @@ from activities.deliveries.webhooks import Outside, WebhookActivities
 from activities.inquiries.inquiries import InquiryActivities
 from activities.runs import RunActivities
 from connectors.protocols.smtp import MailServer
-from connectors.registry import connector_kinds
+from orchestrator.backend import Backend, engine_address, keep_quiet, open_backend, telemetry_of
 from orchestrator.commands import Services
-from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_files import named_packet
-from orchestrator.engine import Engine, EngineAddress, EngineUnavailable
-from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.inquiries import InquiryRows
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.webhooks import Webhooks
-from orchestrator.ledger.persons.keys import Keyring, load_master_keys
-from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
 from orchestrator.relay import Cadence, Relay
@@ -62,59 +58,6 @@ CLUSTER_CHECK_SECONDS = 10.0  # between two checks of the cluster's id
 COUNT_SECONDS = 30.0  # between two counts of open items, for metrics
 RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """The ledger and what is read with it; everything that needs no Temporal."""
-
-    database: Database
-    keyring: Keyring
-    ledger: Ledger
-    runs: Runs
-
-
-@asynccontextmanager
-async def open_backend(settings: Settings, abilities: Catalogue | None = None) -> AsyncIterator[Backend]:
-    """Raises `LedgerUnavailable` on first use, `WrongMasterKey` at once."""
-    database = Database(settings.database_url)
-    try:
-        keyring = Keyring(database, *load_master_keys(settings.master_key, "OFFBOARD_MASTER_KEY"))
-        ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
-        try:
-            yield Backend(database, keyring, ledger, Runs(ledger, abilities or connector_kinds()))
-        finally:
-            await ledger.aclose()
-    finally:
-        await database.aclose()
-
-
-def engine_address(settings: Settings) -> EngineAddress:
-    return EngineAddress(
-        address=settings.temporal_address,
-        namespace=settings.temporal_namespace,
-        task_queue=settings.temporal_task_queue,
-        tls=settings.temporal_tls,
-        certificate=settings.temporal_certificate,
-        key=settings.temporal_key,
-        authority=settings.temporal_authority,
-        api_key=settings.temporal_api_key,
-    )
-
-
-def telemetry_of(settings: Settings) -> AbstractAsyncContextManager[Telemetry | None]:
-    """None where the settings ask for none: then OpenTelemetry is not even imported, which takes 0.16 s."""
-    if settings.otlp_endpoint is None and settings.trace_file is None:
-        return contextlib.nullcontext()
-    from orchestrator.telemetry.telemetry import telemetry
-
-    return telemetry(settings.otlp_endpoint, settings.trace_file, settings.service_name)
-
-
-def keep_quiet(watched: Telemetry | None, backend: Backend) -> None:
-    """About runs under embargo, of which no trace is to tell."""
-    if watched is not None:
-        watched.tracing.embargoed = NoticeBook(backend.database).embargoed
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from pathlib import Path
 from activities.connections import Connections
 from activities.inquiries.people import People
 from orchestrator import commands
+from orchestrator.backend import Backend
 from orchestrator.commands import Services
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
@@ -37,7 +38,7 @@ from orchestrator.settings import PREFIX, Settings
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
-from orchestrator.worker import Backend, relaying, working
+from orchestrator.worker import relaying, working
 
 NOTICES_FROM = "offboard@wolkenmuehle.example"
 FORWARD: tuple[Phase, ...] = ("shadow", "pilot", "production")

@@ -12,6 +12,7 @@ import typer
 from fastapi import FastAPI
 
 from connectors.registry import connector_kinds as connector_kinds
+from orchestrator.backend import Backend, engine_address, open_backend
 from orchestrator.cli import make_app as command_line
 from orchestrator.commands import Services
 from orchestrator.deciding.runs import RUN_EVENT_TYPES as EVENT_TYPES
@@ -64,7 +65,7 @@ from orchestrator.web.application import make_application
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
-from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
+from orchestrator.worker import relaying, working
 from orchestrator.workflows import activity_stubs
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id

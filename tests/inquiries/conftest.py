@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from orchestrator.backend import engine_address, open_backend
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
 from orchestrator.web.inquiries import Inquiries
-from orchestrator.worker import engine_address, open_backend
 from tests.integration.installation import Installation, installation
 
 Asking = Callable[..., AbstractAsyncContextManager[tuple[Installation, Inquiries]]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from orchestrator.backend import open_backend
 from orchestrator.documents.questions import (
     CheckSystems,
     FindPeople,
@@ -19,7 +20,6 @@ from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.engine.inquiries import INQUIRY_TTL
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.web.inquiries import Inquiries
-from orchestrator.worker import open_backend
 from orchestrator.workflows.inquiry import inquiry_workflow_id
 from tests.conftest import Hire
 from tests.inquiries.conftest import Asking

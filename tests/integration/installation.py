@@ -22,6 +22,7 @@ import psycopg
 from activities.connections import Connections
 from activities.inquiries.people import People
 from orchestrator import commands
+from orchestrator.backend import Backend, engine_address, open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -38,7 +39,7 @@ from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.worker import Backend, engine_address, open_backend, relaying, working
+from orchestrator.worker import relaying, working
 from tests.integration.cadence import QUICK
 from tests.integration.signed_databases import MASTER_KEY, conninfo, copy_signed
 
@@ -322,6 +323,16 @@ async def _sign_everything(services: Services, people: People, packet: Packet, a
 def without_engine(here: Installation) -> Services:
     """Commands through this office nudge no one: as if every nudge got lost."""
     return replace(here.services, engine=None)
+
+
+@asynccontextmanager
+async def worker_here(here: Installation) -> AsyncIterator[None]:
+    """A worker and relay in this process, which starts faster than one of its own: for what needs no death."""
+    async with (
+        working(here.settings) as (backend, engine),
+        relaying(backend, engine, cadence=QUICK, settings=here.settings),
+    ):
+        yield
 
 
 class WorkerProcess:

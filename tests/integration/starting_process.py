@@ -11,13 +11,13 @@ import sys
 from activities.connections import Connections
 from activities.inquiries.people import People
 from orchestrator import commands
+from orchestrator.backend import engine_address, open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
 from orchestrator.settings import Settings
-from orchestrator.worker import engine_address, open_backend
 from tests.integration.packets import quick_packet
 
 

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 
 from orchestrator import commands
+from orchestrator.backend import engine_address, keep_quiet
 from orchestrator.domain.events import StepStarted, run_stream
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -26,7 +27,7 @@ from orchestrator.engine import Engine
 from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
-from orchestrator.worker import engine_address, keep_quiet, relaying, working
+from orchestrator.worker import relaying, working
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.integration.cadence import QUICK

@@ -135,9 +135,10 @@ def worker(
 
 
 async def _worker(with_relay: bool) -> None:
+    from orchestrator.backend import telemetry_of
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
-    from orchestrator.worker import relaying, telemetry_of, working
+    from orchestrator.worker import relaying, working
 
     settings = Settings.read()
     configure_logging(settings.log_level)
@@ -159,10 +160,11 @@ def relay() -> None:
 
 
 async def _relay() -> None:
+    from orchestrator.backend import engine_address, keep_quiet, open_backend, telemetry_of
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
-    from orchestrator.worker import engine_address, keep_quiet, open_backend, relaying, telemetry_of
+    from orchestrator.worker import relaying
 
     settings = Settings.read()
     configure_logging(settings.log_level)
@@ -180,13 +182,13 @@ def web() -> None:
 
 
 async def _web() -> None:
+    from orchestrator.backend import engine_address, keep_quiet, open_backend, telemetry_of
     from orchestrator.commands import Services
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
     from orchestrator.web.serving import listening, serving
     from orchestrator.web.settings import WebSettings
-    from orchestrator.worker import engine_address, keep_quiet, open_backend, telemetry_of
 
     settings = Settings.read()
     web_settings = WebSettings.read(settings.environment)

@@ -20,9 +20,9 @@ from orchestrator.cli.terminal.screen import say
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    from orchestrator.backend import Backend
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
-    from orchestrator.worker import Backend
 
 SILENT_FOR = timedelta(minutes=3)
 """A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
@@ -70,12 +70,12 @@ async def _served() -> None:
 
 
 async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
+    from orchestrator.backend import engine_address, open_backend
     from orchestrator.cli.server.installation import server_settings
     from orchestrator.engine import Engine
-    from orchestrator.worker import engine_address, open_backend
 
     settings = await asyncio.to_thread(server_settings, folder)
-    async with open_backend(settings) as backend:
+    async with open_backend(settings, abilities={}) as backend:
         await (await backend.database.dedicated()).close()  # said at once where a pool would go on trying
         await backend.ledger.now()
         engine = await Engine.connect(engine_address(settings))

@@ -11,13 +11,14 @@ import pytest
 from activities.attempts.leases import LeaseCheck
 from activities.attempts.systems import SystemActivities
 from orchestrator import commands
+from orchestrator.backend import open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult, Intent
-from orchestrator.worker import open_backend, working
+from orchestrator.worker import working
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import PAST, Installation
