@@ -15,7 +15,7 @@ from orchestrator.embedded.company.company import HTTP_SYSTEMS, Company
 from orchestrator.embedded.company.people import Employee
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import Installation, WorkerProcess, statuses, task_of
+from tests.integration.installation import Installation, WorkerProcess, statuses, task_of, worker_here
 from tests.integration.killable_worker import POINTS
 from tests.integration.packets import quick_packet
 
@@ -70,7 +70,7 @@ async def test_a_worker_killed_at_a_named_point(
         broken = await here.state(run)
         begun = sum(known.attempt for known in broken.work.steps.values())
         assert begun == (0 if point == "before_intent" else steps_here(company)), await here.story(run)
-        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
+        async with worker_here(here):
             waiting = await here.attend(run, until=settled_or_asked)
             tasks = {name: task_of(waiting, name) for name in NEVER_TWICE}
             state = await here.attend(run, confirm="done")
@@ -124,7 +124,7 @@ async def test_workers_killed_at_random(
                 await worker.died()
                 deaths += 1
                 await stopped(attending)
-        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"):
+        async with worker_here(here):
             states = await asyncio.gather(*(here.attend(run, until=settled_or_asked) for run in runs))
             states = await asyncio.gather(*(here.attend(run, confirm="done") for run in runs))
         assert deaths == rounds
@@ -174,8 +174,7 @@ async def test_two_workers_share_a_run_and_nothing_is_done_twice(
 ) -> None:
     async with install(packet=packet_here(company), worker=False) as here:
         staff: list[Employee] = await hire(3)
-        log = tmp_path / "worker.log"
-        async with WorkerProcess.start(here.environment(), log), WorkerProcess.start(here.environment(), log):
+        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log"), worker_here(here):
             runs = [await here.start(person) for person in staff]
             states = await asyncio.gather(*(here.attend(run) for run in runs))
         assert [state.finish for state in states] == ["clean"] * 3
