@@ -6,6 +6,7 @@ cut so that a system is asked as few times as it allows.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,13 +50,25 @@ class Person:
     assets: tuple[Asset, ...]
 
 
+def number_key(number: str) -> str:
+    """What the spellings of an employee number have in common: without spaces, in one case, one form of Unicode and one
+    kind of hyphen. Two people whose numbers differ in nothing else can't be distinguished by number."""
+    text = number
+    if not number.isascii():
+        text = unicodedata.normalize("NFKC", number)
+        text = "".join("-" if unicodedata.category(letter) == "Pd" else letter for letter in text)
+    return "".join(text.casefold().split())
+
+
 @runtime_checkable
 class PeopleSource(Protocol):
     """Every method raises `connectors.errors.ConnectorError` and nothing else, and ends within its deadline in
     seconds. `pace` is awaited before every request that a method sends."""
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
-        """Every person whose id, employee number or mail address (in any case) is exactly `identifier`, each once."""
+        """Every person whose id, employee number or mail address is `identifier`, each once. Mail addresses are
+        compared in any case, numbers by `number_key`: of two people whose numbers differ in spelling alone, both are
+        found."""
         ...
 
     async def search_people(

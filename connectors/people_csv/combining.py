@@ -8,22 +8,25 @@ from datetime import date
 
 from connectors.people import Person
 from connectors.people_csv.mapping import ExportFormat
-from connectors.people_csv.rows import BadRow, Export, ExportRow
+from connectors.people_csv.rows import BadRow, Export, ExportRow, keys_of
 
 
 def one_person(rows: Sequence[ExportRow | BadRow], form: ExportFormat) -> list[ExportRow | BadRow]:
-    """What the rows with one employee number say together."""
+    """What the rows with one employee number say together; numbers that differ in spelling alone are one."""
     if len(rows) == 1:
         return list(rows)
     lines = [row.line for row in rows]
     read = [row for row in rows if isinstance(row, ExportRow)]
+    same, differ = "has the same employee number as line %s", ", but another name and address; correct one"
+    if len({row.person.employee_number for row in read}) > 1:
+        same, differ = f"{same}, in another spelling (case, spaces or form)", "; correct one"
     if form.several_rows == "refuse":
         remedy = "keep the row that is true today, or set export_format.several_rows to combine in platform.yaml"
-        return _named(rows, lines, f"has the same employee number as line %s; {remedy}")
+        return _named(rows, lines, f"{same}; {remedy}")
     if len(read) < len(rows):
         return _named(rows, lines, "belongs to the person in line %s, where a row cannot be read; correct that row")
     if not all(_same_person(read[0].person, other.person) for other in read[1:]):
-        return _named(rows, lines, "has the same employee number as line %s, but another name and address; correct one")
+        return _named(rows, lines, f"{same}{differ}")
     staying = [row for row in read if row.cutoff is None and not row.local]
     if staying:
         return [_with_lines(max(staying, key=lambda row: (row.start or date.min, -row.line)), lines)]
@@ -50,7 +53,7 @@ def _named(rows: Sequence[ExportRow | BadRow], lines: Sequence[int], said: str) 
 
 
 def _keys(person: Person) -> frozenset[str]:
-    return frozenset(key.casefold() for key in (person.id, person.employee_number, person.email) if key)
+    return keys_of((person.id, person.employee_number, person.email))
 
 
 def _same_person(one: Person, other: Person) -> bool:

@@ -32,11 +32,11 @@ from connectors.abilities import (
 )
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.people import Person
+from connectors.people import Person, number_key
 from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of, require_recent
 from connectors.people_csv.mapping import ExportFormat, export_format
 from connectors.people_csv.reading import at, count_people, read_export
-from connectors.people_csv.rows import BadRow, Export
+from connectors.people_csv.rows import BadRow, Export, keys_of
 
 KIND: Final = "people_csv"
 ACTS: Final[ActTable[Any, Any]] = ActTable(KIND)
@@ -173,11 +173,13 @@ class PeopleCsvConnector:
             return []
         known = await self._newest(deadline, pace)
         _require_readable(known, identifier)
-        wanted = identifier.casefold()
+        wanted, number = identifier.casefold(), number_key(identifier)
         return [
             self._now(person)
             for person in known.by_id.values()
-            if identifier == person.id or wanted in (person.employee_number.casefold(), person.email.casefold())
+            if identifier == person.id
+            or wanted == person.email.casefold()
+            or number == number_key(person.employee_number)
         ]
 
     async def search_people(
@@ -303,7 +305,7 @@ def _require_readable(known: _Known, identifier: str) -> None:
     """A row that cannot be read could be the person who is looked for. Raises `ActionRequiredError`."""
     row: BadRow
     for row in known.export.bad:
-        if identifier.casefold() in row.keys:
+        if not row.keys.isdisjoint(keys_of((identifier,))):
             raise ActionRequiredError(
                 "person_unreadable",
                 f"{known.file.path.name}, line {row.line}: the row {row.message}.",

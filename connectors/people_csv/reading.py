@@ -8,18 +8,17 @@ the others leave on the latest of their last days.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from connectors.people import Person
+from connectors.people import Person, number_key
 from connectors.people_csv.combining import one_person, with_managers, with_own_ids
 from connectors.people_csv.condition import Condition, ConditionError
 from connectors.people_csv.dates import DatePattern, UnreadableRow, read_day, read_time, shown, work_end, zones
 from connectors.people_csv.mapping import ExportFormat, mapping_problems
-from connectors.people_csv.rows import BadRow, Export, ExportRow
+from connectors.people_csv.rows import BadRow, Export, ExportRow, keys_of
 from connectors.people_csv.text import (
     FORMULA,
     INVISIBLE,
@@ -68,7 +67,7 @@ def read_export(
     for line, cells in kept:
         number = trimmed(cells[places["employee_number"]]) if len(cells) == len(titles) else ""
         one = reader.row(line, cells, len(titles), places)
-        read.setdefault(_same(number) or f"\0{line}", []).append(one)
+        read.setdefault(number_key(number) or f"\0{line}", []).append(one)
     found: list[ExportRow] = []
     for same in read.values():
         for row in one_person(same, form):
@@ -107,12 +106,7 @@ def count_people(content: bytes | str, columns: Mapping[str, str], form: ExportF
     rows = rows_of(content, form, columns.values())
     place = _places(_title_row(rows, form), columns)["employee_number"]
     numbers = (trimmed("".join(cells[place:][:1])) for _, cells in _people_rows(rows, form)[0])
-    return len({_same(number) for number in numbers if number})
-
-
-def _same(number: str) -> str:
-    """Two numbers that differ in case alone, or in the width of their digits, are one person's."""
-    return number.casefold() if number.isascii() else unicodedata.normalize("NFKC", number).casefold()
+    return len({number_key(number) for number in numbers if number})
 
 
 def titles_of(content: bytes | str, columns: Mapping[str, str], form: ExportFormat = DEFAULT_FORMAT) -> list[str]:
@@ -185,13 +179,13 @@ class _Reader:
     def row(self, line: int, cells: Sequence[str], width: int, places: Mapping[str, int]) -> ExportRow | BadRow:
         if len(cells) != width:
             said = f"has {len(cells)} fields, but there are {width} titles; check for a separator inside a value"
-            return BadRow(line, said, frozenset(trimmed(cell).casefold() for cell in cells) - {""})
+            return BadRow(line, said, keys_of(trimmed(cell) for cell in cells))
         values = {name: trimmed(cells[place]) for name, place in places.items()}
         try:
             return self._read(line, values)
         except UnreadableRow as wrong:
             keys = (values.get(name, "") for name in ("employee_number", "hr_id", "email"))
-            return BadRow(line, wrong.message, frozenset(key.casefold() for key in keys if key))
+            return BadRow(line, wrong.message, keys_of(keys))
 
     def _read(self, line: int, values: Mapping[str, str]) -> ExportRow:
         if SUSPECT.search("\n".join(values.values())):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from connectors.people import Person
+from connectors.people import Person, number_key
 from connectors.people_csv.dates import WorkEnd
 
 
@@ -25,10 +26,16 @@ class ExportRow:
     also: tuple[int, ...] = ()
 
 
+def keys_of(values: Iterable[str]) -> frozenset[str]:
+    """What a row with these values is found by: each in any case, and as a number in any spelling."""
+    return frozenset(key for value in values if value for key in (value.casefold(), number_key(value)))
+
+
 @dataclass(frozen=True, slots=True)
 class BadRow:
     """`message` says what is wrong and what to do; it quotes no more than the wrong date, time or zone. `keys` are the
-    employee number and the addresses in the row, as far as they were read. `hides`: other rows may be lost in it."""
+    employee number and the addresses in the row, as far as they were read (`keys_of`). `hides`: other rows may be lost
+    in it."""
 
     line: int
     message: str

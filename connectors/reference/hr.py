@@ -27,7 +27,7 @@ from connectors.http.flows import Fields, all_pages, ask_if_present, parse, unex
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, instant_of
-from connectors.people import Asset, Person
+from connectors.people import Asset, Person, number_key
 from connectors.read_backs import account_missing, seen
 from connectors.reference.changes import change_account
 
@@ -94,12 +94,12 @@ def _people(conditions: Mapping[str, str], at_most: int | None = None) -> Flow[l
 def find_person(identifier: str) -> Flow[list[Person]]:
     if not identifier.strip():
         return []
-    wanted = identifier.casefold()
+    wanted, number = identifier.casefold(), number_key(identifier)
     found = yield from _people({"identifier": identifier})
     return [
         person.as_person()
         for person in found
-        if identifier == person.id or wanted in (person.employee_number.casefold(), person.email.casefold())
+        if identifier == person.id or wanted == person.email.casefold() or number == number_key(person.employee_number)
     ]
 
 

@@ -107,7 +107,8 @@ COMMON: Final[Remedies] = MappingProxyType(
         "search_too_short": "Enter a name, an employee number, an account or the beginning of a run ID.",
         "second_person_needed": "Ask another person with one of these roles.",
         "settled_twice": "Give each question one answer.",
-        "several_people": "Use the employee number or the work mail address.",
+        "several_people": "Use the work mail address or HR's ID. If their employee numbers differ only in case, spaces "
+        "or form, correct one in HR.",
         "several_runs": "Give more characters of the run's ID.",
         "shown_for_another": "Preview this person's run, then answer.",
         "start_withdrawn": "Check whether the run was started; if not, start it again.",

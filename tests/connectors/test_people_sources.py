@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.abilities import Connector
-from connectors.errors import RefusedError, TryAgainError
+from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, connect
 from orchestrator.embedded.company.people import Employee
@@ -61,6 +61,24 @@ async def test_a_person_is_found_exactly(kind: str, source: Source, hire: Hire) 
     for unknown in ("", " ", "..", "a/b?c", "*", person.email[:-1], person.employee_number[:-1]):
         assert list(await hr.find_person(unknown)) == [], unknown
         assert await hr.person(unknown) is None
+
+
+@pytest.mark.parametrize(
+    "spelling", [str.lower, lambda number: number.replace("-", " - "), lambda n: n.replace("-", "\u2011")]
+)
+async def test_two_people_whose_numbers_differ_in_spelling_alone_are_never_one(
+    kind: str, source: Source, hire: Hire, spelling: Callable[[str], str]
+) -> None:
+    (person,) = await hire()
+    (other,) = await hire(employee_number=spelling(person.employee_number))
+    hr = source([person, other])
+    for number in (person.employee_number, other.employee_number):
+        if kind == "people_csv":
+            with pytest.raises(ActionRequiredError, match="person_unreadable"):
+                await hr.find_person(number)
+        else:
+            assert {found.email for found in await hr.find_person(number)} == {person.email, other.email}
+            assert [found.email for found in await hr.find_person(other.email)] == [other.email]
 
 
 async def test_people_are_searched_by_what_was_typed(kind: str, source: Source, hire: Hire) -> None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from connectors.people import number_key
 from orchestrator.embedded.company.effects import REQUEST_KEY, EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, page_of, refuse
 from orchestrator.embedded.company.population import Document
@@ -93,13 +94,14 @@ class HrSystem:
 
 
 def _answers(person: Document, wanted: Any) -> bool:
-    """All given conditions hold: `identifier` is the id, the number or the address, `q` what a user types (parts of the
-    name, or how the number or the address begins), the rest exact."""
+    """All given conditions hold: `identifier` is the id, the number in any spelling or the address, `q` what a user
+    types (parts of the name, or how the number or the address begins), the rest exact."""
     if "identifier" in wanted:
-        identifier = wanted["identifier"].casefold()
-        if wanted["identifier"] != person["id"] and identifier not in (
-            person["employee_number"].casefold(),
-            person["email"].casefold(),
+        identifier = wanted["identifier"]
+        if (
+            identifier != person["id"]
+            and identifier.casefold() != person["email"].casefold()
+            and number_key(identifier) != number_key(person["employee_number"])
         ):
             return False
     if "id" in wanted and person["id"] != wanted["id"]:

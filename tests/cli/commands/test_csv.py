@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import ServerRefused
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Leaver, Offboard
 
 NEXT_YEAR = datetime.now(UTC).year + 1
@@ -81,3 +86,28 @@ async def test_hr_has_the_zone_and_a_person_who_still_works_is_not_started(
     assert answer.code == 0 and answer.out.count("run r") == 1 and "in Asia/Tokyo)" in answer.out
     assert "line 3: has the same employee number as line 4" in answer.err
     assert stays.employee_number not in (await offboard.done("runs", as_="hr")).out
+
+
+async def test_a_number_that_two_people_have_in_different_spellings_starts_no_one(
+    offboard: Offboard, leaver: Leaver, stack: Stack, tmp_path: Path
+) -> None:
+    person = await leaver()
+    other = await leaver(employee_number=person.employee_number.lower().replace("-", "\u2011"))
+    when = ("--cutoff", f"{NEXT_YEAR}-02-26T17:00", "--zone", "Europe/Berlin")
+    for number in (person.employee_number, other.employee_number):
+        error = " ".join((await offboard.refused("start", number, *when, as_="hr")).split())
+        assert "More than one person in HR matches" in error and "differ only in case, spaces or form" in error
+        assert "More than one person" in await offboard.refused("start", number, *when, "--preview", as_="hr")
+    path = export(tmp_path / "leavers.csv", [person])
+    error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
+    assert "line 2: More than one person in HR matches" in error
+    async with entering(stack.folder, "hr") as server:
+        with pytest.raises(ServerRefused) as refused:
+            await server.post(
+                "runs", body={"person": person.employee_number, "packet": "standard-leaver", "urgent": True}
+            )
+        assert refused.value.code == "several_people"
+        shown = await server.post("people", "search", body={"packet": "standard-leaver", "text": person.family_name})
+        assert person.employee_number in [one["employee_number"] for one in shown["people"]]
+    started = await offboard.done("start", other.email, *when, as_="hr")
+    assert f"({other.employee_number})" in started.out

@@ -94,6 +94,22 @@ async def test_each_row_is_shown_as_it_was_understood(offboard: Offboard, packet
     assert "Bea Kraft" not in few.out and "Nora Berg" in few.out
 
 
+@pytest.mark.parametrize("other", ["e-1", "E -1", "E\u20131"], ids=["case", "space", "dash"])
+async def test_two_people_whose_numbers_differ_in_spelling_alone_are_both_named(
+    offboard: Offboard, packet: Path, tmp_path: Path, other: str
+) -> None:
+    file = export(
+        tmp_path / "people.csv",
+        f"E-1;Nora Berg;nora@f.example;E-2;{day(20)};Leaving;42",
+        f"{other};Bea Kraft;bea@f.example;E-2;;Active;39",
+    )
+    shown = await offboard("hr", "check", str(file), "--packet", str(packet))
+    assert shown.code == 1 and "No run would start" in shown.out
+    words = " ".join(shown.out.split())
+    for line in ("2", "3"):
+        assert f"has the same employee number as line {line}, in another spelling" in words
+
+
 async def test_columns_that_are_missing_are_named_with_those_that_are_there(
     offboard: Offboard, packet: Path, tmp_path: Path
 ) -> None:

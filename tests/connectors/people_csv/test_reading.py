@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.errors import ActionRequiredError
 from connectors.people_csv import text
 from connectors.people_csv.mapping import COLUMNS as FIELDS
+from connectors.people_csv.mapping import ExportFormat
 from connectors.people_csv.reading import count_people, read_export
 from connectors.people_csv.rows import BadRow, Export
 from orchestrator.domain import invisible
@@ -165,10 +167,21 @@ def test_what_a_spreadsheet_put_in_place_of_a_value_is_named(column: str, value:
     assert row.line == 2 and said in row.message
 
 
-@pytest.mark.parametrize("other", ["e-1", "\uff25-\uff11"])
-def test_numbers_that_differ_in_case_or_width_are_one_persons(other: str) -> None:
-    [first, second] = bad(changed(employee_number="E-1"), changed(employee_number=other))
-    assert (first.line, second.line) == (2, 3) and "same employee number" in second.message
+@pytest.mark.parametrize("other", ["e-1", "\uff25-\uff11", "E - 1", "E\u20111"])
+@pytest.mark.parametrize("several", ["refuse", "combine"])
+def test_two_people_whose_numbers_differ_in_spelling_alone_are_both_named(other: str, several: str) -> None:
+    rows = (changed(employee_number="E-1"), changed(employee_number=other, email="another@f.example"), ADA)
+    export = read_export(written(*rows), COLUMNS, ExportFormat.model_validate({"several_rows": several}), now=NOW)
+    assert [row.person.employee_number for row in export.rows] == ["E-2"]
+    first, second = export.bad
+    assert (first.line, second.line) == (2, 3)
+    assert "has the same employee number as line 2, in another spelling" in second.message
+    assert "has the same employee number as line 3, in another spelling" in first.message
+
+
+def test_numbers_in_two_forms_of_unicode_are_one_number() -> None:
+    forms = [unicodedata.normalize(form, "É-1") for form in ("NFC", "NFD")]
+    assert [row.line for row in bad(*(changed(employee_number=form) for form in forms))] == [2, 3]
 
 
 def test_bytes_that_are_not_utf8_spoil_their_row_only() -> None:
