@@ -1,4 +1,8 @@
-"""Starts a run from a process of its own, on a signal: `python -m tests.integration.starting_process NUMBER CUTOFF`.
+"""Starts a run from a process of its own, on a signal:
+
+    python -m tests.integration.starting_process NUMBER CUTOFF ACCOUNT
+
+ACCOUNT is `hr`, as a process of the API starts it, or `hr-webhook`, as HR's own system reports it.
 
 Says `ready`, waits for a line, then says `started RUN` or the code and message of the refusal.
 """
@@ -10,6 +14,7 @@ import sys
 
 from activities.connections import Connections
 from activities.inquiries.people import People
+from activities.starts import is_expected
 from orchestrator import commands
 from orchestrator.backend import engine_address, open_backend
 from orchestrator.commands import Done, Services
@@ -21,19 +26,21 @@ from orchestrator.settings import Settings
 from tests.integration.packets import quick_packet
 
 
-async def start_on_signal(number: str, cutoff: str) -> None:
+async def start_on_signal(number: str, cutoff: str, account: str) -> None:
     settings = Settings.read()
     packet = quick_packet()
     async with open_backend(settings) as backend:
         connections = Connections(settings.environment, secrets_folder=settings.secrets_folder)
         people = People(connections, packet, backend.keyring)
-        facts = await people.facts(await people.find(number))
+        known = await people.find(number)
+        facts, at = await people.facts(known), parse_cutoff(cutoff, "Europe/Berlin")
+        expected = is_expected(known.status, known.leaving_at, at)
         services = Services(backend.runs, backend.keyring, await Engine.connect(engine_address(settings)))
-        hr = actor_of(await backend.runs.organisation(), "hr")
+        by = actor_of(await backend.runs.organisation(), account)
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         try:
-            done = await commands.start_run(services, hr, facts, packet.name, parse_cutoff(cutoff, "Europe/Berlin"))
+            done = await commands.start_run(services, by, facts, packet.name, at, expected=expected)
             say(f"started {done.run_id}" if isinstance(done, Done) else "received")
         except Refusal as refusal:
             say(f"{refusal.code} {refusal.message}")
@@ -46,4 +53,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(start_on_signal(sys.argv[1], sys.argv[2]))
+    asyncio.run(start_on_signal(*sys.argv[1:]))

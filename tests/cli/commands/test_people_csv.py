@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 import yaml
+from standardwebhooks.webhooks import Webhook
 
 from connectors.errors import ActionRequiredError
 from orchestrator.cli.server.access import entering
-from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE
+from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
+from tests.web.api.running import served
 
-PACKET = "csv-leaver"
+PACKET, LATE = "csv-leaver", "csv-late"
+URGENT = b"""
+urgent:
+  allowed_to: [requester]
+  review_by: [safety_owner]
+  review_within: P1D
+  late_after: PT15M
+"""
 NEXT_YEAR = datetime.now(UTC).year + 1
 TITLES = "Nummer;Name;E-Mail;Vorgesetzte;Letzter Tag"
 Put = Callable[..., Path]
@@ -55,10 +67,18 @@ async def put(stack: Stack) -> Put:
         "export_format": {"dates": "german", "encoding": "windows-1252", "time_zone": "Europe/Berlin"},
     }  # fmt: skip
     files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
-    workflow = files[WORKFLOW_FILE].replace(b"name: identity-only", f"name: {PACKET}".encode())
-    files[WORKFLOW_FILE] = workflow + DELETING
     actors = (await stack.services.runs.organisation()).actors
-    await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
+    of_packet = files[WORKFLOW_FILE]
+    for name in (PACKET, LATE):
+        files[WORKFLOW_FILE] = of_packet.replace(b"name: identity-only", f"name: {name}".encode()) + DELETING
+        if name == LATE:
+            platform["levels"] += [
+                {"who": "requester", "systems": ["identity"], "up_to": "change"},
+                {"who": "hr_system", "kind": "service", "systems": ["identity"], "up_to": "change"},
+            ]
+            files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
+            files[APPROVALS_FILE] += URGENT
+        await put_in_production(stack.services, parse_packet(files), actors["value-owner"], actors["safety-owner"])
 
     def file(*people: tuple[Employee, str, str]) -> Path:
         rows = [f"{one.employee_number};Zoë {one.family_name};{one.email};{boss};{day}" for one, boss, day in people]
@@ -140,3 +160,48 @@ async def test_an_account_is_deleted_only_when_the_newest_file_says_that_the_per
     await offboard.done("retry", run_id, "delete_identity", "--reason", "HR exported the last day", as_="operator")
     run = await until(offboard, run_id, lambda run: run["state"] in ("clean", "with_exceptions"))
     assert {step["name"]: step["status"] for step in run["steps"]}["delete_identity"] == "verified"
+
+
+@pytest.mark.parametrize("feed", ["list", "report"])
+async def test_a_row_whose_last_day_was_yesterday_ends_access_before_an_approval(
+    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put, feed: str
+) -> None:
+    """From HR's file to the system: with the list that HR starts, and with the report of HR's own system."""
+    nora, bea, *others = [await leaver() for _ in range(4)]
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    stay = [(person, "", "") for person in (bea, *others)]
+    file = put((nora, bea.employee_number, f"{yesterday:%d.%m.%Y}"), *stay)
+    if feed == "list":
+        refused = await offboard("start", "--from-csv", str(file), "--packet", LATE, as_="hr")
+        assert refused.code == 1 and "--yes" in refused.err, "an urgent start needs a confirmation"
+        await offboard.done("start", "--from-csv", str(file), "--yes", "--packet", LATE, as_="hr")
+    else:
+        body = json.dumps({
+            "person": nora.employee_number, "packet": LATE, "cutoff": f"{yesterday:%Y-%m-%d}T18:00",
+            "zone": "Europe/Berlin",
+        }).encode()  # fmt: skip
+        secret = base64.b64encode(bytes(range(32))).decode()
+        now = datetime.now(UTC)
+        headers = {
+            "webhook-id": f"msg_{nora.employee_number}", "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret).sign(f"msg_{nora.employee_number}", now, body.decode()),
+            "content-type": "application/json",
+        }  # fmt: skip
+        async with served(stack, hr_webhook_secret=f"whsec_{secret}") as url, httpx.AsyncClient(timeout=60) as hr:
+            answer = await hr.post(f"{url}/api/v1/hooks/hr", content=body, headers=headers)
+            assert answer.status_code == 201, answer.text
+    listed = (await offboard.done("runs", "--json", as_="auditor")).json["runs"]
+    (run_id,) = [run["run_id"] for run in listed if run["person"]["employee_number"] == nora.employee_number]
+    run = await until(offboard, run_id, lambda run: run["access_gone_at"] is not None)
+    steps = {step["name"]: step["status"] for step in run["steps"]}
+    assert run["urgent"] and run["local_cutoff"].startswith(f"{yesterday:%Y-%m-%d}T18:00")
+    assert (steps["disable_identity"], steps["remove_identity_groups"]) == ("verified", "verified")
+    assert steps["delete_identity"] not in ("verified", "attested") and run["gates"], "this waits for its approval"
+    await until(offboard, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    await offboard.done("approve", run_id, "access", as_="it")
+    run = await until(offboard, run_id, lambda run: _status(run, "delete_identity") == "verified")
+    assert not [one for one in open_exceptions(run) if one["step"] == "delete_identity"]
+
+
+def _status(run: Any, name: str) -> str:
+    return next(step["status"] for step in run["steps"] if step["name"] == name)

@@ -14,7 +14,7 @@ from orchestrator import commands
 from orchestrator.backend import open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import TooLate
-from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.levels import HR_FEED, Actor
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult, Intent
@@ -110,16 +110,23 @@ async def test_all_last_steps_end_together_and_the_run_closes_once(install: Inst
         await here.verify()
 
 
-async def test_one_person_started_from_two_processes_at_once(install: Install, hire: Hire) -> None:
-    async with install(packet=quick_packet()) as here:
+@pytest.mark.parametrize("accounts", [("hr", "hr"), ("hr", HR_FEED)])
+async def test_one_person_started_from_two_processes_at_once(
+    install: Install, hire: Hire, accounts: tuple[str, str]
+) -> None:
+    """Two processes of the API, or one of them and HR's own report of the same person."""
+    feed = {"levels:\n": "levels:\n  - {who: hr_system, kind: service, up_to: prepare}\n"}
+    async with install(packet=quick_packet(changed=feed)) as here:
+        feed_account = Actor(actor_id=HR_FEED, kind="service", roles=frozenset({"hr_system"}))
+        await commands.record_actor(here.services, feed_account)
         [person] = await hire()
         processes = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.integration.starting_process", person.employee_number, PAST,
+                sys.executable, "-m", "tests.integration.starting_process", person.employee_number, PAST, account,
                 env=here.environment(), cwd=here.environment()["PYTHONPATH"],
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )
-            for _ in range(2)
+            for account in accounts
         ]  # fmt: skip
         async with asyncio.timeout(60):
             for process in processes:
