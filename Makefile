@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint sbom bench clean
+.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint docs sbom bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
@@ -71,6 +71,9 @@ lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m ruff format --check --quiet .
 	@$(RUN)/python -m mypy
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
+
+docs: setup ## Write the generated pages in docs/reference
+	@$(RUN)/python -m docs.generate
 
 sbom: setup ## Write the locked Python packages of the image with their hashes to SBOM=sbom.json (CycloneDX 1.5)
 	@$(TOOLS)/bin/python -m uv export --quiet --frozen --no-dev --format cyclonedx1.5 \

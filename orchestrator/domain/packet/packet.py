@@ -52,11 +52,11 @@ class OutcomeTargets(_Written):
 
 
 class Thresholds(_Written):
-    """`batch_cap`: how many runs one list may start before the requester has to confirm the number. It finds a wrong
-    file; `StartLimits` hold for every entry point.
-    `retries_become_exception_after`: how long a system may fail before a person hears of it; retries go on.
-    `accounts_fresh_for`: how old the last look at a system may be when something is changed in it.
-    `task_due_within` is the due date of tasks which say none themselves."""
+    """`batch_cap`: how many runs one list can start before the requester has to confirm the number. It finds a wrong
+    file; the limits in `starts` hold for every entry point.
+    `retries_become_exception_after`: how long a system can fail before an exception opens; retries continue.
+    `accounts_fresh_for`: the maximum age of the last search of a system when something is changed there.
+    `task_due_within`: the due date of tasks without their own."""
 
     batch_cap: Annotated[int, Field(ge=1)] = 10
     retries_become_exception_after: PositiveDuration = timedelta(minutes=15)
@@ -65,8 +65,8 @@ class Thresholds(_Written):
 
 
 class TaskSpec(_Written):
-    """Work that only a person can do. `hands_over`: it gives what the person has to another person; where the file
-    does not say so, the step's name decides (`WorkflowStep.is_hand_over_task`)."""
+    """Work that only a person can do. `hands_over`: the task gives what the leaver has to another person. Without it,
+    a task is a hand-over if the step's name begins with `hand_over`, `transfer_` or `forward_`."""
 
     role: Slug
     instruction: Sentence
@@ -204,9 +204,8 @@ PEOPLE_CSV: Final = "people_csv"
 
 
 class HrSpec(_Written):
-    """Where people come from: the HR system, the columns of its CSV export (our name -> the column's title), and how
-    the export is written. The connectors know the fields of `export_format` (`connectors.people_csv.mapping`);
-    `check_packet` asks them."""
+    """Where people come from: the HR system, the columns of its CSV export (Offboard's name of the field: the column's
+    title), and how the export is written. The connector `people_csv` documents the fields of `export_format`."""
 
     system: Slug
     export_columns: dict[str, str] = Field(default_factory=dict)
@@ -283,7 +282,7 @@ class PostponeSpec(_Written):
 
 class StartLimits(_Written):
     """How many runs can be started within `window`, by one requester and under the packet, before further starts are
-    held; urgent ones are counted with all, and by themselves. `window` is a day at most."""
+    held; an urgent start counts toward the limits of all starts and toward its own. `window` is a day at most."""
 
     window: Annotated[PositiveDuration, Field(le=timedelta(days=1))] = timedelta(hours=1)
     per_requester: Annotated[int, Field(ge=1)] = 50
