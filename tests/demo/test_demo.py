@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.demo.demo import run_demo
+
 DEMO = "import sys; from orchestrator.cli import main; sys.argv = ['offboard', 'demo', *sys.argv[1:]]; main()"
 WITHIN = 90.0  # seconds
 THIS_YEAR = datetime.now(UTC).year
@@ -155,17 +157,17 @@ def test_it_decides_by_itself_and_ends_well(start) -> None:
         ("approved by it", signal.SIGTERM),
     ],
 )
-def test_a_signal_leaves_nothing(start, after: str, number: signal.Signals) -> None:
-    demo = start("--yes")
+def test_a_signal_leaves_nothing(start, one_leaver: Path, after: str, number: signal.Signals) -> None:
+    demo = start("--yes", "--csv", str(one_leaver))
     demo.until(after)
     demo.process.send_signal(number)
     assert demo.end() == 128 + number
     assert demo.left_behind() == []
 
 
-def test_a_pipe_that_is_closed_leaves_nothing(start) -> None:
+def test_a_pipe_that_is_closed_leaves_nothing(start, one_leaver: Path) -> None:
     reading, writing = os.pipe()
-    demo = start("--yes", out=writing)
+    demo = start("--yes", "--csv", str(one_leaver), out=writing)
     os.close(writing)
     printed = b""
     while b"All servers are running" not in printed:
@@ -226,11 +228,14 @@ def test_broken_rows_are_named_and_nothing_starts(start, tmp_path: Path) -> None
         (None, "cannot be read"),
     ],
 )
-def test_an_export_that_starts_nothing_says_what_to_do(start, tmp_path: Path, content: str | None, said: str) -> None:
+def test_an_export_that_starts_nothing_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, said: str
+) -> None:
+    """In this process, which starts no other. The program's exit code is tested above."""
     export = tmp_path / "people.csv"
     if content is not None:
         export.write_text(content)
-    demo = start("--yes", "--csv", str(export))
-    assert demo.end() == 1
-    assert said in demo.printed()
-    assert demo.left_behind() == []
+    before = psutil.Process().children()
+    assert run_demo(csv=export, yes=True) == 1
+    assert said in capsys.readouterr().err
+    assert psutil.Process().children() == before

@@ -19,26 +19,34 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.embedded.company.directory import Directory
+
 DEMO = (
     "import os, sys; from pathlib import Path; from orchestrator.demo.demo import run_demo;"
     " os._exit(run_demo(csv=Path(sys.argv[1]) if sys.argv[1:] else None))"
 )
+WITHOUT_SLAPD = (
+    "from orchestrator.embedded.company import directory; found = directory._program;"
+    " directory._program = lambda name: None if name == 'slapd' else found(name); "
+)
+IN_THE_DIRECTORY = "Lock the directory account"
 WITHIN = 90.0  # seconds
 
 
 class Terminal:
     """A pseudo-terminal of 100 columns and 44 lines with the demo in it."""
 
-    def __init__(self, folder: Path, export: Path | None = None) -> None:
+    def __init__(self, folder: Path, export: Path | None = None, before: str = "") -> None:
         self.folder = folder
         self.seen = ""
         self.passed = ""
+        self.shown = ""
         self.children: set[psutil.Process] = set()
         self.next_look = 0.0
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 100, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DEMO, *([str(export)] if export else [])],
+            [sys.executable, "-c", before + DEMO, *([str(export)] if export else [])],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -56,7 +64,7 @@ class Terminal:
             self._look()
             if select.select([self.master], [], [], 0.1)[0]:
                 try:
-                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                    self._read()
                 except OSError:
                     raise AssertionError(f"it ended before {text!r} was shown: {self.seen[-3000:]}") from None
         self.passed, _, self.seen = self.seen.partition(text)
@@ -76,7 +84,7 @@ class Terminal:
             assert time.monotonic() < deadline, "it did not end"
             if self.master >= 0 and select.select([self.master], [], [], 0.1)[0]:
                 try:
-                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                    self._read()
                 except OSError:
                     time.sleep(0.05)
         return self.process.returncode
@@ -84,6 +92,11 @@ class Terminal:
     def left_behind(self) -> list[str]:
         _, alive = psutil.wait_procs(self.children, timeout=10)
         return [f"process {process.pid}" for process in alive] + [path.name for path in self.folder.iterdir()]
+
+    def _read(self) -> None:
+        text = os.read(self.master, 65536).decode(errors="replace")
+        self.seen += text
+        self.shown += text
 
     def _look(self) -> None:
         """Twice a second at most, since every process of the machine is read."""
@@ -105,6 +118,12 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 def short(tmp_path: Path, one_leaver: Path) -> Iterator[Terminal]:
     """With one person who leaves."""
     yield from _opened(Terminal(tmp_path, one_leaver))
+
+
+@pytest.fixture
+def short_without_slapd(tmp_path: Path, one_leaver: Path) -> Iterator[Terminal]:
+    """On a machine where slapd is not installed."""
+    yield from _opened(Terminal(tmp_path, one_leaver, WITHOUT_SLAPD))
 
 
 def _opened(opened: Terminal) -> Iterator[Terminal]:
@@ -169,26 +188,31 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.type("\x03")
     assert terminal.end() == 0
     assert terminal.left_behind() == []
+    assert (IN_THE_DIRECTORY in terminal.shown) is Directory.installed()
 
 
-def test_ctrl_c_at_a_question(terminal: Terminal) -> None:
-    terminal.until("Which accounts match?")
-    terminal.type("\x03")
-    assert terminal.end() == 128 + signal.SIGINT
-    assert terminal.left_behind() == []
-
-
-def test_a_hang_up_at_a_question(terminal: Terminal) -> None:
-    terminal.until("Which accounts match?")
-    terminal.hang_up()
-    assert terminal.end() == 128 + signal.SIGHUP
-    assert terminal.left_behind() == []
-
-
-def test_input_that_ends_leaves_the_rest_to_the_demo(short: Terminal) -> None:
+def test_ctrl_c_at_a_question(short: Terminal) -> None:
     short.until("Which accounts match?")
-    short.type("\x04")
-    short.until("Ledger verified:")
-    short.until("The web pages are at ")
-    short.process.send_signal(signal.SIGTERM)
-    assert short.end() == 0
+    short.type("\x03")
+    assert short.end() == 128 + signal.SIGINT
+    assert short.left_behind() == []
+
+
+def test_a_hang_up_at_a_question(short: Terminal) -> None:
+    short.until("Which accounts match?")
+    short.hang_up()
+    assert short.end() == 128 + signal.SIGHUP
+    assert short.left_behind() == []
+
+
+def test_input_that_ends_leaves_the_rest_to_the_demo_which_needs_no_slapd(short_without_slapd: Terminal) -> None:
+    """Without slapd everything else is done, and what was left out is named."""
+    demo = short_without_slapd
+    demo.until("Which accounts match?")
+    demo.type("\x04")
+    demo.until("Ledger verified:")
+    demo.until("The web pages are at ")
+    demo.process.send_signal(signal.SIGTERM)
+    assert demo.end() == 0
+    assert "Skipped: all steps on the directory" in demo.shown
+    assert IN_THE_DIRECTORY not in demo.shown

@@ -1,39 +1,9 @@
-"""On a machine without slapd everything else is done, and what was left out is named."""
+"""The packet on a machine without slapd. `test_terminal.py` has the demo there."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.smaller_packet import without_systems
-
-DEMO = """
-import os, sys
-from pathlib import Path
-from orchestrator.embedded.company import directory
-found = directory._program
-directory._program = lambda name: None if name == "slapd" else found(name)
-from orchestrator.demo.demo import run_demo
-code = run_demo(csv=Path(sys.argv[1]), yes=True)
-sys.stdout.flush()
-os._exit(code)
-"""
-
-
-def test_the_demo_without_slapd(one_leaver: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DEMO, str(one_leaver)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Skipped: all steps on the directory" in done.stdout
-    assert "Lock the directory account" not in done.stdout
 
 
 def test_a_packet_without_a_system_keeps_the_rest() -> None:
