@@ -117,6 +117,7 @@ ABILITIES = {
             SampleAbility("snapshot", level="read"),
             SampleAbility("disable", cuts_access=True),
             SampleAbility("delete_account", reversible="no", destroys=True),
+            SampleAbility("deactivate", reversible="limited", ends_account=True),
             SampleAbility("wipe_account", reversible="no", destroys=True),
             SampleAbility("pass_on", hands_over=True),
             SampleAbility("pay", repeat="never"),

@@ -190,7 +190,7 @@ def acting_now(actor: Actor, accounts: Accounts) -> Actor:
         maker = accounts.actors.get(actor.maker.actor_id, actor.maker)
     program = accounts.programs.get(actor.actor_id)
     roles = frozenset[str]() if program is not None and program.revoked else known.roles
-    maker_human = actor.maker_human or known.maker_human
+    maker_human = known.maker_human or actor.maker_human
     return known.model_copy(update={"up_to": actor.up_to, "maker": maker, "maker_human": maker_human, "roles": roles})
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
+from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
@@ -191,12 +192,12 @@ class _PacketCheck:
             elif ability.reversible == "no":
                 said = f"{ability.name!r} cannot be undone, so it needs approval"
                 yield self._problem(WORKFLOW_FILE, here, said, "add a 'gate' to the step")
-        if ability.cuts_access:
+        if step.name in removal_steps(step.system or "", self.packet, self.abilities):
             promise = self.packet.workflow.outcomes.access_gone_within
             if step.at.anchor != "cutoff" or step.at.offset < timedelta(0):
                 said = f"{ability.name!r} removes access before the cutoff, while the person still works"
                 yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff'")
-            elif step.at.offset > promise:
+            elif step.at.offset > promise and (ability.cuts_access or ability.ends_account):
                 said = f"{ability.name!r} runs later than the target 'access_gone_within'"
                 yield self._problem(WORKFLOW_FILE, (*here, "at"), said, "write 'at: cutoff', or raise the target")
 
