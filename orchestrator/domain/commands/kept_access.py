@@ -1,7 +1,8 @@
 """Access that stays open because of what one person decided: HR confirms it, or it is undone.
 
-An operator can skip a step that removes access, can answer that no account on a system belongs to the leaver, and can
-select the wrong one of several. All take effect at once, as a pause does, and open an exception for HR (`access_kept`).
+An operator can skip a step that removes access, can report that a removal took effect although nothing shows that it
+did, can answer that no account on a system belongs to the leaver, and can select the wrong one of several. All take
+effect at once, as a pause does, and open an exception for HR (`access_kept`).
 None opens where two people are behind it: the actor has a role of HR, or another person excluded the step from an
 approval or rejected it.
 
@@ -25,6 +26,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, independent_people
 from orchestrator.domain.planning.matching import FoundAccount, differing_keys, on_strong_key
+from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World, account_gone
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState, is_about_selection
@@ -33,12 +35,24 @@ from orchestrator.domain.run.work import ExceptionState, is_about_selection
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
     """The exception that opens when this actor skips the step; empty where none is needed."""
     step = state.plan.steps[step_id]
-    removes = step.removes_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
-    if not removes or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
+    if not _removes(step, world) or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
         return []
     if account_gone(state, step, world) and step.system not in state.accounts.settled:
         return []  # a search, and no person, said that the account is not the leaver's
     return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
+
+
+def kept_by_attesting(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
+    """The exception that opens when this actor reports that a step with an unknown outcome took effect; empty where
+    none is needed. A retry, which reads the system back, proves it instead."""
+    step = state.plan.steps[step_id]
+    if not _removes(step, world) or _is_hr(actor, world):
+        return []
+    return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
+
+
+def _removes(step: PlannedStep, world: World) -> bool:
+    return step.removes_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
 
 
 def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by: str, world: World) -> list[Event]:
@@ -95,7 +109,7 @@ def _keys_of(state: RunState, system: str, account_id: str, packet: Packet) -> _
 
 
 def open_about(state: RunState, *, step_id: str | None = None, system: str | None = None) -> ExceptionState | None:
-    """The open exception about access that this skipped step, or the answer about this system, keeps open."""
+    """The open exception about this skipped or attested step, or about the answer on this system."""
     for known in state.work.open_exceptions():
         opened = known.opened
         if step_id is not None and opened.kind == "access_kept" and opened.step_id == step_id:
@@ -111,7 +125,7 @@ def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, wor
     if opened.kind == "pause_unconfirmed":
         by, said = state.held_by, "The person who paused a run can't confirm the pause."
     elif opened.kind == "access_kept":
-        by, said = _kept_by(state, opened), "The person who kept this access open can't confirm it."
+        by, said = _kept_by(state, opened), "The person who decided this alone can't confirm it."
     else:
         return None
     known = world.actors.get(by)
@@ -123,7 +137,9 @@ def _kept_by(state: RunState, opened: e.ExceptionOpened) -> str:
     if opened.step_id is None:
         return state.accounts.settled_by.get(opened.system or "", "")
     known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
-    return known.skipped_by if known is not None else ""
+    if known is None:
+        return ""
+    return known.skipped_by if known.status == "skipped" else known.attested_by
 
 
 def _is_hr(actor: Actor, world: World) -> bool:

@@ -30,14 +30,18 @@ from orchestrator.domain.run.work import ExceptionState, StepState
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Retry a parked step. `again` repeats it under a new effect key, although the first attempt may have worked.
     A skipped step whose access HR has not confirmed is taken up again: it goes on with what was decided about it, so
-    that HR needs no permission of its own on the system."""
+    that HR needs no permission of its own on the system. One that a person reported as done, and HR has not confirmed,
+    is read back first, and repeated if it shows no effect; it is a new effect, since a result is recorded once."""
     require("retry_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
-    kept = kept_access.open_about(state, step_id=step_id) if known.status == "skipped" and not again else None
+    reported = known.status == "attested"
+    undoes = reported or (known.status == "skipped" and not again)
+    kept = kept_access.open_about(state, step_id=step_id) if undoes else None
     if kept is not None:
-        rests_on = _operator(state, actor, world, or_roles=kept.opened.owners)
+        on = (planned.system, level) if reported else ("", None)
+        rests_on = _operator(state, actor, world, *on, or_roles=kept.opened.owners)
     else:
         rests_on = _operator(state, actor, world, planned.system, level)
     # A step stopped because its requester lost the level. An operator who has it can continue it.
@@ -47,7 +51,7 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     happened: list[Event] = [
         e.StepRetryOrdered(
             step_id=step_id,
-            generation=known.generation + (1 if again else 0),
+            generation=known.generation + (1 if again or reported else 0),
             by=actor.actor_id,
             on_behalf_of=rests_on,
             reason=reason,
@@ -204,7 +208,8 @@ def complete_task(
     world: World,
     stored_files: Sequence[e.StoredFile] = (),
 ) -> list[Event]:
-    """A person did the work, or found out how an effect ended, and says so with evidence. Its `note` is their own
+    """A person did the work, or found out how an effect ended, and says so with evidence. That a removal of access took
+    effect is confirmed by HR (`kept_access`). Its `note` is their own
     words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names.
     A hand-over is also completed by people who report to the leaver, since they often take over the work."""
     require("complete_task", actor, state.asked.person_id)
@@ -231,6 +236,8 @@ def complete_task(
     which = {"step_id": step_id, "generation": known.generation, "attempt": known.attempt}
     if outcome == "done":
         happened.append(e.StepAttested.model_validate({**which, "by": actor.actor_id, "evidence": evidence}))
+        if task.opened.kind == "confirm_outcome":
+            happened += kept_access.kept_by_attesting(state, step_id, actor, world)
     else:
         happened.append(
             e.StepFailed.model_validate({**which, "code": "person_says_not_done", "happened": "no", "detail": evidence})

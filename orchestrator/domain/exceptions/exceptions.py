@@ -232,13 +232,15 @@ def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> 
 
 
 def _no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    """The step is no longer skipped, or the answer about the accounts no longer holds, since the system showed others.
-    A step that the plan no longer has can come back, so that it stays open."""
+    """The step is no longer skipped, nor done by a person's word alone, or the answer about the accounts no longer
+    holds, since the system showed others. A step that the plan no longer has can come back, so that it stays open."""
     state = context.state
     if opened.step_id is None:
         return opened.system not in state.accounts.settled
     known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
-    return known is None or known.status != "skipped"
+    if known is None:
+        return True
+    return known.status != "skipped" and not (known.status == "attested" and known.attested_by)
 
 
 def _alone(context: ExceptionContext, kind: e.ExceptionKind, name: str, due: datetime | None = None) -> Wanted | None:
@@ -708,9 +710,9 @@ _RULES: Final = (
     ExceptionRule(
         kind="access_kept",
         title="Access kept open",
-        meaning="One person skipped this step, which removes access, or said which accounts on this system belong to "
-        "the leaver: none, not all that match, or accounts from which access would be removed without another person's "
-        "approval. The access stays open.",
+        meaning="One person skipped this step, which removes access, or reported that it took effect although nothing "
+        "shows it; or said which accounts on this system belong to the leaver: none, not all that match, or accounts "
+        "from which access would be removed without another person's approval. The access may stay open.",
         remedy="Retry the step, or select other accounts. If the decision is right, HR accepts the exception and gives "
         "a reason.",
         repairs=(Repair.ACCEPT, Repair.RETRY, Repair.SETTLE),

@@ -29,7 +29,7 @@ class StepState:
     `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
     what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is
-    the account that skipped it last."""
+    the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -41,6 +41,7 @@ class StepState:
     may_have_taken_effect: bool = False
     ordered_by: str | None = None
     skipped_by: str = ""
+    attested_by: str = ""
     settled_generation: int = 0
     in_flight_until: datetime | None = None
     code: str = ""
@@ -189,7 +190,7 @@ def _(event: e.StepVerified, run: RunState, at: datetime) -> WorkState:
 
 @fold_work.register(e.StepAttested)
 def _(event: e.StepAttested, run: RunState, at: datetime) -> WorkState:
-    return _done(run, event, "attested", at)
+    return _done(run, event, "attested", at).with_step(event.step_id, at, attested_by=event.by)
 
 
 @fold_work.register(e.StepAttemptFailed)
@@ -218,12 +219,15 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
     is_new_generation = event.generation > before.generation
     # A skip that is undone orders nothing: the step goes on with what was decided about it before.
     undone = before.status == "skipped"
+    # What a person reported as done is read back first; under a new key it is not repeated while the call could still
+    # take effect.
+    reported = before.status == "attested" and run.plan.steps[event.step_id].repeat != "keyed"
     return run.work.with_step(
         event.step_id, at,
         status="planned" if undone and before.attempt == 0 else "retrying",
         generation=event.generation, retry_at=None, failing_since=None,
         ordered_by=before.ordered_by if undone else event.on_behalf_of or event.by,
-        may_have_taken_effect=before.may_have_taken_effect and not is_new_generation,
+        may_have_taken_effect=before.may_have_taken_effect and (reported or not is_new_generation),
         first_started_at=None if is_new_generation else before.first_started_at,
     )  # fmt: skip
 

@@ -139,3 +139,54 @@ async def test_a_selected_account_is_confirmed_by_hr_and_an_urgent_run_removes_n
     answer = await press(browser, f"/runs/{run_id}", "Accept", inside=place, fill={"reason": "It is a colleague's"})
     assert "Accepted. The exception is closed." in ParsedPage(answer.text).text
     await until(hr, run_id, lambda run: suspended(run)["status"] == "verified")
+
+
+async def test_a_removal_that_an_operator_reports_as_done_is_confirmed_by_hr_or_repeated(
+    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+) -> None:
+    hr, operator, it, offboard = (
+        await program("hr"),
+        await program("operator"),
+        await program("it"),
+        Offboard(stack.folder),
+    )
+    run_id = await start(hr, await leaver(), cutoff="2026-01-05T18:00")
+    run = await until(
+        hr, run_id, lambda run: any(s["name"] == "snapshot_code" and s["status"] == "verified" for s in run["steps"])
+    )
+    # Neither the response to the request nor reading the account back shows whether it took effect.
+    await stack.company.break_("code", "error_in_200", path="^/accounts/[^/]+(/sessions)?$")
+    for gate in run["gates"]:
+        if gate["gate"] == "access":
+            path = f"/runs/{run_id}/gates/{gate['gate_id']}/decision"
+            assert (await it.post(path, json={"verdict": "approve"})).status_code == 200
+
+    def ending(run: Any) -> Any:
+        return next(step for step in run["steps"] if step["name"] == "end_code_sessions")
+
+    def asked(run: Any) -> list[Any]:
+        return [t for t in run["tasks"] if t["step"] == "end_code_sessions" and t["state"] == "open"]
+
+    try:
+        run = await until(hr, run_id, asked)
+        assert ending(run)["status"] == "unknown"
+        done = ("tasks", "complete", run_id, asked(run)[0]["task_id"], "--evidence", "Looks ended")
+        await offboard.done(*done, as_="operator")
+        first = await kept(hr, run_id)
+        assert (first["step"], first["system"], first["owners"]) == ("end_code_sessions", "code", ["requester"])
+        accepted = f"/runs/{run_id}/exceptions/{first['exception_id']}/acceptance"
+        refused(await operator.post(accepted, json={"reason": "x"}), 403, "role_missing")
+        # On the page HR orders another attempt, which is unknown again; the operator reports it over the API.
+        place, browser = anchor(run_id, first["exception_id"]), await visit("hr")
+        assert "reported that it took effect although nothing" in (await browser.get(f"/runs/{run_id}")).text
+        await press(browser, f"/runs/{run_id}", "Retry", inside=place)
+        run = await until(hr, run_id, lambda run: ending(run)["generation"] == 2 and asked(run))
+    finally:
+        await stack.company.clear_faults("code")
+    path = f"/runs/{run_id}/tasks/{asked(run)[0]['task_id']}/completion"
+    assert (await operator.post(path, json={"outcome": "done", "note": "Looks ended"})).status_code == 200
+    second = await kept(hr, run_id)
+    assert second["exception_id"] != first["exception_id"]
+    assert (await operator.post(f"/runs/{run_id}/steps/{second['step_id']}/retry", json={})).status_code == 200
+    await until(hr, run_id, lambda run: ending(run)["status"] == "verified")
+    assert await kept(hr, run_id) is None
