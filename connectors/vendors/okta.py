@@ -41,6 +41,7 @@ REVOKE_SESSIONS = Operation("DELETE", "/api/v1/users/{userId}/sessions", "revoke
 LIST_FACTORS = Operation("GET", "/api/v1/users/{userId}/factors", "listFactors")
 RESET_FACTORS = Operation("POST", "/api/v1/users/{id}/lifecycle/reset_factors", "resetFactors")
 LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRolesForUser")
+LIST_ADMINISTRATORS = Operation("GET", "/api/v1/iam/assignees/users", "listUsersWithRoleAssignments")
 LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
 FIND_GROUPS = Operation("GET", "/api/v1/groups", "listGroups")
 LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
@@ -64,6 +65,7 @@ MORE_SCOPES = {
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
+_ADMINISTRATORS = LinkHeader(items_at=("value",))  # their next page is in the body; only the first is read
 _OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
 _SETTLE_TIME = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
@@ -131,6 +133,10 @@ class _Role(Fields):
 
     def shown(self) -> dict[str, str]:
         return {"id": self.id, "name": self.label or self.type, "type": self.type, "assigned": self.assigned}
+
+
+class _RoleAssignedUser(Fields):
+    id: str = Field(min_length=1)
 
 
 class _AppUser(Fields):
@@ -344,14 +350,14 @@ def _look_at_groups(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     return none_left(groups, evidence, shows_such=shown and not missing)
 
 
-def _factors(effect: Effect) -> Flow[list[dict[str, Any]]]:
-    request = LIST_FACTORS.request(account_of(effect).native_id)
+def _factors(user: str) -> Flow[list[dict[str, Any]]]:
+    request = LIST_FACTORS.request(user)
     found = [parse(item, _Factor) for item in (yield from all_pages(request, LinkHeader()))]
     return [factor.model_dump() for factor in found]
 
 
 def _reset_factors(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    before = yield from _factors(effect)
+    before = yield from _factors(account_of(effect).native_id)
     if before:
         yield from change(_request(RESET_FACTORS, effect), effect)
     return {"factors": before}
@@ -361,8 +367,9 @@ def _look_at_factors(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    factors = yield from _factors(effect)
-    return seen(not factors, {**user.evidence(), "factors": factors})
+    factors = yield from _factors(user.id)
+    shows_such = not factors and (yield from found_for_another((yield from _some_users()), _factors))
+    return none_left(factors, {**user.evidence(), "factors": factors}, shows_such=shows_such)
 
 
 def _require_scope(settings: OktaSettings, ability: str) -> None:
@@ -441,7 +448,19 @@ def _look_at_admin_roles(settings: OktaSettings, effect: Effect) -> Flow[ReadBac
     if user is None:
         return account_missing()
     roles = yield from _roles(user.id)
-    return seen(not roles, {**user.evidence(), "roles": [role.shown() for role in roles]})
+    evidence = {**user.evidence(), "roles": [role.shown() for role in roles]}
+    return none_left(roles, evidence, shows_such=not roles and (yield from _shows_roles()))
+
+
+def _shows_roles() -> Flow[bool]:
+    """Whether the list of roles shows those of another administrator. Each organisation has one. False where the
+    credential may not list administrators."""
+    try:
+        page = yield LIST_ADMINISTRATORS.request(params={"limit": SAMPLE_SIZE})
+    except (ActionRequiredError, RefusedError):
+        return False
+    administrators = [parse(item, _RoleAssignedUser).id for item in _ADMINISTRATORS.items(page)]
+    return (yield from found_for_another(administrators, _roles))
 
 
 def _grants(effect: Effect) -> Flow[list[dict[str, Any]]]:
@@ -502,7 +521,11 @@ def _snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     user, _ = yield from _user(effect)
     if user is None:
         return account_missing()
-    groups, factors, grants = (yield from _groups(effect)), (yield from _factors(effect)), (yield from _grants(effect))
+    groups, factors, grants = (
+        (yield from _groups(effect)),
+        (yield from _factors(account_of(effect).native_id)),
+        (yield from _grants(effect)),
+    )
     evidence: dict[str, Any] = {"groups": [group.shown() for group in groups], "factors": factors, "grants": grants}
     not_shown = []
     for name, ability, read in (

@@ -35,7 +35,8 @@ NOT_OKTAS = "gateway_404.json"  # the answer of a gateway in front of Okta
 READ = {
     "_User": "User", "_Profile": "UserProfile", "_Factor": "UserFactor", "_Role": "StandardRole",
     "_Group": "Group", "_GroupProfile": "OktaUserGroupProfile", "_App": "Application", "_AppUser": "AppUser",
-    "_AppUsers": "AppUsers", "_Grant": "OAuth2ScopeConsentGrant", "_ApiToken": "ApiToken",
+    "_AppUsers": "AppUsers", "_RoleAssignedUser": "RoleAssignedUser", "_Grant": "OAuth2ScopeConsentGrant",
+    "_ApiToken": "ApiToken",
 }  # fmt: skip
 
 
@@ -188,6 +189,7 @@ def test_groups_of_oktas_own_are_left_on_every_page() -> None:
 def test_factors_are_reset() -> None:
     assert [factor["type"] for factor in do("reset_factors", "reset_factors")["factors"]] == ["push", "sms"]
     assert look("reset_factors", "factors_gone").outcome == "done"
+    assert look("reset_factors", "factors_unproven").outcome == "unknown", "no factor of another user is shown"
     assert look("reset_factors", "factors_there").outcome == "not_done"
 
 
@@ -237,6 +239,7 @@ def test_administrator_roles_end_and_one_by_a_group_is_not_done() -> None:
     assert [role["type"] for role in reply["removed_roles"]] == ["HELP_DESK_ADMIN"]
     assert [role["type"] for role in reply["assigned_by_group"]] == ["APP_ADMIN"]
     assert look("remove_admin_roles", "admin_roles_gone").outcome == "done"
+    assert look("remove_admin_roles", "admin_roles_unproven").outcome == "unknown", "not even those of administrators"
     assert look("remove_admin_roles", "admin_roles_by_group").outcome == "not_done"
 
 

@@ -133,6 +133,18 @@ async def test_an_empty_list_of_applications_proves_something_only_where_others_
     assert await there.outcome("remove_from_apps") == "unknown"
 
 
+@pytest.mark.parametrize(("ability", "path"), [("remove_admin_roles", "/roles$"), ("reset_factors", "/factors$")])
+async def test_an_empty_list_of_an_account_proves_something_only_where_others_have_some(
+    there: ConnectedOkta, ability: str, path: str
+) -> None:
+    for group in [one for one in there.okta.state.groups_of(there.isa) if one.type == "OKTA_GROUP"]:
+        group.members.discard(there.isa.id)
+    await there.act(ability)
+    assert await there.outcome(ability) == "done"
+    there.okta.faults.hide_list(path)
+    assert await there.outcome(ability) == "unknown"
+
+
 async def test_a_search_that_finds_no_one_proves_no_missing_account(there: ConnectedOkta) -> None:
     there.okta.faults.hide_list(r"/users$", r"profile\.employeeNumber eq")
     for number in ("E-1", "E-9"):
