@@ -15,6 +15,27 @@ Level = Literal["read", "prepare", "stage", "change"]
 """`read` changes nothing; `prepare` writes only inside Offboard; `stage` leaves something inert or scheduled in the
 system; `change` takes effect there."""
 
+SystemClass = Literal[
+    "hr",
+    "directory",
+    "identity_provider",
+    "code_host",
+    "chat",
+    "mail",
+    "documents",
+    "cloud",
+    "database",
+    "finance",
+    "sales",
+    "support",
+    "password_manager",
+    "devices",
+    "network",
+    "building",
+]
+"""What a system is to the company, so that a packet can name a step for every system of a class. The same list as
+`orchestrator.domain.packet.ability`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ability:

@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 
 from pydantic import BaseModel
 
-from connectors.abilities import Ability, Connector
+from connectors.abilities import Ability, Connector, SystemClass
 from connectors.acts import ActTable, IncompleteActError
 from connectors.errors import ActionRequiredError
 from connectors.http.connector import HttpConnector, HttpKind
@@ -36,13 +36,15 @@ class ConnectorKind(Generic[Settings]):
     entry point names one of these, or an `HttpKind`. `acts` is the table that the connector's methods use, so that no
     ability is declared without its code. `is_people_source` says that the connectors have the methods of an HR system
     (`connectors.people.PeopleSource`). `local_path` is the setting that names a file or folder on the worker's machine,
-    if the kind reads one. Raises `IncompleteActError` for anything but a table."""
+    if the kind reads one. `system_class` is the class of its systems, unless `platform.yaml` says another; None for a
+    protocol that systems of several classes speak. Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
     acts: ActTable[Any, Any]
     is_people_source: bool = False
     local_path: str = ""
+    system_class: SystemClass | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.acts, ActTable):
@@ -57,7 +59,7 @@ def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
     def make(settings: Any, allowed_hosts: Collection[str]) -> Connector:
         return HttpConnector(kind, settings, allowed_hosts=allowed_hosts)
 
-    return ConnectorKind(kind.settings, make, kind.acts)
+    return ConnectorKind(kind.settings, make, kind.acts, system_class=kind.system_class)
 
 
 def is_named(connector: str) -> bool:

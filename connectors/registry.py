@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from connectors.abilities import Ability, Connector
+from connectors.abilities import Ability, Connector, SystemClass
 from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
@@ -58,16 +58,20 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
 
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
-    "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS),
-    "active_directory": ConnectorKind(ActiveDirectorySettings, _active_directory, active_directory.ACTS),
-    "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True),
-    KIND: ConnectorKind(PeopleCsvSettings, make_people_csv, ACTS, is_people_source=True, local_path="path"),
+    "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS, system_class="directory"),
+    "active_directory": ConnectorKind(
+        ActiveDirectorySettings, _active_directory, active_directory.ACTS, system_class="directory"
+    ),
+    "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True, system_class="hr"),
+    KIND: ConnectorKind(
+        PeopleCsvSettings, make_people_csv, ACTS, is_people_source=True, local_path="path", system_class="hr"
+    ),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
     "okta": over_http(OKTA),
     "entra": over_http(ENTRA),
     "github": over_http(GITHUB),
-    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS),
+    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS, system_class="mail"),
 }
 
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
@@ -115,6 +119,9 @@ class _Catalogue(Mapping[str, Entry]):
 
 SETTINGS: Mapping[str, tuple[Setting, ...]] = _Catalogue(lambda kind: _describe(kind.settings))
 """The settings of each kind, by kind."""
+
+SYSTEM_CLASSES: Mapping[str, SystemClass | None] = _Catalogue(lambda kind: kind.system_class)
+"""The class of each kind's systems, by kind; None for a protocol that systems of several classes speak."""
 
 _ABILITIES: Mapping[str, Mapping[str, Ability]] = _Catalogue(lambda kind: kind.abilities)
 

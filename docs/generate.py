@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from connectors.abilities import Ability
-from connectors.registry import REFERENCE_KINDS, SETTINGS, Setting, connector_kinds
+from connectors.registry import REFERENCE_KINDS, SETTINGS, SYSTEM_CLASSES, Setting, connector_kinds
 from orchestrator.domain.packet import packet
 from orchestrator.domain.packet.timing import Timing, duration_text
 
@@ -153,11 +153,13 @@ def connectors_page() -> str:
         "The kinds of connectors that Offboard brings, with their settings and abilities. A system in `platform.yaml` "
         "names its kind under `connector` and its settings under `connection`; `env:NAME` and `file:PATH` are read by "
         "the worker. Secrets (◆) can be given in no other way. Other packages can bring connectors: "
-        "[packages.md](../connectors/packages.md).",
-        "", "| kind | tested against |", "|---|---|",
+        "[packages.md](../connectors/packages.md). "
+        "The class is that of the kind's systems, unless `platform.yaml` has another: "
+        "[systems-by-class.md](../systems-by-class.md).",
+        "", "| kind | class | tested against |", "|---|---|---|",
     ]  # fmt: skip
     kinds = connector_kinds()
-    lines += [f"| [`{kind}`](#{kind}) | {_tested(kind)} |" for kind in kinds]
+    lines += [f"| [`{kind}`](#{kind}) | {_class(kind)} | {_tested(kind)} |" for kind in kinds]
     for kind, abilities in kinds.items():
         lines += ["", f"## {kind}", ""]
         if kind in GUIDES:
@@ -178,6 +180,11 @@ def connectors_page() -> str:
 def _setting(setting: Setting) -> str:
     name = f"`{setting.name}`{' ◆' if setting.secret else ''}"
     return f"| {name} | {_cell(setting.summary)} | {'required' if setting.required else ''} |"
+
+
+def _class(kind: str) -> str:
+    known = SYSTEM_CLASSES[kind]
+    return f"`{known}`" if known is not None else "none"
 
 
 def _tested(kind: str) -> str:

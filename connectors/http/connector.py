@@ -21,6 +21,7 @@ from connectors.abilities import (
     Reachability,
     ReadBack,
     Reply,
+    SystemClass,
     unpaced,
 )
 from connectors.account_set import AccountSet, equals_ignoring_case
@@ -84,7 +85,7 @@ class HttpKind(Generic[S, C]):
     `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
     credential, and returns what to say about it; it raises `ConnectorError` where not. `headers` are sent with each
-    request, such as the version of the interface."""
+    request, such as the version of the interface. `system_class`: see `connectors.packages.ConnectorKind`."""
 
     name: str
     settings: type[S]
@@ -96,6 +97,7 @@ class HttpKind(Generic[S, C]):
     dialect: Dialect = field(default_factory=Dialect)
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    system_class: SystemClass | None = None
 
 
 class HttpConnector(Generic[S, C]):

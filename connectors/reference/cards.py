@@ -103,6 +103,7 @@ def _look(settings: CardsSettings, effect: Effect) -> Flow[ReadBack]:
 CARDS = HttpKind(
     "cards",
     CardsSettings,
+    system_class="finance",
     auth=bearer,
     prepare=lambda settings: settings,
     find=find_by(

@@ -205,6 +205,7 @@ def _snapshot(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
 CODE_HOSTING = HttpKind(
     "code_hosting",
     CodeHostingSettings,
+    system_class="code_host",
     auth=bearer,
     prepare=lambda settings: settings,
     find=find_by(

@@ -585,6 +585,7 @@ def _check(settings: OktaSettings) -> Flow[str]:
 OKTA = HttpKind(
     "okta",
     OktaSettings,
+    system_class="identity_provider",
     auth=_auth,
     prepare=lambda settings: settings,
     find=find_by(

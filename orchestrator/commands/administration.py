@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from connectors.registry import SYSTEM_CLASSES
 from orchestrator.commands.run_commands import hold_run
 from orchestrator.commands.services import Services, active_people, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
@@ -23,6 +24,7 @@ from orchestrator.domain.organisation.organisation import (
 )
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_checks import roles_named_in
 from orchestrator.domain.permissions.command_table import require
@@ -83,10 +85,12 @@ def _not_in_use(packet: str) -> Invalid:
 
 
 async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
-    """Puts a packet's three files into the ledger. Returns the version. `packets` are the names of those there are:
+    """Puts a packet's three files into the ledger, with the systems of its steps for every system of a class. Returns
+    the version. `packets` are the names of those there are:
     once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
     """
     require("adopt_packet", actor)
+    packet = expanded(packet, services.runs.abilities, SYSTEM_CLASSES)
     in_use = await packets_in_use(services, packets)
 
     def adopt(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:

@@ -24,7 +24,7 @@ class PacketShelf:
         adopted = self._texts.get(version)
         if adopted is None:
             raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
-        return parse_packet(adopted.files)
+        return parse_packet(adopted.files, expansion=adopted.expansion)
 
     def adopted_by(self, version: str) -> str:
         """The account that brought a version, as last adopted."""

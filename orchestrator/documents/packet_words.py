@@ -52,6 +52,14 @@ def step_sentence(step: WorkflowStep, packet: Packet, catalogue: Catalogue) -> s
     return " ".join(parts)
 
 
+def class_step_sentence(step: WorkflowStep, packet: Packet) -> str:
+    """The systems that a step for every system of a class has a step for."""
+    systems = (packet.expansion or {}).get(step.name, ())
+    titles = [quoted(packet.platform.systems[system].title) for system in systems]
+    has = f"has a step for {joined(titles)}" if titles else "has no step, since no system can do it"
+    return f"{quoted(step.title)}, for every system of the class {role_words(step.every or '')}, {has}."
+
+
 def missing_connector(system: SystemSpec) -> str:
     return f"the connector {system.connector} is not installed in this version."
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
-from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.ability import Catalogue, KindClasses
+from orchestrator.domain.packet.class_checks import coverage_notices
+from orchestrator.domain.packet.class_steps import places, step_name
 from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned
 from orchestrator.domain.permissions.grants import granted_level
@@ -19,8 +21,11 @@ Document = dict[str, Any]
 KINDS: tuple[ActorKind, ...] = ("person", "service", "assistant")
 
 
-def packet_document(packet: Packet, shelf: PacketShelf, happened: Sequence[Recorded], catalogue: Catalogue) -> Document:
-    """One version. `happened` are the events of the packet's stream."""
+def packet_document(
+    packet: Packet, shelf: PacketShelf, happened: Sequence[Recorded], catalogue: Catalogue, classes: KindClasses
+) -> Document:
+    """One version. `happened` are the events of the packet's stream. `notices` say what today's connectors leave open
+    (`class_checks.coverage_notices`)."""
     known = shelf.history.version(packet.version)
     return {
         "name": packet.name,
@@ -39,6 +44,7 @@ def packet_document(packet: Packet, shelf: PacketShelf, happened: Sequence[Recor
         ],
         "history": [entry for recorded in happened if (entry := _history(recorded)) is not None],
         "meaning": meaning(packet, catalogue),
+        "notices": [notice.model_dump() for notice in coverage_notices(packet, catalogue, classes)],
         "levels": level_tables(packet),
         "level_words": dict(words.LEVELS),
     }
@@ -46,6 +52,7 @@ def packet_document(packet: Packet, shelf: PacketShelf, happened: Sequence[Recor
 
 def meaning(packet: Packet, catalogue: Catalogue) -> Document:
     """The files in words."""
+    written = [packet.written.steps[place] for place in places(packet)]
     return {
         "outcomes": words.outcome_sentences(packet),
         "steps": [
@@ -58,9 +65,11 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
                 "task_for": step.task.role if step.task is not None else None,
                 "instruction": step.task.instruction if step.task is not None else None,
                 "sentence": words.step_sentence(step, packet, catalogue),
+                "written_as": source.name if source.every is not None else None,
             }
-            for step in packet.workflow.steps
+            for step, source in zip(packet.workflow.steps, written, strict=True)
         ],
+        "class_steps": class_steps(packet),
         "left_out": words.LEFT_OUT,
         "gates": [
             {
@@ -88,6 +97,35 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
             for name, system in packet.platform.systems.items()
         ],
     }
+
+
+def class_steps(packet: Packet) -> list[Document]:
+    """The steps for every system of a class, as they are written, each with the names of its steps."""
+    expansion = packet.expansion or {}
+    return [
+        {
+            "name": step.name,
+            "title": step.title,
+            "every": step.every,
+            "ability": step.ability,
+            "systems": list(expansion.get(step.name, ())),
+            "steps": [step_name(step.name, system) for system in expansion.get(step.name, ())],
+            "sentence": words.class_step_sentence(step, packet),
+        }
+        for step in packet.written.steps
+        if step.every is not None
+    ]
+
+
+def expansion_text(packet: Packet) -> str:
+    """One line for each step that comes from a step for every system of a class, to compare versions."""
+    lines = []
+    for step, place in zip(packet.workflow.steps, places(packet), strict=True):
+        if packet.written.steps[place].every is not None:
+            gate = f", gate {step.gate}" if step.gate is not None else ", without a gate"
+            needs = f", needs {', '.join(step.needs)}" if step.needs else ""
+            lines.append(f"{step.name}: {step.ability} on {step.system}, at {step.at}{gate}{needs}\n")
+    return "".join(lines)
 
 
 def level_tables(packet: Packet) -> list[Document]:

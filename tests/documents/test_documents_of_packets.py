@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.registry import connector_kinds
+from connectors.registry import SYSTEM_CLASSES, connector_kinds
 from orchestrator.documents.packet_words import gate_sentence, step_sentence
 from orchestrator.documents.packets import level_tables, meaning, packet_document
 from orchestrator.documents.plain_words import joined, minutes, sentence
@@ -73,7 +73,7 @@ async def test_a_packet_has_its_files_signatures_and_history(services: SmallOffi
     shelf = await services.runs.shelf("standard-leaver")
     stream = packet_stream("standard-leaver")
     happened = (await services.ledger.read({stream: 0})).events[stream]
-    document = packet_document(services.packet, shelf, happened, connector_kinds())
+    document = packet_document(services.packet, shelf, happened, connector_kinds(), SYSTEM_CLASSES)
     assert (document["phase"], document["current"]) == ("production", True)
     assert [(file["name"], file["owner"]) for file in document["files"]] == [
         ("workflow.yaml", "value"), ("platform.yaml", "safety"), ("approvals.yaml", "both"),

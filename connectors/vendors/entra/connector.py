@@ -30,6 +30,7 @@ from connectors.vendors.entra.users import delete, disable, look_at_deletion, lo
 ENTRA = HttpKind(
     "entra",
     EntraSettings,
+    system_class="identity_provider",
     auth=auth_of,
     prepare=lambda settings: settings,
     find=find_users,

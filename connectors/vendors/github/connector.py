@@ -23,6 +23,7 @@ _SETTLE_TIME = timedelta(minutes=1)  # permissions, teams and forks are updated 
 GITHUB = HttpKind(
     "github",
     GitHubSettings,
+    system_class="code_host",
     auth=auth,
     prepare=lambda settings: settings,
     find=find,

@@ -1,4 +1,4 @@
-"""What the domain needs to know about a connector's abilities.
+"""What the domain needs to know about a connector: its abilities, its settings, and the class of its systems.
 
 The domain imports no connector. It states here what it expects; `connectors.abilities.Ability` has that shape.
 """
@@ -52,8 +52,32 @@ class SettingFacts(Protocol):
     def required(self) -> bool: ...
 
 
+SystemClass = Literal[
+    "hr",
+    "directory",
+    "identity_provider",
+    "code_host",
+    "chat",
+    "mail",
+    "documents",
+    "cloud",
+    "database",
+    "finance",
+    "sales",
+    "support",
+    "password_manager",
+    "devices",
+    "network",
+    "building",
+]
+"""What a system is to the company, in the words of the field. A packet names steps by it: `every: code_host`."""
+
 Catalogue = Mapping[str, Mapping[str, AbilityFacts]]
 """Connector kind -> ability name -> ability. Every connector can find accounts; that is not listed."""
+
+
+KindClasses = Mapping[str, SystemClass | None]
+"""Connector kind -> the class of its systems, None for a protocol that systems of several classes speak."""
 
 
 def find_ability(catalogue: Catalogue, connector: str, ability: str | None) -> AbilityFacts | None:

@@ -19,6 +19,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from orchestrator.domain.organisation.person import PERSON_FIELDS
+from orchestrator.domain.packet.ability import SystemClass
 from orchestrator.domain.packet.timing import Duration, PositiveDuration, Timing
 from orchestrator.domain.permissions.levels import ActorKind, Level
 
@@ -81,14 +82,16 @@ existed keep their meaning by it."""
 
 
 class WorkflowStep(_Written):
-    """One ability on one system, or one task for a person. It begins when everything in `needs` is done, its time
-    `at` has come and its `gate` is open; where `when` (CEL over person, account, run) is false it is not planned.
-    A parameter that is a string beginning with `= ` is a CEL expression over person and run, evaluated when the step
-    is carried out. `minutes_saved` is the manual work that the step replaces."""
+    """One ability on one system, or on every system of a class, or one task for a person. It begins when everything in
+    `needs` is done, its time `at` has come and its `gate` is open; where `when` (CEL over person, account, run) is
+    false it is not planned. A parameter that is a string beginning with `= ` is a CEL expression over person and run,
+    evaluated when the step is carried out. `minutes_saved` is the manual work that the step replaces. A step with
+    `every` becomes a step for each system of the class whose connector has the ability."""
 
     name: Slug
     title: Sentence
     system: Slug | None = None
+    every: SystemClass | None = None
     ability: Slug | None = None
     task: TaskSpec | None = None
     needs: tuple[Slug, ...] = ()
@@ -100,9 +103,11 @@ class WorkflowStep(_Written):
 
     @model_validator(mode="after")
     def _ability_or_task(self) -> WorkflowStep:
-        on_system = self.system is not None and self.ability is not None
-        if on_system == (self.task is not None) or (self.system is None) != (self.ability is None):
-            raise ValueError("use either 'system' with 'ability', or 'task'")
+        place = self.system or self.every
+        if self.system is not None and self.every is not None:
+            raise ValueError("use either 'system', or 'every' with a class of systems")
+        if (place is None) == (self.task is None) or (place is None) != (self.ability is None):
+            raise ValueError("use either 'system' with 'ability', 'every' with 'ability', or 'task'")
         return self
 
     @property
@@ -168,10 +173,12 @@ class SystemSpec(_Written):
     """One system behind one connector. A connection value `env:NAME` or `file:PATH` is read by the worker, so that
     this file contains no secret. `hosts` are the only ones the connector may speak to. `deadline` is the total time
     of one attempt; `settle` overrides how long the system may show an old state. `expected`: everyone has an account
-    here, so finding none is a question for a person; otherwise it is an answer."""
+    here, so finding none is a question for a person; otherwise it is an answer. `class` is what the system is to the
+    company; without it, the class of its connector counts."""
 
     title: Sentence
     connector: ConnectorName
+    system_class: SystemClass | None = Field(default=None, alias="class")
     connection: dict[str, str] = Field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     match: tuple[MatchKey, ...] = ()
@@ -326,12 +333,21 @@ class Approvals(_Written):
         return self.starts if self.starts is not None else DEFAULT_START_LIMITS
 
 
+Expansion = Mapping[str, tuple[str, ...]]
+"""By the name of a step for every system of a class: the systems that it has a step for, as platform.yaml has them."""
+
+
 class Packet(BaseModel):
-    """`version` is the hash of the three files' bytes, so that it names exactly what the owners signed."""
+    """`version` is the hash of the three files' bytes and of the expansion, so that it names exactly what the owners
+    signed. `workflow` has a step for each system in place of a step for every system of a class; `written` is
+    workflow.yaml as it is written. `expansion` is None until the classes are looked up, and in a packet that names
+    none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workflow: Workflow
+    written: Workflow
+    expansion: Expansion | None = None
     platform: Platform
     approvals: Approvals
     version: str
@@ -342,11 +358,15 @@ class Packet(BaseModel):
         return self.workflow.name
 
 
-def packet_version(files: Mapping[str, bytes]) -> str:
+def packet_version(files: Mapping[str, bytes], expansion: Expansion | None = None) -> str:
     """SHA-256, in hex, over the three files in the order of `FILE_NAMES`, each preceded by its length as eight
-    big-endian bytes: without lengths, moving a line from one file's end to the next one's start would not show."""
+    big-endian bytes: without lengths, moving a line from one file's end to the next one's start would not show. With
+    an expansion, its JSON text (keys sorted, no spaces, UTF-8) follows in the same way."""
     digest = hashlib.sha256()
-    for name in FILE_NAMES:
-        digest.update(len(files[name]).to_bytes(8, "big"))
-        digest.update(files[name])
+    texts = [files[name] for name in FILE_NAMES]
+    if expansion:
+        texts.append(json.dumps(dict(expansion), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    for text in texts:
+        digest.update(len(text).to_bytes(8, "big"))
+        digest.update(text)
     return digest.hexdigest()

@@ -2,6 +2,8 @@
 
 Everything found here would otherwise be found in the middle of a run. Each problem names file, line and
 field, and what to do. An empty list is the only good answer.
+
+Over 400 lines: one class with every check of the files together.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from datetime import timedelta
 
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.access_removal import removal_steps
+from orchestrator.domain.packet.class_checks import class_step_problems, handed_over_elsewhere
+from orchestrator.domain.packet.class_steps import places
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
@@ -54,12 +58,14 @@ def check_packet(
     installation; each is checked only where it is given. `requesters` are the roles that ask for runs: `requester` if
     the platform file speaks of it, else every role it speaks of. `why_missing` says of a connector of another
     distribution why it is not there. `hr_kinds` are the connectors of Offboard's own that are HR systems.
-    `export_problems` checks the mapping of HR's export."""
+    `export_problems` checks the mapping of HR's export. Steps for every system of a class are expanded before
+    (`class_steps.expanded`)."""
     documents = read_documents(packet.files)
     check = _PacketCheck(packet, abilities, documents, _requesters(packet, requesters))
     problems = [
         *(problem for file, content in packet.files.items() for problem in invisible_characters(file, content)),
         *expression_problems(packet.workflow, packet.approvals, documents),
+        *(documents[WORKFLOW_FILE].problem(*found) for found in class_step_problems(packet, abilities)),
         *check.step_names(),
         *check.steps(),
         *check.deletions(),
@@ -124,12 +130,16 @@ class _PacketCheck:
     def _ability(self, step: WorkflowStep) -> AbilityFacts | None:
         return ability_of(step, self.packet, self.abilities)
 
+    def placed(self) -> Iterator[tuple[int, WorkflowStep]]:
+        """Each step with the position in workflow.yaml of the step that it is written as."""
+        return zip(places(self.packet), self.packet.workflow.steps, strict=True)
+
     def step_names(self) -> Iterator[PacketProblem]:
         """Every name once, every need a step, no cycle, every ability once a system."""
         steps = self.packet.workflow.steps
         names: dict[str, int] = {}
         acts: dict[tuple[str, str], str] = {}
-        for index, step in enumerate(steps):
+        for index, step in self.placed():
             here: Path = ("steps", index)
             if step.name in names:
                 remedy = "give each step a different name"
@@ -140,9 +150,9 @@ class _PacketCheck:
                 if first != step.name:
                     said = f"{step.ability!r} on {step.system!r} is already used by the step {first!r}"
                     yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, "combine the two steps")
-        for index, step in enumerate(steps):
+        for index, step in enumerate(self.packet.written.steps):
             for position, need in enumerate(step.needs):
-                if need not in names:
+                if need not in names and need not in (self.packet.expansion or {}):
                     path: Path = ("steps", index, "needs", position)
                     said = f"the step {step.name!r} needs {need!r}, which is not a step"
                     yield self._problem(WORKFLOW_FILE, path, said, "use the name of a step in this file")
@@ -155,7 +165,7 @@ class _PacketCheck:
 
     def steps(self) -> Iterator[PacketProblem]:
         """What each step names exists, and the step has a gate where it must."""
-        for index, step in enumerate(self.packet.workflow.steps):
+        for index, step in self.placed():
             here: Path = ("steps", index)
             if step.gate is not None and step.gate not in self.packet.approvals.gates:
                 known = ", ".join(self.packet.approvals.gates) or "none"
@@ -206,14 +216,15 @@ class _PacketCheck:
         steps = {step.name: step for step in self.packet.workflow.steps}
         before = needed_before({name: step.needs for name, step in steps.items()})
         hand_overs = {name for name, step in steps.items() if hands_over(step, self._ability(step))}
-        for index, step in enumerate(self.packet.workflow.steps):
+        for index, step in self.placed():
             ability = self._ability(step)
             if ability is None or not ability.destroys:
                 continue
             earlier = before[step.name] - {step.name}
             path: Path = ("steps", index, "needs")
             said = f"{step.ability!r} would delete data before "
-            if missing := sorted(hand_overs - earlier):
+            elsewhere = handed_over_elsewhere(self.packet, index, hand_overs & earlier)
+            if missing := sorted(hand_overs - earlier - elsewhere):
                 names = ", ".join(repr(name) for name in missing)
                 yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"add {names} to its needs")
             elif not hand_overs:
@@ -284,7 +295,7 @@ class _PacketCheck:
                 if system != "*" and system not in platform.systems:
                     path: Path = ("levels", index, "systems", position)
                     yield self._problem(PLATFORM_FILE, path, f"there is no system {system!r}", "correct the name")
-        for index, step in enumerate(self.packet.workflow.steps):
+        for index, step in self.placed():
             ability = self._ability(step)
             if ability is None:
                 continue
@@ -334,7 +345,7 @@ class _PacketCheck:
         urgent = self.packet.approvals.urgent
         if urgent is None:
             return
-        for index, step in enumerate(self.packet.workflow.steps):
+        for index, step in self.placed():
             ability = self._ability(step)
             if ability is None or not ability.cuts_access or ability.reversible == "no":
                 continue

@@ -18,9 +18,18 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import packet as models
+from orchestrator.domain.packet.class_steps import expand
 from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
-from orchestrator.domain.packet.packet import FILE_NAMES, Approvals, Packet, Platform, Workflow, packet_version
+from orchestrator.domain.packet.packet import (
+    FILE_NAMES,
+    Approvals,
+    Expansion,
+    Packet,
+    Platform,
+    Workflow,
+    packet_version,
+)
 from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, PacketProblems, read_documents
 
 _STARTERS: Final = "orchestrator.packets"
@@ -31,16 +40,22 @@ MAX_PROBLEMS: Final = 200
 M = TypeVar("M", Workflow, Platform, Approvals)
 
 
-def parse_packet(files: Mapping[str, bytes], *, max_nodes: int | None = None) -> Packet:
+def parse_packet(
+    files: Mapping[str, bytes], *, max_nodes: int | None = None, expansion: Expansion | None = None
+) -> Packet:
     """Reads the three files, by name; files of other names are left out. `max_nodes` limits a file that comes from
-    outside; versions in the ledger are read whatever they have. Raises `PacketProblems` with all that is
-    wrong in and between the lines of each file; whether the packet is valid as a whole, and with the connectors
+    outside; versions in the ledger are read whatever they have. `expansion` is that of a version in the ledger; a
+    packet from outside gets one by `class_steps.expanded`. Raises `PacketProblems` with all that is wrong in and
+    between the lines of each file; whether the packet is valid as a whole, and with the connectors
     there are, is for `packet_checks.check_packet`. Packets of the same files are one object."""
-    return _parsed(tuple((name, bytes(files[name])) for name in FILE_NAMES if name in files), max_nodes)
+    contents = tuple((name, bytes(files[name])) for name in FILE_NAMES if name in files)
+    return _parsed(contents, max_nodes, tuple(expansion.items()) if expansion else ())
 
 
 @lru_cache(maxsize=64)
-def _parsed(contents: tuple[tuple[str, bytes], ...], max_nodes: int | None) -> Packet:
+def _parsed(
+    contents: tuple[tuple[str, bytes], ...], max_nodes: int | None, expansion: tuple[tuple[str, tuple[str, ...]], ...]
+) -> Packet:
     files = dict(contents)
     problems = [
         PacketProblem(file=name, message="is missing", remedy=f"a packet is {', '.join(FILE_NAMES)} in one folder")
@@ -55,7 +70,16 @@ def _parsed(contents: tuple[tuple[str, bytes], ...], max_nodes: int | None) -> P
     problems += expression_problems(workflow, approvals, documents)
     if problems or workflow is None or platform is None or approvals is None:
         raise PacketProblems(sorted(problems, key=_by_place))
-    return Packet(workflow=workflow, platform=platform, approvals=approvals, version=packet_version(files), files=files)
+    systems = dict(expansion)
+    return Packet(
+        workflow=expand(workflow, platform, systems) if systems else workflow,
+        written=workflow,
+        expansion=systems or None,
+        platform=platform,
+        approvals=approvals,
+        version=packet_version(files, systems),
+        files=files,
+    )
 
 
 def read_packet_folder(path: Folder) -> Packet:
@@ -137,10 +161,10 @@ def _place(document: Document, location: tuple[int | str, ...]) -> Path:
 @lru_cache(maxsize=1)
 def _known_names() -> set[str]:
     return {
-        name
+        field.alias or name
         for model in vars(models).values()
         if isinstance(model, type) and issubclass(model, BaseModel)
-        for name in model.model_fields
+        for name, field in model.model_fields.items()
     }
 
 

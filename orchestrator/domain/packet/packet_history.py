@@ -35,7 +35,8 @@ def packet_stream(name: str) -> str:
 
 
 class PacketAdopted(Event):
-    """A version came into this installation, as the texts of its three files. The owners' roles are read from them."""
+    """A version came into this installation, as the texts of its three files. The owners' roles are read from them.
+    `expansion` has the systems of each step that is written for every system of a class (`class_steps`)."""
 
     name: str
     version: str
@@ -45,10 +46,11 @@ class PacketAdopted(Event):
     value_owner: str
     safety_owner: str
     by: str
+    expansion: dict[str, tuple[str, ...]] = added_later({})
 
     @property
     def files(self) -> dict[str, bytes]:
-        """The bytes that `packet_version` was taken of."""
+        """The bytes that `packet_version` was taken of, with the expansion."""
         texts = (self.workflow, self.platform, self.approvals)
         return {name: text.encode() for name, text in zip(FILE_NAMES, texts, strict=True)}
 
@@ -262,6 +264,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         value_owner=packet.workflow.value_owner,
         safety_owner=packet.platform.safety_owner,
         by=actor.actor_id,
+        expansion=dict(packet.expansion or {}),
     )
     return [Draft(key=f"adopted/{packet.version}/{again}", event=event)]
 

@@ -107,6 +107,23 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     assert checked["purpose"].startswith("From the cutoff on, the person can no longer sign in")
     plain = (await offboard.done("packet", "check", "standard-leaver")).out
     assert "is valid" in plain and "Access ends at the cutoff" in plain
+    assert checked["notices"] == [] and checked["class_steps"] == []
+    step = "  - {name: out, title: Out, every: ldap_directory, ability: revoke_sessions, at: cutoff, gate: access}\n"
+    (folder / "workflow.yaml").write_text(workflow + step)
+    refused = await offboard.refused("packet", "check", str(folder))
+    assert "workflow.yaml:47 steps[3].every: is not an allowed value" in refused and "'identity_provider'" in refused
+    (folder / "workflow.yaml").write_text(workflow + step.replace("ldap_directory", "identity_provider"))
+    platform = (folder / "platform.yaml").read_text()
+    (folder / "platform.yaml").write_text(platform.replace("connector: scim", "connector: scim\n    class: chat"))
+    noticed = (await offboard.done("packet", "check", str(folder))).out
+    assert "Step out for every identity_provider: no system" in noticed
+    assert "Notice: workflow.yaml:47 steps[3].every: no system has the class 'identity_provider'" in noticed
+    (folder / "platform.yaml").write_text(platform.replace("connector: scim", "connector: scim\n    class: directory"))
+    (folder / "workflow.yaml").write_text(workflow + step.replace("ldap_directory", "directory"))
+    [notice] = (await offboard.done("packet", "check", str(folder), "--json")).json["notices"]
+    assert notice["message"] == "'revoke_sessions' is not possible on 'identity': the connector 'scim' cannot do it"
+    (folder / "platform.yaml").write_text(platform)
+    (folder / "workflow.yaml").write_text(workflow.replace("name: identity-only", "name: mine"))
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
     assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out

@@ -32,14 +32,27 @@ def check(
     packet: FolderOrName,
     json: Json = False,
 ) -> None:
-    """Check a packet's three files and list every problem by file, line and field. Needs no server."""
+    """Check a packet's three files and list every problem by file, line and field. Needs no server. Notices list the
+    systems that no step changes anything in, and what is not possible for every system of a class."""
+    from orchestrator.documents.packets import class_steps
+
     with reporting_refusals():
-        found, problems = _checked(packet)
+        found, problems, notices = _checked(packet)
     name, version = (found.name, found.version) if found is not None else (None, None)
     purpose = found.workflow.purpose if found is not None else None
     if json:
         documents = [problem.model_dump() for problem in problems]
-        print_json({"packet": name, "version": version, "purpose": purpose, "ok": not problems, "problems": documents})
+        print_json(
+            {
+                "packet": name,
+                "version": version,
+                "purpose": purpose,
+                "ok": not problems,
+                "problems": documents,
+                "notices": [notice.model_dump() for notice in notices],
+                "class_steps": class_steps(found) if found is not None else [],
+            }
+        )
     elif problems:
         for problem in problems:
             complain(str(problem), "")
@@ -47,6 +60,11 @@ def check(
     else:
         say(f"Packet {name} {(version or '')[:12]} is valid.")
         say(f"Purpose: {purpose}")
+    if not json and found is not None:
+        for step in class_steps(found):
+            say(f"Step {step['name']} for every {step['every']}: {', '.join(step['steps']) or 'no system'}")
+        for notice in notices:
+            say(f"Notice: {notice}")
     if problems:
         raise typer.Exit(REFUSED)
 
@@ -59,16 +77,19 @@ def local_packet(named: str) -> Packet:
     return starter_packet(named) if known else read_packet_folder(Path(named))
 
 
-def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
+def _checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[PacketProblem]]:
+    """The packet with its problems and notices; None where the files cannot be read."""
     from connectors.people_csv.mapping import mapping_problems
-    from connectors.registry import HR_KINDS, SETTINGS, connector_kinds, why_missing
+    from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds, why_missing
+    from orchestrator.domain.packet.class_checks import coverage_notices
+    from orchestrator.domain.packet.class_steps import expanded
     from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.packet_yaml import PacketProblems
 
     try:
-        packet = local_packet(named)
+        packet = expanded(local_packet(named), connector_kinds(), SYSTEM_CLASSES)
     except PacketProblems as wrong:
-        return None, list(wrong.problems)
+        return None, list(wrong.problems), []
     roles = roles_spoken_of(packet)
     problems = check_packet(
         packet,
@@ -79,7 +100,7 @@ def _checked(named: str) -> tuple[Packet | None, list[PacketProblem]]:
         hr_kinds=HR_KINDS,
         export_problems=mapping_problems,
     )
-    return packet, problems
+    return packet, problems, coverage_notices(packet, connector_kinds(), SYSTEM_CLASSES)
 
 
 def _count(problems: list[PacketProblem]) -> str:

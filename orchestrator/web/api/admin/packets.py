@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import Field, JsonValue
 
 from connectors.people_csv.mapping import mapping_problems
-from connectors.registry import HR_KINDS, SETTINGS, connector_kinds
+from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
+from orchestrator.domain.packet.ability import SystemClass
+from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
@@ -110,6 +112,29 @@ class StepMeant(ResponseModel):
     task_for: str | None
     instruction: str | None
     sentence: str
+    written_as: str | None = Field(
+        None, description="The name in workflow.yaml of the step for every system of a class that this step comes from"
+    )
+
+
+class ClassStep(ResponseModel):
+    """A step that workflow.yaml has for every system of a class."""
+
+    name: str
+    title: str
+    every: SystemClass
+    ability: str
+    systems: list[str] = Field(description="The systems of the class that can do it, when the version was adopted")
+    steps: list[str] = Field(description="The names of its steps, one for each system")
+    sentence: str
+
+
+class PacketNotice(ResponseModel):
+    file: str
+    line: int | None
+    field: str
+    message: str
+    remedy: str
 
 
 class GateMeant(ResponseModel):
@@ -134,6 +159,7 @@ class Meaning(ResponseModel):
 
     outcomes: list[str]
     steps: list[StepMeant]
+    class_steps: list[ClassStep] = Field([], description="The steps for every system of a class, as they are written")
     left_out: str
     gates: list[GateMeant]
     never_decide: str
@@ -171,6 +197,11 @@ class WholeVersion(ResponseModel):
     open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
     history: list[PacketChange] = Field(description="Of all versions")
     meaning: Meaning
+    notices: list[PacketNotice] = Field(
+        [],
+        description="Systems that no step changes anything in, systems of a class that cannot do what a step for the "
+        "class does, and classes that no system has",
+    )
     levels: list[LevelTable] = Field(description="Permissions by kind of actor")
     level_words: dict[str, str]
 
@@ -242,7 +273,7 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
     packet = shelf.version(known.version)
     stream = packet_stream(name)
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
-    document = packet_document(packet, shelf, happened, web.services.runs.abilities)
+    document = packet_document(packet, shelf, happened, web.services.runs.abilities, SYSTEM_CLASSES)
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
     return WholeVersion.model_validate(document | {"open_runs": len(running)})
 
@@ -256,6 +287,7 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     contents = {name: text.encode() for name, text in files.items()}
     packet = await web.heavy.run(parse_packet, contents, max_nodes=MAX_NODES)
     adopt_first(PacketState(), packet, caller.actor)  # files are checked only for accounts that would own one of them
+    packet = await web.heavy.run(expanded, packet, connector_kinds(), SYSTEM_CLASSES)
     actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
     wrong = await web.heavy.run(

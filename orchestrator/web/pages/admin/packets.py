@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from connectors.registry import SYSTEM_CLASSES
 from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
-from orchestrator.documents.packets import packet_document
+from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import FILE_NAMES
@@ -87,11 +88,11 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
     asked = {side: request.query_params.get(side, "")[:64] for side in ("before", "after")}
     after = shelf.history.version(asked["after"]) if asked["after"] else versions[-1]
     before = shelf.history.version(asked["before"]) if asked["before"] else _before(shelf, after.version)
-    one, other = shelf.version(before.version).files, shelf.version(after.version).files
-    files = [
-        {"name": file, "compared": await web.heavy.run(compared, one[file].decode(), other[file].decode())}
-        for file in FILE_NAMES
-    ]
+    one, other = shelf.version(before.version), shelf.version(after.version)
+    texts = [(file, one.files[file].decode(), other.files[file].decode()) for file in FILE_NAMES]
+    if one.expansion or other.expansion:
+        texts.append(("Steps for every system of a class", expansion_text(one), expansion_text(other)))
+    files = [{"name": name, "compared": await web.heavy.run(compared, *both)} for name, *both in texts]
     return await page(
         request, "admin/packet_differences.html", title=f"Differences: {current.workflow.title}", caller=caller,
         current="packets", packet=current, before=before, after=after, files=files,
@@ -152,7 +153,7 @@ async def _page(
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
     staff = await web.queries.staff()
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
-    document = packet_document(shown, shelf, happened, web.services.runs.abilities)
+    document = packet_document(shown, shelf, happened, web.services.runs.abilities, SYSTEM_CLASSES)
     return await page(
         request, "admin/packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
         flashes=(flash,) if flash is not None else (), found=document, known=known,
