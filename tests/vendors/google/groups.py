@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from tests.vendors.google import documents
-from tests.vendors.google.errors import error, not_found
+from tests.vendors.google.errors import error, invalid, not_found
 from tests.vendors.google.pages import page
+from tests.vendors.google.users import CONDITION, value_of
 from tests.vendors.google.workspace import GoogleGroup
 from tests.vendors.simulator import Call, VendorRefusal, answer
 
@@ -24,13 +25,19 @@ def group_of(google: GoogleSimulator, call: Call) -> GoogleGroup:
 
 
 def list_groups(google: GoogleSimulator, call: Call) -> Response:
-    """All, or those with `userKey` as a direct member."""
+    """All, or those with `userKey` as a direct member: a user by ID or address, or a group by address. `query` has
+    conditions `name=` and `email=`, https://developers.google.com/workspace/admin/directory/v1/guides/search-groups."""
     found = list(google.state.groups.values())
+    if text := call.first("query"):
+        for name, _, value in CONDITION.findall(text):
+            if name not in ("name", "email"):
+                raise invalid(f"Invalid Input: Bad value {name} for query")
+            found = [one for one in found if getattr(one, name).casefold() == value_of(value)]
     if key := call.first("userKey"):
-        user = google.state.find_user(key)
-        if user is None:
+        member = google.state.find_user(key) or (google.state.find_group(key) if "@" in key else None)
+        if member is None:
             raise not_found("userKey")
-        found = google.state.groups_of(user.id)
+        found = google.state.groups_of(member.id)
     elif "customer" not in call.query and "domain" not in call.query:
         raise VendorRefusal(error(400, "badRequest", "Bad Request"))
     return page(

@@ -80,10 +80,13 @@ def end_backup_codes(google: GoogleSimulator, call: Call) -> Response:
 def list_role_assignments(google: GoogleSimulator, call: Call) -> Response:
     found = list(google.state.role_assignments.values())
     if key := call.first("userKey"):
-        user = google.state.find_user(key)
-        if user is None:
+        user, group = google.state.find_user(key), google.state.find_group(key)
+        if user is not None:
+            found = google.state.assignments_of(user, indirect=call.flag("includeIndirectRoleAssignments"))
+        elif group is not None:
+            found = [one for one in found if one.assignee == group.id]
+        else:
             raise not_found("userKey")
-        found = google.state.assignments_of(user, indirect=call.flag("includeIndirectRoleAssignments"))
     shown = [documents.role_assignment(one, google.state) for one in found]
     return page(call, "admin#directory#roleAssignments", "items", shown, default=100, most=200)
 

@@ -17,7 +17,7 @@ from tests.vendors.simulator import Call, VendorRefusal, answer
 if TYPE_CHECKING:
     from tests.vendors.google.simulator import GoogleSimulator
 
-CONDITION = re.compile(r"(\w+)(=|:)('[^']*'|\S+)")
+CONDITION = re.compile(r"(\w+)(=|:)('(?:[^'\\]|\\.)*'|\S+)")
 
 
 def user_of(google: GoogleSimulator, call: Call) -> GoogleUser:
@@ -35,7 +35,8 @@ def changed_user(google: GoogleSimulator, call: Call) -> GoogleUser:
 
 def list_users(google: GoogleSimulator, call: Call) -> Response:
     """`customer` or `domain` is required. `query` has conditions that all hold: `email=`, `externalId=`,
-    `isSuspended=`, and `:` for a beginning, https://developers.google.com/workspace/admin/directory/v1/guides/search-users."""
+    `isSuspended=`, and `:` for a beginning, https://developers.google.com/workspace/admin/directory/v1/guides/search-users.
+    A quote in a value is written `\\'`."""
     if "customer" not in call.query and "domain" not in call.query:
         raise VendorRefusal(error(400, "badRequest", "Bad Request"))
     if call.first("customer", "my_customer") not in ("my_customer", google.state.customer):
@@ -53,8 +54,14 @@ def list_users(google: GoogleSimulator, call: Call) -> Response:
     return page(call, "admin#directory#users", "users", shown, default=100, most=500)
 
 
+def value_of(written: str) -> str:
+    """The value of a condition, without its quotes and escapes, for a comparison without case."""
+    quoted = len(written) > 1 and written.startswith("'") and written.endswith("'")
+    return (re.sub(r"\\(.)", r"\1", written[1:-1]) if quoted else written).casefold()
+
+
 def _holds(user: GoogleUser, name: str, operator: str, value: str) -> bool:
-    value = value.strip("'").casefold()
+    value = value_of(value)
     names = user.fields.get("name", {})
     known: dict[str, list[Any]] = {
         "email": [user.email, *user.aliases],
