@@ -286,4 +286,4 @@ def _outgoing(request: Request, url: httpx.URL, media_type: str) -> Outgoing:
     elif request.form is not None:
         content = urlencode(request.form).encode("ascii")
         headers["Content-Type"] = _FORM
-    return Outgoing(request.method, url, headers, content)
+    return Outgoing(request.method, url, headers, content, request.scope)

@@ -29,7 +29,8 @@ class Request:
     `json` and `form` are the body, as JSON or as `application/x-www-form-urlencoded`; at most one of them is given.
     `missing_ok`: a 404 is returned to the flow instead of raised. `read_only` is true for a request that changes
     nothing although its method is not GET, such as a search by POST. `authenticated` is false for a token request,
-    which carries its own credential."""
+    which carries its own credential. `scope` is the OAuth scope that the request needs, for a kind that has a token for
+    each scope."""
 
     method: str
     path: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class Request:
     missing_ok: bool = False
     read_only: bool = False
     authenticated: bool = True
+    scope: str = ""
 
     @property
     def changes(self) -> bool:
@@ -80,11 +82,12 @@ class Operation:
     """One operation of a vendor's interface, as its description lists it.
 
     `path` is the template below the base address, such as `/users/{id}/sessions`; `operation_id` is the vendor's name
-    for the operation, empty where the vendor has none."""
+    for the operation, empty where the vendor has none; `scope` is as in `Request`."""
 
     method: str
     path: str
     operation_id: str = ""
+    scope: str = ""
 
     def request(
         self,
@@ -114,6 +117,7 @@ class Operation:
             json=json,
             missing_ok=missing_ok,
             read_only=read_only,
+            scope=self.scope,
         )
 
 
@@ -125,3 +129,4 @@ class Outgoing:
     url: httpx.URL
     headers: Mapping[str, str]
     content: bytes
+    scope: str = ""

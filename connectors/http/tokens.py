@@ -205,7 +205,8 @@ class PrivateKeyJwt(_OAuthToken):
 
 class JwtBearer(_OAuthToken):
     """A signed assertion as the grant (RFC 7523 section 2.1). `subject` is the user on whose behalf the client acts,
-    empty for the issuer itself. `scope_in_assertion`: the scope is a claim, as Google has it, and not a parameter."""
+    empty for the issuer itself. `scope_in_assertion`: the scope is a claim, as Google has it, and not a parameter.
+    `clock_seconds` is by how much the server's clock may be behind: the assertion is dated back by it."""
 
     def __init__(
         self,
@@ -217,16 +218,17 @@ class JwtBearer(_OAuthToken):
         audience: str = "",
         scope: str = "",
         scope_in_assertion: bool = False,
+        clock_seconds: int = 0,
     ) -> None:
         super().__init__(token_url, [])
-        self._key = key
+        self._key, self._clock_seconds = key, clock_seconds
         self._claims = {"iss": issuer, "sub": subject or issuer, "aud": audience or token_url}
         self._parameters = {"grant_type": JWT_BEARER_GRANT}
         if scope:
             (self._claims if scope_in_assertion else self._parameters)["scope"] = scope
 
     def token_request(self, now: float) -> Request:
-        claims = {**self._claims, "iat": int(now), "exp": int(now) + _ASSERTION_SECONDS}
+        claims = {**self._claims, "iat": int(now) - self._clock_seconds, "exp": int(now) + _ASSERTION_SECONDS}
         return self._form({**self._parameters, "assertion": self.assertion(self._key, claims)})
 
 
