@@ -24,6 +24,7 @@ from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.github.connector import GITHUB
+from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
 from connectors.vendors.okta import OKTA
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -71,6 +72,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "okta": over_http(OKTA),
     "entra": over_http(ENTRA),
     "github": over_http(GITHUB),
+    "google_workspace": over_http(GOOGLE_WORKSPACE),
     "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS, system_class="mail"),
 }
 

@@ -43,8 +43,8 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
 """The models in the order of the files: the file, the section in it, and its model."""
 
 GUIDES: Final = {
-    "active_directory": "active-directory.md", "entra": "entra.md", "github": "github.md", "ldap": "ldap.md",
-    "okta": "okta.md", "people_csv": "people-csv.md",
+    "active_directory": "active-directory.md", "entra": "entra.md", "github": "github.md",
+    "google_workspace": "google-workspace.md", "ldap": "ldap.md", "okta": "okta.md", "people_csv": "people-csv.md",
 }  # fmt: skip
 """The page about a kind, in `docs/connectors`."""
 
@@ -55,6 +55,7 @@ TESTED: Final = {
     "okta": "Okta's API description and a simulator; not Okta",
     "entra": "Microsoft's API description and a simulator; not a tenant",
     "github": "GitHub's API description, its GraphQL schema and a simulator; not GitHub",
+    "google_workspace": "Google's discovery documents and a simulator; not a company in Google",
     "people_csv": "files in the forms of six vendors' documentation; no export of a real company",
     "mail": "a real SMTP server; the mailboxes are those of the sample company",
 }

@@ -11,6 +11,7 @@ from connectors.abilities import Connector, Lookup
 from connectors.registry import connect
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
+from tests.vendors.keys import private_key
 
 TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
 
@@ -34,6 +35,11 @@ GITHUB_IDENTITY: dict[str, Any] = {
     "samlIdentity": {"nameId": "E-1", "username": None, "emails": [], "attributes": []}, "scimIdentity": None,
 }  # fmt: skip
 GITHUB_MEMBER = {"state": "active", "role": "member", "user": {"id": 7, "login": "isa-lund", "type": "User"}}
+GOOGLE_USER = {
+    "kind": "admin#directory#user", "id": "7", "primaryEmail": "isa.lund@vendor.example", "suspended": False,
+    "externalIds": [{"value": "E-1", "type": "organization"}],
+}  # fmt: skip
+GOOGLE_USERS = {"kind": "admin#directory#users", "users": [GOOGLE_USER]}
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -64,6 +70,12 @@ class AnsweringKind:
                 known = {
                     "url": address, "login_url": f"http://127.0.0.1:{login_port}",
                     "tenant": "vendor.example", "client_id": "app", "client_secret": "s3cret",
+                }  # fmt: skip
+            if self.name == "google_workspace":
+                known = {
+                    "url": address, "token_url": f"http://127.0.0.1:{login_port}/token",
+                    "admin_email": "admin@vendor.example", "service_account_email": "offboard@vendor.example",
+                    "private_key": private_key().as_pem(private=True).decode(),
                 }  # fmt: skip
             if self.name == "github":
                 known |= {"organization": "vendor"}
@@ -119,6 +131,12 @@ KINDS = (
         github_list("externalIdentities", [GITHUB_IDENTITY]),
         lambda following: ScriptedAnswer(200, github_list("externalIdentities", [GITHUB_IDENTITY], following)),
     ),
+    AnsweringKind(
+        "google_workspace",
+        Lookup("externalId", "E-1"),
+        GOOGLE_USERS,
+        lambda following: ScriptedAnswer(200, GOOGLE_USERS | {"nextPageToken": following}),
+    ),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -136,5 +154,6 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "mail": ScriptedAnswer(404, {"error": "not_found"}),
     "entra": ScriptedAnswer(200, {"value": []}),
     "github": ScriptedAnswer(200, github_list("externalIdentities", [])),
+    "google_workspace": ScriptedAnswer(200, {"kind": "admin#directory#users"}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}

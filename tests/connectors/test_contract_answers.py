@@ -23,6 +23,8 @@ from tests.connectors.answering_kinds import (
     ENTRA_USER,
     GITHUB_IDENTITY,
     GITHUB_MEMBER,
+    GOOGLE_USER,
+    GOOGLE_USERS,
     KINDS,
     NOTHING,
     OKTA_USER,
@@ -36,6 +38,7 @@ from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.entra_description import GRAPH
 from tests.connectors.vendors.github_description import GITHUB_REST
+from tests.connectors.vendors.google_description import GOOGLE
 from tests.connectors.vendors.okta_description import check_answer
 from tests.vendors.github.graphql import schema
 
@@ -123,6 +126,11 @@ def test_entras_answers_are_described_by_microsoft() -> None:
         GRAPH.check_answer("GET", "/v1.0/users", answer.status, answer.body)
 
 
+def test_googles_answers_are_described_by_google() -> None:
+    for answer in (ScriptedAnswer(200, GOOGLE_USERS), NOTHING["google_workspace"]):
+        GOOGLE.check_answer("GET", "/admin/directory/v1/users", answer.status, answer.body)
+
+
 def test_githubs_answers_are_described_by_github() -> None:
     GITHUB_REST.check_answer("GET", "/orgs/vendor/memberships/isa-lund", 200, GITHUB_MEMBER)
     known = schema().types
@@ -203,12 +211,12 @@ async def test_another_403_needs_a_person(kind: AnsweringKind, headers: dict[str
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 async def test_a_token_is_renewed_once_at_most(kind: AnsweringKind) -> None:
-    """Only `entra` asks for its token, and can ask for another."""
+    """Only `entra` and `google_workspace` ask for their token, and can ask for another."""
     async with kind.connected(lambda asked: ScriptedAnswer(401, {"error": "expired"})) as (connector, server):
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
             await connector.find_accounts([kind.lookup])
     assert raised.value.happened == "no"
-    assert len(server.asked) == (2 if kind.name == "entra" else 1)
+    assert len(server.asked) == (2 if kind.name in ("entra", "google_workspace") else 1)
 
 
 def in_pages(name: str, items: list[Any]) -> Callable[[ReceivedRequest], ScriptedAnswer]:
@@ -237,6 +245,7 @@ LEFT_AT = "2026-11-30T17:00:00+00:00"
         (KINDS[4], "record_leaving", PERSON | {"status": "leaving", "leaving_at": LEFT_AT}),
         (KINDS[5], "release_license", {"address": "isa@vendor.example", "license": False}),
         (KINDS[6], "disable_account", ENTRA_USER | {"accountEnabled": False}),
+        (KINDS[8], "suspend_account", GOOGLE_USER | {"suspended": True}),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -254,7 +263,13 @@ async def test_another_accounts_state_proves_nothing(kind: AnsweringKind, abilit
         body = shown | {place: "8@vendor.example"}
         with pytest.raises(ActionRequiredError, match="answer_not_understood"):
             await connector.read_back(effect)
-        if kind.name in ("scim", "okta", "mail", "entra"):  # these read the account before they change it
+        if kind.name in (
+            "scim",
+            "okta",
+            "mail",
+            "entra",
+            "google_workspace",
+        ):  # these read the account before they change it
             with pytest.raises(ActionRequiredError, match="answer_not_understood"):
                 await connector.attempt(effect)
             assert {asked.method for asked in server.asked} == {"GET"}

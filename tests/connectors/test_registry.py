@@ -10,8 +10,9 @@ from connectors.errors import ActionRequiredError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
+from tests.vendors.keys import private_key
 
-KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "github", "okta", "people_csv"])
+KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "github", "google_workspace", "okta", "people_csv"])
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -32,6 +33,9 @@ def complete(kind: str) -> dict[str, str]:
     settings = {name: value for name, value in COMPLETE.items() if name in known}
     if kind == "entra":
         settings |= {"tenant": "example.com", "client_id": "app-1", "client_secret": "s3cret-1"}
+    if kind == "google_workspace":
+        key = private_key().as_pem(private=True).decode()
+        settings |= {"admin_email": "admin@example.com", "private_key": key, "service_account_email": "app@example.com"}
     return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})
 
 

@@ -1,0 +1,154 @@
+"""The groups that an account is a member of, itself or by another group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from connectors.abilities import Effect, ReadBack
+from connectors.account_set import comparable, equals_ignoring_case
+from connectors.errors import RefusedError
+from connectors.http.flows import Fields, found_for_another, parse
+from connectors.http.requests import Flow, Operation
+from connectors.parameters import account_of, names_of
+from connectors.read_backs import account_missing, none_left
+from connectors.removals import GroupsLeft
+from connectors.vendors.google_workspace.admin_sdk import (
+    DIRECTORY,
+    GROUP_MEMBERS,
+    GROUPS_READ,
+    GoogleWorkspaceSettings,
+    listed,
+    quoted,
+)
+from connectors.vendors.google_workspace.users import some_users, user_of
+
+_GROUP = f"{DIRECTORY}/groups/{{groupKey}}"
+_MEMBER = f"{_GROUP}/members/{{memberKey}}"
+LIST_GROUPS = Operation("GET", f"{DIRECTORY}/groups", "directory.groups.list", GROUPS_READ)
+GET_GROUP = Operation("GET", _GROUP, "directory.groups.get", GROUPS_READ)
+GET_MEMBER = Operation("GET", _MEMBER, "directory.members.get", GROUPS_READ)
+LEAVE_GROUP = Operation("DELETE", _MEMBER, "directory.members.delete", GROUP_MEMBERS)
+MAX_PARENTS_READ = 50
+"""Groups whose own groups are read; a request for each."""
+
+
+class Group(Fields):
+    id: str = Field(min_length=1)
+    email: str = ""
+    name: str | None = None
+    aliases: list[str] | None = None
+
+    def is_named(self, name: str) -> bool:
+        """By ID, address, alias or name."""
+        addresses = (self.email, *(self.aliases or ()))
+        return (
+            self.id == name
+            or any(equals_ignoring_case(address, name) for address in addresses)
+            or comparable(self.name or "") == comparable(name)
+        )
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.name or self.email or self.id, "email": self.email}
+
+
+class _Member(Fields):
+    role: str | None = None
+
+
+def groups_of(key: str) -> Flow[list[Group]]:
+    """The groups that a user (by ID) or group (by address) is a direct member of."""
+    return (yield from listed(LIST_GROUPS.request(params={"userKey": key}), Group, "groups"))
+
+
+def groups_by_groups(direct: Sequence[Group]) -> Flow[tuple[list[Group], bool]]:
+    """The further groups that the account is a member of because one of its groups is, and whether all were read."""
+    known, pending = {group.id for group in direct}, list(direct)
+    found: list[Group] = []
+    for number, group in enumerate(pending):
+        if number == MAX_PARENTS_READ:
+            return found, False
+        for parent in (yield from groups_of(group.email or group.id)):
+            if parent.id not in known:
+                known.add(parent.id)
+                found.append(parent)
+                pending.append(parent)
+    return found, True
+
+
+def role_in(group: Group, user: str) -> Flow[str]:
+    """`OWNER`, `MANAGER` or `MEMBER`; empty where the account is not a member any more."""
+    answer = yield GET_MEMBER.request(group.id, user, missing_ok=True)
+    return "" if answer.missing else parse(answer.body, _Member).role or ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """`direct` are the groups to leave. `by_groups` are named in `groups`, and the account is a member of them only by
+    another group. `missing` are names in the parameters that no group has. `any_shown`: Google shows a group of the
+    account."""
+
+    direct: Sequence[Group]
+    by_groups: Sequence[Group]
+    missing: Sequence[str]
+    any_shown: bool
+
+
+def _wanted_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[_Wanted]:
+    names, keep = names_of(effect, "groups"), names_of(effect, "keep") or frozenset()
+    every = yield from groups_of(account_of(effect).native_id)
+    others = [name for name in sorted(names or ()) if not any(group.is_named(name) for group in every)]
+    unknown = [name for name in sorted(keep) if not any(group.is_named(name) for group in every)]
+    missing = []
+    for name in dict.fromkeys(others + unknown):
+        if not (yield from _group_exists(settings, name)):
+            missing.append(name)
+    by_groups: list[Group] = []
+    if set(others) - set(missing):
+        reached, _ = yield from groups_by_groups(every)
+        by_groups = [group for group in reached if any(group.is_named(name) for name in others)]
+    wanted = every if names is None else [group for group in every if any(group.is_named(name) for name in names)]
+    direct = [group for group in wanted if not any(group.is_named(name) for name in keep)]
+    return _Wanted(direct, by_groups, missing, bool(every))
+
+
+def _group_exists(settings: GoogleWorkspaceSettings, name: str) -> Flow[bool]:
+    if "@" in name or name.isalnum():  # an address or an ID; a name may look like an ID
+        answer = yield GET_GROUP.request(name, missing_ok=True)
+        if not answer.missing and parse(answer.body, Group).is_named(name):
+            return True
+    params = {"customer": settings.customer, "query": f"name={quoted(name)}"}
+    found = yield from listed(LIST_GROUPS.request(params=params), Group, "groups")
+    return any(group.is_named(name) for group in found)
+
+
+def leave_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    wanted = yield from _wanted_groups(settings, effect)
+    left = GroupsLeft()
+    for group in wanted.direct:
+        with left.leaving(group.shown()):
+            yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
+    for group in wanted.by_groups:
+        with left.leaving(group.shown()):
+            raise RefusedError(
+                "member_by_group",
+                "The account is a member of some groups only because another of its groups is.",
+                remedy="Remove the account from that other group, or name it in the parameter groups of the step.",
+                happened="no",
+            )
+    left.not_found(wanted.missing)
+    return left.reply()
+
+
+def look_at_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    wanted = yield from _wanted_groups(settings, effect)
+    left = [group.shown() for group in (*wanted.direct, *wanted.by_groups)]
+    proven = wanted.any_shown or (yield from found_for_another((yield from some_users(settings)), groups_of))
+    evidence = {**user.evidence(), "groups": left, "groups_not_found": wanted.missing, "search_proven": proven}
+    return none_left(left, evidence, shows_such=proven and not wanted.missing)

@@ -1,0 +1,48 @@
+"""The account that data are handed over to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.abilities import Effect
+from connectors.errors import RefusedError
+from connectors.http.flows import parse
+from connectors.http.requests import Flow
+from connectors.parameters import account_of, text_of
+from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSettings, quoted
+from connectors.vendors.google_workspace.search import users_where
+from connectors.vendors.google_workspace.users import WorkspaceUser, get_user
+
+
+def recipient_of(settings: GoogleWorkspaceSettings, user: WorkspaceUser, effect: Effect) -> Flow[WorkspaceUser]:
+    """The account `to_account` (an ID), the one with the address `to_email`, or else the account's manager in
+    Google."""
+    if "to_account" in effect.parameters:
+        key = text_of(effect, "to_account")
+        answer = yield get_user(key)
+        found = [] if answer.missing else [parse(answer.body, WorkspaceUser)]
+        return _usable([each for each in found if each.id == key], effect)
+    address = text_of(effect, "to_email") if "to_email" in effect.parameters else user.manager
+    if not address:
+        return _usable([], effect)
+    users = yield from users_where(settings, f"email={quoted(address)}")
+    return _usable([each for each in users if each.has_address(address)], effect)
+
+
+def _usable(found: Sequence[WorkspaceUser], effect: Effect) -> WorkspaceUser:
+    if len(found) != 1:
+        raise RefusedError(
+            "recipient_ambiguous" if found else "recipient_not_found",
+            f"{len(found)} accounts match the recipient; exactly one must.",
+            remedy="Set the manager of the account in Google, or give the recipient's account ID in to_account or "
+            "address in to_email.",
+            happened="no",
+        )
+    if found[0].id == account_of(effect).native_id or not found[0].signs_in:
+        raise RefusedError(
+            "recipient_not_usable",
+            "Only another active account can be the recipient.",
+            remedy="Set another recipient in the step's parameters.",
+            happened="no",
+        )
+    return found[0]
