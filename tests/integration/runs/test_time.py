@@ -196,7 +196,7 @@ async def test_a_system_or_everything_is_held_and_released(install: Install, hir
         others = set(statuses(await here.state(run))) - held
         await here.wait_until(run, lambda s: all(statuses(s)[name] in FINAL for name in others), "what is not held", 30)
         # HR hears of each system that keeps access open past the cutoff.
-        open_past_cutoff = {"code"} if system == "code" else {"code", "identity"}
+        open_past_cutoff = {"code"} if system == "code" else {"code", "identity", "cards"}
         await here.wait_until(run, lambda s: paused_systems(s) == open_past_cutoff, "an exception for HR", 30)
         await quiet(here, run)
         state = await here.state(run)
