@@ -10,8 +10,10 @@ from datetime import datetime
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import absent_in, authority, on_behalf_of
+from orchestrator.domain.commands import kept_access
 from orchestrator.domain.commands.requests import run_finished
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, refusal, require
@@ -148,9 +150,10 @@ def vote(
     excluded: tuple[str, ...],
     reason: str | None,
     world: World,
-) -> list[e.GateVoted]:
+) -> list[Event]:
     """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
-    by the same person before. Raises `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
+    by the same person before. If one person approves alone what they selected, HR confirms it (`kept_access`). Raises
+    `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
     require("approve_gate" if verdict == "approve" else "reject_gate", actor)
     gate = state.decisions.gates.get(gate_id)
     if gate is None:
@@ -192,12 +195,15 @@ def vote(
             raise Invalid("nothing_left", "An approval can't exclude every step.")
         rests_on = authority(candidates, lambda one: level_missing(state, gate, actor, one, digests, world))
     instead_of = on_behalf_of(actor, rests_on)
+    alone = verdict == "approve" and gate.opened.quorum == 1
+    approved = set(gate.opened.digests) - set(digests) if alone else ()
     return [
         e.GateVoted.model_validate({
             "gate_id": gate_id, "by": actor.actor_id, "human": actor.human, "roles": tuple(sorted(actor.roles)),
             "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
             "on_behalf_of": instead_of, "for_human": rests_on.human if instead_of is not None else None,
-        })
+        }),
+        *kept_access.kept_by_approving(state, approved, actor, world),
     ]  # fmt: skip
 
 

@@ -8,10 +8,12 @@ approval or rejected it.
 
 Where one person could select an account and remove its access alone, the removal waits for a second person, whatever
 the role of the first one: in an urgent run, for steps without a gate, and where the first person decides at the gate.
+That person can also get the role or a delegation after the selection, so that the approval is checked as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from orchestrator.domain import events as e
@@ -22,7 +24,7 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.access_removal import removal_steps, removed_by_one_person
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, independent_people
 from orchestrator.domain.planning.matching import FoundAccount, differing_keys, on_strong_key
@@ -68,6 +70,36 @@ def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by
     if accounts and removed_by_one_person(system, packet, world.abilities, state.urgent, roles):
         return [_opened(state, system, actor, world, system=system)]
     return []
+
+
+def kept_by_approving(
+    state: RunState, approved: Collection[str], actor: Actor, world: World
+) -> list[e.ExceptionOpened]:
+    """The exceptions that open when this actor alone approves steps (digests) on accounts that this person selected.
+    The roles and delegations that let the person decide can be newer than the selection."""
+    opened = []
+    for system, by in state.accounts.settled_by.items():
+        selector = world.actors.get(by)
+        if selector is None or selector.human != actor.human or system not in state.accounts.settled:
+            continue
+        changed = any(
+            step.system == system and step.account_id and step.level > Level.PREPARE and step.digest in approved
+            for step in state.plan.steps.values()
+        )
+        removes = changed and removal_steps(system, world.pinned, world.abilities)
+        if removes and not _asked_about(state, system):
+            opened.append(_opened(state, system, actor, world, system=system))
+    return opened
+
+
+def _asked_about(state: RunState, system: str) -> bool:
+    """Whether a second person has confirmed the present selection on the system, or is being asked to."""
+    since = state.accounts.settled_at[system]
+    return any(
+        is_about_selection(known.opened, system)
+        and (known.open or (known.disposition == "accepted" and known.opened_at >= since))
+        for known in state.work.exceptions.values()
+    )
 
 
 def _roles_of_person(state: RunState, actor: Actor | None, world: World) -> frozenset[str]:

@@ -126,7 +126,9 @@ def settle(
     ]  # fmt: skip
     for id_, exception in state.work.exceptions.items():
         about = exception.opened
-        if exception.open and about.system == system and Repair.SETTLE in RULES[about.kind].repairs:
+        # Not one about a step: an answer about accounts does not undo that the step was skipped.
+        asks = about.system == system and about.step_id is None and Repair.SETTLE in RULES[about.kind].repairs
+        if exception.open and asks:
             happened.append(_closing(id_, "settled", actor, rests_on, reason))
     return happened + kept_access.kept_by_settling(state, system, accounts, actor.actor_id, world)
 

@@ -141,6 +141,19 @@ def test_another_answer_is_given_until_hr_confirms() -> None:
     assert story.refolded() == story.state
 
 
+def test_another_answer_does_not_confirm_a_skipped_step() -> None:
+    story = asked(MINE, TWIN)
+    story.settle("code", "a-code-ada")
+    disable = story.id("disable")
+    story.skip(disable)
+    assert [opened.step_id for opened in kept(story)] == [None, disable]
+    story.settle("code", "a-code-ada", "a-code-twin")
+    assert story.state.work.steps[disable].status == "skipped"
+    assert [opened.step_id for opened in kept(story)] == [disable], "HR still confirms the skipped step"
+    story.retry(disable, by=HR)
+    assert kept(story) == [] and story.refolded() == story.state
+
+
 def test_other_accounts_on_the_system_void_the_answer_and_its_exception() -> None:
     story = asked(MINE, TWIN)
     story.settle("code", "a-code-ada")
@@ -282,6 +295,48 @@ def test_the_approval_of_the_person_who_selected_does_not_remove_access(how: str
     story.later(timedelta(minutes=1))
     story.search()
     assert "disable" in story.work()
+
+
+def approve_alone(story: Story, *, voter: Actor) -> None:
+    for gate in [id_ for id_ in story.open_gates() if "disable" in story.asked_at(id_)]:
+        story.vote(gate, voter)
+    for look in [id_ for id_, step in story.state.plan.steps.items() if step.name == "look"]:
+        story.attempt(look)
+    story.at(EVENING)
+    story.search()
+
+
+@pytest.mark.parametrize("how", ["new_role", "another_account", "delegate"])
+def test_a_role_that_is_newer_than_the_selection_does_not_make_one_person_two(how: str) -> None:
+    story = asked(MINE, TWIN)
+    story.settle("code", "a-code-ada", "a-code-twin")
+    assert kept(story) == [], "another person decides at the gate"
+    voter = {
+        "new_role": actor("ole", "operator", "approver"),
+        "another_account": actor("o2", "approver", human="h-ole"),
+    }
+    if how == "delegate":
+        with_delegation(story)
+    else:
+        story.knows(voter[how])
+    approve_alone(story, voter=voter.get(how, OLE))
+    [opened] = kept(story)
+    assert "disable" not in story.work()
+    disables = [id_ for id_, step in story.state.plan.steps.items() if step.name == "disable"]
+    assert [story.readiness(id_).waits_for for id_ in disables] == ["exception"] * 2
+    story.accept(opened.exception_id, by=HR)
+    story.later(timedelta(minutes=1))
+    story.search()
+    assert "disable" in story.work() and story.refolded() == story.state
+
+
+def test_hr_is_not_asked_twice_about_one_selection() -> None:
+    story = asked(MINE, TWIN)
+    story.settle("code", "a-code-ada")
+    story.accept(kept(story)[0].exception_id, by=HR)
+    story.knows(actor("ole", "operator", "approver"))
+    approve_alone(story, voter=story.world.actors["ole"])
+    assert kept(story) == [] and "disable" in story.work()
 
 
 def test_owners_of_the_packet_confirm_where_hr_selected() -> None:
