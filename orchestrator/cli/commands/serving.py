@@ -45,14 +45,14 @@ def up(
 
 
 async def _up(folder: Path, where: str, port: int | None, csv: Path | None, packet: str) -> None:
+    if await is_up(folder):  # said before all that the servers need is imported
+        raise LocalRefusal(
+            "already_up", "Offboard is already running in this folder.", "Use it, or give another --folder."
+        )
     try:
         from orchestrator.embedded.stack import stack_up
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
-    if await is_up(folder):
-        raise LocalRefusal(
-            "already_up", "Offboard is already running in this folder.", "Use it, or give another --folder."
-        )
 
     people, staff, mapping, notes = await asyncio.to_thread(_own_people, csv, packet)
     async with (
@@ -135,12 +135,13 @@ def worker(
 
 
 async def _worker(with_relay: bool) -> None:
-    from orchestrator.backend import telemetry_of
     from orchestrator.settings import Settings
+
+    settings = Settings.read()  # what is missing is said before the rest is imported
+    from orchestrator.backend import telemetry_of
     from orchestrator.telemetry.logs import configure_logging
     from orchestrator.worker import relaying, working
 
-    settings = Settings.read()
     configure_logging(settings.log_level)
     async with (
         stopping() as stopped,
@@ -160,13 +161,14 @@ def relay() -> None:
 
 
 async def _relay() -> None:
+    from orchestrator.settings import Settings
+
+    settings = Settings.read()  # as in `_worker`
     from orchestrator.backend import engine_address, keep_quiet, open_backend, telemetry_of
     from orchestrator.engine import Engine
-    from orchestrator.settings import Settings
     from orchestrator.telemetry.logs import configure_logging
     from orchestrator.worker import relaying
 
-    settings = Settings.read()
     configure_logging(settings.log_level)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_backend(settings) as backend:
         keep_quiet(watched, backend)
