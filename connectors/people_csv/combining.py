@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
-from connectors.people import Person
+from connectors.people import Person, number_key
 from connectors.people_csv.mapping import ExportFormat
 from connectors.people_csv.rows import BadRow, Export, ExportRow, keys_of
 
@@ -84,16 +84,20 @@ def with_own_ids(export: Export) -> Export:
 
 
 def with_managers(export: Export) -> Export:
-    """Managers as the ids of their rows, with their addresses."""
-    people: dict[str, Person] = {}
-    for row in export.rows:
-        people.setdefault(row.person.employee_number, row.person)
-    people |= {row.person.id: row.person for row in export.rows}
+    """Managers as the ids of their rows, with their addresses. Employee numbers are compared in any spelling, so that
+    the people above a leaver are known whatever the column says."""
+    people = {row.person.id: row.person for row in export.rows}
+    numbers = {number_key(row.person.employee_number): row.person for row in export.rows if row.person.employee_number}
     addresses = {row.person.email.casefold(): row.person for row in export.rows if row.person.email}
 
     def with_manager(row: ExportRow) -> ExportRow:
         person = row.person
-        manager = people.get(person.manager_id or "") or addresses.get((person.manager_email or "").casefold())
+        named = person.manager_id or ""
+        manager = (
+            people.get(named)
+            or numbers.get(number_key(named))
+            or addresses.get((person.manager_email or "").casefold())
+        )
         if manager is None:
             return row
         known = person.manager_email or manager.email or None

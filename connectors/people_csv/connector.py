@@ -80,6 +80,12 @@ class _Known:
     export: Export
     day: date
     by_id: Mapping[str, Person]
+    by_number: Mapping[str, Person]
+
+    def person(self, person_id: str) -> Person | None:
+        """Where the employee number is the id, a later file can spell it in another way."""
+        same = self.by_number.get(number_key(person_id))
+        return self.by_id.get(person_id) or (same if same is not None and same.id == same.employee_number else None)
 
     @property
     def count(self) -> int:
@@ -200,7 +206,7 @@ class PeopleCsvConnector:
 
     async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
         known = await self._newest(deadline, pace)
-        found = known.by_id.get(person_id)
+        found = known.person(person_id)
         if found is None:
             _require_readable(known, person_id)
             return None
@@ -208,7 +214,7 @@ class PeopleCsvConnector:
 
     async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         known = await self._newest(deadline, pace)
-        person = known.by_id.get(person_id)
+        person = known.person(person_id)
         if person is None:
             _require_readable(known, person_id)
             raise RefusedError(
@@ -252,7 +258,9 @@ class PeopleCsvConnector:
             return known
         export = self._export(newest)
         self._require_whole(newest, export, found[1 : 1 + EARLIER_FILES])
-        self._known = _Known(newest, export, today, {row.person.id: row.person for row in export.rows})
+        people = [row.person for row in export.rows]
+        by_number = {number_key(person.employee_number): person for person in people if person.employee_number}
+        self._known = _Known(newest, export, today, {person.id: person for person in people}, by_number)
         _accepted[self._path] = self._known.count
         return self._known
 

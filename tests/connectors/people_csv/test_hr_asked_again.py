@@ -58,8 +58,8 @@ async def test_the_newest_file_stops_what_destroys(tmp_path: Path) -> None:
     yesterday, next_year = now - timedelta(days=1), now + timedelta(days=365)
     write(tmp_path, f"E-1,nora@f.example,E-2,{yesterday:%Y-%m-%d}", MANAGER)
     assert (await facts(tmp_path, now)).manager_email == "new.manager@f.example"
-    for works in ("", f"{next_year:%Y-%m-%d}"):
-        write(tmp_path, f"E-1,nora@f.example,E-2,{works}", MANAGER)
+    for number, works in (("E-1", ""), ("E-1", f"{next_year:%Y-%m-%d}"), ("e - 1", "")):
+        write(tmp_path, f"{number},nora@f.example,E-2,{works}", MANAGER)
         with pytest.raises(RefusedError, match="employed_again") as refused:
             await facts(tmp_path, now)
         assert refused.value.happened == "no"

@@ -223,6 +223,26 @@ async def test_a_quotation_mark_that_can_hide_people_refuses_the_file(tmp_path: 
         await source(tmp_path, clock).person("1")
 
 
+async def test_a_manager_is_found_by_a_number_in_another_spelling(tmp_path: Path, clock: MovedClock) -> None:
+    rows = ("E-1,One,one@f.example,e - 2,", "E-2,Two,two@f.example,E\u20113,", "E-3,Three,three@f.example,,")
+    write(tmp_path / "a.csv", *rows)
+    hr = source(tmp_path, clock)
+    assert [person.id for person in await hr.managers("E-1")] == ["E-2", "E-3"]
+
+
+async def test_a_person_is_known_by_an_id_that_is_a_number_in_another_spelling(
+    tmp_path: Path, clock: MovedClock
+) -> None:
+    write(tmp_path / "a.csv", "e-1,One,one@f.example,e-2,", "e-2,Two,two@f.example,,")
+    hr = source(tmp_path, clock)
+    found = await hr.person("E-1")
+    assert found is not None and found.email == "one@f.example"
+    assert [person.id for person in await hr.managers("E-1")] == ["e-2"]
+    own_ids = source(tmp_path, clock, columns=COLUMNS | {"hr_id": "Name"})
+    assert await own_ids.person("ONE") is None, "an ID of HR is compared as it is"
+    assert await own_ids.person("E-1") is None
+
+
 async def test_managers_that_report_in_a_circle_end(tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / "a.csv", "1,Person A,,2,", "2,Person B,,3,", "3,Person C,,1,", "4,Person D,,4,", "5,Person E,,99,")
     hr = source(tmp_path, clock)
