@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from activities.connections import Connections
 from activities.inquiries.packets import governing
@@ -63,10 +63,15 @@ class Starts:
             answers=asked.answers,
             start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),
-            hr_leaving_at=known.leaving_at if known.status != "active" else None,
+            hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
             sign_in=SignIn(asked.signed_in_recently, asked.sign_in_minutes),
         )
         return commands.started(done)
+
+
+def leaving_in_hr(status: str, leaving_at: datetime | None) -> datetime | None:
+    """When the person leaves by HR's own record: now, where it says so without a date. None for a person who stays."""
+    return None if status == "active" else leaving_at or datetime.now(UTC)
 
 
 def is_expected(status: str, leaving_at: datetime | None, cutoff: Cutoff | None) -> bool:

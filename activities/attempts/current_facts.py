@@ -74,7 +74,9 @@ def taken_back(person: Person, state: RunState, world: World) -> bool:
     if hr_has_the_date(state, world):
         return True
     before = state.asked.hr_leaving_at
-    return before is not None and (person.leaving_at is None or person.leaving_at > before)
+    if before is None:
+        return False
+    return person.status == "active" or person.leaving_at is None or person.leaving_at > before
 
 
 def hr_has_the_date(state: RunState, world: World) -> bool:

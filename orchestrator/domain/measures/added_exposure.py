@@ -23,11 +23,7 @@ def added_exposure(state: RunState, cutoff: datetime, now: datetime) -> AddedExp
     longer = cutoff - max(state.cutoff, now)
     if cutoff <= state.cutoff:
         return None
-    cuts = [
-        step
-        for id_, step in state.plan.steps.items()
-        if step.removes_access and state.work.steps[id_].status not in ("verified", "attested")
-    ]
+    cuts = [step for id_, step in state.plan.steps.items() if step.removes_access and not state.is_done(id_)]
     details = state.accounts.details
     privileged = {step.account_id for step in cuts if (details.get(step.account_id) or {}).get("privileged")}
     return AddedExposure(

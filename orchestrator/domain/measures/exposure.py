@@ -103,7 +103,7 @@ def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: date
     states = [state.work.steps[step.step_id] for step in steps]
     statuses = {one.status for one in states}
     whole = not undecided
-    verified = _last((one.changed_at for one in states), whole and statuses <= {"verified", "attested"})
+    verified = _last((one.changed_at for one in states), whole and all(state.is_done(step.step_id) for step in steps))
     return Clock(
         known=known,
         cutoff=cutoff,

@@ -42,9 +42,7 @@ def systems_open(state: RunState) -> list[str]:
     """Where access is not gone as far as we know: systems with a step that cuts access and is not done, and systems
     where it is still a question which accounts are theirs. By name."""
     cuts = {
-        step.system
-        for step_id, step in state.plan.steps.items()
-        if step.removes_access and state.work.steps[step_id].status not in ("verified", "attested")
+        step.system for step_id, step in state.plan.steps.items() if step.removes_access and not state.is_done(step_id)
     }
     asked = set()
     if state.plan.open_steps:

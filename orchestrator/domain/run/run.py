@@ -94,6 +94,20 @@ class RunState:
         first = self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
         return first and not self.selection_unconfirmed(step.system)
 
+    def is_done(self, step_id: str) -> bool:
+        """Whether the step is verified or attested. One that removes access and that a person reports as done counts
+        once a second person has confirmed that."""
+        status = self.work.steps[step_id].status
+        return status == "verified" or (
+            status == "attested"
+            and not any(
+                known.opened.kind == "access_kept"
+                and known.opened.step_id == step_id
+                and known.disposition in (None, "ended")
+                for known in self.work.exceptions.values()
+            )
+        )
+
     def selection_unconfirmed(self, system: str) -> bool:
         """Whether a second person has yet to confirm which accounts on the system are the person's."""
         return any(is_about_selection(known.opened, system) for known in self.work.open_exceptions())

@@ -30,12 +30,12 @@ def run_status(state: RunState) -> RunStatus:
 
 
 def access_gone_at(state: RunState) -> datetime | None:
-    """When the last step that cuts access was verified, or attested. None while one of them is not done or was left
-    out, while accounts are still a question, and where there is nothing to cut."""
+    """When the last step that cuts access was verified, or attested. None while one of them is not done (`is_done`) or
+    was left out, while accounts are still a question, and where there is nothing to cut."""
     if state.plan.open_steps:
         return None
-    cuts = [state.work.steps[step.step_id] for step in state.plan.steps.values() if step.removes_access]
-    ends = [known.changed_at for known in cuts if known.status in ("verified", "attested")]
+    cuts = [step.step_id for step in state.plan.steps.values() if step.removes_access]
+    ends = [state.work.steps[id_].changed_at for id_ in cuts if state.is_done(id_)]
     done = [at for at in ends if at is not None]
     return max(done) if done and len(done) == len(cuts) else None
 

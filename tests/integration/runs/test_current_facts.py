@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from activities.attempts.current_facts import CurrentFacts
+from activities.starts import leaving_in_hr
 from connectors.abilities import Ability, Pace, unpaced
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from connectors.people import Person
@@ -114,12 +115,13 @@ async def test_a_leaving_that_was_entered_in_hr_and_taken_back_there_destroys_no
     ("again", "destroyed"),
     [
         ({"status": "active", "leaving_at": None}, False),
+        ({"status": "active", "leaving_at": NOW + timedelta(days=30)}, False),
         ({"status": "leaving", "leaving_at": NOW + timedelta(days=90)}, False),
         ({"status": "leaving", "leaving_at": NOW + timedelta(days=30)}, True),
         ({"status": "leaving", "leaving_at": NOW + timedelta(days=10)}, True),
         ({"status": "left", "leaving_at": NOW - timedelta(days=1)}, True),
     ],
-    ids=["taken_back", "later_than_before", "as_before", "earlier_than_before", "left"],
+    ids=["taken_back", "active_again", "later_than_before", "as_before", "earlier_than_before", "left"],
 )
 async def test_a_leaving_that_hr_had_at_the_start_and_took_back_destroys_nothing(
     again: dict[str, Any], destroyed: bool
@@ -133,6 +135,13 @@ async def test_a_leaving_that_hr_had_at_the_start_and_took_back_destroys_nothing
         with pytest.raises(RefusedError, match="employed_again"):
             await facts(hr, DELETE, told=False, hr_leaving_at=before)
     assert await facts(hr, DELETE, told=False), "HR had no leaving at the start, so it took none back"
+
+
+def test_the_start_records_when_the_person_leaves_by_hrs_record() -> None:
+    assert leaving_in_hr("leaving", NOW) == NOW and leaving_in_hr("left", NOW) == NOW
+    assert leaving_in_hr("active", None) is None and leaving_in_hr("active", NOW) is None
+    undated = leaving_in_hr("left", None)
+    assert undated is not None and abs(datetime.now(UTC) - undated) < timedelta(minutes=1)
 
 
 async def test_a_step_before_the_cutoff_is_not_kept_by_the_cutoff_itself() -> None:
