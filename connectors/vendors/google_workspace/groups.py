@@ -10,7 +10,7 @@ from pydantic import Field
 
 from connectors.abilities import Effect, ReadBack
 from connectors.account_set import comparable, equals_ignoring_case
-from connectors.errors import RefusedError
+from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.flows import Fields, found_for_another, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, names_of
@@ -32,7 +32,7 @@ LIST_GROUPS = Operation("GET", f"{DIRECTORY}/groups", "directory.groups.list", G
 GET_GROUP = Operation("GET", _GROUP, "directory.groups.get", GROUPS_READ)
 GET_MEMBER = Operation("GET", _MEMBER, "directory.members.get", GROUPS_READ)
 LEAVE_GROUP = Operation("DELETE", _MEMBER, "directory.members.delete", GROUP_MEMBERS)
-MAX_PARENTS_READ = 50
+MAX_PARENTS_READ = 30
 """Groups whose own groups are read; a request for each."""
 
 
@@ -87,42 +87,55 @@ def role_in(group: Group, user: str) -> Flow[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """`direct` are the groups to leave. `by_groups` are named in `groups`, and the account is a member of them only by
-    another group. `missing` are names in the parameters that no group has. `any_shown`: Google shows a group of the
-    account."""
+    """`direct` are the groups to leave. `by_groups` are groups in which the account stays by another group that it does
+    not leave; `named_by_groups` are those of them that are named in `groups`. `missing` are names in the parameters
+    that no group has. `any_shown`: Google shows a group of the account. `complete`: `by_groups` was read to its end."""
 
     direct: Sequence[Group]
     by_groups: Sequence[Group]
+    named_by_groups: Sequence[Group]
     missing: Sequence[str]
     any_shown: bool
+    complete: bool
 
 
 def _wanted_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[_Wanted]:
     names, keep = names_of(effect, "groups"), names_of(effect, "keep") or frozenset()
     every = yield from groups_of(account_of(effect).native_id)
-    others = [name for name in sorted(names or ()) if not any(group.is_named(name) for group in every)]
-    unknown = [name for name in sorted(keep) if not any(group.is_named(name) for group in every)]
+    others = [name for name in sorted(names or ()) if not _any_named(every, name)]
+    unknown = [name for name in sorted(keep) if not _any_named(every, name)]
     missing = []
     for name in dict.fromkeys(others + unknown):
         if not (yield from _group_exists(settings, name)):
             missing.append(name)
-    by_groups: list[Group] = []
-    if set(others) - set(missing):
-        reached, _ = yield from groups_by_groups(every)
-        by_groups = [group for group in reached if any(group.is_named(name) for name in others)]
     wanted = every if names is None else [group for group in every if any(group.is_named(name) for name in names)]
     direct = [group for group in wanted if not any(group.is_named(name) for name in keep)]
-    return _Wanted(direct, by_groups, missing, bool(every))
+    by_groups: list[Group] = []
+    complete = True
+    if names is None or set(others) - set(missing):  # otherwise nothing depends on it, and each group is a request
+        by_groups, complete = yield from groups_by_groups([group for group in every if group not in direct])
+    named = [group for group in by_groups if any(group.is_named(name) for name in others)]
+    return _Wanted(direct, by_groups, named, missing, bool(every), complete)
+
+
+def _any_named(groups: Sequence[Group], name: str) -> bool:
+    return any(group.is_named(name) for group in groups)
 
 
 def _group_exists(settings: GoogleWorkspaceSettings, name: str) -> Flow[bool]:
-    if "@" in name or name.isalnum():  # an address or an ID; a name may look like an ID
-        answer = yield GET_GROUP.request(name, missing_ok=True)
-        if not answer.missing and parse(answer.body, Group).is_named(name):
+    if "@" not in name:
+        params = {"customer": settings.customer, "query": f"name={quoted(name)}"}
+        if _any_named((yield from listed(LIST_GROUPS.request(params=params), Group, "groups")), name):
             return True
-    params = {"customer": settings.customer, "query": f"name={quoted(name)}"}
-    found = yield from listed(LIST_GROUPS.request(params=params), Group, "groups")
-    return any(group.is_named(name) for group in found)
+        if not name.isalnum():  # neither an address nor an ID
+            return False
+    try:
+        answer = yield GET_GROUP.request(name, missing_ok=True)
+    except (ActionRequiredError, RefusedError) as error:
+        if error.code not in ("credential_refused", "refused"):
+            raise
+        return False  # Google refuses so what is an address of another company, or no ID
+    return not answer.missing and parse(answer.body, Group).is_named(name)
 
 
 def leave_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -131,7 +144,7 @@ def leave_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapp
     for group in wanted.direct:
         with left.leaving(group.shown()):
             yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
-    for group in wanted.by_groups:
+    for group in wanted.named_by_groups:
         with left.leaving(group.shown()):
             raise RefusedError(
                 "member_by_group",
@@ -148,7 +161,13 @@ def look_at_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Re
     if user is None:
         return account_missing()
     wanted = yield from _wanted_groups(settings, effect)
-    left = [group.shown() for group in (*wanted.direct, *wanted.by_groups)]
+    left = [group.shown() for group in (*wanted.direct, *wanted.named_by_groups)]
     proven = wanted.any_shown or (yield from found_for_another((yield from some_users(settings)), groups_of))
-    evidence = {**user.evidence(), "groups": left, "groups_not_found": wanted.missing, "search_proven": proven}
-    return none_left(left, evidence, shows_such=proven and not wanted.missing)
+    evidence = {
+        **user.evidence(),
+        "groups": left,
+        "groups_by_kept_groups": [group.shown() for group in wanted.by_groups],
+        "groups_not_found": wanted.missing,
+        "search_proven": proven and wanted.complete,
+    }
+    return none_left(left, evidence, shows_such=proven and wanted.complete and not wanted.missing)

@@ -15,18 +15,20 @@ from connectors.vendors.google_workspace.users import WorkspaceUser, get_user
 
 
 def recipient_of(settings: GoogleWorkspaceSettings, user: WorkspaceUser, effect: Effect) -> Flow[WorkspaceUser]:
-    """The account `to_account` (an ID), the one with the address `to_email`, or else the account's manager in
-    Google."""
+    """Raises `RefusedError` unless the recipient is one other active account."""
+    return _usable((yield from recipients(settings, user, effect)), effect)
+
+
+def recipients(settings: GoogleWorkspaceSettings, user: WorkspaceUser, effect: Effect) -> Flow[list[WorkspaceUser]]:
+    """The account `to_account` (an ID), those with the address `to_email`, or else the account's manager in Google."""
     if "to_account" in effect.parameters:
         key = text_of(effect, "to_account")
         answer = yield get_user(key)
         found = [] if answer.missing else [parse(answer.body, WorkspaceUser)]
-        return _usable([each for each in found if each.id == key], effect)
+        return [each for each in found if each.id == key]
     address = text_of(effect, "to_email") if "to_email" in effect.parameters else user.manager
-    if not address:
-        return _usable([], effect)
-    users = yield from users_where(settings, f"email={quoted(address)}")
-    return _usable([each for each in users if each.has_address(address)], effect)
+    users = (yield from users_where(settings, f"email={quoted(address)}")) if address else []
+    return [each for each in users if each.has_address(address)]
 
 
 def _usable(found: Sequence[WorkspaceUser], effect: Effect) -> WorkspaceUser:

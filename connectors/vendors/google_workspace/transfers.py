@@ -19,7 +19,7 @@ from connectors.http.requests import Flow, Operation
 from connectors.parameters import names_of
 from connectors.read_backs import account_missing, seen
 from connectors.vendors.google_workspace.admin_sdk import TRANSFERS, GoogleWorkspaceSettings, listed
-from connectors.vendors.google_workspace.recipients import recipient_of
+from connectors.vendors.google_workspace.recipients import recipient_of, recipients
 from connectors.vendors.google_workspace.users import WorkspaceUser, user_of, user_to_change
 
 _TRANSFERS = "/admin/datatransfer/v1"
@@ -155,14 +155,15 @@ def look_at_transfers(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow
     user, _ = yield from user_of(effect)
     if user is None:
         return account_missing()
-    recipient = yield from recipient_of(settings, user, effect)
+    found = yield from recipients(settings, user, effect)
     transfers = yield from _transfers_of(user)
-    states = {name: _state(name, transfers, user, recipient.id) for name in wanted}
+    # The recipient may have been suspended since.
+    states = {name: _state(name, transfers, user, found[0].id) for name in wanted} if len(found) == 1 else {}
     evidence = {
         **user.evidence(),
-        "to": recipient.id,
+        "to": [each.id for each in found],
         "last_sign_in": user.last_login or "",
         "applications": states,
         "transfers": [each.shown() for each in transfers],
     }
-    return seen(all(state == "completed" for state in states.values()), evidence)
+    return seen(all(state == "completed" for state in states.values()) if states else None, evidence)

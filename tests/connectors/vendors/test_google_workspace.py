@@ -299,6 +299,21 @@ def test_one_refused_app_does_not_keep_the_others() -> None:
     assert "Not revoked: Notes." in raised.value.detail and "Revoked: Mail, Sync." in raised.value.detail
 
 
+@pytest.mark.parametrize(
+    "refusal", [error(403, "forbidden"), error(400, "invalid"), error(404, "notFound"), (404, {"fault": "no route"})]
+)
+def test_a_group_that_google_does_not_know_is_named(refusal: Any) -> None:
+    def answers(request: Request) -> tuple[int, Any]:
+        return refusal if request.path[-1] != "groups" else (200, {"kind": "admin#directory#groups"})
+
+    act = GOOGLE_WORKSPACE.acts.act("remove_from_groups")
+    assert act.do is not None
+    for name in ("team@partner.example", "Team7", "Team 7"):
+        with pytest.raises(RefusedError, match="group_not_found") as raised:
+            run(act.do(settings(), effect("remove_from_groups", groups=[name])), answers, described=False)
+        assert name in raised.value.detail
+
+
 def test_a_failed_transfer_is_started_again_and_one_to_another_person_is_waited_for() -> None:
     recipient = {**USER, "id": "9", "primaryEmail": "bo@example.com"}
     started: list[Any] = []

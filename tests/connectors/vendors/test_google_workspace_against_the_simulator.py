@@ -146,7 +146,20 @@ async def test_a_group_by_another_group_is_named(company: ConnectedGoogle) -> No
         await company.do("remove_from_groups", groups=["office"])
     assert "office" in raised.value.detail and raised.value.happened == "no"
     assert await company.outcome("remove_from_groups", groups=["office"]) == "not_done"
-    await company.do("remove_from_groups", groups=["department-finance"])
+    kept = await company.look("remove_from_groups", keep=["department-finance"])
+    assert [group["name"] for group in kept.evidence["groups_by_kept_groups"]] == ["office"]
+    await company.do("remove_from_groups", groups=["department-finance", "office"])
+    assert await company.outcome("remove_from_groups", groups=["department-finance", "office"]) == "done"
+
+
+async def test_a_group_by_one_of_many_groups_is_unknown(company: ConnectedGoogle) -> None:
+    for number in range(40):
+        company.workspace.new_group(f"group-{number}@corp.example", company.isa)
+    company.workspace.new_group("office@corp.example")
+    assert await company.outcome("remove_from_groups", groups=["office"]) == "unknown"
+    found = await company.look("snapshot_access")
+    assert {"groups_by_groups", "owned_groups"} <= set(found.evidence["not_shown"])
+    await company.do("remove_from_groups")
     assert await company.outcome("remove_from_groups", groups=["office"]) == "done"
 
 
@@ -225,6 +238,14 @@ async def test_the_recipient_of_data_is_one_other_active_account(company: Connec
     with pytest.raises(RefusedError, match="recipient_not_found"):
         await company.do("transfer_data", company.bo)  # without a manager in Google
     assert company.workspace.transfers == {}
+
+
+async def test_a_completed_transfer_counts_when_its_recipient_is_suspended_later(company: ConnectedGoogle) -> None:
+    await company.do("transfer_data")
+    complete(company)
+    company.bo.suspended = True
+    assert await company.outcome("transfer_data") == "done"
+    assert await company.outcome("transfer_data", to_email="none@corp.example") == "unknown"
 
 
 async def test_licences_end(company: ConnectedGoogle) -> None:
