@@ -41,6 +41,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "remove_admin_roles": (USERS_READ, USERS, ROLES_READ, ROLES),
     "remove_aliases": (USERS_READ, ALIASES),
     "transfer_data": (USERS_READ, TRANSFERS),
+    "hand_over_ownership": (USERS_READ, GROUPS_READ, GROUP_MEMBERS),
     "remove_licenses": (USERS_READ, LICENSES),
     "delete_account": (USERS_READ, USERS),
 }

@@ -27,6 +27,7 @@ from connectors.vendors.google_workspace.credentials import (
 )
 from connectors.vendors.google_workspace.groups import leave_groups, look_at_groups
 from connectors.vendors.google_workspace.licenses import look_at_licenses, remove_licenses
+from connectors.vendors.google_workspace.ownership import hand_over_ownership, look_at_ownership
 from connectors.vendors.google_workspace.roles import look_at_roles, remove_roles
 from connectors.vendors.google_workspace.search import find_users
 from connectors.vendors.google_workspace.snapshot import snapshot
@@ -159,6 +160,19 @@ GOOGLE_WORKSPACE = HttpKind(
             ),
             transfer_data,
             look_at_transfers,
+        ),
+        Act(
+            Ability(
+                "hand_over_ownership",
+                "change",
+                "makes the account's manager, or the account `to_account` (an ID) or `to_email`, an owner of the "
+                "groups that the account owns, and then the account an ordinary member",
+                reversible="yes",  # the reply names the groups
+                hands_over=True,
+                settles_within=SETTLE_TIME,
+            ),
+            hand_over_ownership,
+            look_at_ownership,
         ),
         Act(
             Ability(

@@ -26,12 +26,12 @@ from connectors.vendors.google_workspace.admin_sdk import (
 )
 from connectors.vendors.google_workspace.users import some_users, user_of
 
-_GROUP = f"{DIRECTORY}/groups/{{groupKey}}"
-_MEMBER = f"{_GROUP}/members/{{memberKey}}"
+GROUP = f"{DIRECTORY}/groups/{{groupKey}}"
+MEMBER = f"{GROUP}/members/{{memberKey}}"
 LIST_GROUPS = Operation("GET", f"{DIRECTORY}/groups", "directory.groups.list", GROUPS_READ)
-GET_GROUP = Operation("GET", _GROUP, "directory.groups.get", GROUPS_READ)
-GET_MEMBER = Operation("GET", _MEMBER, "directory.members.get", GROUPS_READ)
-LEAVE_GROUP = Operation("DELETE", _MEMBER, "directory.members.delete", GROUP_MEMBERS)
+GET_GROUP = Operation("GET", GROUP, "directory.groups.get", GROUPS_READ)
+GET_MEMBER = Operation("GET", MEMBER, "directory.members.get", GROUPS_READ)
+LEAVE_GROUP = Operation("DELETE", MEMBER, "directory.members.delete", GROUP_MEMBERS)
 MAX_PARENTS_READ = 30
 """Groups whose own groups are read; a request for each."""
 

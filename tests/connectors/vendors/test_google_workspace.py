@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -19,6 +20,8 @@ from connectors.registry import connect
 from connectors.vendors.google_workspace.access import DelegatedTokens
 from connectors.vendors.google_workspace.admin_sdk import DIALECT, USERS, USERS_READ, GoogleWorkspaceSettings
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
+from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.google_description import GOOGLE
 from tests.vendors.keys import private_key
 
@@ -196,6 +199,25 @@ def test_a_refused_token_request_says_what_to_do(status: int, code: str, expecte
         flow.throw(judged.value)
     assert words in raised.value.remedy and raised.value.happened == "no"
     assert cast("Mapping[str, str]", request.form)["assertion"] not in raised.value.detail
+
+
+async def test_what_a_token_endpoint_repeats_is_not_in_the_error() -> None:
+    asked: list[str] = []
+
+    def answer(received: ReceivedRequest) -> ScriptedAnswer:
+        asked.append(parse_qs(received.body.decode())["assertion"][0])
+        return ScriptedAnswer(400, {"error": "invalid_grant", "error_description": f"Invalid JWT: {asked[-1]}"})
+
+    async with listening(ScriptedServer(answer).serve) as port:
+        given = {
+            "admin_email": "admin@example.com", "private_key": json.dumps(FILE), "url": f"http://127.0.0.1:{port}",
+            "token_url": f"http://127.0.0.1:{port}/token",
+        }  # fmt: skip
+        connector = connect("google_workspace", given, allowed_hosts=["127.0.0.1"])
+        with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
+            await connector.read_back(effect("suspend_account"))
+        await connector.aclose()
+    assert asked and "[secret]" in raised.value.detail and asked[0] not in raised.value.detail
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,22 @@ async def test_a_completed_transfer_counts_when_its_recipient_is_suspended_later
     assert await company.outcome("transfer_data", to_email="none@corp.example") == "unknown"
 
 
+async def test_a_group_keeps_an_owner_when_it_is_handed_over(company: ConnectedGoogle) -> None:
+    own = company.workspace.new_group("own@corp.example", owner=company.isa)
+    shared = company.workspace.new_group("shared@corp.example", company.bo, owner=company.isa)
+    both = company.workspace.new_group("both@corp.example", owner=company.isa)
+    both.members[company.bo.id] = "OWNER"
+    assert await company.outcome("hand_over_ownership") == "not_done"
+    reply = await company.do("hand_over_ownership")
+    assert {group["name"] for group in reply["handed_over"]} == {"own", "shared", "both"}
+    for group in (own, shared, both):
+        assert group.members == {company.isa.id: "MEMBER", company.bo.id: "OWNER"}
+    assert await company.outcome("hand_over_ownership") == "done"
+    assert await company.do("hand_over_ownership") == {"handed_over": []}
+    assert (await company.do("hand_over_ownership", company.bo, to_email=company.kim.email))["to"] == company.kim.id
+    assert own.members[company.kim.id] == "OWNER"
+
+
 async def test_licences_end(company: ConnectedGoogle) -> None:
     company.google.largest_page = 2
     assert await company.outcome("remove_licenses") == "not_done"

@@ -109,6 +109,10 @@ async def test_a_lost_reply_leaves_the_outcome_to_the_read_back(company: Connect
         await company.do("suspend_account")
     assert raised.value.happened == "unknown"
     assert await company.outcome("suspend_account") == "done"
+    company.google.faults.cut("POST", "/signOut")
+    with pytest.raises(TryAgainError) as raised:
+        await company.do("revoke_sessions", company.kim)
+    assert (raised.value.happened, company.kim.sessions) == ("unknown", 1)
     company.google.faults.lose_reply("POST", "/transfers")
     with pytest.raises(TryAgainError):
         await company.do("transfer_data")
