@@ -79,8 +79,13 @@ def _class_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -
             said = f"no system has the class {step.every!r}, so there is no step {step.name!r}"
             yield here, said, f"write 'class: {step.every}' for a system in {PLATFORM_FILE}, if there is one"
         for name in of_class:
-            if name not in (packet.expansion or {}).get(step.name, ()):
-                spec = systems[name]
+            spec = systems[name]
+            if name in (packet.expansion or {}).get(step.name, ()):
+                continue
+            if find_ability(catalogue, spec.connector, step.ability) is not None:
+                said = f"{step.ability!r} on {name!r} was not possible yet when this version was adopted"
+                yield here, said, "adopt the files again as a new version to include it"
+            else:
                 said = f"{step.ability!r} is not possible on {name!r}: the connector {spec.connector!r} cannot do it"
                 yield here, said, "add a task for a person, or a step with another ability"
 

@@ -123,10 +123,12 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     [notice] = (await offboard.done("packet", "check", str(folder), "--json")).json["notices"]
     assert notice["message"] == "'revoke_sessions' is not possible on 'identity': the connector 'scim' cannot do it"
     (folder / "platform.yaml").write_text(platform)
-    (folder / "workflow.yaml").write_text(workflow.replace("name: identity-only", "name: mine"))
+    mine = workflow.replace("name: identity-only", "name: mine")
+    (folder / "workflow.yaml").write_text(mine + step.replace("ldap_directory", "chat"))
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
     assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out
+    assert "Step out for every chat: no system" in signed.out
     error = await offboard.refused("packet", "move", "mine", "shadow", as_="value-owner")
     assert "not signed by the safety owner" in error
     assert "Only a safety owner or a value owner" in await offboard.refused("packet", "sign", "mine", as_="it")

@@ -243,7 +243,15 @@ def test_an_adopted_version_keeps_its_expansion_whatever_connectors_can_do_later
     again = parse_packet(draft.event.files, expansion=draft.event.expansion)
     assert (again.version, again.workflow, again.expansion) == (both.version, both.workflow, both.expansion)
     less = {**CATALOGUE, "forge": {"snapshot": CATALOGUE["forge"]["snapshot"]}}
-    assert expanded(again, less, CLASSES).version != again.version, "the same files under other connectors"
+    before = expanded(again, less, CLASSES)
+    assert before.version != again.version, "the same files under other connectors"
+    assert [notice.message for notice in coverage_notices(before, less, CLASSES)][:2] == [
+        "'revoke_sessions' is not possible on 'hub': the connector 'forge' cannot do it",
+        "'revoke_sessions' is not possible on 'lab': the connector 'forge' cannot do it",
+    ]
+    upgraded = coverage_notices(before, CATALOGUE, CLASSES)
+    assert upgraded[0].message == "'revoke_sessions' on 'hub' was not possible yet when this version was adopted"
+    assert "adopt the files again" in upgraded[0].remedy
     plain = PacketAdopted(
         name="p", version="v", workflow="", platform="", approvals="", value_owner="a", safety_owner="b", by="c"
     )

@@ -62,7 +62,7 @@ def check(
         say(f"Purpose: {purpose}")
     if not json and found is not None:
         for step in class_steps(found):
-            say(f"Step {step['name']} for every {step['every']}: {', '.join(step['steps']) or 'no system'}")
+            say(_class_step(step))
         for notice in notices:
             say(f"Notice: {notice}")
     if problems:
@@ -103,6 +103,10 @@ def _checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[Packe
     return packet, problems, coverage_notices(packet, connector_kinds(), SYSTEM_CLASSES)
 
 
+def _class_step(step: Document) -> str:
+    return f"Step {step['name']} for every {step['every']}: {', '.join(step['steps']) or 'no system'}"
+
+
 def _count(problems: list[PacketProblem]) -> str:
     return "one problem" if len(problems) == 1 else f"{len(problems)} problems"
 
@@ -118,7 +122,8 @@ def sign(
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Sign a packet for its next phase, as one of its owners. A folder is checked and adopted first."""
+    """Sign a packet for its next phase, as one of its owners. A folder is checked and adopted first. Steps for every
+    system of a class are listed with the steps that are signed."""
     with reporting_refusals():
         wanted = _phase(phase) if phase is not None else None
         files = _files(Path(packet)) if Path(packet).is_dir() else None
@@ -132,6 +137,8 @@ def sign(
                 name, known = packet, await _version(server, packet, version)
             state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
             _print_phase(name, state)
+            for step in (await server.get("packets", name, "versions", known))["meaning"]["class_steps"]:
+                say(_class_step(step))
             for signature in state["signatures"]:
                 say(f"Signed for {signature['phase']} by {signature['by']} ({signature['owner']} owner).")
 

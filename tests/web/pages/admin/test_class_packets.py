@@ -6,7 +6,7 @@ import html
 from typing import Any
 
 from orchestrator.domain.packet.packet_files import starter_packet
-from orchestrator.embedded.stack import Stack
+from tests.web.api.running import Leavers, wanted
 from tests.web.conftest import Program, Visit
 
 NAME = "class-trial"
@@ -36,7 +36,7 @@ def _files(*, system: str = "", steps: str = CODE) -> dict[str, str]:
     return files
 
 
-async def test_steps_for_a_class_over_the_api_and_on_the_pages(stack: Stack, visit: Visit, program: Program) -> None:
+async def test_steps_for_a_class_over_the_api_and_on_the_pages(visit: Visit, program: Program, leaver: Leavers) -> None:
     owner = await program("value-owner")
 
     async def adopt(status: int = 201, **given: str) -> Any:
@@ -74,3 +74,14 @@ async def test_steps_for_a_class_over_the_api_and_on_the_pages(stack: Stack, vis
     assert "You also sign which systems have the steps" in signing and sentence in signing
     differences = html.unescape((await safety.get(f"/packets/{NAME}/differences?before={first}&after={second}")).text)
     assert "end_sessions-forge: revoke_sessions on forge, at cutoff, gate access" in differences
+
+    for alias in ("value-owner", "safety-owner"):
+        signed = await (await program(alias)).post(f"/packets/{NAME}/versions/{second}/signatures", json={})
+        assert signed.status_code == 200, signed.text
+    moves = f"/packets/{NAME}/versions/{second}/moves"
+    assert (await owner.post(moves, json={"phase": "shadow"})).status_code == 200
+    asked = wanted(await leaver(), packet=NAME)
+    preview = (await (await program("hr")).post("/previews", json=asked)).json()
+    assert (preview["packet_version"], preview["phase"]) == (second, "shadow")
+    assert "end_sessions-forge" in [step["name"] for step in preview["steps"]]
+    assert (await owner.post(moves, json={"phase": "retired"})).status_code == 200
