@@ -44,17 +44,17 @@ def class_step_problems(packet: Packet, catalogue: Catalogue) -> Iterator[Found]
         yield ("steps",), said, f"correct the classes, or the systems in {PLATFORM_FILE}"
 
 
-def handed_over_elsewhere(packet: Packet, position: int, done: Collection[str]) -> set[str]:
-    """For the step at this position of workflow.yaml, if it is written for a class: the hand-overs of a step for the
-    same class on the other systems, where one of that step is `done` before it. The step deletes nothing that they
-    hand over. Empty for other steps."""
+def handed_over_elsewhere(packet: Packet, position: int, system: str, done: Collection[str]) -> set[str]:
+    """For the step on this system at this position of workflow.yaml, if it is written for a class: the hand-overs of a
+    step for the same class on the other systems, where one of that step is `done` before it. The step deletes nothing
+    that they hand over. Empty for other steps."""
     written = packet.written.steps
     found: set[str] = set()
     for step in written:
         if step.every is not None and step.every == written[position].every:
             names = {step_name(step.name, system) for system in (packet.expansion or {}).get(step.name, ())}
             if names & set(done):
-                found |= names
+                found |= names - {step_name(step.name, system)}
     return found
 
 

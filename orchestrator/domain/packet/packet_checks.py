@@ -223,7 +223,7 @@ class _PacketCheck:
             earlier = before[step.name] - {step.name}
             path: Path = ("steps", index, "needs")
             said = f"{step.ability!r} would delete data before "
-            elsewhere = handed_over_elsewhere(self.packet, index, hand_overs & earlier)
+            elsewhere = handed_over_elsewhere(self.packet, index, step.system or "", hand_overs & earlier)
             if missing := sorted(hand_overs - earlier - elsewhere):
                 names = ", ".join(repr(name) for name in missing)
                 yield self._problem(WORKFLOW_FILE, path, f"{said}the hand-over is done", f"add {names} to its needs")

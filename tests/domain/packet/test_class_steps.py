@@ -202,6 +202,8 @@ def test_what_is_deleted_waits_for_the_hand_over_of_its_own_system() -> None:
     assert said(shown(SNAPSHOT, give, DISABLE, gone.replace("NEED", "give"))) == []
     missing = said(shown(SNAPSHOT, give, DISABLE, gone.replace("NEED", "look")))
     assert missing == ["'delete' would delete data before the hand-over is done"] * 2
+    other = check_packet(shown(SNAPSHOT, give, DISABLE, gone.replace("NEED", "give-hub")), CATALOGUE)
+    assert [problem.remedy for problem in other] == ["add 'give-lab' to its needs"], "not on its own system"
     one = gone.replace("NEED", "give").replace("every: code_host", "system: hub")
     assert said(shown(SNAPSHOT, give, DISABLE, one)) == [], "a step for one system needs all, which is what it says"
     only = gone.replace("NEED", "give-hub").replace("every: code_host", "system: hub")
