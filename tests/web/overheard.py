@@ -16,10 +16,11 @@ CANARY = "zq7canary"
 _INTERNALS = (
     re.compile(r"Traceback \(most recent call last\)"),
     re.compile(r'File "[^"]+", line \d+'),
-    re.compile(r"site-packages|sqlalchemy|psycopg|temporalio|starlette\.|pydantic_core", re.IGNORECASE),
     re.compile(r"\b(?:SELECT\s.{1,200}?\sFROM|INSERT INTO|UPDATE\s\w+\sSET|DELETE FROM)\b", re.DOTALL),
     re.compile(r"postgres(?:ql)?(?:\+\w+)?://"),
 )
+_LIBRARIES = ("site-packages", "sqlalchemy", "psycopg", "temporalio", "starlette.", "pydantic_core")
+"""In upper or lower case. Searched as words: a pattern takes ten times as long."""
 _QUERY = re.compile(r"/[a-z][a-z/_{}-]*\?[a-z_]+=")
 _SECRET_NAME = re.compile(r"(?:TOKEN|PASSWORD|KEY|SECRET)$")
 
@@ -73,6 +74,8 @@ class Overheard(logging.Handler):
         for pattern in _INTERNALS:
             if hit := pattern.search(text):
                 yield f"internals ({hit[0][:60]!r})"
+        lower = text.lower()
+        yield from (f"internals ({word!r})" for word in _LIBRARIES if word in lower)
         if CANARY in text:
             yield "what a query said"
 
