@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.ability import AbilityFacts, Catalogue
 from orchestrator.domain.packet.hand_overs import ability_of
 from orchestrator.domain.packet.packet import Packet
 
@@ -13,24 +13,36 @@ def removal_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozense
     """The names of the steps that remove access on this system. Where none is for that, such as a suspension, they are
     the steps that end the account or destroy something there permanently: the account is deactivated or deleted without
     a suspension. Exposure, "Access removed", pauses and skipped steps all go by it."""
-    known = [
-        (step.name, ability)
+    known = _abilities(system, packet, catalogue)
+    return frozenset(name for name, one in known.items() if one.cuts_access) or ending_steps(system, packet, catalogue)
+
+
+def ending_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozenset[str]:
+    """The names of the steps that end the account on this system or destroy something there permanently. They remove
+    the access of an account for which no other step does, such as a suspension with a condition."""
+    known = _abilities(system, packet, catalogue)
+    return frozenset(
+        name
+        for name, one in known.items()
+        if not one.cuts_access and (one.ends_account or (one.destroys and one.reversible == "no"))
+    )
+
+
+def _abilities(system: str, packet: Packet, catalogue: Catalogue) -> dict[str, AbilityFacts]:
+    return {
+        step.name: ability
         for step in packet.workflow.steps
         if step.system == system and (ability := ability_of(step, packet, catalogue)) is not None
-    ]
-    cutting = frozenset(name for name, ability in known if ability.cuts_access)
-    return cutting or frozenset(
-        name for name, one in known if one.ends_account or (one.destroys and one.reversible == "no")
-    )
+    }
 
 
 def removed_by_one_person(
     system: str, packet: Packet, catalogue: Catalogue, urgent: bool, roles: Collection[str]
 ) -> bool:
-    """Whether a step that removes access on this system can run without a decision of another person than one with
-    these roles: it has no gate, its gate is not always needed or one person with a role of it decides, or the run is
-    urgent (`RunState.goes_before_gates`)."""
-    removing = removal_steps(system, packet, catalogue)
+    """Whether a step that removes access on this system, or ends the account, can run without a decision of another
+    person than one with these roles: it has no gate, its gate is not always needed or one person with a role of it
+    decides, or the run is urgent (`RunState.goes_before_gates`)."""
+    removing = removal_steps(system, packet, catalogue) | ending_steps(system, packet, catalogue)
     for step in packet.workflow.steps:
         ability = ability_of(step, packet, catalogue)
         if step.system != system or step.name not in removing or ability is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.domain.events import PlanFrozen
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
-from orchestrator.domain.packet.access_removal import removal_steps
+from orchestrator.domain.packet.access_removal import ending_steps, removal_steps
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.levels import Level
@@ -40,15 +42,31 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
             for account_id in state.accounts.of(step.system) or ():
                 account = FoundAccount.model_validate(state.accounts.details[account_id])
                 planned += _for_account(step, ability, account, packet, person, run)
-    removing = {system: removal_steps(system, packet, catalogue) for system in packet.platform.systems}
     steps = tuple(
-        step.model_copy(update={"ends_access": True})
-        if not step.cuts_access and step.name in removing.get(step.system, ())
-        else step
+        step.model_copy(update={"ends_access": True}) if _ends_access(step, planned, state, packet, catalogue) else step
         for step in planned
     )
     return PlanFrozen(
         revision=state.plan.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
+    )
+
+
+def _ends_access(
+    step: PlannedStep, planned: Sequence[PlannedStep], state: RunState, packet: Packet, catalogue: Catalogue
+) -> bool:
+    """Whether this step removes access although its ability is not for that. So it does for an active account for which
+    the packet's conditions leave out every step that is."""
+    if step.is_task or step.cuts_access:
+        return False
+    if step.name in removal_steps(step.system, packet, catalogue):
+        return True
+    if step.name not in ending_steps(step.system, packet, catalogue):
+        return False
+    account = state.accounts.details.get(step.account_id)
+    active = account is None or FoundAccount.model_validate(account).active is not False
+    return active and not any(
+        other.cuts_access and other.system == step.system and other.account_id in ("", step.account_id)
+        for other in planned
     )
 
 

@@ -264,6 +264,18 @@ def test_a_step_without_a_gate_waits_for_a_second_person(needed_when: bool) -> N
     assert "disable" in story.work()
 
 
+def test_a_deactivation_without_a_gate_waits_although_the_suspension_has_one() -> None:
+    gated = "ability: remove, needs: [sessions, hand_over], at: cutoff+P1D,\n     gate: access}"
+    story = asked(MINE, TWIN, pinned=packet(workflow=(gated, "ability: deactivate, needs: [look], at: cutoff}")))
+    story.settle("code", "a-code-ada", "a-code-twin")
+    [opened] = kept(story)
+    story.at(EVENING)
+    story.search()
+    assert set(story.work()) == {"look"}
+    story.accept(opened.exception_id, by=HR)
+    assert "remove" in story.work()
+
+
 def with_delegation(story: Story) -> None:
     known = Organisation(actors=story.world.actors)
     [given] = delegate(known, "d1", ANNA, "ole", MONDAY, MONDAY + DAY, None, MONDAY)

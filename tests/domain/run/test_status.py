@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from orchestrator.domain.measures.exposure import exposure
 from orchestrator.domain.measures.outcomes import systems_open
+from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.status import access_gone_at
 from tests.domain.run_world import EVENING, HOUR, MINUTE, WORKFLOW, Story, account, at_cutoff, packet
@@ -52,6 +53,30 @@ def test_an_account_that_is_only_deactivated_counts_as_access() -> None:
 
 def test_where_a_step_cuts_access_a_later_deactivation_is_no_removal() -> None:
     assert not planned(at_cutoff(), "remove").removes_access
+
+
+def suspends_only_privileged(found: FoundAccount) -> Story:
+    """A packet whose steps that cut access have a condition; the account is deactivated in any case."""
+    chunk = WORKFLOW[WORKFLOW.index("  - {name: disable") :]
+    lines = [line for line in chunk.splitlines(keepends=True) if "name: sessions" not in line]
+    changed = "".join(lines).replace("ability: disable,", "ability: disable, when: account.privileged,")
+    changed = changed.replace("ability: remove,", "ability: deactivate,").replace("[sessions,", "[disable,")
+    story = Story(packet(workflow=(chunk, changed)), ready=False)
+    story.finds["code"] = [found]
+    story.search()
+    return story
+
+
+def test_an_account_that_a_condition_keeps_from_suspension_is_removed_by_its_deactivation() -> None:
+    story = suspends_only_privileged(account("code"))
+    assert planned(story, "remove").removes_access
+    assert systems_open(story.state) == ["code"] and access_gone_at(story.state) is None
+    story.skip("remove")
+    assert ("access_kept", "remove") in story.exceptions(), "HR confirms that the account stays"
+    privileged = suspends_only_privileged(account("code").model_copy(update={"privileged": True}))
+    assert not planned(privileged, "remove").removes_access
+    inactive = suspends_only_privileged(account("code").model_copy(update={"active": False}))
+    assert not planned(inactive, "remove").removes_access, "there was no access to remove"
 
 
 def test_a_paused_system_is_reported_where_the_account_is_only_deactivated() -> None:
