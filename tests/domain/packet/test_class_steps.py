@@ -17,6 +17,7 @@ from orchestrator.domain.packet.packet_files import parse_packet, starter_names,
 from orchestrator.domain.packet.packet_history import PacketAdopted, PacketState, adopt
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.permissions.levels import Actor
+from tests.domain import run_world
 from tests.domain.packet_texts import APPROVALS, SampleAbility
 
 CATALOGUE = {
@@ -258,6 +259,28 @@ def test_an_adopted_version_keeps_its_expansion_whatever_connectors_can_do_later
         name="p", version="v", workflow="", platform="", approvals="", value_owner="a", safety_owner="b", by="c"
     )
     assert "expansion" not in plain.model_dump(mode="json"), "stored as before"
+
+
+def test_a_run_does_not_get_steps_for_a_system_of_a_later_version() -> None:
+    """A re-plan uses the version of the run, and approvals stay valid."""
+    step = ("{name: disable, title: Disable, system: code, ", "{name: disable, title: Disable, every: code_host, ")
+    pinned = expanded(run_world.packet(workflow=step), run_world.CATALOGUE, CLASSES)
+    hub = f"systems:\n{_system('hub')}"
+    later = run_world.packet(workflow=step, platform=("systems:\n", hub))
+    newer = expanded(later, run_world.CATALOGUE, CLASSES)
+    assert [name for name in needs(newer) if name.startswith("disable")] == ["disable-hub", "disable-code"]
+    story = run_world.Story(pinned)
+    story.approve_all()
+    planned = {step.name for step in story.state.plan.steps.values()}
+    assert "disable-code" in planned and story.planned("sessions").needs == ("disable-code",)
+    story.today(newer)
+    story.replan()
+    assert {step.name for step in story.state.plan.steps.values()} == planned and story.open_gates() == []
+    afresh = run_world.Story(newer, ready=False)
+    afresh.finds["hub"] = [run_world.account("hub")]
+    afresh.search()
+    assert {step.name for step in afresh.state.plan.steps.values()} == planned | {"disable-hub"}
+    assert {"disable-hub", "disable-code"} <= afresh.asked_at(afresh.open_gates()[0])
 
 
 def test_a_small_file_does_not_make_a_large_packet() -> None:
