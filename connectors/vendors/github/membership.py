@@ -97,11 +97,12 @@ def leave_teams(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str, A
 
 
 def look_at_teams(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
+    """GitHub shows secret teams to owners and to their members only, so another member's empty list proves nothing."""
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
     left = [team.shown(user) for team in (yield from teams_of(settings, user))]
-    shown = bool(left) or (yield from shows_memberships(settings))
+    shown = bool(left) or ((yield from is_entitled(settings)) and (yield from shows_memberships(settings)))
     return none_left(left, {**user.shown(), "teams": left}, shows_such=shown)
 
 

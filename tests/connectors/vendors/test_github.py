@@ -167,6 +167,20 @@ def test_an_empty_list_shown_to_someone_who_is_no_owner_proves_nothing() -> None
         assert replay(flow, [USER, nothing, own], GITHUB.dialect).outcome == outcome
 
 
+def test_teams_that_are_not_shown_to_someone_who_is_no_owner_are_not_left() -> None:
+    """Secret teams are shown to owners and to their members."""
+    settings = GitHubSettings.model_validate({"organization": "corp", "token": "t0ken"})
+    page = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []}
+    nothing = graph(TEAMS, {"data": {"organization": {"teams": page}}}, login="isa-lund")
+    owner = exchange("GET /orgs/corp/memberships/bo-berg", 200, member(BO, "admin"))
+    look_at = GITHUB.acts.act("remove_from_teams").look
+    assert look_at is not None
+    for role, outcome, more in (("member", "unknown", []), ("admin", "done", [HAS_OWNER, owner])):
+        own = exchange("GET /user/memberships/orgs/corp", 200, member(BO, role))
+        flow = look_at(settings, effect("remove_from_teams"))
+        assert replay(flow, [USER, nothing, own, *more], GITHUB.dialect).outcome == outcome
+
+
 # Limits and missing rights.
 
 
