@@ -36,6 +36,10 @@ SystemClass = Literal[
 """What a system is to the company, so that a packet can name a step for every system of a class. The same list as
 `orchestrator.domain.packet.ability`."""
 
+Held = Literal["sessions", "refresh_tokens", "access_tokens", "kerberos_tickets", "application_sessions"]
+"""What a person who has signed in holds. `application_sessions` are those that an application keeps for itself after it
+sent the person to this system to sign in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ability:
@@ -51,6 +55,10 @@ class Ability:
     `destroys`: after it, something is gone that another person could still need, so a hand-over comes first.
     `hands_over`: it gives what the person has to another person.
     `destroys_nothing_because`: why an ability of the level `change` that cannot be undone is neither of the two.
+    `tokens_last`, of an ability that removes access: for how long after it access tokens or tickets that were issued
+    before are accepted, at most, by the system's defaults. Zero: they are refused at once, or none exist. None: not
+    known, which is never counted as zero.
+    `ends` and `cannot_end`: what it ends besides, and what the system offers no way to end. A reply names both.
     """
 
     name: str
@@ -68,6 +76,9 @@ class Ability:
     destroys: bool = False
     hands_over: bool = False
     destroys_nothing_because: str = ""
+    tokens_last: timedelta | None = None
+    ends: tuple[Held, ...] = ()
+    cannot_end: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +118,8 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The system's response to an attempt. `detail` is evidence for a reviewer, JSON values only."""
+    """The system's response to an attempt. `detail` is evidence for a reviewer, JSON values only. Where the ability
+    declares `ends` or `cannot_end`, the boundary adds them as `ended` and `not_possible` (`connectors.boundary`)."""
 
     detail: Mapping[str, Any] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@
   an attempt, `happened` is `unknown`.
 - A read-back that says `done` without any evidence becomes `unknown`.
 - A result that cannot be stored becomes `ActionRequiredError("answer_not_understood")`.
+- The reply of an ability that declares what it ends of sessions and tokens says so, in the same words for every kind.
 
 What the pace raises is the caller's own and is passed on unchanged.
 """
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 
 from connectors.abilities import (
+    Ability,
     Account,
     Connector,
     Effect,
@@ -60,7 +62,7 @@ class _CheckedConnector(WrappingConnector):
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         reply = await _call(lambda paced: self._connector.attempt(effect, pace=paced), pace, happened="unknown")
         _require_storable(reply.detail, happened="unknown")
-        return reply
+        return _with_what_ended(reply, self._connector.abilities.get(effect.ability))
 
     async def read_back(self, effect: Effect, *, pace: Pace = unpaced) -> ReadBack:
         look = await _call(lambda paced: self._connector.read_back(effect, pace=paced), pace)
@@ -145,3 +147,9 @@ def _storable(people: Sequence[Person]) -> Sequence[Person]:
     for person in people:
         _require_storable([value for name, value in asdict(person).items() if name != "leaving_at"])
     return people
+
+
+def _with_what_ended(reply: Reply, ability: Ability | None) -> Reply:
+    if ability is None or not (ability.ends or ability.cannot_end):
+        return reply
+    return Reply({**reply.detail, "ended": list(ability.ends), "not_possible": list(ability.cannot_end)})

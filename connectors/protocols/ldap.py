@@ -12,6 +12,7 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 from ldap3 import MODIFY_DELETE, MODIFY_REPLACE
@@ -232,6 +233,7 @@ ACTS: LdapActs = ActTable(
             "locks the entry permanently, so that no password signs it in",
             reversible="yes",
             cuts_access=True,
+            cannot_end=("sessions", "kerberos_tickets"),
         ),
         LdapConnector.lock,
         LdapConnector.look_at_lock,
@@ -254,6 +256,7 @@ ACTS: LdapActs = ActTable(
             "removes the entry's SSH keys",
             reversible="yes",  # the keys are in the reply
             cuts_access=True,
+            tokens_last=timedelta(0),
         ),
         LdapConnector.remove_keys,
         LdapConnector.look_at_keys,

@@ -250,6 +250,7 @@ SCIM = HttpKind(
                 "deactivates the account, so that it cannot sign in",
                 reversible="yes",
                 cuts_access=True,
+                cannot_end=("sessions", "refresh_tokens", "access_tokens"),
             ),
             _disable,
             _look_at_state,

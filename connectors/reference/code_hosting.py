@@ -7,6 +7,7 @@ the header `Effect-Key`, by which tests count what an effect did; no vendor's co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import Field
@@ -236,6 +237,7 @@ CODE_HOSTING = HttpKind(
                 "suspends the account, so that it cannot sign in or push",
                 reversible="yes",
                 cuts_access=True,
+                tokens_last=timedelta(0),
             ),
             _suspend,
             _look_at_state,
@@ -247,6 +249,8 @@ CODE_HOSTING = HttpKind(
                 "ends every session of the account",
                 reversible="yes",  # nothing is lost: an account that may still sign in signs in again
                 cuts_access=True,
+                tokens_last=timedelta(0),
+                ends=("sessions",),
             ),
             _end_sessions,
             _look_at_sessions,
@@ -257,6 +261,8 @@ CODE_HOSTING = HttpKind(
                 "change",
                 "deletes the account's personal access tokens; programs that use them stop",
                 cuts_access=True,
+                tokens_last=timedelta(0),
+                ends=("access_tokens",),
                 destroys_nothing_because="a token has no data; programs that used it can get a new one",
             ),
             _delete_tokens,
@@ -269,6 +275,7 @@ CODE_HOSTING = HttpKind(
                 "removes administrator permissions",
                 reversible="yes",
                 cuts_access=True,
+                tokens_last=timedelta(0),
             ),
             _demote,
             _look_at_rights,

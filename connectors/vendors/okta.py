@@ -67,6 +67,9 @@ _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 _PAGE_SIZE = "200"
 _ADMINISTRATORS = LinkHeader(items_at=("value",))  # their next page is in the body; only the first is read
 _OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
+_TOKENS_LAST = timedelta(hours=1)
+"""Access tokens of Okta's own authorization server last so long for services that check them without asking Okta; a
+custom server can be set to 5 minutes to 24 hours (support.okta.com, "Lifetime of the Okta Minted JSON Web Tokens")."""
 _SETTLE_TIME = timedelta(minutes=1)  # deactivation and deletion may go on after they were accepted
 
 
@@ -618,6 +621,7 @@ OKTA = HttpKind(
                 "suspends the account, so that it cannot sign in; groups and applications are kept",
                 reversible="yes",
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
             ),
             _suspend,
             _look_at_suspension,
@@ -630,6 +634,9 @@ OKTA = HttpKind(
                 read_back=False,  # Okta lists neither sessions nor tokens of a user
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
+                ends=("sessions", "refresh_tokens"),
+                cannot_end=("application_sessions",),
             ),
             _revoke_sessions,
         ),
@@ -640,6 +647,7 @@ OKTA = HttpKind(
                 "removes the account from all Okta groups, or from those in `groups`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,  # a token can list the groups
             ),
             _leave_groups,
             _look_at_groups,
@@ -661,6 +669,7 @@ OKTA = HttpKind(
                 "removes the account's own administrator roles; a role by a group ends when the account leaves it",
                 reversible="yes",  # the roles are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=timedelta(0),  # Okta checks the roles at each request
             ),
             _remove_admin_roles,
             _look_at_admin_roles,
@@ -672,6 +681,7 @@ OKTA = HttpKind(
                 "revokes the API tokens that the account created; what uses them stops",
                 destroys=True,
                 cuts_access=True,
+                tokens_last=timedelta(0),
             ),
             _revoke_api_tokens,
             _look_at_api_tokens,
@@ -706,6 +716,7 @@ OKTA = HttpKind(
                 destroys=True,
                 settles_within=_SETTLE_TIME,
                 ends_account=True,
+                tokens_last=_TOKENS_LAST,
             ),
             _deactivate,
             _look_at_deactivation,
@@ -718,6 +729,7 @@ OKTA = HttpKind(
                 destroys=True,
                 settles_within=_SETTLE_TIME,
                 ends_account=True,
+                tokens_last=_TOKENS_LAST,
             ),
             _delete,
             _look_at_deletion,

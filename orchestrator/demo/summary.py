@@ -18,8 +18,8 @@ from orchestrator.cli.terminal.shapes import SHAPES, mark, rest_words
 from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words, status_words, view_step
 from orchestrator.domain import events as e
+from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.status import access_gone_at
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.proofs.checkpoints import NoteSigner, make_checkpoint
@@ -113,14 +113,17 @@ def overview(leavers: Sequence[Leaver], ascii_only: bool) -> Table:
 
 
 def open_for(leaver: Leaver) -> str:
-    """From the cutoff to the last verified step that cuts access. A cutoff that had passed when HR asked is said."""
+    """From the cutoff to the end of access. A cutoff that had passed when HR asked is said."""
     state = leaver.state
-    gone = access_gone_at(state)
-    if gone is None:
+    end = access_end(state)
+    if end is None:
         open_ones = [s for s in state.plan.steps.values() if s.removes_access and not _done(leaver, s)]
         if state.plan.open_steps and not open_ones:
             return "still open: waiting for account match"
         return f"still open: {len(open_ones)} steps not done" if open_ones else "no access to remove"
+    gone = end.gone_at or end.verified
+    if end.unknown_on:
+        return f"at least {_length(gone - state.cutoff)} after the cutoff; not known for how long tokens are accepted"
     since = max(state.cutoff, state.requested_at)
     words = f"{_length(gone - since)} after the cutoff"
     late = state.requested_at - state.cutoff

@@ -24,6 +24,7 @@ def outcomes_document(found: OutcomeReader) -> Document:
             "within": times.within,
             "open": times.open,
             "never": times.never,
+            "not_known": times.not_known,
             "median": _seconds(times.median),
             "p95": _seconds(times.p95),
             "worst": _seconds(times.worst),
@@ -45,6 +46,7 @@ def outcomes_document(found: OutcomeReader) -> Document:
                     "since": one.since,
                     "seconds": _seconds(found.now - one.since),
                     "systems": list(one.systems),
+                    "tokens_until": one.tokens_until,
                 }
                 for one in found.exposed
             ],

@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from orchestrator.documents.access_ended import ended_document
 from orchestrator.documents.account_access import access_of
 from orchestrator.documents.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.status import access_gone_at, counts, run_status
+from orchestrator.domain.run.status import counts, run_status
 from orchestrator.domain.run.work import ExceptionState, is_about_selection
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
@@ -30,8 +32,11 @@ Document = dict[str, Any]
 
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     state, world = page.snapshot.state, page.snapshot.world
+    end = access_end(state)
     document = header(state) | {
-        "access_gone_at": access_gone_at(state),
+        "access_gone_at": end.gone_at if end is not None else None,
+        "access_verified_at": end.verified if end is not None else None,
+        "tokens_unknown_on": list(end.unknown_on) if end is not None else [],
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
         "systems": [_system(state, system) for system in state.accounts.searches],
         "steps": steps(state, world, page.events),
@@ -110,6 +115,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
                 "code": known.code or None,
                 "changed_at": known.changed_at,
                 "evidence": evidence.get(step_id),
+                "ended": ended_document(state, step, evidence.get(step_id)),
             }
         )
     return shown

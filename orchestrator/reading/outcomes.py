@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, or_, select
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.schema.database import Database
@@ -44,14 +44,17 @@ class TimeTaken:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """From cutoff to verified. `runs` are those where access is gone, and of these `within` met the promise of their
-    packet. `open` are past their cutoff and not there yet; `never` ended with access that was left or is not known to
-    be gone. The lengths are None where there is no run; `each` has `MAX_CHARTED_RUNS` at most."""
+    """From cutoff to the end of access. `runs` are those where access is gone, and of these `within` met the promise of
+    their packet. `open` are past their cutoff and not there yet: a step is not done, or tokens are still accepted;
+    `never` ended with access that was left or is not known to be gone. `not_known`: every step that removes access is
+    done, but of one system at least it is not known for how long tokens are accepted; they are in no other number. The
+    lengths are None where there is no run; `each` has `MAX_CHARTED_RUNS` at most."""
 
     runs: int
     within: int
     open: int
     never: int
+    not_known: int
     median: timedelta | None
     p95: timedelta | None
     worst: timedelta | None
@@ -69,7 +72,8 @@ class CauseCount:
 
 @dataclass(frozen=True, slots=True)
 class OpenExposureRow:
-    """A run past its cutoff whose access is not gone: since when, and where. No systems: it is not known yet which."""
+    """A run past its cutoff whose access is not gone: since when, and where. No systems: it is not known yet which,
+    or every step is done and tokens are accepted until `tokens_until`."""
 
     run_id: str
     name: str | None
@@ -77,6 +81,7 @@ class OpenExposureRow:
     state: str
     since: datetime
     systems: tuple[str, ...]
+    tokens_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +160,19 @@ class OutcomeQueries:
     ) -> Times:
         took = func.greatest(runs.c.access_gone_at - runs.c.cutoff, timedelta(0))
         promise = case(promises, value=runs.c.packet_version, else_=literal(timedelta(0)))
-        gone = runs.c.access_gone_at.is_not(None)
+        gone = runs.c.access_gone_at <= now
         never = and_(
-            runs.c.closed_at.is_not(None), ~gone, runs.c.state.not_in(("shadow", "ended")), _any(runs.c.open_systems)
+            runs.c.closed_at.is_not(None),
+            runs.c.access_gone_at.is_(None),
+            runs.c.state.not_in(("shadow", "ended")),
+            _any(runs.c.open_systems),
         )
         numbers: Select[Any] = select(
             func.count().filter(gone).label("n"),
             func.count().filter(and_(gone, took <= promise)).label("within"),
-            func.count().filter(and_(runs.c.exposed, runs.c.cutoff <= now)).label("open"),
+            func.count().filter(and_(_still_open(now), runs.c.cutoff <= now)).label("open"),
             func.count().filter(never).label("never"),
+            func.count().filter(_any(runs.c.tokens_unknown_on)).label("not_known"),
             func.percentile_disc(0.5).within_group(took).filter(gone).label("median"),
             func.percentile_disc(0.95).within_group(took).filter(gone).label("p95"),
             func.max(took).filter(gone).label("worst"),
@@ -177,7 +186,8 @@ class OutcomeQueries:
         [found] = await self._database.rows(numbers)
         drawn = tuple(TimeTaken(row["run_id"], row["cutoff"], row["took"]) for row in await self._database.rows(each))
         lengths = {name: found[name] for name in ("median", "p95", "worst")}
-        return Times(found["n"], found["within"], found["open"], found["never"], each=drawn, **lengths)
+        counted = {name: found[name] for name in ("within", "open", "never", "not_known")}
+        return Times(found["n"], each=drawn, **counted, **lengths)
 
     async def _causes(self, where: Sequence[ColumnElement[bool]]) -> tuple[CauseCount, ...]:
         is_open = exceptions.c.closed_at.is_(None)
@@ -197,7 +207,7 @@ class OutcomeQueries:
     async def _exposed(
         self, where: Sequence[ColumnElement[bool]], now: datetime
     ) -> tuple[int, tuple[OpenExposureRow, ...]]:
-        past = [*where, runs.c.exposed, runs.c.cutoff <= now]
+        past = [*where, _still_open(now), runs.c.cutoff <= now]
         count: Select[Any] = select(func.count().label("n")).where(*past)
         query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS)
         [number] = await self._database.rows(count)
@@ -211,6 +221,7 @@ class OutcomeQueries:
                 row["state"],
                 row["cutoff"],
                 tuple(row["open_systems"]),
+                row["access_gone_at"],
             )
             for row in rows
         )
@@ -229,6 +240,11 @@ class OutcomeQueries:
 
 def _of_packet(span: Span) -> list[ColumnElement[bool]]:
     return [runs.c.packet_name == span.packet] if span.packet is not None else []
+
+
+def _still_open(now: datetime) -> ColumnElement[bool]:
+    """A step that removes access is not done, or tokens are accepted that were issued before."""
+    return or_(runs.c.exposed, runs.c.access_gone_at > now)
 
 
 def _text(column: ColumnElement[Any]) -> ColumnElement[Any]:

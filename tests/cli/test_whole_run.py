@@ -8,6 +8,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,10 +180,21 @@ async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: Started)
     )  # fmt: skip
     assert run["urgent"] and not open_exceptions(run)
     await offboard.done("approve", run_id, "access", as_="it")
+    run = await until(offboard, run_id, lambda run: any(map(changes_passwords, run["tasks"])))
+    [task] = [task["task_id"] for task in run["tasks"] if changes_passwords(task)]
+    await offboard.done("tasks", "complete", run_id, task, "--evidence", "seen to it", as_="operator")
     run = await until(offboard, run_id, lambda run: run["access_gone_at"] is not None)
     assert run["access_gone_within"] == 3600
-    page = (await offboard.done("show", run_id, as_="hr")).out
-    assert re.search(r"Access removed \d+ (s|min) after the cutoff \(target: within 1 h\)", page)
+    page = " ".join((await offboard.done("show", run_id, as_="hr")).out.split())
+    assert re.search(
+        r"Removed; old tokens are accepted until 20\S+ \S+ \S+, 5 min \S+ s after the cutoff \(target: within 1 h\)",
+        page,
+    )
+    assert "disable_identity: Access tokens that were issued before are accepted until 20" in page
+
+
+def changes_passwords(task: Any) -> bool:
+    return bool(task["step"] == "rotate_shared_secrets" and task["state"] == "open")
 
 
 async def test_files_that_cannot_be_attached(offboard: Offboard, started: Started, tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
     }
 
 
+def test_how_long_tokens_last_is_declared_or_stated_as_unknown() -> None:
+    unknown = {
+        (kind, name)
+        for kind, abilities in connector_kinds().items()
+        for name, ability in abilities.items()
+        if (ability.cuts_access or ability.ends_account) and ability.tokens_last is None
+    }
+    # A protocol does not say it: `token_lifetime` of the system does.
+    assert {one for one in unknown if one[0] not in ("github", "google_workspace")} == {
+        ("scim", "disable_account"), ("scim", "remove_from_groups"), ("scim", "delete_account"),
+        ("ldap", "lock_account"), ("ldap", "remove_from_groups"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_hr_kinds_are_the_people_sources(kind: str) -> None:
     connector = connect(kind, complete(kind), allowed_hosts=["systems.example"])

@@ -100,6 +100,7 @@ class SampleAbility:
     settles_within: timedelta = timedelta(0)
     destroys: bool = False
     hands_over: bool = False
+    tokens_last: timedelta | None = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.run import steps
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.outcomes import OutcomeQueries, Span
@@ -33,6 +34,7 @@ from tests.ledger.small_office import (
     STRANGER,
     SmallOffice,
     acting,
+    renamed,
     sees,
     small_office,
 )
@@ -171,6 +173,9 @@ async def test_times_against_the_promise_and_what_was_saved(services: SmallOffic
 
     promptly = [await services.whole(timedelta(minutes=-minutes)) for minutes in (5, 20, 40)]
     slow = await services.whole(-3 * HOUR)
+    live = await queries.outcomes(sees(AUDREY))
+    assert (live.times.runs, live.times.open, live.exposed_runs) == (0, 4, 4), "old tokens are still accepted"
+    assert all(one.systems == () and one.tokens_until and one.tokens_until > live.now for one in live.exposed)
     exposed = await services.start(HOUR)
     await services.start(5 * DAY)
     await services.advance_clock(2 * HOUR)
@@ -195,6 +200,20 @@ async def test_times_against_the_promise_and_what_was_saved(services: SmallOffic
     assert (await queries.outcomes(sees(AUDREY), Span(packet="nosuch"))).exposed_runs == 0
 
 
+async def test_a_lifetime_that_is_not_known_is_in_a_number_of_its_own(database_url: str) -> None:
+    packet = renamed(
+        without_late_starts(starter_packet("standard-leaver")), "unknown-tokens",
+        platform=("    token_lifetime: PT5M ", "    # token_lifetime: PT5M "),
+    )  # fmt: skip
+    async with small_office(database_url, packet) as services:
+        await services.whole(-HOUR)
+        await services.advance_clock(DAY)
+        found = await OutcomeQueries(services.database, services.queries, services.runs).outcomes(sees(AUDREY))
+        times = found.times
+        assert (times.runs, times.within, times.open, times.never, times.not_known) == (0, 0, 0, 0, 1)
+        assert found.exposed_runs == 0 and outcomes_document(found)["cutoff_to_verified"]["not_known"] == 1
+
+
 async def test_a_run_whose_cutoff_is_still_to_come_is_in_no_figure(services: SmallOffice) -> None:
     run_id = await services.start(5 * DAY)
     await commands.reject_gate(services.services, IVO, run_id, "g-access-1", "not yet")
@@ -217,7 +236,7 @@ async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone
     queries = OutcomeQueries(services.database, services.queries, services.runs)
     found = await queries.outcomes(sees(AUDREY))
     assert [(cause.kind, cause.open, cause.closed) for cause in found.causes] == [("step_failed", 1, 0)]
-    assert found.exposed[0].systems == ("cards",) and found.times.open == 1
+    assert found.exposed[0].systems == ("cards", "rotate_shared_secrets") and found.times.open == 1
 
     lists = ExceptionLists(services.database, services.queries)
     counts = await lists.counts(sees(AUDREY))

@@ -45,6 +45,8 @@ from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.active_directory.user import DISABLED, PERSON, READ, SHOWN, DomainUser, filetime, instant
 
 _TRIES = 3
+_TICKETS_LAST = timedelta(hours=10)
+"""The defaults of MaxTicketAge and MaxServiceAge in the domain's Kerberos policy (MS-GPSB 2.2.2)."""
 _SETTLE_TIME = timedelta(seconds=30)
 """Replication within a site takes about 15 seconds; `url` may name several domain controllers."""
 _REMEMBERED = 1000
@@ -309,6 +311,8 @@ ACTS: ActiveDirectoryActs = ActTable(
             "expire",
             reversible="yes",
             cuts_access=True,
+            tokens_last=_TICKETS_LAST,
+            cannot_end=("sessions", "kerberos_tickets"),
             settles_within=_SETTLE_TIME,
         ),
         ActiveDirectoryConnector.disable,
@@ -333,6 +337,8 @@ ACTS: ActiveDirectoryActs = ActTable(
             "Domain Users",
             reversible="yes",  # the groups it was in are in the reply and in the snapshot
             cuts_access=True,
+            tokens_last=_TICKETS_LAST,  # a ticket lists the groups
+            cannot_end=("kerberos_tickets",),
             settles_within=_SETTLE_TIME,
         ),
         ActiveDirectoryConnector.leave_groups,

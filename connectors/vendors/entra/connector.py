@@ -27,6 +27,11 @@ from connectors.vendors.entra.search import find_users
 from connectors.vendors.entra.snapshot import snapshot
 from connectors.vendors.entra.users import delete, disable, look_at_deletion, look_at_status, revoke_sessions
 
+_TOKENS_LAST = timedelta(minutes=90)
+"""Access tokens get 60 to 90 minutes by default (learn.microsoft.com, "Configurable token lifetimes"). Applications
+with continuous access evaluation get tokens of up to 28 hours, and refuse them in near real time once the account was
+disabled or its sessions revoked."""
+
 ENTRA = HttpKind(
     "entra",
     EntraSettings,
@@ -56,6 +61,7 @@ ENTRA = HttpKind(
                 "again",
                 reversible="yes",
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
             ),
             disable,
@@ -70,6 +76,9 @@ ENTRA = HttpKind(
                 read_back=False,  # Graph lists no sessions; the reply has the instant before and after
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
+                ends=("sessions", "refresh_tokens"),
+                cannot_end=("access_tokens", "application_sessions"),
             ),
             revoke_sessions,
         ),
@@ -81,6 +90,7 @@ ENTRA = HttpKind(
                 "for those in `keep`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,  # a token lists the groups
                 settles_within=SETTLE_TIME,
             ),
             leave_groups,
@@ -94,6 +104,7 @@ ENTRA = HttpKind(
                 "account leaves it",
                 reversible="yes",  # the roles are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,  # a token lists the roles
                 settles_within=SETTLE_TIME,
             ),
             remove_roles,
@@ -180,6 +191,7 @@ ENTRA = HttpKind(
                 destroys=True,
                 settles_within=SETTLE_TIME,
                 ends_account=True,
+                tokens_last=_TOKENS_LAST,
             ),
             delete,
             look_at_deletion,

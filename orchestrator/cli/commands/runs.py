@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -103,12 +103,21 @@ def _attached(document: Document) -> Iterator[str]:
 
 
 def _access_gone(document: Document) -> Iterator[str]:
+    """An older server says only when access was gone."""
     gone, promised = document["access_gone_at"], f"target: within {length(document['access_gone_within'])}"
-    if gone is None:
+    removed = document.get("access_verified_at") or gone
+    if removed is None:
         return
-    late = when(gone) - when(document["cutoff"])
+    late = when(gone or removed) - when(document["cutoff"])
     words = f"{length(late)} after the cutoff" if late >= timedelta(0) else f"{length(-late)} before the cutoff"
-    yield f"Access removed {words} ({promised})"
+    if gone is None:
+        systems = ", ".join(document["tokens_unknown_on"])
+        yield f"Access removed {words} ({promised})"
+        yield f"For how long tokens that were issued before are accepted on {systems} is not known: set token_lifetime."
+    elif when(gone) > datetime.now(UTC):
+        yield f"Removed; old tokens are accepted until {instant(gone)}, {words} ({promised})"
+    else:
+        yield f"Access removed {words} ({promised})"
 
 
 def reschedule(

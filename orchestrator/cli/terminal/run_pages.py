@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal import screen
 from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.repairs import commands_for
-from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table
+from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
 from orchestrator.cli.terminal.shapes import code_words, role_words
+from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.states import (
     DISPOSITION,
     EXCEPTION,
@@ -93,6 +95,12 @@ def print_steps(document: Document) -> None:
             for step in document["steps"]
         ],
     )
+    for step in document["steps"]:
+        # An older server does not say what a step ended.
+        if ended := step.get("ended"):
+            until = ended["access_tokens_until"]
+            sentences = ended_sentences(ended, when(until) if until else None, datetime.now(UTC), instant)
+            say(f"{step['name']}: {' '.join(sentences)}")
 
 
 def status(step: Document) -> str:

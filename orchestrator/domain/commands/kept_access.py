@@ -41,7 +41,7 @@ def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> l
         return []
     if account_gone(state, step, world) and step.system not in state.accounts.settled:
         return []  # a search, and no person, said that the account is not the leaver's
-    return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
+    return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system or None)]
 
 
 def kept_by_attesting(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
@@ -189,7 +189,7 @@ def _left_out_by_another(state: RunState, digest: str, actor: Actor) -> bool:
 
 
 def _opened(
-    state: RunState, about: str, by: Actor | None, world: World, *, system: str, step_id: str | None = None
+    state: RunState, about: str, by: Actor | None, world: World, *, system: str | None, step_id: str | None = None
 ) -> e.ExceptionOpened:
     rule, packet = RULES["access_kept"], world.pinned
     owners = rule.owners(packet)

@@ -3,7 +3,8 @@
     known ─► cutoff ─► approved ─► executed ─► verified
 
 It goes by the steps that cut access. Exposure begins at the cutoff, and ends when the last of them was verified or
-attested; a system on which one was left out stays exposed as far as this run can tell.
+attested, or later, when the last token expires that was issued before (`access_end`); a system on which a step was left
+out stays exposed as far as this run can tell.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from orchestrator.domain.measures.access_end import end_of
 from orchestrator.domain.packet.ability import find_ability
 from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.packet import WorkflowStep
@@ -32,9 +34,11 @@ class Clock:
 
     `approved`: the last decision that a removal of access needs, once all have been made. None if none is needed: no
     gate, or an urgent start. `executed`: the start of the last removal, once all have started. `verified`: the end of
-    the last removal, once all have ended; `proof` says how it was shown, None until then. `open_for`: how long access
-    was open after the cutoff, until `verified`, the run's end, or now. None if the run says nothing about it: it is a
-    dry run, or the person had no access to remove.
+    the last removal, once all have ended; `proof` says how it was shown, None until then. `tokens_until`: until when
+    tokens that were issued before are accepted, where that is after `verified`. `tokens_unknown`: that is not known of
+    one removal at least, and `open_for` may be longer. `open_for`: how long access was open after the cutoff, until
+    `verified` or `tokens_until`, the run's end, or now. None if the run says nothing about it: it is a dry run, or the
+    person had no access to remove.
     """
 
     known: datetime
@@ -43,18 +47,21 @@ class Clock:
     executed: datetime | None = None
     verified: datetime | None = None
     proof: Proof | None = None
+    tokens_until: datetime | None = None
+    tokens_live: bool = False
+    tokens_unknown: bool = False
     open_for: timedelta | None = None
 
     @property
     def still_open(self) -> bool:
-        """Whether this run has yet to cut access, or has left that out."""
-        return self.verified is None and self.open_for is not None
+        """Whether this run has yet to cut access, or has left that out, or tokens are still accepted."""
+        return self.open_for is not None and (self.verified is None or self.tokens_live)
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """`systems` are those on which access is to be cut, in the order of the packet's steps; none where the person had
-    nothing there. `whole` is of all of them."""
+    nothing there. A task that cuts access is among them by its step's name. `whole` is of all of them."""
 
     whole: Clock
     systems: Mapping[str, Clock] = field(default_factory=dict)
@@ -64,24 +71,25 @@ def exposure(state: RunState, world: World) -> Exposure:
     cuts: dict[str, list[PlannedStep]] = {}
     undecided: set[str] = set()
     for spec in world.pinned.workflow.steps:
-        if spec.system is None or not _may_cut(spec, world):
+        if not _may_cut(spec, world):
             continue
+        place = spec.system or spec.name
         planned = [
             step
             for step in state.plan.steps.values()
-            if (step.name, step.system) == (spec.name, spec.system) and step.removes_access
+            if (step.name, step.system) == (spec.name, spec.system or "") and step.removes_access
         ]
         if planned:
-            cuts.setdefault(spec.system, []).extend(planned)
+            cuts.setdefault(place, []).extend(planned)
         elif state.plan.planned_at is None or spec.name in state.plan.open_steps:
             # It is not known yet whether the person has anything there.
-            cuts.setdefault(spec.system, [])
-            undecided.add(spec.system)
+            cuts.setdefault(place, [])
+            undecided.add(place)
     # What was begun stays in the run's account, though the packet's step no longer asks for it.
     listed = {step.step_id for steps in cuts.values() for step in steps}
     for step in state.plan.steps.values():
         if step.removes_access and step.step_id not in listed:
-            cuts.setdefault(step.system, []).append(step)
+            cuts.setdefault(step.place, []).append(step)
     systems = {name: _clock(state, steps, name in undecided, world.now) for name, steps in cuts.items()}
     everything = [step for steps in cuts.values() for step in steps]
     return Exposure(_clock(state, everything, bool(undecided), world.now), systems)
@@ -89,6 +97,8 @@ def exposure(state: RunState, world: World) -> Exposure:
 
 def _may_cut(spec: WorkflowStep, world: World) -> bool:
     """True also for abilities that this process does not know: a step whose connector is missing may cut access."""
+    if spec.task is not None:
+        return spec.task.cuts_access
     connector = world.pinned.platform.systems[spec.system or ""].connector
     ability = find_ability(world.abilities, connector, spec.ability)
     if spec.ability is None or ability is None:
@@ -100,10 +110,11 @@ def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: date
     known, cutoff = state.requested_at, state.cutoff
     if not steps and not undecided:
         return Clock(known, cutoff)
-    states = [state.work.steps[step.step_id] for step in steps]
-    statuses = {one.status for one in states}
+    statuses = {state.work.steps[step.step_id].status for step in steps}
     whole = not undecided
-    verified = _last((one.changed_at for one in states), whole and all(state.is_done(step.step_id) for step in steps))
+    end = end_of(state, steps) if whole else None
+    verified = end.verified if end is not None else None
+    tokens_until = end.tokens_until if end is not None else None
     return Clock(
         known=known,
         cutoff=cutoff,
@@ -111,7 +122,10 @@ def _clock(state: RunState, steps: list[PlannedStep], undecided: bool, now: date
         executed=_last((_begun(state, step) for step in steps), whole),
         verified=verified,
         proof=_proof(statuses, verified, state.finished),
-        open_for=_open_for(state, statuses, verified, now),
+        tokens_until=tokens_until,
+        tokens_live=tokens_until is not None and now < tokens_until,
+        tokens_unknown=end is not None and bool(end.unknown_on),
+        open_for=_open_for(state, statuses, min(tokens_until, now) if tokens_until is not None else verified, now),
     )
 
 
@@ -143,8 +157,8 @@ def _proof(statuses: Set[str], verified: datetime | None, finished: bool) -> Pro
     return "unverifiable" if finished or statuses & {"skipped", "withheld"} else None
 
 
-def _open_for(state: RunState, statuses: Set[str], verified: datetime | None, now: datetime) -> timedelta | None:
+def _open_for(state: RunState, statuses: Set[str], ended: datetime | None, now: datetime) -> timedelta | None:
     if "withheld" in statuses or state.asked.phase == "shadow":
         return None
-    until = verified or state.finished_at or now
+    until = ended or state.finished_at or now
     return max(until - state.cutoff, timedelta(0))

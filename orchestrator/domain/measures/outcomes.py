@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.status import access_gone_at
 
 
 def approved_at(state: RunState) -> datetime | None:
@@ -40,9 +40,9 @@ def systems_touched(state: RunState) -> list[str]:
 
 def systems_open(state: RunState) -> list[str]:
     """Where access is not gone as far as we know: systems with a step that cuts access and is not done, and systems
-    where it is still a question which accounts are theirs. By name."""
+    where it is still a question which accounts are theirs; a task that cuts access is named by its step. By name."""
     cuts = {
-        step.system for step_id, step in state.plan.steps.items() if step.removes_access and not state.is_done(step_id)
+        step.place for step_id, step in state.plan.steps.items() if step.removes_access and not state.is_done(step_id)
     }
     asked = set()
     if state.plan.open_steps:
@@ -55,8 +55,9 @@ def systems_open(state: RunState) -> list[str]:
 
 
 def exposed(state: RunState) -> bool:
-    """Whether access is to end and has not: from its cutoff on such a run is open exposure. A run in shadow cuts
-    nothing, and one that is over has said what became of it."""
-    if state.finished or state.asked.phase == "shadow" or access_gone_at(state) is not None:
+    """Whether access is to end and a step for that is not done: from its cutoff on such a run is open exposure. A run
+    in shadow cuts nothing, and one that is over has said what became of it. For how long tokens are accepted after the
+    steps is in `access_end`."""
+    if state.finished or state.asked.phase == "shadow" or access_end(state) is not None:
         return False
     return state.plan.planned_at is None or bool(state.plan.open_steps) or bool(systems_open(state))

@@ -67,13 +67,15 @@ class Thresholds(_Written):
 
 class TaskSpec(_Written):
     """Work that only a person can do. `hands_over`: the task gives what the leaver has to another person. Without it,
-    a task is a hand-over if the step's name begins with `hand_over`, `transfer_` or `forward_`."""
+    a task is a hand-over if the step's name begins with `hand_over`, `transfer_` or `forward_`. `cuts_access`: the task
+    removes access that the leaver has without an account, such as by a password that several people know."""
 
     role: Slug
     instruction: Sentence
     evidence_required: bool = True
     due_within: PositiveDuration | None = None
     hands_over: bool | None = None
+    cuts_access: bool = False
 
 
 _HAND_OVER_NAMES: Final = ("hand_over", "transfer_", "forward_")
@@ -172,9 +174,10 @@ NEVER_STRONG: Final = frozenset({"former_emails", "display_name", "given_name", 
 class SystemSpec(_Written):
     """One system behind one connector. A connection value `env:NAME` or `file:PATH` is read by the worker, so that
     this file contains no secret. `hosts` are the only ones the connector may speak to. `deadline` is the total time
-    of one attempt; `settle` overrides how long the system may show an old state. `expected`: everyone has an account
-    here, so finding none is a question for a person; otherwise it is an answer. `class` is what the system is to the
-    company; without it, the class of its connector counts."""
+    of one attempt; `settle` overrides how long the system may show an old state. `token_lifetime` overrides for how
+    long access tokens or tickets that the system issued are accepted; zero if it issues none. `expected`: everyone has
+    an account here, so finding none is a question for a person; otherwise it is an answer. `class` is what the system
+    is to the company; without it, the class of its connector counts."""
 
     title: Sentence
     connector: ConnectorName
@@ -185,6 +188,7 @@ class SystemSpec(_Written):
     expected: bool = True
     deadline: PositiveDuration = timedelta(seconds=20)
     settle: Duration | None = None
+    token_lifetime: Duration | None = None
     rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     queue: Slug | None = None
     support: str = ""

@@ -31,6 +31,8 @@ class PlannedStep(Frozen):
     people are worked out when the step runs and are never part of a digest. `cuts_access` is the ability's: an urgent
     run does it before its gates. `ends_access`: it does not, and still is what removes access on its system
     (`packet/access_removal.py`). Plans of earlier versions do not have it.
+    `tokens_last`: for how long after the step, if it removes access, tokens that were issued before are accepted. Plans
+    of earlier versions have none, and are encoded without it.
     """
 
     step_id: str
@@ -55,6 +57,9 @@ class PlannedStep(Frozen):
     parameters: dict[str, Any] = {}
     deadline: float = 20.0
     settle: float = 0.0
+    tokens_last: timedelta | Literal["unknown"] = Field(
+        default=timedelta(0), exclude_if=lambda last: last == timedelta(0)
+    )
     queue: str | None = None
     minutes_saved: int = 0
     task_role: str | None = None
@@ -71,6 +76,11 @@ class PlannedStep(Frozen):
     @property
     def is_task(self) -> bool:
         return self.task_role is not None
+
+    @property
+    def place(self) -> str:
+        """Where it cuts access: its system, or the step's name for a task, which has no system."""
+        return self.system or self.name
 
 
 def step_id(ability: str, system: str, account_id: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
 
 from orchestrator.domain.events import PlanFrozen
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
 from orchestrator.domain.packet.access_removal import ending_steps, removal_steps
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
-from orchestrator.domain.packet.packet import Packet, WorkflowStep
+from orchestrator.domain.packet.packet import Packet, SystemSpec, WorkflowStep
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.matching import FoundAccount
@@ -43,7 +45,7 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
                 account = FoundAccount.model_validate(state.accounts.details[account_id])
                 planned += _for_account(step, ability, account, packet, person, run)
     steps = tuple(
-        step.model_copy(update={"ends_access": True}) if _ends_access(step, planned, state, packet, catalogue) else step
+        _as_removal(step, packet, catalogue) if _ends_access(step, planned, state, packet, catalogue) else step
         for step in planned
     )
     return PlanFrozen(
@@ -68,6 +70,14 @@ def _ends_access(
         other.cuts_access and other.system == step.system and other.account_id in ("", step.account_id)
         for other in planned
     )
+
+
+def _as_removal(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> PlannedStep:
+    """A step that is what removes access on its system, although its ability is for more than that."""
+    system = packet.platform.systems[step.system]
+    ability = find_ability(catalogue, system.connector, step.ability)
+    lasts = step.tokens_last if ability is None else _tokens_last(ability, system)
+    return step.model_copy(update={"ends_access": True, "tokens_last": lasts})
 
 
 def _planned_before(state: RunState, step: WorkflowStep) -> list[PlannedStep]:
@@ -150,6 +160,7 @@ def _planned(
             name=step.name,
             title=step.title,
             level=Level.CHANGE,
+            cuts_access=step.task.cuts_access,
             needs=step.needs,
             anchor=step.at.anchor,
             offset=step.at.offset,
@@ -187,7 +198,17 @@ def _planned(
             parameters=step.parameters,
             deadline=system.deadline.total_seconds(),
             settle=settle.total_seconds(),
+            tokens_last=_tokens_last(ability, system) if ability.cuts_access else timedelta(0),
             queue=system.queue,
             minutes_saved=step.minutes_saved,
         )
     return draft.model_copy(update={"digest": step_digest(draft)})
+
+
+def _tokens_last(ability: AbilityFacts, system: SystemSpec) -> timedelta | Literal["unknown"]:
+    """The setting of the system counts before the ability's default. What leaves no tokens stays at zero."""
+    if ability.tokens_last == timedelta(0):
+        return timedelta(0)
+    if system.token_lifetime is not None:
+        return system.token_lifetime
+    return ability.tokens_last if ability.tokens_last is not None else "unknown"

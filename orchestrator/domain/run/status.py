@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from orchestrator.domain.exceptions.exceptions import RULES
@@ -27,17 +26,6 @@ def run_status(state: RunState) -> RunStatus:
     if any(gate.open for gate in state.decisions.gates.values()):
         return "awaiting_decision"
     return "in_progress" if any(known.attempt for known in state.work.steps.values()) else "scheduled"
-
-
-def access_gone_at(state: RunState) -> datetime | None:
-    """When the last step that cuts access was verified, or attested. None while one of them is not done (`is_done`) or
-    was left out, while accounts are still a question, and where there is nothing to cut."""
-    if state.plan.open_steps:
-        return None
-    cuts = [step.step_id for step in state.plan.steps.values() if step.removes_access]
-    ends = [state.work.steps[id_].changed_at for id_ in cuts if state.is_done(id_)]
-    done = [at for at in ends if at is not None]
-    return max(done) if done and len(done) == len(cuts) else None
 
 
 def confirmed(state: RunState) -> bool:

@@ -12,10 +12,11 @@ from typing import Any
 
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures import outcomes
+from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.packet.packet_history import PacketState
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.status import access_gone_at, confirmed, counts, run_status
-from orchestrator.ledger.book.records import RECORDED_AT, RowWrite
+from orchestrator.domain.run.status import confirmed, counts, run_status
+from orchestrator.ledger.book.records import RECORDED_AT, AfterRecorded, RowWrite
 
 Rows = dict[tuple[str, str], dict[str, Any]]
 """(table, primary key) -> the other columns."""
@@ -41,19 +42,22 @@ def packet_row(state: PacketState) -> dict[str, Any]:
 
 def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
     """What to write so that the tables show `after`. Instants that are `now` itself, the time at which the new events
-    were folded ahead of being recorded, become the recorded one."""
+    were folded ahead of being recorded, become the recorded one; an end of access that is counted from it, too."""
     old, new = run_rows(before), run_rows(after)
+    end = access_end(after) if new else None
     writes = []
     for (table, id_), values in new.items():
         if old.get((table, id_)) != values:
             recorded = {name: RECORDED_AT if value is now else value for name, value in values.items()}
+            if table == "runs" and end is not None and end.last is now and end.gone_at not in (None, now):
+                recorded["access_gone_at"] = AfterRecorded(end.tokens_last)
             writes.append(RowWrite(table, {KEY[table]: id_}, recorded))
     writes.extend(RowWrite(table, {KEY[table]: id_}, None) for table, id_ in old if (table, id_) not in new)
     return writes
 
 
 def _run(state: RunState) -> dict[str, Any]:
-    asked = state.asked
+    asked, end = state.asked, access_end(state)
     return {
         "person_id": asked.person_id,
         "state": run_status(state),
@@ -71,7 +75,8 @@ def _run(state: RunState) -> dict[str, Any]:
         "named": list(state.named),
         "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None),
         "summary": counts(state),
-        "access_gone_at": access_gone_at(state),
+        "access_gone_at": end.gone_at if end is not None else None,
+        "tokens_unknown_on": list(end.unknown_on) if end is not None else [],
         "approved_at": outcomes.approved_at(state),
         "confirmed": confirmed(state),
         "exposed": outcomes.exposed(state),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -31,10 +31,17 @@ RECORDED_AT = RecordedAt.RECORDED_AT
 
 
 @dataclass(frozen=True, slots=True)
+class AfterRecorded:
+    """In a row, replaced by the instant so long after the one at which the ledger records the append."""
+
+    length: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RowWrite:
     """One row of a read table, written in the append's transaction. `key` holds the primary key's column, `values`
     the other columns (those left out keep what they have, or the table's default); None deletes the row. JSON
-    columns take plain values, instants aware datetimes or `RECORDED_AT`."""
+    columns take plain values, instants aware datetimes, `RECORDED_AT` or `AfterRecorded`."""
 
     table: str
     key: dict[str, Any]

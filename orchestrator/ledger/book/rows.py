@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from orchestrator.ledger.book.errors import AppendRefused
-from orchestrator.ledger.book.records import RECORDED_AT, RowWrite
+from orchestrator.ledger.book.records import RECORDED_AT, AfterRecorded, RowWrite
 from orchestrator.ledger.schema.tables import READ_TABLES
 
 Statement = tuple[LiteralString, str]
@@ -84,6 +84,8 @@ def _deletion(table: str) -> LiteralString:
 
 def _json(rows: list[dict[str, Any]], recorded_at: datetime) -> str:
     def plain(value: object) -> object:
+        if isinstance(value, AfterRecorded):
+            return (recorded_at + value.length).isoformat()
         return recorded_at.isoformat() if value is RECORDED_AT else _plain(value)
 
     return json.dumps(rows, default=plain, allow_nan=False)

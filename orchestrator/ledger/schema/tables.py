@@ -85,6 +85,7 @@ runs = Table(
     Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
     _json("systems", "[]"),
     _json("open_systems", "[]"),
+    _json("tokens_unknown_on", "[]"),
     schema="read",
 )
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
@@ -93,6 +94,7 @@ Index("runs_by_due", func.coalesce(runs.c.due_at, text("'infinity'::timestamptz"
 Index("runs_by_state", runs.c.state, runs.c.requested_at, runs.c.run_id)
 Index("runs_open_by_request", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))
 Index("runs_of_requester", runs.c.requested_by, runs.c.requested_at, runs.c.run_id)
+Index("runs_by_access_end", runs.c.access_gone_at)
 Index("runs_exposed", runs.c.cutoff, runs.c.run_id, postgresql_where=runs.c.exposed)
 Index("runs_under_embargo", runs.c.embargo_until, postgresql_where=runs.c.embargo_until.is_not(None))
 Index("runs_open_by_due", runs.c.due_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.errors import NotAllowed, TooLate
+from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import exposure
 from orchestrator.domain.measures.outcomes import systems_open
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.status import access_gone_at
 from orchestrator.domain.run.steps import AttemptResult
 from tests.domain.commands.test_kept_access import kept
 from tests.domain.run_world import ANNA, CATALOGUE, DAY, EVENING, HR, MINUTE, OLE, SAM, Story, actor, at_cutoff, packet
@@ -63,15 +63,16 @@ def test_hr_confirms_a_removal_that_an_operator_reports_as_done(step: str) -> No
 def test_access_counts_as_removed_once_hr_has_confirmed_it(ending: str) -> None:
     story = attested("sessions")
     later = EVENING + 2 * DAY
-    assert access_gone_at(story.state) is None and exposure(story.state, story.world).whole.still_open
+    assert access_end(story.state) is None and exposure(story.state, story.world).whole.still_open
     moved = added_exposure(story.state, later, story.now)
     assert systems_open(story.state) == ["code"] and moved is not None and moved.systems == ("code",)
     if ending == "cancelled":
         story.end()
-        assert access_gone_at(story.state) is None and exposure(story.state, story.world).whole.verified is None
+        assert access_end(story.state) is None and exposure(story.state, story.world).whole.verified is None
         return
     story.accept(kept(story).exception_id, by=HR)
-    assert access_gone_at(story.state) == EVENING == exposure(story.state, story.world).whole.verified
+    end = access_end(story.state)
+    assert end is not None and end.gone_at == EVENING == exposure(story.state, story.world).whole.verified
     assert systems_open(story.state) == []
 
 

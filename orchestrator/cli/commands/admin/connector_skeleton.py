@@ -107,6 +107,7 @@ KIND = HttpKind(
     acts=ActTable(
         "$name",
         Act(
+            # `tokens_last`: for how long the system accepts tokens that it issued before. Not given, it is not known.
             Ability("suspend_account", "change", "suspends the account", reversible="yes", cuts_access=True),
             suspend,
             look_at_user,

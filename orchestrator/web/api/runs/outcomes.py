@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRo
 class Taken(ResponseModel):
     run_id: str
     cutoff: datetime
-    seconds: int = Field(description="From the cutoff until access was removed")
+    seconds: int = Field(description="From the cutoff until access was removed and the last token had expired")
 
 
 class CutoffToVerified(ResponseModel):
@@ -30,6 +30,9 @@ class CutoffToVerified(ResponseModel):
     within: int = Field(description="Those of them within their packet's target")
     open: int = Field(description="Runs past their cutoff whose access is not yet removed")
     never: int = Field(description="Runs that finished without proof that all access was removed")
+    not_known: int = Field(
+        0, description="Runs whose access is removed, but it is not known for how long tokens are accepted on a system"
+    )
     median: int | None = Field(description="Seconds")
     p95: int | None = Field(description="Seconds")
     worst: int | None = Field(description="Seconds")
@@ -50,7 +53,13 @@ class Exposed(ResponseModel):
     state: str
     since: datetime
     seconds: int
-    systems: list[str] = Field(description="Systems with remaining access; empty if not known yet")
+    systems: list[str] = Field(
+        description="Systems with remaining access, and tasks that remove access, by name; empty if not known yet or "
+        "if only tokens remain"
+    )
+    tokens_until: datetime | None = Field(
+        None, description="All steps are completed; tokens that were issued before are accepted until then"
+    )
 
 
 class OpenExposure(ResponseModel):

@@ -53,6 +53,20 @@ class SystemInRun(ResponseModel):
     code: str | None
 
 
+class StepEnded(ResponseModel):
+    """What a step ended of sessions and tokens."""
+
+    ended: list[str] = Field(
+        description="`sessions`, `refresh_tokens`, `access_tokens`, `kerberos_tickets` or `application_sessions`, by "
+        "the system's response"
+    )
+    not_possible: list[str] = Field(description="Those that the system offers no way to end")
+    access_tokens: Literal["until", "not_known"] | None = Field(
+        description="Whether access tokens or tickets that were issued before are accepted afterwards; null if none are"
+    )
+    access_tokens_until: datetime | None = Field(description="Until when they are accepted at most, if it is known")
+
+
 class StepInRun(ResponseModel):
     step_id: str
     name: str
@@ -76,6 +90,9 @@ class StepInRun(ResponseModel):
     code: str | None
     changed_at: datetime | None
     evidence: dict[str, Any] | None = Field(description="What was read back, or a person's evidence")
+    ended: StepEnded | None = Field(
+        None, description="Of a completed step that removes access; null where nothing outlasts it or it is not done"
+    )
 
 
 class StepAtGate(ResponseModel):
@@ -225,7 +242,16 @@ class DutyInRun(ResponseModel):
 
 
 class WholeRun(RunHeader):
-    access_gone_at: datetime | None = Field(description="When the last step that removes access was completed")
+    access_gone_at: datetime | None = Field(
+        description="When access ends: the last step that removes access is completed, and the last token that was "
+        "issued before has expired. In the future while tokens are accepted; null also if their lifetime is not known"
+    )
+    access_verified_at: datetime | None = Field(
+        None, description="When the last step that removes access was completed"
+    )
+    tokens_unknown_on: list[str] = Field(
+        [], description="Systems of which it is not known for how long they accept tokens that were issued before"
+    )
     access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
     systems: list[SystemInRun]
     steps: list[StepInRun] = Field(description="In the order of the plan")

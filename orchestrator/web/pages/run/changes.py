@@ -80,7 +80,7 @@ async def _postponed(web: WebState, caller: Caller, run_id: str, cutoff: Cutoff)
         return None
     return {
         "hours": f"{added.longer / timedelta(hours=1):,.1f}".removesuffix(".0"),
-        "systems": [seen.system(name) for name in added.systems],
+        "systems": [seen.place(name) for name in added.systems],
         "privileged": len(added.privileged),
         "cutoff": cutoff.instant,
         "zone": cutoff.zone,

@@ -17,6 +17,7 @@ from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.queries import RunPage
+from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
@@ -24,7 +25,7 @@ from orchestrator.web.pages.run.run_access import Document, RunAccess, as_unknow
 from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
 from orchestrator.web.state import state_of
-from orchestrator.web.times import moment, zone_of
+from orchestrator.web.times import instant, moment, zone_of
 
 router = APIRouter()
 
@@ -89,6 +90,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "system": seen.system(step["system"]) or None,
             "gate": seen.gate_title(step["gate"]) if step["gate"] else None,
             "files": files.get(step["step_id"], []),
+            "ended": _ended(step["ended"], seen),
             "retry": step["status"] in ("failed", "unknown", "retrying") and permissions.retry(step["step_id"]).allowed,
             "skip": permissions.skip(step["step_id"]).allowed,
         }
@@ -132,7 +134,7 @@ def _kept_open(seen: RunAccess) -> Document | None:
     added = added_exposure(state, state.cutoff + timedelta(seconds=1), seen.world.now)
     if added is None or not added.systems:
         return None
-    return {"systems": [seen.system(name) for name in added.systems], "privileged": len(added.privileged)}
+    return {"systems": [seen.place(name) for name in added.systems], "privileged": len(added.privileged)}
 
 
 def _open_cards(seen: RunAccess) -> list[Document]:
@@ -167,11 +169,19 @@ def _files(found: RunPage) -> dict[str, list[Document]]:
     return files
 
 
+def _ended(ended: Document | None, seen: RunAccess) -> list[str]:
+    """What a step ended, in sentences."""
+    if ended is None:
+        return []
+    zone = seen.caller.zone
+    return ended_sentences(ended, ended["access_tokens_until"], seen.world.now, lambda at: instant(at, zone))
+
+
 def _clock(seen: RunAccess) -> Document:
     """The exposure clock for its drawing: the whole run, then each system where there are several."""
     clocks = exposure(seen.state, seen.world)
     within = seen.world.pinned.workflow.outcomes.access_gone_within
-    systems = [_row(seen.system(name), clock, within, seen) for name, clock in clocks.systems.items()]
+    systems = [_row(seen.place(name), clock, within, seen) for name, clock in clocks.systems.items()]
     whole = _row("Whole run", clocks.whole, within, seen)
     return {
         "known": clocks.whole.known,
@@ -182,6 +192,8 @@ def _clock(seen: RunAccess) -> Document:
 
 def _row(title: str, clock: Clock, within: timedelta, seen: RunAccess) -> Document:
     reached = seen.world.now >= clock.cutoff
+    # Whether tokens outlast the target is known as soon as the access is removed.
+    lasts = clock.tokens_until - clock.cutoff if clock.tokens_until is not None else clock.open_for
     return {
         "title": title,
         "approved": clock.approved,
@@ -190,7 +202,9 @@ def _row(title: str, clock: Clock, within: timedelta, seen: RunAccess) -> Docume
         "proof": clock.proof,
         "exposed": clock.open_for if reached else None,
         "gone": clock.verified is not None,
-        "late": reached and clock.open_for is not None and clock.open_for > within,
+        "tokens_until": clock.tokens_until if clock.tokens_live else None,
+        "tokens_unknown": clock.tokens_unknown,
+        "late": reached and clock.open_for is not None and lasts is not None and lasts > within,
     }
 
 

@@ -62,6 +62,11 @@ class RunAccess:
         spec = self.world.pinned.platform.systems.get(system or "")
         return spec.title if spec is not None else system or ""
 
+    def place(self, name: str) -> str:
+        """The title of a system, or of a task that has no system, by its step's name."""
+        steps = self.world.pinned.workflow.steps
+        return next((step.title for step in steps if step.task is not None and step.name == name), self.system(name))
+
     def gate_title(self, gate: str) -> str:
         spec = self.world.pinned.approvals.gates.get(gate)
         return spec.title if spec is not None else gate
