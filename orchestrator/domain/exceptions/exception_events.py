@@ -15,6 +15,8 @@ from orchestrator.domain.exceptions.exception_rule import (
     subjects,
 )
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import ExceptionState
 
 _TRIGGERS: Final[tuple[tuple[Subject, tuple[tuple[ExceptionRule, Trigger], ...]], ...]] = tuple(
     (subject, tuple((rule, trigger) for rule in RULES.values() for trigger in rule.opens if trigger.subject is subject))
@@ -40,7 +42,9 @@ def _opened(rule: ExceptionRule, wanted: Wanted, context: ExceptionContext) -> e
         about = f"{about}-{state.version}"
     exception_id = f"x-{rule.kind}-{about}"
     if exception_id in state.work.exceptions:
-        return None
+        if not rule.tried_automatically or not _accepted_long_ago(rule, exception_id, context):
+            return None
+        exception_id = f"{exception_id}-again-{len(_series(exception_id, state))}"
     return e.ExceptionOpened(
         exception_id=exception_id,
         kind=rule.kind,
@@ -51,6 +55,21 @@ def _opened(rule: ExceptionRule, wanted: Wanted, context: ExceptionContext) -> e
         gate_id=wanted.gate_id,
         code=wanted.code,
     )
+
+
+def _accepted_long_ago(rule: ExceptionRule, exception_id: str, context: ExceptionContext) -> bool:
+    """Whether the delay was accepted and has lasted since for as long as such an exception may stay open. One person
+    accepts it, so that it is not accepted for good: what fails can be what keeps access open."""
+    last = _series(exception_id, context.state)[-1]
+    if last.disposition != "accepted" or last.closed_at is None:
+        return False
+    return context.world.now >= last.closed_at + rule.due_within(context.world.pinned)
+
+
+def _series(exception_id: str, state: RunState) -> list[ExceptionState]:
+    """The exception with this id and those that opened again after it."""
+    known = state.work.exceptions.items()
+    return [one for id_, one in known if id_ == exception_id or id_.startswith(f"{exception_id}-again-")]
 
 
 def _about(opened: e.ExceptionOpened) -> str | None:

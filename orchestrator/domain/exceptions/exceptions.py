@@ -456,7 +456,8 @@ _RULES: Final = (
         kind="search_failed",
         title="System could not be checked",
         meaning="The search for accounts on this system failed. It is retried automatically.",
-        remedy="Wait for the next attempt; or accept that this system is not checked, and give a reason.",
+        remedy="Wait for the next attempt; or accept the delay and give a reason. If the search still fails after the "
+        "packet's due time for exceptions (a day by default), the exception opens again.",
         repairs=(Repair.ACCEPT,),
         opens=(
             Trigger(Subject.SEARCHED_SYSTEM, _search_fails),
@@ -535,7 +536,8 @@ _RULES: Final = (
         kind="step_failing",
         title="Step keeps failing",
         meaning="The step has failed for longer than the packet allows. It is still retried automatically.",
-        remedy="Wait for the next attempt; or accept the delay and give a reason.",
+        remedy="Wait for the next attempt; or accept the delay and give a reason. If the step still fails after the "
+        "packet's due time for exceptions (a day by default), the exception opens again.",
         repairs=(Repair.ACCEPT, Repair.SKIP),
         opens=(Trigger(Subject.STEP, _keeps_failing),),
         overcome=_while(_is_failing),

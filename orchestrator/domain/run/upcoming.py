@@ -79,5 +79,10 @@ def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], 
     if missing_systems(state, world.pinned, world.abilities) and state.plan.planned_at is not None:
         # A worker with the connector plans its steps, when the run next asks.
         dates += [state.plan.planned_at + patience, world.now + MAX_BACKOFF]
+    dates += [  # what still fails then is an exception again
+        known.closed_at + world.pinned.approvals.exceptions.due_within
+        for known in state.work.exceptions.values()
+        if known.disposition == "accepted" and known.closed_at is not None
+    ]
     dates += [known.failing_since + patience for known in state.work.steps.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]
