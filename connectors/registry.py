@@ -26,6 +26,8 @@ from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.github.connector import GITHUB
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
 from connectors.vendors.okta import OKTA
+from connectors.vendors.postgresql import connector as postgresql
+from connectors.vendors.postgresql.settings import PostgresqlSettings
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Entry = TypeVar("Entry", covariant=True)
@@ -73,6 +75,9 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "entra": over_http(ENTRA),
     "github": over_http(GITHUB),
     "google_workspace": over_http(GOOGLE_WORKSPACE),
+    postgresql.KIND: ConnectorKind(
+        PostgresqlSettings, postgresql.make_postgresql, postgresql.ACTS, system_class="database"
+    ),
     "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS, system_class="mail"),
 }
 

@@ -46,6 +46,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
 GUIDES: Final = {
     "active_directory": "active-directory.md", "entra": "entra.md", "github": "github.md",
     "google_workspace": "google-workspace.md", "ldap": "ldap.md", "okta": "okta.md", "people_csv": "people-csv.md",
+    "postgresql": "postgresql.md",
 }  # fmt: skip
 """The page about a kind, in `docs/connectors`."""
 
@@ -58,6 +59,7 @@ TESTED: Final = {
     "github": "GitHub's API description, its GraphQL schema and a simulator; not GitHub",
     "google_workspace": "Google's discovery documents and a simulator; not a company in Google",
     "people_csv": "files in the forms of six vendors' documentation; no export of a real company",
+    "postgresql": "a real server: PostgreSQL 18; not the services of cloud providers",
     "mail": "a real SMTP server; the mailboxes are those of the sample company",
 }
 """What the tests run a kind against. Kinds that are not listed have only the sample company's server."""

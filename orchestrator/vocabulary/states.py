@@ -145,6 +145,8 @@ FAILURE: Vocabulary = {
     "account_needed": "Account required",
     "employed_again": "Employed again according to HR",
     "account_gone": "Account no longer exists",
+    "account_in_use": "Account still in use",
+    "own_account": "Account that Offboard signs in with",
     "not_deactivated": "Account not deactivated yet",
     "not_revoked": "Sessions not revoked",
     "signs_in_elsewhere": "Guest signs in at another organisation",

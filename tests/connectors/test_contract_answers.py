@@ -140,7 +140,7 @@ def test_githubs_answers_are_described_by_github() -> None:
 
 
 def test_every_kind_over_http_is_here() -> None:
-    others = {"ldap", "active_directory", "people_csv"}
+    others = {"ldap", "active_directory", "people_csv", "postgresql"}
     assert {kind.name for kind in KINDS} == connector_kinds().keys() - others
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import certifi
 import pytest
 
 from connectors.errors import ActionRequiredError
@@ -12,7 +13,9 @@ from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 from tests.vendors.keys import private_key
 
-KINDS = sorted([*COMPANY_KINDS, "active_directory", "entra", "github", "google_workspace", "okta", "people_csv"])
+KINDS = sorted(
+    [*COMPANY_KINDS, "active_directory", "entra", "github", "google_workspace", "okta", "people_csv", "postgresql"]
+)
 COMPLETE = {
     "url": "https://systems.example/v2",
     "token": "token-123",
@@ -36,6 +39,8 @@ def complete(kind: str) -> dict[str, str]:
     if kind == "google_workspace":
         key = private_key().as_pem(private=True).decode()
         settings |= {"admin_email": "admin@example.com", "private_key": key, "service_account_email": "app@example.com"}
+    if kind == "postgresql":
+        settings |= {"host": "systems.example", "user": "offboard", "ca_file": certifi.where()}
     return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})
 
 

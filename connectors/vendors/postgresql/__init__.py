@@ -1,0 +1,1 @@
+"""Accounts of a PostgreSQL server: roles that can sign in."""

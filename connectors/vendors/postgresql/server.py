@@ -1,0 +1,156 @@
+"""Conversations with a PostgreSQL server: a connection to each database that is needed, under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from connectors.abilities import Pace, unpaced
+from connectors.errors import Happened, TryAgainError
+from connectors.vendors.postgresql.failures import cannot_connect, refused
+from connectors.vendors.postgresql.settings import PostgresqlSettings
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+Query = sql.SQL | sql.Composed
+
+_SET = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)")
+_LOCK_WAIT = 5.0
+"""Seconds that a change waits for a lock: others wait behind it."""
+_GRANTORS_SINCE = 160000
+_GRACE = 0.5
+"""Seconds in which a statement that is out of time ends."""
+
+
+class Conversation:
+    """What `converse` gives to the work that it runs. Statements outside of `changing` change nothing in catalogues."""
+
+    def __init__(self, settings: PostgresqlSettings, until: float, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self._until = until
+        self._stack = stack
+        self._open: dict[str, psycopg.AsyncConnection[dict[str, Any]]] = {}
+        self._changed: Happened = "no"
+        self.version = 0
+        """Such as 160004; known once a connection is open."""
+
+    @property
+    def has_grantors(self) -> bool:
+        """Memberships are granted by a role each, with options of their own."""
+        return self.version >= _GRANTORS_SINCE
+
+    @property
+    def happened(self) -> Happened:
+        return self._changed
+
+    async def rows(self, query: Query, values: Mapping[str, Any] | None = None, *, database: str = "") -> list[Row]:
+        """In the first database, if none is named. Raises `ConnectorError`."""
+        connection = await self._connection(database)
+        try:
+            cursor = await connection.execute(query, values)
+            return list(await cursor.fetchall()) if cursor.description is not None else []
+        except psycopg.Error as error:
+            # `from None`: an error may carry the connection, and with it the password.
+            raise refused(error, self._changed, self.settings.redact) from None
+
+    async def value(self, query: Query, values: Mapping[str, Any] | None = None, *, database: str = "") -> Any:
+        """The first column of the only row."""
+        (row,) = await self.rows(query, values, database=database)
+        return next(iter(row.values()))
+
+    @asynccontextmanager
+    async def changing(self, database: str = "") -> AsyncIterator[None]:
+        """One transaction in this database: all of it is done, or none of it."""
+        connection = await self._connection(database)
+        before = self._changed
+        try:
+            async with connection.transaction():
+                yield
+                self._changed = "unknown"  # while the commit is under way
+        except psycopg.Error as error:
+            if error.sqlstate is not None and not connection.broken:
+                self._changed = before
+            raise refused(error, self._changed, self.settings.redact) from None
+
+    def hang_up(self) -> None:
+        for connection in self._open.values():
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as ours:
+                ours.shutdown(socket.SHUT_RDWR)
+
+    def changed(self) -> None:
+        """A function was called whose effect no transaction undoes."""
+        self._changed = "unknown"
+
+    async def _connection(self, database: str) -> psycopg.AsyncConnection[dict[str, Any]]:
+        settings, name = self.settings, database or self.settings.database
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=self._changed)
+        if name not in self._open:
+            try:
+                connection = await psycopg.AsyncConnection.connect(
+                    settings.conninfo(name, left), autocommit=True, row_factory=dict_row, prepare_threshold=None
+                )
+            except psycopg.Error as error:
+                place = f"{settings.host}:{settings.port}"
+                raise cannot_connect(error, place, name, settings.redact) from None
+            self._stack.push_async_callback(connection.close)
+            self._open[name] = connection
+            self.version = connection.info.server_version
+            left = max(0.1, self._until - time.monotonic())
+            limits = {
+                # Without the schemas of users, so that no object of theirs is taken for one of PostgreSQL's.
+                "search_path": "pg_catalog, pg_temp",
+                "statement_timeout": f"{math.ceil(left * 1000)}ms",
+                "lock_timeout": f"{math.ceil(min(left / 2, _LOCK_WAIT) * 1000)}ms",
+            }
+            for setting, value in limits.items():
+                await self.rows(_SET, {"name": setting, "value": value}, database=name)
+        return self._open[name]
+
+
+async def converse(
+    settings: PostgresqlSettings,
+    work: Callable[[Conversation], Awaitable[T]],
+    *,
+    deadline: float,
+    pace: Pace = unpaced,
+) -> T:
+    """Sign in, do the work, sign out. `pace` is awaited once: a conversation counts as one request. Raises
+    `ConnectorError` and nothing else."""
+    async with AsyncExitStack() as stack:
+        talk = Conversation(settings, time.monotonic() + deadline, stack)
+
+        async def talking() -> T:
+            await pace()
+            return await work(talk)
+
+        task = asyncio.create_task(talking())
+        try:
+            await asyncio.wait({task}, timeout=deadline)
+            if task.done():
+                return task.result()
+        finally:
+            if not task.done():
+                await _abandon(task, talk)
+    raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=talk.happened)
+
+
+async def _abandon(task: asyncio.Task[Any], talk: Conversation) -> None:
+    """A task that is cancelled asks the server to cancel the statement, and waits for the answer. A server that hangs
+    sends none, so the sockets are closed under it."""
+    task.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
+    task.cancel()
+    talk.hang_up()
+    await asyncio.wait({task}, timeout=_GRACE)
