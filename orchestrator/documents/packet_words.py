@@ -9,6 +9,7 @@ from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
 from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, WorkflowStep
 from orchestrator.vocabulary.durations import spelled
+from orchestrator.vocabulary.states import SYSTEM_CLASS
 
 NEVER_DECIDE = (
     "The requester of a run, the leaver and the leaver's reports cannot approve it, whatever their role. Where several "
@@ -57,7 +58,7 @@ def class_step_sentence(step: WorkflowStep, packet: Packet) -> str:
     systems = (packet.expansion or {}).get(step.name, ())
     titles = [quoted(packet.platform.systems[system].title) for system in systems]
     has = f"has a step for {joined(titles)}" if titles else "has no step, since no system can do it"
-    return f"{quoted(step.title)}, for every system of the class {role_words(step.every or '')}, {has}."
+    return f"{quoted(step.title)}, for every system of the class {SYSTEM_CLASS[step.every or '']}, {has}."
 
 
 def missing_connector(system: SystemSpec) -> str:

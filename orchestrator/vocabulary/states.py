@@ -211,6 +211,27 @@ FAILURE: Vocabulary = {
 """Why an attempt or a check failed. Connectors may have codes that are not here."""
 
 
+SYSTEM_CLASS: Vocabulary = {
+    "hr": "HR system",
+    "directory": "directory",
+    "identity_provider": "identity provider",
+    "code_host": "code host",
+    "chat": "chat",
+    "mail": "mail",
+    "documents": "documents",
+    "cloud": "cloud",
+    "database": "database",
+    "finance": "finance",
+    "sales": "sales",
+    "support": "customer support",
+    "password_manager": "password manager",
+    "devices": "device management",
+    "network": "network access",
+    "building": "building access",
+}
+"""What a system is to the company, as words within a sentence."""
+
+
 def label(code: object, vocabulary: Vocabulary) -> str:
     """The label of a code; a code that is not in the vocabulary without its underscores."""
     name = str(getattr(code, "value", code))

@@ -143,6 +143,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "proof": PROOF,
     "notice": NOTICE,
     "open_runs": OPEN_RUNS,
+    "system_class": states.SYSTEM_CLASS,
     "duty": DUTY,
     "code": states.FAILURE,
 }

@@ -75,7 +75,9 @@ def run_gates(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _clock(title: str, exposed: timedelta, executed: datetime | None, proof: str | None = None) -> dict[str, Any]:
+def _clock(
+    title: str, exposed: timedelta, executed: datetime | None, proof: str | None = None, **tokens: object
+) -> dict[str, Any]:
     return {
         "title": title,
         "approved": CUTOFF - timedelta(days=2) if executed is not None else None,
@@ -83,8 +85,11 @@ def _clock(title: str, exposed: timedelta, executed: datetime | None, proof: str
         "verified": CUTOFF + exposed if proof in ("verified", "attested") else None,
         "proof": proof,
         "exposed": exposed,
-        "gone": proof in ("verified", "attested"),
+        "gone": proof in ("verified", "attested") and "tokens_until" not in tokens,
+        "tokens_until": None,
+        "tokens_unknown": False,
         "late": exposed > timedelta(hours=1),
+        **tokens,
     }
 
 
@@ -123,6 +128,8 @@ def gallery_context() -> dict[str, Any]:
             _clock("Identity provider", timedelta(seconds=6), CUTOFF + timedelta(seconds=4), "verified"),
             _clock("Directory", timedelta(minutes=80), CUTOFF + timedelta(minutes=79), "attested"),
             _clock("Code hosting", timedelta(minutes=42), CUTOFF + timedelta(minutes=2)),
+            _clock("Cloud", timedelta(minutes=20), CUTOFF + timedelta(minutes=2), "verified", tokens_until=NOW),
+            _clock("Wiki", timedelta(minutes=20), CUTOFF + timedelta(minutes=2), "verified", tokens_unknown=True),
             _clock("Company cards", timedelta(minutes=150), None),
             _clock("Mail", timedelta(minutes=150), None, "unverifiable"),
         ],
