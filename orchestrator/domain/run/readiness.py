@@ -114,11 +114,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     if not _predecessors_done(state, step):
         return StepReadiness("waiting", "predecessors")
     if step.account_id and not _account_still_matches(state, step, world):
-        asked = (
-            step.system in state.accounts.planned_on
-            and state.accounts.of(step.system) is None
-            and _expected(step, world)
-        )
+        asked = not account_gone(state, step, world)
         return StepReadiness("stopped", "open_question" if asked else "exception")
     if step.system in state.accounts.changed_systems:
         # Once a person ordered a new plan, the system is searched until it answers.
@@ -185,15 +181,16 @@ def _approved_by_another(state: RunState, system: str, approval: Approval, world
     return selector is None or any(vote.human != selector.human for vote in votes)
 
 
-def _expected(step: PlannedStep, world: World) -> bool:
-    return world.pinned.platform.systems[step.system].expected
-
-
 def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
-    """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there."""
+    """Whether a step stays in the run whose account turned out not to be the person's, or is no longer there. Several
+    possible accounts are a question: the step's can be the person's still."""
     if not step.account_id or _account_still_matches(state, step, world):
         return False
-    return state.accounts.of(step.system) is not None or not _expected(step, world)
+    if state.accounts.of(step.system) is not None:
+        return True
+    found = state.accounts.planned_on.get(step.system)
+    none = found is None or found.outcome == "none"
+    return none and not world.pinned.platform.systems[step.system].expected
 
 
 def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:

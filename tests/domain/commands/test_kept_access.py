@@ -154,6 +154,26 @@ def test_an_account_that_a_search_found_gone_is_skipped_without_hr() -> None:
     assert "access_kept" not in [kind for kind, _ in story.exceptions()]
 
 
+def test_an_account_that_is_one_of_several_possible_ones_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the packet expects no account on the system."""
+    freeze = replace(CATALOGUE["bank"]["freeze"], cuts_access=True)  # type: ignore[type-var]
+    monkeypatch.setattr(
+        "tests.domain.run_world.CATALOGUE", CATALOGUE | {"bank": CATALOGUE["bank"] | {"freeze": freeze}}
+    )
+    story = at_cutoff()
+    story.attempt("disable")
+    story.attempt("freeze", NOT_YET)
+    story.finds["cards"] = [account("cards"), account("cards", "twin")]
+    story.later(MINUTE)
+    story.replan()
+    story.search()
+    assert story.exceptions() == [("ambiguous_match", "cards")]
+    assert story.readiness("freeze").waits_for == "open_question"
+    story.skip("freeze")
+    story.settle("cards", "a-cards-ada", "a-cards-twin")
+    assert kept(story).step_id == story.events(e.StepSkipped)[-1].step_id, "HR confirms the skip"
+
+
 def test_two_people_behind_a_skip_are_enough() -> None:
     both = actor("bo", "operator", "requester")
     hr_skips = at_cutoff()
