@@ -25,7 +25,7 @@ Names = Mapping[str, PersonName]
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """One run in a list. `summary` has the numbers of `domain.run.status.counts`; `due_at` is the next date by which
-    someone has to do something."""
+    someone has to do something, and `access_gone_at` the end of access, in the future while old tokens are accepted."""
 
     run_id: str
     person: PersonName
@@ -42,6 +42,7 @@ class RunRow:
     version: int
     summary: Mapping[str, int]
     embargo_until: datetime | None = None
+    access_gone_at: datetime | None = None
 
     @classmethod
     def of(cls, row: Row, names: Names) -> RunRow:
@@ -61,6 +62,7 @@ class RunRow:
             version=row["version"],
             summary=row["summary"],
             embargo_until=row["embargo_until"],
+            access_gone_at=row["access_gone_at"],
         )
 
 
