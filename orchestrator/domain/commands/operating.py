@@ -135,7 +135,8 @@ def settle(
 
 def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
     """Look everything up again and plan again. What did not change stays decided. What was rejected or excluded is
-    asked again only if the actor can take that back; those who can need no role of an operator."""
+    asked again only if the actor can take that back; those who can need no role of an operator. Nothing happens while a
+    plan is being made already: changes wait for it, and each further order would let them wait for longer."""
     require("replan_run", actor, state.asked.person_id)
     still_going(state)
     back = rejections.taken_back(state, actor, reason, world)
@@ -143,7 +144,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     if not back:
         if rejections.taken_back(state, actor, "a reason", world) and not actor.has_one_of(_owners(world)):
             raise Invalid("reason_missing", "A reason is required to take back a rejection of another person.")
-        rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE)
+        rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE, independent=True)
     kept = frozenset(rejections.refused_digests(state)) - back
     happened: list[Event] = [
         e.RunReplanned(
@@ -154,6 +155,8 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
         closes = Repair.REPLAN in RULES[exception.opened.kind].closed_by
         if exception.open and closes and not rejections.stays_refused(state, exception.opened, kept):
             happened.append(_closing(id_, "replanned", actor, rests_on, reason))
+    if state.plan.stale and not back and len(happened) == 1:
+        return []
     return happened
 
 

@@ -258,7 +258,23 @@ def test_a_report_accepts_nothing_while_another_person_can() -> None:
     story.accept(pause, by=HR_TOO)
 
 
-@pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "change the embargo"])
+def test_re_plans_do_not_keep_a_removal_waiting() -> None:
+    story = at_cutoff(pinned=GRANTED)
+    story.finds["cards"] = None
+    assert "disable" in story.ready()
+    story.later(HOUR)
+    story.replan()
+    for _ in range(3):
+        story.later(timedelta(seconds=1))
+        assert story.replan() == [], "a plan is being made already"
+    assert story.readiness("disable").waits_for == "plan"
+    story.search()
+    assert "disable" in story.ready() and len(story.events(e.RunReplanned)) == 1
+    story.replan()
+    assert len(story.events(e.RunReplanned)) == 2
+
+
+@pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "replan", "change the embargo"])
 def test_a_report_can_stop_a_run_where_every_person_is_one(name: str) -> None:
     """If the head of the company leaves, everyone reports to them, and a run must not be impossible to stop."""
     hides = EmbargoTerms(EVENING + 50 * DAY, ("sam", "anna", "ben", "ole"))
