@@ -130,11 +130,34 @@ async def test_accounts_are_found_by_name_comment_and_local_part(run: Run, make:
         await connector.find_accounts([Lookup("mail", "x")])
 
 
-async def test_a_search_by_comment_needs_a_comment(connector: Connector, run: Run) -> None:
-    await run("COMMENT ON ROLE pg_monitor IS NULL")
-    if (await run("SELECT count(*) FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass"))[0][0] == 0:
-        with pytest.raises(ActionRequiredError, match="search_unproven"):
-            await connector.find_accounts([Lookup("comment", "E-1")])
+async def test_a_search_by_comment_needs_a_comment(connector: Connector, run: Run, make: Make) -> None:
+    with pytest.raises(ActionRequiredError, match="search_unproven"):
+        await connector.find_accounts([Lookup("comment", "E-1")])
+    await run("COMMENT ON ROLE {role} IS 'E-2'", role=await make())
+    assert await connector.find_accounts([Lookup("comment", "E-1")]) == []
+
+
+async def test_members_of_powerful_roles_are_privileged(run: Run, postgres: PostgresServer, make: Make) -> None:
+    plain, reader, owner, group = await make(), await make(), await make(), await make(login=False)
+    await run("GRANT pg_read_server_files TO {group}", "GRANT {group} TO {reader}", "GRANT {plain} TO {owner}",
+              group=group, reader=reader, plain=plain, owner=owner)  # fmt: skip
+    connector = connector_as(postgres, CREDENTIAL, privileged=f" {plain},x")
+    assert [(await found(connector, role)).privileged for role in (plain, reader, owner)] == [False, True, True]
+
+
+async def test_a_server_that_never_answers_ends_with_the_deadline(postgres: PostgresServer) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = str(server.sockets[0].getsockname()[1])
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(TryAgainError, match="deadline_over") as raised:
+            mute = connector_as(postgres, CREDENTIAL, host="127.0.0.1", port=port)
+            await mute.find_accounts([Lookup("rolname", "x")], deadline=0.3)
+        assert asyncio.get_running_loop().time() - started < 2.0
+    assert raised.value.happened == "no"
 
 
 async def test_a_check_names_the_rights_that_are_missing(
