@@ -25,7 +25,7 @@ from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.github.connector import GITHUB
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
-from connectors.vendors.okta import OKTA
+from connectors.vendors.okta.connector import OKTA
 from connectors.vendors.postgresql import connector as postgresql
 from connectors.vendors.postgresql.settings import PostgresqlSettings
 

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.http.flows import Fields
 from connectors.http.requests import Operation
 from connectors.vendors import entra
 from tests.connectors.vendors.entra_description import GRAPH
+from tests.connectors.vendors.package_contents import models_of, operations_of
 from tests.connectors.vendors.vendor_description import RECORDINGS
 
-
-def operations_in(value: object) -> Iterator[Operation]:
-    """The operations among the values of a mapping or sequence, at any depth."""
-    if isinstance(value, Operation):
-        yield value
-    elif isinstance(value, Mapping) or (isinstance(value, tuple) and not hasattr(value, "_fields")):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from operations_in(item)
-
-
 ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
-MODULES = [
-    vars(importlib.import_module(f"{entra.__name__}.{module.name}")) for module in pkgutil.iter_modules(entra.__path__)
-]
-USED = list({operation.operation_id: operation for operation in operations_in(tuple(MODULES))}.values())
+USED = operations_of(entra)
 RECORDED = sorted((RECORDINGS / "entra").glob("*.json"))
 NOT_GRAPHS = ("gateway_404.json", "find_by_gateway_404.json")  # the answer of a gateway in front of Graph
 READ: dict[str, tuple[str, ...]] = {
@@ -76,12 +60,7 @@ def test_each_operation_is_in_a_recording() -> None:
 
 
 def test_each_field_that_the_connector_reads_is_described_by_microsoft() -> None:
-    models = {
-        name: each
-        for module in MODULES
-        for name, each in module.items()
-        if isinstance(each, type) and issubclass(each, Fields) and each is not Fields
-    }
+    models = models_of(entra)
     assert set(models) == set(READ)
     for name, model in models.items():
         read = {field.alias or field_name for field_name, field in model.model_fields.items()}

@@ -3,8 +3,6 @@ description. The simulator checks every request and answer of the other tests ag
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +11,6 @@ import pytest
 import yaml
 
 from connectors.abilities import Lookup
-from connectors.http.flows import Fields
 from connectors.http.requests import Operation
 from connectors.registry import connect
 from connectors.vendors import google_workspace
@@ -21,13 +18,10 @@ from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSetting
 from connectors.vendors.google_workspace.check import NEEDED
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
 from tests.connectors.vendors.google_description import GOOGLE
+from tests.connectors.vendors.package_contents import models_of, operations_of
 from tests.vendors.keys import private_key
 
-MODULES = [
-    vars(importlib.import_module(f"{google_workspace.__name__}.{module.name}"))
-    for module in pkgutil.iter_modules(google_workspace.__path__)
-]
-USED = {value.operation_id: value for module in MODULES for value in module.values() if isinstance(value, Operation)}
+USED = operations_of(google_workspace)
 READ: dict[str, str] = {
     "WorkspaceUser": "User", "Group": "Group", "_Member": "Member", "_AdminRole": "Role",
     "_Assignment": "RoleAssignment",
@@ -41,7 +35,7 @@ and users.aliases list them."""
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "connectors" / "google-workspace.md").read_text()
 
 
-@pytest.mark.parametrize("operation", USED.values(), ids=lambda operation: operation.operation_id)
+@pytest.mark.parametrize("operation", USED, ids=lambda operation: operation.operation_id)
 def test_each_operation_and_its_scope_are_described_by_google(operation: Operation) -> None:
     described = GOOGLE.operations[operation.operation_id]
     segments = zip(described["path"].split("/"), operation.path.split("/"), strict=True)
@@ -51,16 +45,11 @@ def test_each_operation_and_its_scope_are_described_by_google(operation: Operati
 
 
 def test_no_described_operation_is_unused() -> None:
-    assert GOOGLE.operations.keys() == USED.keys()
+    assert GOOGLE.operations.keys() == {operation.operation_id for operation in USED}
 
 
 def test_each_field_that_the_connector_reads_is_described_by_google() -> None:
-    models = {
-        name: each
-        for module in MODULES
-        for name, each in module.items()
-        if isinstance(each, type) and issubclass(each, Fields) and each is not Fields
-    }
+    models = models_of(google_workspace)
     assert set(models) == set(READ) | UNDESCRIBED
     for name in set(models) - UNDESCRIBED:
         read = {field.alias or field_name for field_name, field in models[name].model_fields.items()}

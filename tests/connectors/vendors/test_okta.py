@@ -17,23 +17,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
-from connectors.http.flows import Fields
 from connectors.http.requests import Operation
 from connectors.recordings import read_recording, replay
 from connectors.registry import connect
 from connectors.vendors import okta
-from connectors.vendors.okta import OKTA, OktaSettings
+from connectors.vendors.okta.connector import OKTA
+from connectors.vendors.okta.organisation import MORE_SCOPES, SCOPES, OktaSettings
 from tests.connectors.raw_servers import http_answer, listening
 from tests.connectors.vendors.okta_description import OPERATIONS, RECORDINGS, SCHEMAS, check_answer, check_request
+from tests.connectors.vendors.package_contents import models_of, operations_of
 
 ID = "00ub0oNGTSWTBKOLGLNR"
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})
 APP = OktaSettings.model_validate({"url": "https://example.okta.com", "client_id": "0oa1", "private_key": "k"})
-USED = [value for value in vars(okta).values() if isinstance(value, Operation)]
+USED = operations_of(okta)
 RECORDED = sorted((RECORDINGS / "okta").glob("*.json"))
 NOT_OKTAS = "gateway_404.json"  # the answer of a gateway in front of Okta
 READ = {
-    "_User": "User", "_Profile": "UserProfile", "_Factor": "UserFactor", "_Role": "StandardRole",
+    "UserRecord": "User", "_Profile": "UserProfile", "_Factor": "UserFactor", "_Role": "StandardRole",
     "_Group": "Group", "_GroupProfile": "OktaUserGroupProfile", "_App": "Application", "_AppUser": "AppUser",
     "_AppUsers": "AppUsers", "_RoleAssignedUser": "RoleAssignedUser", "_Grant": "OAuth2ScopeConsentGrant",
     "_ApiToken": "ApiToken",
@@ -82,8 +83,7 @@ def test_each_recorded_exchange_is_described_by_okta(path: Path) -> None:
 
 
 def test_each_field_that_the_connector_reads_is_described_by_okta() -> None:
-    models = {name: each for name, each in vars(okta).items() if isinstance(each, type) and issubclass(each, Fields)}
-    del models["Fields"]
+    models = models_of(okta)
     assert set(models) == set(READ)
     for name, model in models.items():
         read = {field.alias or field_name for field_name, field in model.model_fields.items()}
@@ -109,7 +109,7 @@ def test_an_answer_that_okta_does_not_describe_is_found(status: int, body: Any) 
 
 def test_the_scopes_are_the_least_that_the_abilities_need() -> None:
     needed = {scope for each in OPERATIONS.values() for scope in each["scopes"]}
-    every = [okta.SCOPES, *okta.MORE_SCOPES.values()]
+    every = [SCOPES, *MORE_SCOPES.values()]
     assert needed == {scope for scopes in every for scope in scopes.split()}
 
 
@@ -210,15 +210,15 @@ def test_a_snapshot_names_what_the_scopes_of_a_service_app_do_not_show() -> None
     assert evidence["not_shown"] == ["apps", "roles", "api_tokens"]
 
 
-@pytest.mark.parametrize("ability", okta.MORE_SCOPES)
+@pytest.mark.parametrize("ability", MORE_SCOPES)
 def test_a_service_app_without_the_scope_sends_no_request(ability: str) -> None:
     act = OKTA.acts.act(ability)
     assert act.do is not None and act.look is not None
     for flow in (act.do(APP, effect(ability)), act.look(APP, effect(ability))):
         with pytest.raises(ActionRequiredError, match="rights_missing") as raised:
             next(flow)
-        assert okta.MORE_SCOPES[ability] in raised.value.remedy
-    scopes = f"{okta.SCOPES} {okta.MORE_SCOPES[ability]}"
+        assert MORE_SCOPES[ability] in raised.value.remedy
+    scopes = f"{SCOPES} {MORE_SCOPES[ability]}"
     assert APP.model_copy(update={"scopes": scopes}).lacks_scope_for(ability) is None
     assert SETTINGS.lacks_scope_for(ability) is None
 

@@ -10,7 +10,8 @@ import pytest
 from connectors.abilities import Lookup
 from connectors.errors import ActionRequiredError
 from connectors.http.requests import Answer, Request
-from connectors.vendors.okta import OKTA, OktaSettings
+from connectors.vendors.okta.connector import OKTA
+from connectors.vendors.okta.organisation import OktaSettings
 from tests.connectors.vendors.okta_description import check_answer, check_request
 
 SETTINGS = OktaSettings.model_validate({"url": "https://example.okta.com", "token": "t0ken"})

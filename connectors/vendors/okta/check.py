@@ -1,0 +1,49 @@
+"""Whether the credential is accepted, and what it may do."""
+
+from __future__ import annotations
+
+from connectors.errors import ActionRequiredError
+from connectors.http.flows import ask
+from connectors.http.requests import Flow
+from connectors.vendors.okta.organisation import MORE_SCOPES, OktaSettings
+from connectors.vendors.okta.roles import roles_of
+from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
+
+_ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
+
+
+def check_credential(settings: OktaSettings) -> Flow[str]:
+    """Whether users may be read; and of an API token, whether its administrator has a role that may change them."""
+    try:
+        yield LIST_USERS.request(params={"limit": "1"})
+    except ActionRequiredError as error:
+        raise ActionRequiredError(
+            error.code,
+            error.detail,
+            remedy=f"Grant the service app the scopes {' and '.join(settings.scopes.split())}, and renew its key."
+            if settings.client_id
+            else "Renew the API token, and grant its administrator a role that can read and manage users.",
+            happened="no",
+        ) from None
+    if settings.client_id:  # Okta issues a token only where every scope that it names is granted
+        lacking = [
+            f"{ability} ({scope})" for ability, scope in MORE_SCOPES.items() if settings.lacks_scope_for(ability)
+        ]
+        return f"reachable, credential accepted, scopes granted: {settings.scopes}" + (
+            f"; not allowed by them: {', '.join(lacking)}" if lacking else ""
+        )
+    me = yield from ask(GET_USER.request("me"), UserRecord)
+    try:
+        roles = {role.type for role in (yield from roles_of(me.id))}
+    except ActionRequiredError:
+        return "reachable, credential accepted; Okta does not show the roles of the token's administrator"
+    if not roles & _ADMIN_ROLES:
+        raise ActionRequiredError(
+            "rights_missing",
+            f"The roles of the token's administrator are: {', '.join(sorted(roles)) or 'none'}.",
+            remedy="Grant the token's administrator the role of group administrator (USER_ADMIN), or a custom role "
+            "that "
+            "can manage users, their sessions, groups and factors.",
+            happened="no",
+        )
+    return f"reachable, credential accepted, roles: {', '.join(sorted(roles))}"

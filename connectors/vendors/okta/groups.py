@@ -1,0 +1,83 @@
+"""The groups that an account is a member of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from connectors.abilities import Effect, ReadBack
+from connectors.account_set import comparable
+from connectors.http.flows import Fields, all_pages, parse
+from connectors.http.pages import LinkHeader
+from connectors.http.requests import Flow, Operation
+from connectors.parameters import account_of, names_of
+from connectors.read_backs import none_left
+from connectors.removals import GroupsLeft
+from connectors.vendors.okta.organisation import OktaSettings
+from connectors.vendors.okta.users import UserRecord, with_user
+
+LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
+FIND_GROUPS = Operation("GET", "/api/v1/groups", "listGroups")
+LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
+_OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
+
+
+class _GroupProfile(Fields):
+    name: str = ""
+
+
+class _Group(Fields):
+    id: str = Field(min_length=1)
+    type: str
+    profile: _GroupProfile = _GroupProfile()
+
+    def shown(self) -> dict[str, str]:
+        return {"id": self.id, "name": self.profile.name, "type": self.type}
+
+    def is_named(self, name: str) -> bool:
+        return self.id == name or comparable(self.profile.name) == comparable(name)
+
+
+def groups_of(effect: Effect) -> Flow[list[_Group]]:
+    request = LIST_GROUPS.request(account_of(effect).native_id)
+    return [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
+
+
+def _wanted_groups(effect: Effect) -> Flow[tuple[list[_Group], list[str], bool]]:
+    """The account's groups that are named in `groups`, by name or id, else all that can be left in Okta; the names
+    that no group has; and whether Okta showed any group, as it does for each account (Everyone)."""
+    names, every = names_of(effect, "groups"), (yield from groups_of(effect))
+    if names is None:
+        return [group for group in every if group.type == _OWN_GROUP], [], bool(every)
+    missing = []
+    for name in sorted(names):
+        if not any(group.is_named(name) for group in every) and not (yield from _group_exists(name)):
+            missing.append(name)
+    return [group for group in every if any(group.is_named(name) for name in names)], missing, bool(every)
+
+
+def _group_exists(name: str) -> Flow[bool]:
+    text = json.dumps(name, ensure_ascii=False)
+    request = FIND_GROUPS.request(params={"search": f"profile.name eq {text} or id eq {text}"})
+    found = [parse(item, _Group) for item in (yield from all_pages(request, LinkHeader()))]
+    return any(group.is_named(name) for group in found)
+
+
+def leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    groups, missing, _ = yield from _wanted_groups(effect)
+    left = GroupsLeft()
+    for group in groups:
+        with left.leaving(group.shown()):
+            yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
+    left.not_found(missing)
+    return left.reply()
+
+
+@with_user
+def look_at_groups(user: UserRecord, effect: Effect) -> Flow[ReadBack]:
+    groups, missing, shown = yield from _wanted_groups(effect)
+    evidence = {**user.evidence(), "groups": [group.shown() for group in groups], "groups_not_found": missing}
+    return none_left(groups, evidence, shows_such=shown and not missing)

@@ -1,0 +1,33 @@
+"""Finding the accounts of a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from connectors.abilities import Account, Lookup
+from connectors.http.flows import all_pages, parse, unexpected
+from connectors.http.pages import LinkHeader
+from connectors.http.requests import Flow
+from connectors.vendors.okta.organisation import PAGE_SIZE, OktaSettings, is_gone
+from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
+
+
+def by_id(settings: OktaSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+    # Okta takes a login or `me` in place of an id too: only an account with this very id counts.
+    answer = yield GET_USER.request(lookup.value, missing_ok=True)
+    if answer.missing and not is_gone(answer):
+        unexpected("The answer was a 404 without Okta's error code.")
+    user = None if answer.missing else parse(answer.body, UserRecord)
+    return [user.as_account()] if user is not None and user.id == lookup.value else []
+
+
+def by_attribute(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequence[Account]]]:
+    """By a profile attribute. `filter` sees every change at once but knows few attributes; `search` knows all."""
+
+    def find(settings: OktaSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
+        condition = f"profile.{lookup.attribute} eq {json.dumps(lookup.value, ensure_ascii=False)}"
+        request = LIST_USERS.request(params={parameter: condition, "limit": PAGE_SIZE})
+        return [parse(item, UserRecord).as_account() for item in (yield from all_pages(request, LinkHeader()))]
+
+    return find
