@@ -58,7 +58,7 @@ class Subject(Enum):
     REVIEW = "each review"
     SERVICE = "each service of the leaver for which no one answers after the cutoff: its account"
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
-    HELD_SYSTEM = "each searched system on which changes are paused"
+    HELD_SYSTEM = "each system of the workflow on which changes are paused"
     ROLE = "each role in Offboard that only the leaver has: its name"
 
 
@@ -108,7 +108,8 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
         case Subject.ROLE:
             return list(roles_only_the_leaver_has(state, world))
         case Subject.HELD_SYSTEM:
-            return [s for s in searched_systems(world.pinned) if e.EVERYTHING in world.holds or s in world.holds]
+            named = dict.fromkeys(step.system for step in world.pinned.workflow.steps if step.system is not None)
+            return [s for s in named if e.EVERYTHING in world.holds or s in world.holds]
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]

@@ -216,7 +216,8 @@ def _accepted_for(known: ExceptionState, pause: str) -> bool:
 def _kept_open(state: RunState, system: str, world: World) -> bool:
     """Whether access on the system is to be removed and is not, or is not known."""
     look = state.accounts.searches.get(system)
-    if look is None or look.at is None:
+    searched = bool(world.pinned.platform.systems[system].match)
+    if (look is None or look.at is None) if searched else state.plan.planned_at is None:
         return bool(removal_steps(system, world.pinned, world.abilities))
     return any(
         step.system == system and step.removes_access and not state.work.steps[id_].final

@@ -13,8 +13,10 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.organisation import Holds, fold_holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
+from tests.domain.packet_texts import SampleAbility
 from tests.domain.run_world import (
     ANNA,
+    CATALOGUE,
     DAY,
     EVENING,
     HOUR,
@@ -186,3 +188,22 @@ def test_a_pause_that_only_the_leaver_placed_does_not_hold_their_own_run() -> No
     assert both.since == 1
     over = fold_holds(both, e.HoldReleased(by="ole"))
     assert not over.held and fold_holds(over, e.HoldPlaced(by="ole")).since == 4
+
+
+def test_a_pause_of_a_system_without_match_keys_is_reported_to_hr(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = SampleAbility("lock", cuts_access=True, needs_account=False)
+    people = CATALOGUE["people"] | {"lock": lock}
+    monkeypatch.setattr("tests.domain.run_world.CATALOGUE", CATALOGUE | {"people": people})
+    step = "  - {name: lock, title: Lock, system: hr, ability: lock, at: cutoff, gate: access}\n"
+    look = "  - {name: look, title: Look, system: code, ability: snapshot}\n"
+    story = Story(packet(workflow=(look, look + step)))
+    story.approve_all()
+    story.on_hold("hr")
+    story.at(EVENING + HOUR)
+    assert ("pause_unconfirmed", "hr") in story.exceptions(), "access stays open there"
+    story.on_hold()
+    assert ("pause_unconfirmed", "hr") not in story.exceptions()
+    story.attempt("lock")
+    story.on_hold("hr")
+    story.later(DAY)
+    assert ("pause_unconfirmed", "hr") not in story.exceptions(), "it is done"
