@@ -81,7 +81,7 @@ def test_how_long_tokens_last_is_declared_or_stated_as_unknown() -> None:
         if (ability.cuts_access or ability.ends_account) and ability.tokens_last is None
     }
     # A protocol does not say it: `token_lifetime` of the system does.
-    assert {one for one in unknown if one[0] not in ("github", "google_workspace")} == {
+    assert unknown == {
         ("scim", "disable_account"), ("scim", "remove_from_groups"), ("scim", "delete_account"),
         ("ldap", "lock_account"), ("ldap", "remove_from_groups"),
     }  # fmt: skip

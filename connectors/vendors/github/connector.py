@@ -20,6 +20,8 @@ from connectors.vendors.github.settings import HEADERS, GitHubSettings, auth
 _RESTORED_FOR = timedelta(days=89)  # three months, in the shortest case
 _SETTLE_TIME = timedelta(minutes=1)  # permissions, teams and forks are updated after the answer
 
+_AT_ONCE = timedelta(0)  # GitHub checks at each request what the user of a token may reach
+
 GITHUB = HttpKind(
     "github",
     GitHubSettings,
@@ -51,6 +53,7 @@ GITHUB = HttpKind(
                 reversible="limited",
                 reversible_for=_RESTORED_FOR,
                 cuts_access=True,
+                tokens_last=_AT_ONCE,
                 settles_within=_SETTLE_TIME,
             ),
             membership.remove_member,
@@ -65,6 +68,7 @@ GITHUB = HttpKind(
                 reversible="limited",
                 reversible_for=_RESTORED_FOR,
                 cuts_access=True,
+                tokens_last=_AT_ONCE,
                 settles_within=_SETTLE_TIME,
             ),
             membership.remove_collaborations,
@@ -101,6 +105,8 @@ GITHUB = HttpKind(
                 "change",
                 "revokes the access of the account's fine-grained tokens to the organisation; needs a GitHub App",
                 cuts_access=True,
+                tokens_last=_AT_ONCE,
+                ends=("access_tokens",),
                 destroys_nothing_because="the person can request access for a token again",
                 settles_within=_SETTLE_TIME,
             ),
@@ -113,6 +119,7 @@ GITHUB = HttpKind(
                 "change",
                 "removes the authorisations of the account's tokens and SSH keys for SAML single sign-on",
                 cuts_access=True,
+                tokens_last=_AT_ONCE,
                 destroys_nothing_because="the person can authorise a credential again while they can sign in",
                 settles_within=_SETTLE_TIME,
             ),

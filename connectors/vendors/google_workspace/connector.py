@@ -34,6 +34,9 @@ from connectors.vendors.google_workspace.snapshot import snapshot
 from connectors.vendors.google_workspace.transfers import look_at_transfers, transfer_data
 from connectors.vendors.google_workspace.users import delete, look_at_deletion, look_at_status, sign_out, suspend
 
+_TOKENS_LAST = timedelta(hours=1)
+"""Google does not document which acts end access tokens, so they count as accepted until they expire."""
+
 GOOGLE_WORKSPACE = HttpKind(
     "google_workspace",
     GoogleWorkspaceSettings,
@@ -62,6 +65,7 @@ GOOGLE_WORKSPACE = HttpKind(
                 "suspends the account, so that it cannot sign in; new mail and invitations are blocked",
                 reversible="yes",
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
             ),
             suspend,
@@ -75,6 +79,9 @@ GOOGLE_WORKSPACE = HttpKind(
                 read_back=False,  # Google lists no sessions
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
+                ends=("sessions",),
+                cannot_end=("application_sessions",),
             ),
             sign_out,
         ),
@@ -119,6 +126,7 @@ GOOGLE_WORKSPACE = HttpKind(
                 "for those in `keep`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
             ),
             leave_groups,
@@ -132,6 +140,7 @@ GOOGLE_WORKSPACE = HttpKind(
                 "when the account leaves it",
                 reversible="yes",  # the roles are in the reply and in the snapshot
                 cuts_access=True,
+                tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
             ),
             remove_roles,
@@ -193,6 +202,8 @@ GOOGLE_WORKSPACE = HttpKind(
                 "deletes the account with its data; an administrator can restore it for 20 days",
                 reversible="limited",
                 reversible_for=timedelta(days=20),
+                ends_account=True,
+                tokens_last=_TOKENS_LAST,
                 destroys=True,
                 settles_within=SETTLE_TIME,
             ),
