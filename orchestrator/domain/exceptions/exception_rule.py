@@ -193,3 +193,8 @@ class ExceptionRule:
     """Whether attempts go on while it is open."""
     depends_on_levels: bool = False
     """Whether changes of levels or roles may resolve it: runs with an open one are then checked again."""
+
+
+def stamp(at: datetime) -> str:
+    """An instant as a part of an exception's id."""
+    return f"{at.timestamp():.6f}"

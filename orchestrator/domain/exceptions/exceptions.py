@@ -3,431 +3,76 @@
 A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the order of rules are frozen, since both
 decide which events a run gets.
 
-Over 400 lines: one table.
+The conditions are in files of their own, by their subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from orchestrator.domain import events as e
+from orchestrator.domain.exceptions.account_conditions import (
+    accounts_as_planned,
+    accounts_changed,
+    connector_is_there,
+    connector_missing,
+    match_question,
+    not_asked,
+    person_erased,
+    search_fails,
+    search_works,
+)
+from orchestrator.domain.exceptions.decision_conditions import (
+    decider_missing,
+    gate_rejected,
+    has_deciders,
+    has_reviewers,
+    never,
+    not_rejected,
+    reviewer_missing,
+    urgent_start,
+)
 from orchestrator.domain.exceptions.exception_rule import (
-    ExceptionContext,
     ExceptionRule,
-    Overcome,
     Repair,
     Subject,
     Trigger,
     Wanted,
-    roles_only_the_leaver_has,
-    services_left_alone,
-    subjects,
 )
-from orchestrator.domain.packet.access_removal import removal_steps
-from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.postponing import paused_by_hr, postponing_roles
-from orchestrator.domain.planning.missing_connectors import MISSING, MISSING_CODES
-from orchestrator.domain.run.readiness import World, account_gone, approval_in_force, pause_reported_at, ready_since
-from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.work import ExceptionState, StepState
-
-# Accounts
-
-
-def _match_question(kind: e.ExceptionKind) -> tuple[tuple[Trigger, ...], Overcome]:
-    """The question that a system's answer asks of a person. It is over once a person has answered, or once the system
-    gives another answer."""
-
-    def wanted(context: ExceptionContext, system: str) -> Wanted | None:
-        found = context.state.accounts.planned_on.get(system)
-        if found is None or e.QUESTION_OF[found.outcome] != kind:
-            return None
-        return Wanted(system, recurring=True, system=system, code=found.code)
-
-    def overcome(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-        system = opened.system or ""
-        return (
-            system not in context.unsettled or e.QUESTION_OF[context.state.accounts.planned_on[system].outcome] != kind
-        )
-
-    return (Trigger(Subject.OPEN_QUESTION, wanted),), overcome
-
-
-_FINAL_SEARCH_CODES = frozenset(
-    {
-        "refused", "error_in_answer", "not_found", "unknown_attribute", "search_unproven", "list_incomplete",
-        "no_match_value",
-    }
-)  # fmt: skip
-"""Failures of a search that another attempt does not change: a person has to act, so nothing is gained by waiting."""
-
-
-def _search_fails(context: ExceptionContext, system: str) -> Wanted | None:
-    look = context.state.accounts.searches[system]
-    if look.code in MISSING_CODES:
-        return None  # connector_missing
-    if look.failing_since is None:
-        return None
-    if look.code not in _FINAL_SEARCH_CODES and context.world.now - look.failing_since < context.patience:
-        return None
-    return Wanted(f"{system}-{_stamp(look.failing_since)}", system=system, code=look.code)
-
-
-def _person_erased(context: ExceptionContext, _: str) -> Wanted | None:
-    return Wanted("person_erased", code="person_erased") if context.state.asked.facts is None else None
-
-
-def _not_asked(context: ExceptionContext, system: str) -> Wanted | None:
-    state = context.state
-    waited = context.world.now - state.plan.wanted_since
-    if state.asked.facts is None or state.held or waited < context.patience:
-        return None
-    return Wanted(f"{system}-unasked", system=system, code="nobody_looked")
-
-
-def _search_works(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    look = context.state.accounts.searches.get(opened.system or "")
-    return look is not None and not look.failures
-
-
-def _connector_missing(context: ExceptionContext, system: str) -> Wanted | None:
-    look = context.state.accounts.searches.get(system)
-    failing = look if look is not None and look.code in MISSING_CODES else None
-    since = failing.failing_since if failing is not None else context.state.plan.planned_at
-    if since is None or context.world.now - since < context.patience:
-        return None
-    return Wanted(system, recurring=True, system=system, code=failing.code if failing is not None else MISSING)
-
-
-def _connector_is_there(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return (opened.system or "") not in subjects(Subject.CONNECTOR_MISSING, context)
-
-
-def _accounts_changed(context: ExceptionContext, system: str) -> Wanted | None:
-    state = context.state
-    if system not in state.accounts.changed_systems or state.wants_plan_from(system):
-        return None
-    return Wanted(system, recurring=True, system=system)
-
-
-def _accounts_as_planned(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return (opened.system or "") not in context.state.accounts.changed_systems
-
-
-# The request and its gates
-
-
-def _urgent(context: ExceptionContext, _: str) -> Wanted | None:
-    reviewed = context.state.urgent and context.world.pinned.approvals.urgent is not None
-    return Wanted("start") if reviewed else None
-
-
-def _reviewers(packet: Packet) -> tuple[str, ...]:
-    return packet.approvals.urgent.review_by if packet.approvals.urgent is not None else ()
-
-
-def _review_within(packet: Packet) -> timedelta:
-    urgent = packet.approvals.urgent
-    return urgent.review_within if urgent is not None else packet.approvals.exceptions.due_within
-
-
-def _never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    """Only a person closes it."""
-    return False
-
-
-def _rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
-    state, gate = context.state, context.state.decisions.gates[gate_id]
-    if gate.outcome != "rejected" or not _keeps_rejected(state, gate_id):
-        return None
-    before = [
-        known
-        for known in state.work.exceptions.values()
-        if known.opened.kind == "gate_rejected" and known.opened.gate_id == gate_id
-    ]
-    if any(known.open for known in before):
-        return None
-    # A step can leave the plan and come back: the exception closes without it, and opens again with it.
-    return Wanted(f"{gate_id}-again-{len(before)}" if before else gate_id, gate_id=gate_id)
-
-
-def _keeps_rejected(state: RunState, gate_id: str) -> bool:
-    """Whether the rejection still keeps a step from running. Once an operator has skipped them all, it is final."""
-    return any(
-        state.decisions.rejected.get(step.digest) == gate_id and not state.work.steps[step_id].final
-        for step_id, step in state.plan.steps.items()
-    )
-
-
-def _not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return opened.gate_id is None or not _keeps_rejected(context.state, opened.gate_id)
-
-
-def _decider_missing(context: ExceptionContext, gate_id: str) -> Wanted | None:
-    if gate_id not in context.undecidable:
-        return None
-    return _once_more(context, "decider_missing", gate_id, gate_id)
-
-
-def _reviewer_missing(context: ExceptionContext, exception_id: str) -> Wanted | None:
-    if exception_id not in context.undecidable:
-        return None
-    return _once_more(context, "reviewer_missing", exception_id.removeprefix("x-"), None)
-
-
-def _pause_unconfirmed(context: ExceptionContext, _: str) -> Wanted | None:
-    """A pause keeps access open. A person without a role of HR can place one, so that a wrong removal can be stopped,
-    and HR confirms it."""
-    state = context.state
-    if not state.held or paused_by_hr(state, context.world):
-        return None
-    # Its version and not its time, which the ledger decides only when it records the pause.
-    return Wanted(str(state.held_version))
-
-
-def _system_paused(context: ExceptionContext, system: str) -> Wanted | None:
-    """Changes on a system are paused and keep access of this person open for longer than the packet has patience. Once
-    for each pause that ends; one that HR accepted is not reported again, but a later pause is."""
-    state = context.state
-    if state.held or state.asked.phase == "shadow":
-        return None
-    if context.world.now < pause_reported_at(state, context.patience) or not _kept_open(state, system, context.world):
-        return None
-    before = [
-        known
-        for known in state.work.exceptions.values()
-        if (known.opened.kind, known.opened.system) == ("pause_unconfirmed", system)
-    ]
-    pause = "-".join(str(context.world.held_since.get(name, 0)) for name in (system, e.EVERYTHING))
-    if any(known.open or _accepted_for(known, pause) for known in before):
-        return None
-    return Wanted(f"{system}-{len(before) + 1}-pause-{pause}", system=system)
-
-
-def _accepted_for(known: ExceptionState, pause: str) -> bool:
-    """Whether HR accepted this pause; of one that an earlier version reported it is not known which one it was."""
-    _, named, accepted = known.opened.exception_id.rpartition("-pause-")
-    return known.disposition == "accepted" and (not named or accepted == pause)
-
-
-def _kept_open(state: RunState, system: str, world: World) -> bool:
-    """Whether access on the system is to be removed and is not, or is not known."""
-    look = state.accounts.searches.get(system)
-    searched = bool(world.pinned.platform.systems[system].match)
-    if (look is None or look.at is None) if searched else state.plan.planned_at is None:
-        return bool(removal_steps(system, world.pinned, world.abilities))
-    return any(
-        step.system == system and step.removes_access and not state.work.steps[id_].final
-        for id_, step in state.plan.steps.items()
-    )
-
-
-def _confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    if opened.system is not None:
-        paused = opened.system in subjects(Subject.HELD_SYSTEM, context)
-        return not paused or not _kept_open(context.state, opened.system, context.world)
-    return not context.state.held or paused_by_hr(context.state, context.world)
-
-
-def _no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    """The step is no longer skipped, nor done by a person's word alone, or the answer about the accounts no longer
-    holds, since the system showed others. A step that the plan no longer has can come back, so that it stays open."""
-    state = context.state
-    if opened.step_id is None:
-        return opened.system not in state.accounts.settled
-    known = state.work.steps.get(opened.step_id) or state.work.remembered.get(opened.step_id)
-    if known is None:
-        return True
-    return known.status != "skipped" and not (known.status == "attested" and known.attested_by)
-
-
-def _alone(context: ExceptionContext, kind: e.ExceptionKind, name: str, due: datetime | None = None) -> Wanted | None:
-    """About a service or role that the leaver leaves behind. Under a new id after it was overcome; not after it was
-    accepted, since the service or role then ends at the cutoff."""
-    before = [
-        known
-        for known in context.state.work.exceptions.values()
-        if known.opened.kind == kind and known.opened.code == name
-    ]
-    if any(known.open or known.disposition == "accepted" for known in before):
-        return None
-    return Wanted(f"{name}-{len(before) + 1}", code=name, due=due)
-
-
-def _service_alone(context: ExceptionContext, service: str) -> Wanted | None:
-    return _alone(context, "service_without_owner", service)
-
-
-def _has_owner(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return opened.code not in services_left_alone(context.state, context.world)
-
-
-def _role_alone(context: ExceptionContext, role: str) -> Wanted | None:
-    return _alone(context, "role_without_holder", role, due=max(context.state.cutoff, context.world.now))
-
-
-def _has_holder(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return opened.code not in roles_only_the_leaver_has(context.state, context.world)
-
-
-def _hr_roles(packet: Packet) -> tuple[str, ...]:
-    return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
-
-
-def _once_more(context: ExceptionContext, kind: e.ExceptionKind, about: str, gate_id: str | None) -> Wanted | None:
-    """One at a time, under a new id after the one before is closed."""
-    before = [
-        known
-        for id_, known in context.state.work.exceptions.items()
-        if known.opened.kind == kind and id_.startswith(f"x-{kind}-{about}-")
-    ]
-    if any(known.open for known in before):
-        return None
-    return Wanted(f"{about}-{len(before) + 1}", gate_id=gate_id)
-
-
-def _has_deciders(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return opened.gate_id not in context.undecidable
-
-
-def _has_reviewers(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    return not any(id_ in context.state.work.exceptions for id_ in context.undecidable)
-
-
-def _owners_of_packet(packet: Packet) -> tuple[str, ...]:
-    """Several roles, since the only person with one of them may be the leaver."""
-    owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
-    return tuple(dict.fromkeys(owners))
-
-
-def _safety_first(packet: Packet) -> tuple[str, ...]:
-    """The role that resolves exceptions as well, since the leaver may be the only safety owner."""
-    return tuple(dict.fromkeys((packet.platform.safety_owner, packet.approvals.exceptions.owner)))
-
-
-# Steps
-
-StepCondition = Callable[[ExceptionContext, str], bool]
-
-
-def _while(condition: StepCondition) -> Overcome:
-    """Overcome once the step is final or no longer in the plan, or once the condition does not hold for it."""
-
-    def overcome(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-        step_id = opened.step_id or ""
-        known = context.state.work.steps.get(step_id)
-        return known is None or known.final or not condition(context, step_id)
-
-    return overcome
-
-
-def _for_step(condition: StepCondition, *, with_code: bool = False) -> tuple[Trigger, ...]:
-    """A recurring exception about the step while the condition holds."""
-
-    def wanted(context: ExceptionContext, step_id: str) -> Wanted | None:
-        if not condition(context, step_id):
-            return None
-        code = _known(context, step_id).code if with_code else ""
-        system = context.state.plan.steps[step_id].system
-        return Wanted(step_id, recurring=True, step_id=step_id, system=system, code=code)
-
-    return (Trigger(Subject.STEP, wanted),)
-
-
-def _known(context: ExceptionContext, step_id: str) -> StepState:
-    return context.state.work.steps[step_id]
-
-
-def _excluded(context: ExceptionContext, step_id: str) -> Wanted | None:
-    step = context.state.plan.steps[step_id]
-    gate_id = context.state.decisions.excluded.get(step.digest)
-    if gate_id is None:
-        return None
-    before = [
-        known
-        for known in context.state.work.exceptions.values()
-        if known.opened.kind == "excluded_from_approval"
-        and (known.opened.step_id, known.opened.gate_id) == (step_id, gate_id)
-    ]
-    if any(known.open for known in before):
-        return None
-    # A skip that is undone leaves the step excluded.
-    about = f"{step_id}-{gate_id}" + (f"-again-{len(before)}" if before else "")
-    return Wanted(about, step_id=step_id, system=step.system, gate_id=gate_id)
-
-
-def _is_excluded(context: ExceptionContext, step_id: str) -> bool:
-    return context.state.plan.steps[step_id].digest in context.state.decisions.excluded
-
-
-def _has_failed(context: ExceptionContext, step_id: str) -> bool:
-    return _known(context, step_id).status == "failed"
-
-
-def _is_unknown(context: ExceptionContext, step_id: str) -> bool:
-    return _known(context, step_id).status == "unknown"
-
-
-def _is_failing(context: ExceptionContext, step_id: str) -> bool:
-    return _known(context, step_id).failing_since is not None
-
-
-def _keeps_failing(context: ExceptionContext, step_id: str) -> Wanted | None:
-    known = _known(context, step_id)
-    if known.status in ("failed", "unknown") or known.failing_since is None:
-        return None
-    if context.world.now - known.failing_since < context.patience:
-        return None
-    about = f"{step_id}-{known.generation}-{_stamp(known.failing_since)}"
-    return Wanted(about, step_id=step_id, system=context.state.plan.steps[step_id].system, code=known.code)
-
-
-def _lacks_level(context: ExceptionContext, step_id: str) -> bool:
-    return context.readiness[step_id].waits_for == "level"
-
-
-def _account_is_gone(context: ExceptionContext, step_id: str) -> bool:
-    return account_gone(context.state, context.state.plan.steps[step_id], context.world)
-
-
-def _is_unapproved(context: ExceptionContext, step_id: str) -> bool:
-    return approval_in_force(context.state, context.state.plan.steps[step_id], context.world) is None
-
-
-def _unclear(context: ExceptionContext, step_id: str) -> Wanted | None:
-    step = context.state.plan.steps[step_id]
-    if not step.uncertain or not _is_unapproved(context, step_id):
-        return None
-    return Wanted(step_id, step_id=step_id, system=step.system)
-
-
-def _is_idle(context: ExceptionContext, step_id: str) -> bool:
-    step = context.state.plan.steps[step_id]
-    if context.readiness[step_id].kind != "ready" or step.is_task:
-        return False
-    return context.world.now - ready_since(context.state, step, context.world) >= context.patience
-
-
-def _is_ready_or_started(context: ExceptionContext, step_id: str) -> bool:
-    return _known(context, step_id).status == "started" or context.readiness[step_id].kind == "ready"
-
-
-def _overdue(context: ExceptionContext, task_id: str) -> Wanted | None:
-    task = context.state.work.tasks[task_id]
-    if not task.open or context.world.now < task.opened.due:
-        return None
-    return Wanted(task_id, step_id=task.opened.step_id)
-
-
-def _stamp(at: datetime) -> str:
-    return f"{at.timestamp():.6f}"
+from orchestrator.domain.exceptions.open_access_conditions import (
+    confirmed_or_over,
+    has_holder,
+    has_owner,
+    no_longer_kept,
+    pause_unconfirmed,
+    role_alone,
+    service_alone,
+    system_paused,
+)
+from orchestrator.domain.exceptions.owners import hr_roles, owners_of_packet, review_within, reviewers, safety_first
+from orchestrator.domain.exceptions.step_conditions import (
+    account_is_gone,
+    condition_unclear,
+    for_step,
+    has_failed,
+    is_excluded,
+    is_failing,
+    is_idle,
+    is_ready_or_started,
+    is_unapproved,
+    is_unknown,
+    keeps_failing,
+    lacks_level,
+    step_excluded,
+    task_overdue,
+    while_step,
+)
 
 
 def _question(kind: e.ExceptionKind, title: str, meaning: str, remedy: str, *more: Repair) -> ExceptionRule:
-    opens, overcome = _match_question(kind)
+    opens, overcome = match_question(kind)
     return ExceptionRule(kind, title, meaning, remedy, (Repair.SETTLE, *more), opens, overcome)
 
 
@@ -461,11 +106,11 @@ _RULES: Final = (
         "packet's due time for exceptions (a day by default), the exception opens again.",
         repairs=(Repair.ACCEPT,),
         opens=(
-            Trigger(Subject.SEARCHED_SYSTEM, _search_fails),
-            Trigger(Subject.PERSON, _person_erased),
-            Trigger(Subject.UNASKED_SYSTEM, _not_asked),
+            Trigger(Subject.SEARCHED_SYSTEM, search_fails),
+            Trigger(Subject.PERSON, person_erased),
+            Trigger(Subject.UNASKED_SYSTEM, not_asked),
         ),
-        overcome=_search_works,
+        overcome=search_works,
         tried_automatically=True,
     ),
     ExceptionRule(
@@ -476,8 +121,8 @@ _RULES: Final = (
         remedy="Once the connector is installed in that version, the run continues automatically. Or cancel the run "
         "and start it again under the current packet version.",
         repairs=(Repair.REPLAN, Repair.END),
-        opens=(Trigger(Subject.CONNECTOR_MISSING, _connector_missing),),
-        overcome=_connector_is_there,
+        opens=(Trigger(Subject.CONNECTOR_MISSING, connector_missing),),
+        overcome=connector_is_there,
         tried_automatically=True,
     ),
     ExceptionRule(
@@ -486,8 +131,8 @@ _RULES: Final = (
         meaning="The check before the change found accounts that differ from the plan.",
         remedy="Re-plan the run to plan and approve steps for the current accounts.",
         repairs=(Repair.REPLAN,),
-        opens=(Trigger(Subject.SEARCHED_SYSTEM, _accounts_changed),),
-        overcome=_accounts_as_planned,
+        opens=(Trigger(Subject.SEARCHED_SYSTEM, accounts_changed),),
+        overcome=accounts_as_planned,
         closed_by=frozenset({Repair.REPLAN}),
     ),
     ExceptionRule(
@@ -497,8 +142,8 @@ _RULES: Final = (
         remedy="The person who rejected it, or a person with the role that the gate escalates to, re-plans the run to "
         "request approval again. Or skip each of its steps, which makes the rejection final; or cancel the run.",
         repairs=(Repair.REPLAN, Repair.END),
-        opens=(Trigger(Subject.GATE, _rejected),),
-        overcome=_not_rejected,
+        opens=(Trigger(Subject.GATE, gate_rejected),),
+        overcome=not_rejected,
         closed_by=frozenset({Repair.REPLAN}),
     ),
     ExceptionRule(
@@ -508,8 +153,8 @@ _RULES: Final = (
         remedy="Skip the step. Or the person who excluded it, or a person with the role that the gate escalates to, "
         "re-plans the run to request approval again.",
         repairs=(Repair.SKIP, Repair.REPLAN),
-        opens=(Trigger(Subject.STEP, _excluded),),
-        overcome=_while(_is_excluded),
+        opens=(Trigger(Subject.STEP, step_excluded),),
+        overcome=while_step(is_excluded),
         closed_by=frozenset({Repair.REPLAN}),
     ),
     ExceptionRule(
@@ -518,8 +163,8 @@ _RULES: Final = (
         meaning="The step failed and is not retried automatically. Steps that do not depend on it continue.",
         remedy="Correct the cause, then retry the step; or skip it and give a reason.",
         repairs=(Repair.RETRY, Repair.SKIP),
-        opens=_for_step(_has_failed, with_code=True),
-        overcome=_while(_has_failed),
+        opens=for_step(has_failed, with_code=True),
+        overcome=while_step(has_failed),
         closed_by=frozenset({Repair.RETRY}),
     ),
     ExceptionRule(
@@ -529,8 +174,8 @@ _RULES: Final = (
         remedy="Check the system and complete the task with what you found; or retry the step with the same "
         "idempotency key. A repeat with a new key waits until the call before it can no longer take effect.",
         repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP),
-        opens=_for_step(_is_unknown, with_code=True),
-        overcome=_while(_is_unknown),
+        opens=for_step(is_unknown, with_code=True),
+        overcome=while_step(is_unknown),
         closed_by=frozenset({Repair.RETRY}),
     ),
     ExceptionRule(
@@ -540,8 +185,8 @@ _RULES: Final = (
         remedy="Wait for the next attempt; or accept the delay and give a reason. If the step still fails after the "
         "packet's due time for exceptions (a day by default), the exception opens again.",
         repairs=(Repair.ACCEPT, Repair.SKIP),
-        opens=(Trigger(Subject.STEP, _keeps_failing),),
-        overcome=_while(_is_failing),
+        opens=(Trigger(Subject.STEP, keeps_failing),),
+        overcome=while_step(is_failing),
         tried_automatically=True,
     ),
     ExceptionRule(
@@ -551,8 +196,8 @@ _RULES: Final = (
         remedy="Grant the permission in the packet's platform.yaml; or let an operator who has it retry the step; or "
         "skip the step and give a reason.",
         repairs=(Repair.RETRY, Repair.SKIP),
-        opens=_for_step(_lacks_level),
-        overcome=_while(_lacks_level),
+        opens=for_step(lacks_level),
+        overcome=while_step(lacks_level),
         depends_on_levels=True,
     ),
     ExceptionRule(
@@ -561,8 +206,8 @@ _RULES: Final = (
         meaning="The account of this step no longer exists, or no longer belongs to the person.",
         remedy="Skip the step; or re-plan the run if the account does belong to the person.",
         repairs=(Repair.SKIP, Repair.REPLAN),
-        opens=_for_step(_account_is_gone),
-        overcome=_while(_account_is_gone),
+        opens=for_step(account_is_gone),
+        overcome=while_step(account_is_gone),
     ),
     ExceptionRule(
         kind="condition_unclear",
@@ -570,8 +215,8 @@ _RULES: Final = (
         meaning="The packet's condition for this step could not be evaluated for this account.",
         remedy="Approve or exclude the step at its gate; or skip it and give a reason.",
         repairs=(Repair.SKIP,),
-        opens=(Trigger(Subject.STEP, _unclear),),
-        overcome=_while(_is_unapproved),
+        opens=(Trigger(Subject.STEP, condition_unclear),),
+        overcome=while_step(is_unapproved),
     ),
     ExceptionRule(
         kind="not_carried_out",
@@ -579,8 +224,8 @@ _RULES: Final = (
         meaning="The step is due, but no worker has started it.",
         remedy="Check that a worker serves the system; or skip the step and give a reason.",
         repairs=(Repair.SKIP,),
-        opens=_for_step(_is_idle),
-        overcome=_while(_is_ready_or_started),
+        opens=for_step(is_idle),
+        overcome=while_step(is_ready_or_started),
     ),
     ExceptionRule(
         kind="task_overdue",
@@ -588,8 +233,8 @@ _RULES: Final = (
         meaning="The task was not completed by its due date.",
         remedy="Complete the task; or accept the delay and give a reason.",
         repairs=(Repair.COMPLETE_TASK, Repair.ACCEPT, Repair.SKIP),
-        opens=(Trigger(Subject.TASK, _overdue),),
-        overcome=_while(lambda context, step_id: True),
+        opens=(Trigger(Subject.TASK, task_overdue),),
+        overcome=while_step(lambda context, step_id: True),
     ),
     ExceptionRule(
         kind="urgent_review",
@@ -597,10 +242,10 @@ _RULES: Final = (
         meaning="Access was removed before anyone approved it. The urgent start is reviewed afterwards.",
         remedy="Review what was removed, then accept the exception and say what you found.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.RUN, _urgent),),
-        overcome=_never,
-        owners=_reviewers,
-        due_within=_review_within,
+        opens=(Trigger(Subject.RUN, urgent_start),),
+        overcome=never,
+        owners=reviewers,
+        due_within=review_within,
         is_review=True,
         people_only=True,
         outlives_run=True,
@@ -612,7 +257,7 @@ _RULES: Final = (
         remedy="Check whether the request differs from this run, then accept the exception and say what you did.",
         repairs=(Repair.ACCEPT,),
         opens=(Trigger(Subject.SECOND_REQUEST, lambda context, number: Wanted(number)),),
-        overcome=_never,
+        overcome=never,
         people_only=True,
         outlives_run=True,
     ),
@@ -625,7 +270,7 @@ _RULES: Final = (
         "confirms one held start.",
         repairs=(Repair.RELEASE_STARTS,),
         opens=(),
-        overcome=_never,
+        overcome=never,
         owners=lambda packet: (packet.platform.safety_owner,),
         people_only=True,
         outlives_run=True,
@@ -638,9 +283,9 @@ _RULES: Final = (
         remedy="Two people with these roles name the same person, who can then decide; or give the gate's role "
         "to another person, who then signs in.",
         repairs=(Repair.NAME_DECIDER, Repair.END),
-        opens=(Trigger(Subject.GATE, _decider_missing),),
-        overcome=_has_deciders,
-        owners=_owners_of_packet,
+        opens=(Trigger(Subject.GATE, decider_missing),),
+        overcome=has_deciders,
+        owners=owners_of_packet,
         people_only=True,
         depends_on_levels=True,
     ),
@@ -651,9 +296,9 @@ _RULES: Final = (
         remedy="Two people with these roles name the same person, who can then review it; or give the reviewer's "
         "role to another person, who then signs in.",
         repairs=(Repair.NAME_DECIDER,),
-        opens=(Trigger(Subject.REVIEW, _reviewer_missing),),
-        overcome=_has_reviewers,
-        owners=_owners_of_packet,
+        opens=(Trigger(Subject.REVIEW, reviewer_missing),),
+        overcome=has_reviewers,
+        owners=owners_of_packet,
         people_only=True,
         outlives_run=True,
         depends_on_levels=True,
@@ -665,9 +310,9 @@ _RULES: Final = (
         "the run or the system is resumed.",
         remedy="Resume the run or the system; or accept the pause and give a reason.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.RUN, _pause_unconfirmed), Trigger(Subject.HELD_SYSTEM, _system_paused)),
-        overcome=_confirmed_or_over,
-        owners=_hr_roles,
+        opens=(Trigger(Subject.RUN, pause_unconfirmed), Trigger(Subject.HELD_SYSTEM, system_paused)),
+        overcome=confirmed_or_over,
+        owners=hr_roles,
         people_only=True,
     ),
     ExceptionRule(
@@ -678,8 +323,8 @@ _RULES: Final = (
         remedy="Correct them in the system, then accept the exception and say what you did.",
         repairs=(Repair.ACCEPT,),
         opens=(),
-        overcome=_never,
-        owners=_hr_roles,
+        overcome=never,
+        owners=hr_roles,
         people_only=True,
         outlives_run=True,
     ),
@@ -691,9 +336,9 @@ _RULES: Final = (
         remedy="A safety owner names a new owner or a deputy for the service's token, or revokes the token. To let the "
         "service end with the leaver, accept the exception and give a reason.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.SERVICE, _service_alone),),
-        overcome=_has_owner,
-        owners=_safety_first,
+        opens=(Trigger(Subject.SERVICE, service_alone),),
+        overcome=has_owner,
+        owners=safety_first,
         people_only=True,
     ),
     ExceptionRule(
@@ -704,9 +349,9 @@ _RULES: Final = (
         remedy="Give the role to another person, who then signs in. To let no one have the role, accept the exception "
         "and give a reason.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.ROLE, _role_alone),),
-        overcome=_has_holder,
-        owners=_owners_of_packet,
+        opens=(Trigger(Subject.ROLE, role_alone),),
+        overcome=has_holder,
+        owners=owners_of_packet,
         people_only=True,
         depends_on_levels=True,
     ),
@@ -720,9 +365,9 @@ _RULES: Final = (
         "a reason.",
         repairs=(Repair.ACCEPT, Repair.RETRY, Repair.SETTLE),
         opens=(),
-        overcome=_no_longer_kept,
+        overcome=no_longer_kept,
         closed_by=frozenset({Repair.RETRY}),
-        owners=_hr_roles,
+        owners=hr_roles,
         people_only=True,
     ),
 )

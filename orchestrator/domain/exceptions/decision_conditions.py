@@ -1,0 +1,79 @@
+"""Exceptions about the request and its gates: when they open, and when they are over."""
+
+from __future__ import annotations
+
+from orchestrator.domain import events as e
+from orchestrator.domain.exceptions.exception_rule import (
+    ExceptionContext,
+    Wanted,
+)
+from orchestrator.domain.run.run import RunState
+
+
+def urgent_start(context: ExceptionContext, _: str) -> Wanted | None:
+    reviewed = context.state.urgent and context.world.pinned.approvals.urgent is not None
+    return Wanted("start") if reviewed else None
+
+
+def never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    """Only a person closes it."""
+    return False
+
+
+def gate_rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    state, gate = context.state, context.state.decisions.gates[gate_id]
+    if gate.outcome != "rejected" or not _keeps_rejected(state, gate_id):
+        return None
+    before = [
+        known
+        for known in state.work.exceptions.values()
+        if known.opened.kind == "gate_rejected" and known.opened.gate_id == gate_id
+    ]
+    if any(known.open for known in before):
+        return None
+    # A step can leave the plan and come back: the exception closes without it, and opens again with it.
+    return Wanted(f"{gate_id}-again-{len(before)}" if before else gate_id, gate_id=gate_id)
+
+
+def _keeps_rejected(state: RunState, gate_id: str) -> bool:
+    """Whether the rejection still keeps a step from running. Once an operator has skipped them all, it is final."""
+    return any(
+        state.decisions.rejected.get(step.digest) == gate_id and not state.work.steps[step_id].final
+        for step_id, step in state.plan.steps.items()
+    )
+
+
+def not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id is None or not _keeps_rejected(context.state, opened.gate_id)
+
+
+def decider_missing(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    if gate_id not in context.undecidable:
+        return None
+    return _once_more(context, "decider_missing", gate_id, gate_id)
+
+
+def reviewer_missing(context: ExceptionContext, exception_id: str) -> Wanted | None:
+    if exception_id not in context.undecidable:
+        return None
+    return _once_more(context, "reviewer_missing", exception_id.removeprefix("x-"), None)
+
+
+def _once_more(context: ExceptionContext, kind: e.ExceptionKind, about: str, gate_id: str | None) -> Wanted | None:
+    """One at a time, under a new id after the one before is closed."""
+    before = [
+        known
+        for id_, known in context.state.work.exceptions.items()
+        if known.opened.kind == kind and id_.startswith(f"x-{kind}-{about}-")
+    ]
+    if any(known.open for known in before):
+        return None
+    return Wanted(f"{about}-{len(before) + 1}", gate_id=gate_id)
+
+
+def has_deciders(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id not in context.undecidable
+
+
+def has_reviewers(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return not any(id_ in context.state.work.exceptions for id_ in context.undecidable)

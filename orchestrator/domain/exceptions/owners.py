@@ -1,0 +1,32 @@
+"""The roles that own an exception where the packet's role for exceptions does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.postponing import postponing_roles
+
+
+def reviewers(packet: Packet) -> tuple[str, ...]:
+    return packet.approvals.urgent.review_by if packet.approvals.urgent is not None else ()
+
+
+def review_within(packet: Packet) -> timedelta:
+    urgent = packet.approvals.urgent
+    return urgent.review_within if urgent is not None else packet.approvals.exceptions.due_within
+
+
+def hr_roles(packet: Packet) -> tuple[str, ...]:
+    return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
+
+
+def owners_of_packet(packet: Packet) -> tuple[str, ...]:
+    """Several roles, since the only person with one of them may be the leaver."""
+    owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
+    return tuple(dict.fromkeys(owners))
+
+
+def safety_first(packet: Packet) -> tuple[str, ...]:
+    """The role that resolves exceptions as well, since the leaver may be the only safety owner."""
+    return tuple(dict.fromkeys((packet.platform.safety_owner, packet.approvals.exceptions.owner)))
