@@ -50,7 +50,7 @@ browser: setup
 	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core
 
 check: lint ## Check style, types and imports, then run every test that needs no server (ARGS="-k name": some of them)
-	@$(PYTEST) --without-servers -n 2 --dist loadfile $(ARGS)
+	@$(PYTEST) --without-servers -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Linting uses one processor. Meanwhile another one compiles the tests, which otherwise each of the processes would do.
 test: setup browser ## Check style, types and imports, then run every test but the two below (ARGS="-k name": some of them)

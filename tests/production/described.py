@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,7 @@ def known_names() -> set[str]:
     return setting_names() | _OF_COMMANDS
 
 
+@functools.cache
 def command_paths() -> dict[tuple[str, ...], Any]:
     """Every command of `offboard` by the words that lead to it; groups as well. (Typer has click's classes under
     names of its own.)"""
