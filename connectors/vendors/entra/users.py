@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from connectors.abilities import Account, Effect, ReadBack
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import Fields, change, parse, require_account
 from connectors.http.requests import Answer, Flow, Operation, Request
+from connectors.http.user_accounts import deleted, deletion_of, read_back_of
 from connectors.parameters import account_of
-from connectors.read_backs import account_missing, deletion, seen
+from connectors.read_backs import account_missing, seen
 from connectors.vendors.entra.graph import PAGES, EntraSettings, is_gone
 
 LIST_USERS = Operation("GET", "/users", "users.user.ListUser")
@@ -116,14 +117,7 @@ def user_with_id(native_id: str) -> Flow[list[GraphUser]]:
     return [user] if user is not None and user.id == native_id else []
 
 
-def with_user(look: Callable[[GraphUser, Effect], Flow[ReadBack]]) -> Callable[[EntraSettings, Effect], Flow[ReadBack]]:
-    """A read-back that looks at the user, and reports an account that is not there."""
-
-    def read_back(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
-        user, _ = yield from user_of(effect)
-        return account_missing() if user is None else (yield from look(user, effect))
-
-    return read_back
+with_user = read_back_of(user_of)
 
 
 def disable(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -164,16 +158,7 @@ def delete(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     if user is not None:
         answer = yield DELETE_USER.request(user.id, missing_ok=True)
         gone = not answer.missing or is_gone(answer)
-    if not gone:
-        raise ActionRequiredError(
-            "answer_not_understood",
-            "The answer was a 404 without Graph's error code.",
-            remedy="Check that url is the address of Microsoft Graph.",
-            happened="no",
-        )
-    return {"deleted": True, "already_gone": user is None}
+    return deleted(gone=gone, already=user is None, lacks="Graph's error code", system="Microsoft Graph")
 
 
-def look_at_deletion(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
-    user, gone = yield from user_of(effect)
-    return deletion(None if user is None else user.evidence(), confirmed=gone)
+look_at_deletion = deletion_of(user_of)

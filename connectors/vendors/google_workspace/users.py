@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from connectors.abilities import Account, Effect, ReadBack
 from connectors.account_set import equals_ignoring_case, value_shown
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import Fields, change, parse, require_account
 from connectors.http.requests import Answer, Flow, Operation, Request
+from connectors.http.user_accounts import deleted, deletion_of, read_back_of
 from connectors.parameters import account_of
-from connectors.read_backs import account_missing, deletion, seen
+from connectors.read_backs import seen
 from connectors.vendors.google_workspace.admin_sdk import (
     DIRECTORY,
     USER_SECURITY,
@@ -137,17 +138,7 @@ def _shown(answer: Answer, effect: Effect) -> WorkspaceUser:
     return user
 
 
-Look = Callable[[WorkspaceUser, Effect], Flow[ReadBack]]
-
-
-def with_user(look: Look) -> Callable[[GoogleWorkspaceSettings, Effect], Flow[ReadBack]]:
-    """A read-back that looks at the user, and reports an account that is not there."""
-
-    def read_back(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
-        user, _ = yield from user_of(effect)
-        return account_missing() if user is None else (yield from look(user, effect))
-
-    return read_back
+with_user = read_back_of(user_of)
 
 
 def suspend(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -175,16 +166,7 @@ def delete(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[st
         _require_other(settings, user)
         answer = yield DELETE_USER.request(user.id, missing_ok=True)
         gone = not answer.missing or is_gone(answer)
-    if not gone:
-        raise ActionRequiredError(
-            "answer_not_understood",
-            "The answer was a 404 without Google's error form.",
-            remedy="Check that url is the address of the Admin SDK.",
-            happened="no",
-        )
-    return {"deleted": True, "already_gone": user is None}
+    return deleted(gone=gone, already=user is None, lacks="Google's error form", system="the Admin SDK")
 
 
-def look_at_deletion(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
-    user, gone = yield from user_of(effect)
-    return deletion(None if user is None else user.evidence(), confirmed=gone)
+look_at_deletion = deletion_of(user_of)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from connectors.abilities import Account, Effect, ReadBack
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import Fields, change, parse, require_account
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
+from connectors.http.user_accounts import deleted, deletion_of, read_back_of
 from connectors.parameters import account_of
-from connectors.read_backs import account_missing, deletion, seen
+from connectors.read_backs import account_missing, seen
 from connectors.vendors.okta.organisation import OktaSettings, is_gone
 
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
@@ -73,14 +74,7 @@ def some_users() -> Flow[list[str]]:
     return [parse(item, UserRecord).id for item in LinkHeader().items(page)]
 
 
-def with_user(look: Callable[[UserRecord, Effect], Flow[ReadBack]]) -> Callable[[OktaSettings, Effect], Flow[ReadBack]]:
-    """A read-back that looks at the user, and reports an account that is not there."""
-
-    def read_back(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
-        user, _ = yield from user_of(effect)
-        return account_missing() if user is None else (yield from look(user, effect))
-
-    return read_back
+with_user = read_back_of(user_of)
 
 
 def suspend(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -122,19 +116,10 @@ def delete(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     if user is not None:
         answer = yield user_request(DELETE_USER, effect, {"sendEmail": "false"})
         gone = not answer.missing or is_gone(answer)
-    if not gone:
-        raise ActionRequiredError(
-            "answer_not_understood",
-            "The answer was a 404 without Okta's error code.",
-            remedy="Check that url is the address of the organisation.",
-            happened="no",
-        )
-    return {"deleted": True, "already_gone": user is None}
+    return deleted(gone=gone, already=user is None, lacks="Okta's error code", system="the organisation")
 
 
-def look_at_deletion(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
-    user, gone = yield from user_of(effect)
-    return deletion(None if user is None else user.evidence(), confirmed=gone)
+look_at_deletion = deletion_of(user_of)
 
 
 def revoke_sessions(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
