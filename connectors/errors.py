@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from connectors.abilities import Reachability
 from connectors.boundary.storable import storable_text
 
 Happened = Literal["no", "unknown"]
@@ -49,3 +50,8 @@ class ActionRequiredError(ConnectorError):
 
 class RefusedError(ConnectorError):
     """The system refused: a 4xx that a repeat will not change, an LDAP constraint, an error inside a 200."""
+
+
+def not_reachable(error: ConnectorError) -> Reachability:
+    """The result of a check that ended with this error."""
+    return Reachability(False, f"{error.code}. {error.remedy}".strip(), error.code)

@@ -32,8 +32,9 @@ from connectors.abilities import (
 from connectors.boundary.storable import is_storable, storable_text
 from connectors.boundary.unforeseen import kinds_of, places_of
 from connectors.boundary.wrapping import WrappingConnector
-from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError
+from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError, not_reachable
 from connectors.people import PeopleSource, Person
+from connectors.rehearsal import Rehearsal, Rehearses
 
 log = logging.getLogger("offboard.connectors")
 
@@ -74,8 +75,15 @@ class _CheckedConnector(WrappingConnector):
         try:
             answer = await _call(lambda paced: self._connector.check(deadline=deadline, pace=paced), pace)
         except ConnectorError as error:
-            return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(answer.reachable, storable_text(answer.detail))
+            return not_reachable(error)
+        lacking = tuple(storable_text(one) for one in answer.lacking)
+        return Reachability(answer.reachable, storable_text(answer.detail), answer.code, lacking)
+
+    async def rehearse(self, effect: Effect, *, pace: Pace = unpaced) -> Rehearsal | None:
+        connector = self._connector
+        if not isinstance(connector, Rehearses):
+            return None
+        return await _call(lambda paced: connector.rehearse(effect, pace=paced), pace)
 
 
 class _CheckedPeopleSource(_CheckedConnector):

@@ -24,6 +24,9 @@
   `happened` is `no` for a request that only reads, and `unknown` as soon as an earlier request of the same flow has
   changed something;
 - our secrets are in no error, no repr and no log line.
+
+A rehearsal (`connectors.rehearsal`) sends requests that read, and tokens' requests, in the same way; a request that
+changes something does not reach `_send`.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ from connectors.http.dialect import Dialect
 from connectors.http.judging import fail, fail_sent, judge
 from connectors.http.requests import Answer, Flow, Outgoing, Request
 from connectors.http.sending import HttpResponse, NotReceived, new_client, send
+from connectors.rehearsal import Rehearsal, RehearsalStopped, RehearsedRequest, Rehearsing
 from connectors.tls import require_private
 
 T = TypeVar("T")
@@ -94,6 +98,20 @@ class HttpClient:
         each request. Raises `ConnectorError`, from the flow or from what was sent for it."""
         return await _Run(self, asyncio.get_running_loop().time() + deadline, pace).drive(flow)
 
+    async def rehearse(self, flow: Flow[Any], *, deadline: float, pace: Pace = unpaced) -> Rehearsal:
+        """What the flow would send. Raises the `ConnectorError` that comes before its first change."""
+        rehearsing = Rehearsing()
+        run = _Run(self, asyncio.get_running_loop().time() + deadline, pace, rehearsing)
+        try:
+            await run.drive(flow)
+        except RehearsalStopped:
+            return rehearsing.ended(complete=False)
+        except ConnectorError:
+            if not rehearsing.changed:
+                raise
+            return rehearsing.ended(complete=False)
+        return rehearsing.ended(complete=True)
+
     async def aclose(self) -> None:
         await self.http.aclose()
 
@@ -137,12 +155,13 @@ class HttpClient:
 
 
 class _Run:
-    """One flow under one deadline."""
+    """One flow under one deadline. With `rehearsing`, its changes are written down instead of sent."""
 
-    def __init__(self, client: HttpClient, until: float, pace: Pace) -> None:
+    def __init__(self, client: HttpClient, until: float, pace: Pace, rehearsing: Rehearsing | None = None) -> None:
         self._client = client
         self._until = until
         self._pace = pace
+        self._rehearsing = rehearsing
         self._changed = False
 
     async def drive(self, flow: Flow[T]) -> T:
@@ -173,6 +192,10 @@ class _Run:
             if request.missing_ok:  # what cannot be named is not there
                 return Answer(404)
             raise
+        if self._rehearsing is not None and request.authenticated:
+            self._rehearsing.note(_rehearsed(request))
+        if self._rehearsing is not None and request.changes:
+            return Answer(200, {}, {}, str(url))
         outgoing = _outgoing(request, url, self._client.media_type)
         if not request.authenticated:
             return self._judge(request, await self._send(request, outgoing, {}))
@@ -275,6 +298,14 @@ class _Run:
                 f"The response to {request.method} {received.url.path} is not JSON.",
                 remedy="Check that url is the address of the system's API, not of a page or a proxy.",
             )  # fmt: skip
+
+
+def _rehearsed(request: Request) -> RehearsedRequest:
+    """Without ids: as the operation that made the request has it, or else only with the number of its segments."""
+    operation = request.operation
+    if operation is None:
+        return RehearsedRequest(request.method, "/{}" * max(len(request.path), 1), "", request.changes)
+    return RehearsedRequest(request.method, operation.path, operation.operation_id, request.changes)
 
 
 def _outgoing(request: Request, url: httpx.URL, media_type: str) -> Outgoing:

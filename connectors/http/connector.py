@@ -26,7 +26,7 @@ from connectors.abilities import (
 )
 from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.acts import ActTable
-from connectors.errors import ActionRequiredError, ConnectorError
+from connectors.errors import ActionRequiredError, ConnectorError, not_reachable
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.dialect import Dialect
@@ -34,6 +34,7 @@ from connectors.http.flows import unexpected
 from connectors.http.pages import Pages
 from connectors.http.requests import Flow, Request
 from connectors.parameters import account_of, unknown_attribute
+from connectors.rehearsal import Rehearsal
 
 SAMPLE_SIZE = "20"
 """Accounts to ask for where one must be found again by the same query."""
@@ -67,6 +68,18 @@ S = TypeVar("S", bound=HttpSettings)
 C = TypeVar("C")
 C_contra = TypeVar("C_contra", contravariant=True)
 
+
+@dataclass(frozen=True, slots=True)
+class CredentialCheck:
+    """The result of a check: what to say, and the abilities that the credential has too few rights for."""
+
+    said: str
+    lacking: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.said
+
+
 HttpDo = Callable[[C, Effect], Flow[Mapping[str, Any]]]
 """Carries an effect out and returns the reply's detail. `C` is what the kind prepares from its settings."""
 HttpLook = Callable[[C, Effect], Flow[ReadBack]]
@@ -84,8 +97,9 @@ class HttpKind(Generic[S, C]):
 
     `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
-    credential, and returns what to say about it; it raises `ConnectorError` where not. `headers` are sent with each
-    request, such as the version of the interface. `system_class`: see `connectors.packages.ConnectorKind`."""
+    credential, and returns what to say about it, or a `CredentialCheck`; it raises `ConnectorError` where not.
+    `headers` are sent with each request, such as the version of the interface. `system_class`: see
+    `connectors.packages.ConnectorKind`."""
 
     name: str
     settings: type[S]
@@ -93,7 +107,7 @@ class HttpKind(Generic[S, C]):
     prepare: Callable[[S], C]
     find: Find[C]
     acts: ActTable[HttpDo[C], HttpLook[C]]
-    check: Callable[[C], Flow[str]]
+    check: Callable[[C], Flow[str | CredentialCheck]]
     dialect: Dialect = field(default_factory=Dialect)
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -150,11 +164,21 @@ class HttpConnector(Generic[S, C]):
             return ReadBack("unknown")
         return await self._client.run(act.look(self._context, effect), deadline=effect.deadline, pace=pace)
 
+    async def rehearse(self, effect: Effect, *, pace: Pace = unpaced) -> Rehearsal | None:
+        act = self._kind.acts.act(effect.ability)
+        if act.ability.needs_account:
+            account_of(effect)
+        flow = act.do or act.look
+        assert flow is not None  # an ability of the level read has code that reads it back
+        return await self._client.rehearse(flow(self._context, effect), deadline=effect.deadline, pace=pace)
+
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         try:
             said = await self._client.run(self._kind.check(self._context), deadline=deadline, pace=pace)
         except ConnectorError as error:
-            return Reachability(False, f"{error.code}. {error.remedy}".strip())
+            return not_reachable(error)
+        if isinstance(said, CredentialCheck):
+            return Reachability(True, said.said, lacking=said.lacking)
         return Reachability(True, said)
 
     async def aclose(self) -> None:

@@ -30,7 +30,7 @@ class Request:
     `missing_ok`: a 404 is returned to the flow instead of raised. `read_only` is true for a request that changes
     nothing although its method is not GET, such as a search by POST. `authenticated` is false for a token request,
     which carries its own credential. `scope` is the OAuth scope that the request needs, for a kind that has a token for
-    each scope."""
+    each scope. `operation` is the one that made the request."""
 
     method: str
     path: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class Request:
     read_only: bool = False
     authenticated: bool = True
     scope: str = ""
+    operation: Operation | None = field(default=None, compare=False, repr=False)
 
     @property
     def changes(self) -> bool:
@@ -118,6 +119,7 @@ class Operation:
             missing_ok=missing_ok,
             read_only=read_only,
             scope=self.scope,
+            operation=self,
         )
 
 

@@ -160,7 +160,7 @@ class PeopleCsvConnector:
         try:
             known = await self._newest(deadline, pace)
         except ConnectorError as error:
-            return Reachability(False, f"{error.detail} {error.remedy}".strip())
+            return Reachability(False, f"{error.detail} {error.remedy}".strip(), error.code)
         changed = datetime.fromtimestamp(known.file.modified, UTC)
         said = f"{known.file.path.name} of {changed:%Y-%m-%d %H:%M} UTC: {known.count} people"
         leaving = sum(self._now(person).status == "leaving" for person in known.by_id.values())

@@ -16,13 +16,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.acts import ActTable
-from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, not_reachable
 from connectors.hosts import require_allowed
 from connectors.parameters import account_gone, account_of, unknown_attribute
 from connectors.protocols.ldap_directory import LdapDirectory
 from connectors.protocols.ldap_session import LdapSession
 from connectors.protocols.ldap_settings import DirectorySettings, address
 from connectors.read_backs import account_missing
+from connectors.rehearsal import Rehearsal, RehearsalStopped, Rehearsing
 from connectors.tls import require_private, trust
 
 Settings = TypeVar("Settings", bound=DirectorySettings)
@@ -139,8 +140,30 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
                 lambda session: self.said(self.begin(session)), deadline=deadline, pace=pace
             )
         except ConnectorError as error:
-            return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(True, "; ".join(said))
+            return not_reachable(error)
+        return Reachability(True, "; ".join(said), lacking=tuple(word for word in said if "rights_missing" in word))
+
+    async def rehearse(self, effect: Effect, *, pace: Pace = unpaced) -> Rehearsal | None:
+        act = self.acts.act(effect.ability)
+        native_id = self.id_of(effect)
+        rehearsing = Rehearsing()
+
+        def work(session: LdapSession) -> None:
+            context = self.begin(session)
+            entry = self.entry(context, native_id)
+            if entry is None:
+                raise account_gone(effect)
+            step = act.do or act.look
+            assert step is not None  # every ability of a directory is read back
+            step(self, context, entry, effect)
+
+        try:
+            await self._directory.converse(work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
+        except (ConnectorError, RehearsalStopped):
+            if not rehearsing.changed:
+                raise
+            return rehearsing.ended(complete=False)
+        return rehearsing.ended(complete=True)
 
     def find(self, context: Context, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()

@@ -24,6 +24,7 @@ from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.hosts import Redaction
 from connectors.protocols.ldap_session import LdapSession
+from connectors.rehearsal import RehearsalStopped, Rehearsing
 
 T = TypeVar("T")
 
@@ -69,10 +70,17 @@ class LdapDirectory:
     def __repr__(self) -> str:
         return f"Directory({self._host}:{self._port})"
 
-    async def converse(self, work: Callable[[LdapSession], T], *, deadline: float, pace: Pace = unpaced) -> T:
+    async def converse(
+        self,
+        work: Callable[[LdapSession], T],
+        *,
+        deadline: float,
+        pace: Pace = unpaced,
+        rehearsing: Rehearsing | None = None,
+    ) -> T:
         """Connect, sign in, do the work, disconnect. `pace` is awaited once: a conversation counts as one request.
-        Raises `ConnectorError` and nothing else."""
-        session = self._session(time.monotonic() + deadline)
+        Raises `ConnectorError`; and `RehearsalStopped`, with `rehearsing`."""
+        session = self._session(time.monotonic() + deadline, rehearsing)
 
         def in_thread() -> T:
             try:
@@ -85,7 +93,7 @@ class LdapDirectory:
             async with asyncio.timeout(deadline):
                 await pace()
                 return await asyncio.wrap_future(self._threads.submit(in_thread))
-        except ConnectorError:
+        except (ConnectorError, RehearsalStopped):
             raise
         except TimeoutError:
             session.abandon()
@@ -101,7 +109,7 @@ class LdapDirectory:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _session(self, until: float) -> LdapSession:
+    def _session(self, until: float, rehearsing: Rehearsing | None) -> LdapSession:
         left = max(1, math.ceil(until - time.monotonic()))
         server = ldap3.Server(
             self._host,
@@ -121,7 +129,7 @@ class LdapDirectory:
             auto_referrals=False,
             receive_timeout=left,
         )
-        return LdapSession(connection, until, self._redact, self._max_entries, self._search_controls)
+        return LdapSession(connection, until, self._redact, self._max_entries, self._search_controls, rehearsing)
 
     def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
         # `from None`: ldap3's errors may carry the connection, and with it the password.

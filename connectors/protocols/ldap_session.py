@@ -25,6 +25,7 @@ from ldap3.core.exceptions import LDAPExceptionError
 from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.hosts import Redaction
+from connectors.rehearsal import RehearsedRequest, Rehearsing
 
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
 _PAGE = 200
@@ -79,9 +80,16 @@ class LdapSession:
     """The connection that `LdapDirectory.converse` gives to the work it runs, for that work's thread only."""
 
     def __init__(
-        self, connection: Any, until: float, redact: Redaction, max_entries: int, search_controls: Sequence[str] = ()
+        self,
+        connection: Any,
+        until: float,
+        redact: Redaction,
+        max_entries: int,
+        search_controls: Sequence[str] = (),
+        rehearsing: Rehearsing | None = None,
     ) -> None:
         self._connection = connection
+        self._rehearsing = rehearsing
         # Critical: a server that does not know one refuses the search (RFC 4511 section 4.1.11).
         self._search_controls = [(oid, True, None) for oid in search_controls]
         self._until = until
@@ -190,11 +198,18 @@ class LdapSession:
 
     def modify(self, dn: str, changes: Mapping[str, Sequence[tuple[str, Sequence[str | bytes]]]]) -> None:
         """One atomic modification (RFC 4511 section 4.6). Raises `LdapRefusedError` with the result code."""
+        if self._rehearsing is not None:
+            done = [f"{op.removeprefix('MODIFY_').lower()} {name}" for name, ops in changes.items() for op, _ in ops]
+            self._rehearsing.note(RehearsedRequest("MODIFY", ", ".join(done), "modifyRequest", changes=True))
+            return
         request = {name: [(op, list(values)) for op, values in ops] for name, ops in changes.items()}
         self._change(lambda: self._connection.modify(dn, request))
 
     def move(self, dn: str, rdn: str, parent: str) -> None:
         """Below another entry, with the same name (RFC 4511 section 4.9). Raises `LdapRefusedError`."""
+        if self._rehearsing is not None:
+            self._rehearsing.note(RehearsedRequest("MODIFY DN", "newSuperior", "modDNRequest", changes=True))
+            return
         self._change(lambda: self._connection.modify_dn(dn, rdn, new_superior=parent))
 
     def _change(self, send: Callable[[], object]) -> None:

@@ -174,14 +174,14 @@ class MailConnector:
         try:
             await self._server.check(deadline=deadline, pace=pace)
         except ConnectorError as error:
-            return Reachability(False, f"mail server: {error.code}. {error.remedy}".strip())
+            return Reachability(False, f"mail server: {error.code}. {error.remedy}".strip(), error.code)
         if self._http is None:
             return Reachability(True, "mail server reachable; no mailbox administration is set")
         check = answers(GET_MAILBOX.request("no-mailbox@invalid"))
         try:
             said = await self._http.run(check(None), deadline=max(until - clock(), 0.0), pace=pace)
         except ConnectorError as error:
-            return Reachability(False, f"mailbox administration: {error.code}. {error.remedy}".strip())
+            return Reachability(False, f"mailbox administration: {error.code}. {error.remedy}".strip(), error.code)
         return Reachability(True, f"mailbox administration: {said}")
 
     async def aclose(self) -> None:

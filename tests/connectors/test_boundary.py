@@ -83,7 +83,7 @@ async def test_an_unforeseen_exception_gets_a_code(error: Exception, caplog: pyt
         assert each.__context__ is None
     assert "Ottilie" not in caplog.text
     assert await checked(Broken(error)).check() == Reachability(
-        False, "unexpected. Report it to the connector's authors."
+        False, "unexpected. Report it to the connector's authors.", "unexpected"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.connector import CredentialCheck
 from connectors.http.flows import Fields
 from connectors.http.requests import Flow, Operation
 from connectors.vendors.entra.applications import AppAssignment
@@ -101,7 +102,7 @@ def lacking(granted: Sequence[str]) -> list[str]:
     return missing
 
 
-def check_permissions(settings: EntraSettings) -> Flow[str]:
+def check_permissions(settings: EntraSettings) -> Flow[CredentialCheck]:
     """Whether users may be read, and which abilities the app lacks a permission for."""
     try:
         yield LIST_USERS.request(params={"$top": "1", "$select": "id"})
@@ -115,11 +116,12 @@ def check_permissions(settings: EntraSettings) -> Flow[str]:
         ) from None
     granted = yield from _granted(settings)
     if granted is None:
-        return (
+        return CredentialCheck(
             "reachable, credential accepted; the app cannot read its own permissions, so they are not checked: grant "
             "it Application.Read.All"
         )
     missing = lacking(granted)
-    return f"reachable, credential accepted, permissions: {', '.join(granted) or 'none'}" + (
+    said = f"reachable, credential accepted, permissions: {', '.join(granted) or 'none'}" + (
         f"; not allowed by them: {'; '.join(missing)}" if missing else ""
     )
+    return CredentialCheck(said, tuple(missing))

@@ -9,9 +9,10 @@ from typing import Any
 
 from connectors.http.flows import all_pages, unexpected
 from connectors.http.pages import MAX_ITEMS
-from connectors.http.requests import Answer, Flow, Request
+from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.vendors.github.settings import GitHubSettings
 
+GRAPHQL = Operation("POST", "/graphql")
 _PROVIDER = """
     samlIdentityProvider {
       externalIdentities(first: 100, after: $after, login: $login, userName: $userName) {
@@ -76,7 +77,7 @@ def ask(settings: GitHubSettings, query: str, **variables: str) -> Request:
     is a POST."""
     place = {"enterprise": settings.enterprise} if query is ENTERPRISE_IDENTITIES else {"org": settings.organization}
     body = {"query": query, "variables": {**place, **variables}}
-    return Request("POST", url=settings.graphql_url, json=body, read_only=True)
+    return Request("POST", url=settings.graphql_url, json=body, read_only=True, operation=GRAPHQL)
 
 
 def data(answer: Answer) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.connector import CredentialCheck
 from connectors.http.flows import parse
 from connectors.http.requests import Flow
 from connectors.vendors.github.answers import OrgMembership, held_scopes, require_own, with_included
@@ -70,7 +71,7 @@ _FOR_AN_OWNER = (
 )
 
 
-def check(settings: GitHubSettings) -> Flow[str]:
+def check(settings: GitHubSettings) -> Flow[CredentialCheck]:
     """Whether GitHub answers and accepts the credential, and which abilities it lacks a right for."""
     try:
         yield LIST_MEMBERS.request(settings.organization, params={"per_page": "1"})
@@ -78,27 +79,29 @@ def check(settings: GitHubSettings) -> Flow[str]:
         raise ActionRequiredError(
             error.code, error.detail, remedy=_FOR_AN_APP if settings.as_app else _FOR_AN_OWNER, happened="no"
         ) from None
-    said = yield from (_check_app(settings) if settings.as_app else _check_token(settings))
-    return f"reachable, credential accepted{said}"
+    said, lacking = yield from (_check_app(settings) if settings.as_app else _check_token(settings))
+    named = f"; not allowed by them: {'; '.join(lacking)}" if lacking else ""
+    return CredentialCheck(f"reachable, credential accepted{said}{named}", tuple(lacking))
 
 
-def _check_app(settings: GitHubSettings) -> Flow[str]:
+def _check_app(settings: GitHubSettings) -> Flow[tuple[str, list[str]]]:
+    """What to say, and the abilities that lack a permission."""
     try:
         found = yield from installations(settings)
     except (ActionRequiredError, RefusedError) as error:
         if error.code not in ("credential_refused", "not_found"):
             raise
-        return "; the app cannot read its own permissions: grant it organization_administration: read"
+        return "; the app cannot read its own permissions: grant it organization_administration: read", []
     own = next((one for one in found if str(one.id) == settings.installation_id), None)
     if own is None:
-        return "; the app cannot read its own permissions: its installation is not one of the organisation's"
+        return "; the app cannot read its own permissions: its installation is not one of the organisation's", []
     granted = ", ".join(f"{name}: {level}" for name, level in sorted(own.permissions.items())) or "none"
-    return f", permissions: {granted}" + _named(
+    return f", permissions: {granted}", _named(
         {ability: rights.lacking_permissions(own.permissions) for ability, rights in RIGHTS.items()}
     )
 
 
-def _check_token(settings: GitHubSettings) -> Flow[str]:
+def _check_token(settings: GitHubSettings) -> Flow[tuple[str, list[str]]]:
     answer = yield OWN_MEMBERSHIP.request(settings.organization, missing_ok=True)
     require_own(answer)
     if answer.missing or not parse(answer.body, OrgMembership).is_owner:
@@ -110,15 +113,13 @@ def _check_token(settings: GitHubSettings) -> Flow[str]:
         )
     scopes = held_scopes(answer)
     if scopes is None:
-        return ", token of an owner; the permissions of a fine-grained token cannot be read and are not checked" + (
-            _named({"revoke_fine_grained_tokens": ["a GitHub App"]})
-        )
+        said = ", token of an owner; the permissions of a fine-grained token cannot be read and are not checked"
+        return said, _named({"revoke_fine_grained_tokens": ["a GitHub App"]})
     lacking = {ability: rights.lacking_scope(scopes) for ability, rights in RIGHTS.items()}
-    return f", token of an owner, scopes: {', '.join(sorted(scopes)) or 'none'}" + _named(
+    return f", token of an owner, scopes: {', '.join(sorted(scopes)) or 'none'}", _named(
         {ability: [scope] if scope else [] for ability, scope in lacking.items()}
     )
 
 
-def _named(lacking: Mapping[str, Collection[str]]) -> str:
-    missing = [f"{ability} ({', '.join(rights)})" for ability, rights in lacking.items() if rights]
-    return f"; not allowed by them: {'; '.join(missing)}" if missing else ""
+def _named(lacking: Mapping[str, Collection[str]]) -> list[str]:
+    return [f"{ability} ({', '.join(rights)})" for ability, rights in lacking.items() if rights]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.connector import CredentialCheck
 from connectors.http.flows import parse
 from connectors.http.requests import Flow, Request
 from connectors.vendors.google_workspace.admin_sdk import (
@@ -48,7 +49,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 """Google's description names each as one of the scopes of an operation of the ability; it is the least of them."""
 
 
-def check(settings: GoogleWorkspaceSettings) -> Flow[str]:
+def check(settings: GoogleWorkspaceSettings) -> Flow[CredentialCheck]:
     """Whether users may be read, and which abilities lack a scope or a privilege. Each scope is tried with a request
     that changes nothing: Google refuses a token with several scopes as a whole, without naming the missing one."""
     users = pages("users").items((yield _first_user(settings)))
@@ -71,7 +72,13 @@ def check(settings: GoogleWorkspaceSettings) -> Flow[str]:
             f"; refused to the administrator, who lacks a privilege, or because the API is not enabled: "
             f"{', '.join(map(_short, refused))}; not allowed without them: {_needing(refused)}"
         )
-    return said
+    lacking = {
+        ability: [_short(scope) for scope in needed if scope in (*missing, *refused)]
+        for ability, needed in NEEDED.items()
+    }
+    return CredentialCheck(
+        said, tuple(f"{ability} ({', '.join(scopes)})" for ability, scopes in lacking.items() if scopes)
+    )
 
 
 def _first_user(settings: GoogleWorkspaceSettings) -> Request:

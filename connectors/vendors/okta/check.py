@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.errors import ActionRequiredError
+from connectors.http.connector import CredentialCheck
 from connectors.http.flows import ask
 from connectors.http.requests import Flow
 from connectors.vendors.okta.organisation import MORE_SCOPES, OktaSettings
@@ -12,7 +13,7 @@ from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
 
 
-def check_credential(settings: OktaSettings) -> Flow[str]:
+def check_credential(settings: OktaSettings) -> Flow[CredentialCheck]:
     """Whether users may be read; and of an API token, whether its administrator has a role that may change them."""
     try:
         yield LIST_USERS.request(params={"limit": "1"})
@@ -29,14 +30,17 @@ def check_credential(settings: OktaSettings) -> Flow[str]:
         lacking = [
             f"{ability} ({scope})" for ability, scope in MORE_SCOPES.items() if settings.lacks_scope_for(ability)
         ]
-        return f"reachable, credential accepted, scopes granted: {settings.scopes}" + (
+        said = f"reachable, credential accepted, scopes granted: {settings.scopes}" + (
             f"; not allowed by them: {', '.join(lacking)}" if lacking else ""
         )
+        return CredentialCheck(said, tuple(lacking))
     me = yield from ask(GET_USER.request("me"), UserRecord)
     try:
         roles = {role.type for role in (yield from roles_of(me.id))}
     except ActionRequiredError:
-        return "reachable, credential accepted; Okta does not show the roles of the token's administrator"
+        return CredentialCheck(
+            "reachable, credential accepted; Okta does not show the roles of the token's administrator"
+        )
     if not roles & _ADMIN_ROLES:
         raise ActionRequiredError(
             "rights_missing",
@@ -46,4 +50,4 @@ def check_credential(settings: OktaSettings) -> Flow[str]:
             "can manage users, their sessions, groups and factors.",
             happened="no",
         )
-    return f"reachable, credential accepted, roles: {', '.join(sorted(roles))}"
+    return CredentialCheck(f"reachable, credential accepted, roles: {', '.join(sorted(roles))}")

@@ -7,15 +7,16 @@ from datetime import timedelta
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.acts import Act, ActTable
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, not_reachable
 from connectors.hosts import require_allowed
 from connectors.parameters import unknown_attribute
 from connectors.read_backs import account_missing
+from connectors.rehearsal import Rehearsal, RehearsalStopped, Rehearsing
 from connectors.vendors.postgresql.finding import ATTRIBUTES, find
 from connectors.vendors.postgresql.memberships import leave_groups, look_at_groups
 from connectors.vendors.postgresql.ownership import hand_over, look_at_ownership
 from connectors.vendors.postgresql.removal import drop, look_at_removal
-from connectors.vendors.postgresql.rights import said
+from connectors.vendors.postgresql.rights import RIGHTS_MISSING, said
 from connectors.vendors.postgresql.roles import Role, account, account_to_change, oid_of
 from connectors.vendors.postgresql.server import Conversation, converse
 from connectors.vendors.postgresql.sessions import disable, end_sessions, look_at_login, look_at_sessions
@@ -73,12 +74,32 @@ class PostgresqlConnector:
 
         return await converse(self._settings, work, deadline=effect.deadline, pace=pace)
 
+    async def rehearse(self, effect: Effect, *, pace: Pace = unpaced) -> Rehearsal | None:
+        """The server itself refuses changes in the sessions of a rehearsal (default_transaction_read_only)."""
+        act = ACTS.act(effect.ability)
+        oid_of(effect)
+        rehearsing = Rehearsing()
+
+        async def work(talk: Conversation) -> None:
+            if act.do is not None:
+                await act.do(talk, await account_to_change(talk, effect), effect)
+            elif act.look is not None:
+                await act.look(talk, await account(talk, effect), effect)
+
+        try:
+            await converse(self._settings, work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
+        except (ConnectorError, RehearsalStopped):
+            if not rehearsing.changed:
+                raise
+            return rehearsing.ended(complete=False)
+        return rehearsing.ended(complete=True)
+
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         try:
             words = await converse(self._settings, said, deadline=deadline, pace=pace)
         except ConnectorError as error:
-            return Reachability(False, f"{error.code}. {error.remedy}".strip())
-        return Reachability(True, "; ".join(words))
+            return not_reachable(error)
+        return Reachability(True, "; ".join(words), lacking=tuple(word for word in words if RIGHTS_MISSING in word))
 
     async def aclose(self) -> None:
         """No connection outlives a call."""

@@ -6,6 +6,8 @@ from psycopg import sql
 
 from connectors.vendors.postgresql.server import Conversation
 
+RIGHTS_MISSING = "rights_missing"
+"""In each sentence about a right that our role lacks."""
 _ADMIN_NEEDED = 160000
 _OWN = sql.SQL(
     "SELECT rolsuper, rolcreaterole, pg_catalog.pg_has_role(oid, 'pg_signal_backend', 'USAGE') AS signals,"

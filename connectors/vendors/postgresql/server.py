@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import Happened, TryAgainError
+from connectors.rehearsal import RehearsedRequest, Rehearsing
 from connectors.vendors.postgresql.failures import cannot_connect, refused
 from connectors.vendors.postgresql.settings import PostgresqlSettings
 
@@ -29,17 +30,23 @@ _SET = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)")
 _LOCK_WAIT = 5.0
 """Seconds that a change waits for a lock: others wait behind it."""
 _GRANTORS_SINCE = 160000
+_READS = ("SELECT ", "WITH ")
 _GRACE = 0.5
 """Seconds in which a statement that is out of time ends."""
 
 
 class Conversation:
-    """What `converse` gives to the work that it runs. Statements outside of `changing` change nothing in catalogues."""
+    """What `converse` gives to the work that it runs. Statements outside of `changing` change nothing in catalogues.
+    With `rehearsing`, a statement that changes something is written down and not sent."""
 
-    def __init__(self, settings: PostgresqlSettings, until: float, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, settings: PostgresqlSettings, until: float, stack: AsyncExitStack, rehearsing: Rehearsing | None = None
+    ) -> None:
         self.settings = settings
         self._until = until
         self._stack = stack
+        self._rehearsing = rehearsing
+        self._call_changes = False
         self._open: dict[str, psycopg.AsyncConnection[dict[str, Any]]] = {}
         self._changed: Happened = "no"
         self.version = 0
@@ -56,6 +63,9 @@ class Conversation:
 
     async def rows(self, query: Query, values: Mapping[str, Any] | None = None, *, database: str = "") -> list[Row]:
         """In the first database, if none is named. Raises `ConnectorError`."""
+        if self._rehearsing is not None and self._held_back(query):
+            self._rehearsing.note(RehearsedRequest("SQL", _template(query), changes=True))
+            return []
         connection = await self._connection(database)
         try:
             cursor = await connection.execute(query, values)
@@ -89,8 +99,12 @@ class Conversation:
                 ours.shutdown(socket.SHUT_RDWR)
 
     def changed(self) -> None:
-        """A function was called whose effect no transaction undoes."""
-        self._changed = "unknown"
+        """The next statement calls a function whose effect no transaction undoes."""
+        self._changed, self._call_changes = "unknown", True
+
+    def _held_back(self, query: Query) -> bool:
+        calls, self._call_changes = self._call_changes, False
+        return calls or not _template(query).upper().startswith(_READS)
 
     async def _connection(self, database: str) -> psycopg.AsyncConnection[dict[str, Any]]:
         settings, name = self.settings, database or self.settings.database
@@ -115,6 +129,8 @@ class Conversation:
                 "statement_timeout": f"{math.ceil(left * 1000)}ms",
                 "lock_timeout": f"{math.ceil(min(left / 2, _LOCK_WAIT) * 1000)}ms",
             }
+            if self._rehearsing is not None:
+                limits["default_transaction_read_only"] = "on"
             for setting, value in limits.items():
                 await self.rows(_SET, {"name": setting, "value": value}, database=name)
         return self._open[name]
@@ -126,11 +142,12 @@ async def converse(
     *,
     deadline: float,
     pace: Pace = unpaced,
+    rehearsing: Rehearsing | None = None,
 ) -> T:
     """Sign in, do the work, sign out. `pace` is awaited once: a conversation counts as one request. Raises
     `ConnectorError` and nothing else."""
     async with AsyncExitStack() as stack:
-        talk = Conversation(settings, time.monotonic() + deadline, stack)
+        talk = Conversation(settings, time.monotonic() + deadline, stack, rehearsing)
 
         async def talking() -> T:
             await pace()
@@ -145,6 +162,18 @@ async def converse(
             if not task.done():
                 await _abandon(task, talk)
     raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=talk.happened)
+
+
+def _template(query: Query) -> str:
+    """The statement with `{}` for names, which can be a person's."""
+    parts = [query] if isinstance(query, sql.SQL) else list(query)
+    return " ".join("".join(_part(part) for part in parts).split())
+
+
+def _part(part: sql.Composable) -> str:
+    if isinstance(part, sql.Composed):
+        return "".join(_part(each) for each in part)
+    return part.as_string(None) if isinstance(part, sql.SQL) else "{}"
 
 
 async def _abandon(task: asyncio.Task[Any], talk: Conversation) -> None:

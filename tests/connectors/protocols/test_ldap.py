@@ -16,6 +16,7 @@ import pytest
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.registry import connect
+from connectors.rehearsal import Rehearses
 from orchestrator.embedded.company.certificate import write_certificate
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.directory import PLACEHOLDER_DN, user_dn
@@ -236,3 +237,23 @@ async def test_an_id_that_is_none_reaches_no_filter(connectors: dict[str, Connec
 def test_an_address_of_another_form_is_refused(url: str, company: Company) -> None:
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         connect("ldap", settings_for(company, "ldap") | {"url": url}, allowed_hosts=[*ALLOWED, "host"])
+
+
+async def test_a_rehearsal_names_the_operations_and_changes_nothing(
+    company: Company, connectors: dict[str, Connector], hire: Hire
+) -> None:
+    connector = connectors["ldap"]
+    assert isinstance(connector, Rehearses)
+    (person,) = await hire()
+    account = await the_account(connector, person)
+    before = (await connector.read_back(Effect("snapshot_access", "key", account))).evidence
+    lock = await connector.rehearse(Effect("lock_account", "key", account))
+    leave = await connector.rehearse(Effect("remove_from_groups", "key", account))
+    assert lock is not None and leave is not None
+    assert [(one.method, one.path, one.operation_id) for one in lock.requests] == [
+        ("MODIFY", "replace pwdAccountLockedTime", "modifyRequest")
+    ]
+    assert {(one.method, one.path) for one in leave.requests} <= {("MODIFY", "delete member")}
+    assert len(leave.requests) == len(before["groups"]) > 0
+    assert (await connector.read_back(Effect("snapshot_access", "key", account))).evidence == before
+    assert await can_sign_in(company, person, account.label)

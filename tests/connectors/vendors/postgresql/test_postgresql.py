@@ -11,6 +11,7 @@ from psycopg import sql
 from connectors.abilities import Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.registry import connect
+from connectors.rehearsal import Rehearses
 from orchestrator.embedded.postgres import PostgresServer
 from tests.connectors.vendors.postgresql.accounts import (
     CREDENTIAL,
@@ -229,3 +230,25 @@ def test_a_server_elsewhere_is_verified(changed: dict[str, str], code: str) -> N
     with pytest.raises(ConnectorError, match=code) as raised:
         connect("postgresql", given, allowed_hosts=["db.example:5432"])
     assert "s3cret" not in raised.value.detail
+
+
+async def test_a_rehearsal_names_the_statements_and_changes_nothing(
+    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+) -> None:
+    assert isinstance(connector, Rehearses)
+    role, group = await make(), await make(login=False)
+    await run("GRANT {group} TO {role}", group=group, role=role)
+    account = await found(connector, role)
+    async with await session(postgres, role) as theirs:
+        said = {
+            ability: await connector.rehearse(Effect(ability, "run-1/step-1/1", account, deadline=10.0))
+            for ability in ("disable_account", "end_sessions", "remove_from_groups", "snapshot_access")
+        }
+        await theirs.execute("SELECT 1")
+    statements = {ability: [one.path for one in found_.requests] for ability, found_ in said.items() if found_}
+    assert statements["disable_account"] == ["ALTER ROLE {} NOLOGIN"]
+    assert "pg_terminate_backend" in statements["end_sessions"][0]
+    assert statements["remove_from_groups"][0].startswith("REVOKE {} FROM {}")
+    assert role not in str(said)
+    assert (await found(connector, role)).active
+    assert (await look(connector, "remove_from_groups", account)).outcome == "not_done"
