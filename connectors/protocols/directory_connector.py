@@ -172,6 +172,8 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
         for lookup in lookups:
             for entry in self.matching(context, lookup, asked):
                 shown = self.values(entry, lookup.attribute)
+                if not shown:
+                    raise _not_shown(lookup.attribute)
                 same = next((value for value in shown if equals_ignoring_case(value, lookup.value)), None)
                 if same is None:
                     continue
@@ -212,3 +214,15 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
                 remedy="Re-plan the run to search for the account again.",
                 happened="no",
             ) from None
+
+
+def _not_shown(attribute: str) -> ActionRequiredError:
+    """About an entry that a filter found by an attribute and that comes without it: the rights allow to search by the
+    attribute and not to read it, or the directory returns it under its other name (`uid` for `userid`)."""
+    return ActionRequiredError(
+        "search_unproven",
+        f"The directory found an entry by {attribute} and does not return {attribute}, so it is not known whose it is.",
+        remedy="Allow bind_dn to read the attribute; or write the match key with the name under which the directory "
+        "returns it.",
+        happened="no",
+    )

@@ -92,7 +92,7 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         return session.search(self.settings.people_base, f"(&{self._person()}{wanted})", [*_READ, *attributes])
 
     def values(self, entry: LdapEntry, attribute: str) -> Sequence[str]:
-        return entry.values.get(attribute.lower(), ())
+        return entry.every(attribute)
 
     def any_person_with(self, session: LdapSession, attribute: str) -> bool:
         require_supported_people(session, self.settings.people_base)

@@ -75,6 +75,12 @@ class LdapEntry:
     def first(self, attribute: str) -> str | None:
         return next(iter(self.values.get(attribute.lower(), ())), None)
 
+    def every(self, attribute: str) -> tuple[str, ...]:
+        """The values of the attribute and of its subtypes, such as `mail;lang-de`: a filter for the attribute finds an
+        entry by any of them (RFC 4512 section 2.5.2)."""
+        wanted = attribute.lower()
+        return tuple(v for name, values in self.values.items() if name.partition(";")[0] == wanted for v in values)
+
 
 class LdapSession:
     """The connection that `LdapDirectory.converse` gives to the work it runs, for that work's thread only."""

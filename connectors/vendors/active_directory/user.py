@@ -103,7 +103,7 @@ class DomainUser:
 
     def values(self, attribute: str) -> Sequence[str]:
         """In the form in which people write them: an objectGUID as a UUID, proxyAddresses without `smtp:`."""
-        shown = self.entry.values.get(attribute.lower(), ())
+        shown = self.entry.every(attribute)
         match attribute.lower():
             case "objectguid":
                 return tuple(guid_text(value) for value in shown)

@@ -156,6 +156,24 @@ async def test_an_attribute_that_no_one_has_proves_no_absence() -> None:
             await ldap.find_accounts([Lookup("employeeNumber", "1001")])
 
 
+@pytest.mark.parametrize("attribute", ["employeeNumber", "userid"], ids=["may_not_be_read", "has_another_name"])
+async def test_an_entry_that_is_found_by_what_is_not_shown_is_not_absent(attribute: str) -> None:
+    searched_only = f'access to attrs=employeeNumber by dn.exact="{MANAGER}" search by * none'
+    async with odd_directory(rules=searched_only) as url, connected(url) as ldap:
+        value = {"employeeNumber": "1001", "userid": "nora"}[attribute]
+        with pytest.raises(ActionRequiredError, match="search_unproven") as raised:
+            await ldap.find_accounts([Lookup(attribute, value)])
+        assert attribute in raised.value.detail
+
+
+async def test_a_value_with_a_language_is_a_value() -> None:
+    mail = f"dn: uid=eva,ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: eva\ncn: Eva\nsn: Lind\n{{mail}}\n"
+    with_language = mail.format(mail="mail: e.lind@example.org\nmail;lang-de: eva@example.org\n")
+    async with odd_directory(with_language) as url, connected(url) as ldap:
+        (eva,) = await ldap.find_accounts([Lookup("mail", "eva@example.org")])
+        assert (eva.label, eva.attributes["mail"]) == ("eva", "eva@example.org")
+
+
 FOREIGN_SCHEMA = """attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
 objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )
