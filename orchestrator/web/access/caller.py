@@ -61,12 +61,14 @@ class Caller:
         return tuple(sorted(self.actor.roles))
 
     def proved_at(self, settings: WebSettings) -> datetime | None:
-        """When they last proved who they are: by the provider's word; or at the session's beginning, where the way in
-        which they did is one that counts. That a token is new proves nothing: an old session may have confirmed it."""
+        """When they last proved who they are: by the provider's word. Where it says no time, at the session's
+        beginning, if the way in which they did is one that counts. A provider whose own session goes on signs in
+        without asking, and repeats how and when the person proved it before. That a token is new proves nothing: an old
+        session may have confirmed it."""
         wanted = settings.oidc.step_up_acr if settings.oidc is not None else ()
-        if self.session is None or self.acr not in wanted:
-            return self.auth_time
-        return max(self.auth_time or self.session.created_at, self.session.created_at)
+        if self.auth_time is None and self.session is not None and self.acr in wanted:
+            return self.session.created_at
+        return self.auth_time
 
     def require_step_up(self, settings: WebSettings, what: str = "An urgent start") -> None:
         """What takes effect before an approval, and what gives others access, is for a person who has just

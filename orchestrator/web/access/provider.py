@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import authlib.deprecate  # it has its own warnings shown always: after that they can be left out
 import httpx
@@ -128,12 +129,16 @@ class Provider:
     async def finish(self, query: str, state: str, kept: Mapping[str, str]) -> Identity:
         """`query` is the query string that the browser came back with."""
         metadata, _ = await self._known()
+        came_back = dict(parse_qsl(query))
+        if "code" not in came_back or came_back.get("state") != state:
+            # The library would ask for a token of the client itself instead (RFC 6749 section 4.4).
+            raise SignInFailed("The identity provider's answer has no code for this sign-in.", "Sign in again.")
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), self._client(metadata) as client:
                 token = await client.fetch_token(
                     metadata["token_endpoint"],
-                    authorization_response=f"{self._callback}?{query}",
-                    state=state,
+                    grant_type="authorization_code",
+                    code=came_back["code"],
                     code_verifier=kept["verifier"],
                 )
         except OAuthError as error:

@@ -6,6 +6,7 @@ import ipaddress
 
 from fastapi import Request
 
+from orchestrator.web.requests.patience import plain_address
 from orchestrator.web.state import state_of
 
 SUBSCRIBER_PREFIX_BITS = 64
@@ -15,7 +16,7 @@ SUBSCRIBER_PREFIX_BITS = 64
 def source_of(request: Request) -> bytes:
     """A keyed hash of the address, as the server has it: that which the proxy names, where uvicorn trusts the proxy
     (`FORWARDED_ALLOW_IPS`)."""
-    host = request.client.host if request.client is not None else ""
+    host = plain_address(request.client.host if request.client is not None else "")
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

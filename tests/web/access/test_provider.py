@@ -77,7 +77,7 @@ class OpenIdProvider:
         body = {"access_token": "at", "token_type": "Bearer", "id_token": token, "padding": "x" * self.padding}
         return ScriptedAnswer(200, body, {"Content-Type": "application/json"})
 
-    async def sign_in(self) -> Identity:
+    async def sign_in(self, query: str = "code=c&state={state}") -> Identity:
         async with listening(ScriptedServer(self.answer).serve) as port:
             self.issuer = f"http://127.0.0.1:{port}"
             settings = OidcSettings(self.issuer, "offboard", SECRET, roles={"it": ("it_approver",)})
@@ -85,7 +85,7 @@ class OpenIdProvider:
             try:
                 _, state, kept = await provider.begin(step_up=False)
                 self.nonce = kept["nonce"]
-                return await provider.finish(f"code=c&state={state}", state, kept)
+                return await provider.finish(query.format(state=state), state, kept)
             finally:
                 await provider.aclose()
 
@@ -173,6 +173,13 @@ async def test_a_claim_of_another_type_is_no_internal_error(name: str, value: An
     except SignInFailed:
         return
     assert identity.person in ("n@example.org", None)
+
+
+@pytest.mark.parametrize("query", ["state={state}", "code=&state={state}", "code=c&state=another", ""])
+async def test_an_answer_without_a_code_is_no_internal_error(query: str) -> None:
+    with pytest.raises(SignInFailed) as failed:
+        await OpenIdProvider().sign_in(query)
+    assert not failed.value.ours and failed.value.remedy == "Sign in again."
 
 
 async def test_half_a_surrogate_pair_is_no_text() -> None:

@@ -172,6 +172,7 @@ def _caller(**facts: object) -> Caller:
         ({"auth_time": NOW + timedelta(hours=1)}, False),
         ({"acr": "phr"}, False),
         ({"acr": "phr", "created_at": NOW - timedelta(minutes=1)}, True),
+        ({"acr": "phr", "auth_time": NOW - timedelta(hours=8), "created_at": NOW - timedelta(minutes=1)}, False),
         ({"acr": "something else", "created_at": NOW - timedelta(minutes=1)}, False),
     ],
 )

@@ -16,6 +16,8 @@ from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES
 from orchestrator.ledger.persons.uploads import MAX_PENDING_BYTES
 from orchestrator.web.access import provider
 from orchestrator.web.requests.concurrency import ANONYMOUS_SLOTS
+from orchestrator.web.serving import listening, serving
+from orchestrator.web.settings import WebSettings
 from tests.integration.installation import conninfo
 from tests.web.api.running import Leavers, refused, served, start, task_open, until
 from tests.web.conftest import Program, Visit
@@ -50,6 +52,23 @@ async def test_one_address_begins_so_many_sign_ins_and_others_begin_theirs(stack
     # No one came back, and their time is over.
     await sql(stack, "UPDATE access.devices SET expires_at = engine.now() - interval '1 s'")
     assert (await crowd.post("/api/v1/device", headers=here)).status_code == 200
+
+
+async def test_each_ipv4_client_of_an_ipv6_socket_has_its_own_limit(stack: Stack) -> None:
+    """`OFFBOARD_WEB_HOST=::` takes connections of both versions."""
+    on = listening("::", 0)
+    url = f"http://127.0.0.1:{on.getsockname()[1]}"
+    settings, more = WebSettings(public_url=url), (stack.services, stack.engine, stack.backend.database, on)
+    async with serving(settings, *more), Visitor(url) as crowd:
+
+        async def status(address: str) -> int:
+            return (await crowd.post("/api/v1/device", headers={"X-Forwarded-For": address})).status_code
+
+        for address in ("203.0.113.31", "::ffff:203.0.113.33"):
+            for _ in range(MAX_PER_SOURCE):
+                assert await status(address) == 200
+        assert await status("::ffff:203.0.113.31") == await status("203.0.113.33") == 429
+        assert await status("::ffff:203.0.113.32") == await status("203.0.113.34") == 200
 
 
 async def test_a_full_table_takes_the_place_of_the_address_with_the_most(stack: Stack, visit: Visit) -> None:
