@@ -11,7 +11,7 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document, Server
 from orchestrator.cli.terminal.names import gate_name, gate_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
-from orchestrator.cli.terminal.outcomes import print_outcome
+from orchestrator.cli.terminal.outcomes import print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.shapes import role_words
@@ -91,10 +91,11 @@ async def _decide(run_id: str, gate: str, decision: Document, alias: str | None,
         run = await server.run(run_id)
         gate_id = gate_named(run, gate)
         done = await server.post("runs", run["run_id"], "gates", gate_id, "decision", body=decision)
-        await _print_decision(server, run["run_id"], gate_id, done)
+        await _print_decision(server, run, gate_id, done)
 
 
-async def _print_decision(server: Server, run_id: str, gate_id: str, done: Document) -> None:
+async def _print_decision(server: Server, before: Document, gate_id: str, done: Document) -> None:
+    run_id = before["run_id"]
     run = await server.run(run_id)
     gate = next(gate for gate in run["gates"] if gate["gate_id"] == gate_id)
     which = f"Gate {gate_name(run, gate_id)} of run {run_id}"
@@ -109,4 +110,5 @@ async def _print_decision(server: Server, run_id: str, gate_id: str, done: Docum
             say(f"These steps do not run either: {', '.join(blocked)}.")
     else:
         say(f"{which}: {len(gate['votes'])} of {gate['quorum']} approvals.")
+    print_confirmations(before, run)
     print_outcome(done)

@@ -113,7 +113,7 @@ def settle(
             said = {"accounts": meant, "reason": reason}
             done = await server.post("runs", found, "systems", system, "accounts", body=said)
             say(f"Run {found}: {len(meant) or 'no'} account{'s' if len(meant) != 1 else ''} on {system} confirmed.")
-            print_outcome(done)
+            await print_closing(server, run, done)
 
     carry_out(work())
 
@@ -134,7 +134,7 @@ def accept(
             said = {"reason": reason}
             done = await server.post("runs", found, "exceptions", exception_id, "acceptance", body=said)
             say(f"Exception {exception_id} of run {found} is closed.")
-            await print_closing(server, found, done)
+            await print_closing(server, run, done)
 
     carry_out(work())
 

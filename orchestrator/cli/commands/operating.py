@@ -52,10 +52,11 @@ def skip(run_id: Run, step: Step, reason: NeededReason, alias: As = None, folder
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            found = (await server.run(run_id))["run_id"]
+            run = await server.run(run_id)
+            found = run["run_id"]
             done = await server.post("runs", found, "steps", step, "skip", body={"reason": reason})
             say(f"Run {found}: {step} is skipped.")
-            await print_closing(server, found, done)
+            await print_closing(server, run, done)
 
     carry_out(work())
 

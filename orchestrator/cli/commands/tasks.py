@@ -95,6 +95,6 @@ def complete(
             said = {"outcome": outcome, "note": (evidence or "").strip() or None, "files": stored}
             done = await server.post("runs", found, "tasks", task_id, "completion", body=said)
             say(f"Task {task_id} of run {found}: {in_sentence(label(outcome, TASK))}.")
-            await print_closing(server, found, done)
+            await print_closing(server, run, done)
 
     carry_out(work())

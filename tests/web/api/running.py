@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -74,11 +74,15 @@ def refused(answer: httpx.Response, status: int, code: str) -> Any:
 
 
 @asynccontextmanager
-async def served(stack: Stack, *, engine: Engine | None = None, **settings: Any) -> AsyncIterator[str]:
-    """Pages and API over the stack's ledger once more, with settings of their own; `engine` instead of the stack's."""
+async def served(
+    stack: Stack, *, engine: Engine | None = None, members: Sequence[LocalMember] = (), **settings: Any
+) -> AsyncIterator[str]:
+    """Pages and API over the stack's ledger once more, with settings of their own; `engine` instead of the stack's, and
+    `members` who can sign in beside the staff."""
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
+    local += members
     services = replace(stack.services, engine=engine or stack.engine)
     web = WebSettings(public_url=url, **settings)
     try:

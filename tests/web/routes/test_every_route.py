@@ -143,7 +143,7 @@ async def test_a_route_answers_each_as_the_table_says(everybody: tuple[RoutesOff
 
 LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
 WHY = {"reason": "To see who may."}
-KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "gate", "together")
+KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "replan", "gate", "together")
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
 

@@ -281,6 +281,9 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
     refused = next((trial.refused for trial in trials if trial.refused is not None), None)
+    if allowed:  # those who decided something alone can undo it, and read why they can't accept it
+        refused = accept.refused if accept is not None else None
+        refused = refused if refused is not None and refused.code == "second_person_needed" else None
     return {
         "accept": accept is not None and accept.allowed,
         "settle": opened.system if settle is not None and settle.allowed else None,
@@ -298,7 +301,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
         "may": bool(allowed),
         "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
-        "why_not": refused if not allowed else None,
+        "why_not": refused,
     }  # fmt: skip
 
 

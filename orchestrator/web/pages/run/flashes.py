@@ -10,6 +10,7 @@ from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.vocabulary.confirmations import confirmed_by
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.cards import anchor, item_title
@@ -80,7 +81,10 @@ def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
 
 
 def done(text: str, came_of_it: Done) -> Flash:
-    return Flash("done", text, "" if came_of_it.nudged else LATER)
+    """If a second person confirms what was done, the text says so."""
+    opened = [event for event in came_of_it.events if isinstance(event, e.ExceptionOpened)]
+    confirming = {confirmed_by(event.owners) for event in opened if event.kind == "access_kept"}
+    return Flash("done", " ".join([text, *sorted(confirming)]), "" if came_of_it.nudged else LATER)
 
 
 def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:

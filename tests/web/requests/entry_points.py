@@ -1,0 +1,155 @@
+"""A command on a run at each entry point: the form of its page, the API, and the terminal, all by one account."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.embedded.smaller_packet import without_late_starts
+from tests.cli.command_line import Offboard
+from tests.web.api.running import refused as refused_by_api
+from tests.web.visitor import Visitor, api, token_of
+
+ENTRY_POINTS = ("page", "api", "terminal")
+WHY = "To see who may"
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """`path` and `body` of the API, `form` for the address of the page, `typed` at the terminal."""
+
+    path: str
+    body: Any
+    page: str
+    form: dict[str, Any]
+    typed: tuple[str, ...]
+
+
+def accept(run_id: str, exception_id: str) -> RunCommand:
+    return _of_run(
+        run_id, f"exceptions/{exception_id}/acceptance", {"reason": WHY}, "accept",
+        {"exception": exception_id, "reason": WHY}, ("exceptions", "accept", run_id, exception_id, "--reason", WHY),
+    )  # fmt: skip
+
+
+def settle(run_id: str, system: str, *accounts: str) -> RunCommand:
+    return _of_run(
+        run_id, f"systems/{system}/accounts", {"accounts": accounts, "reason": WHY}, "settle",
+        {"system": system, "account": accounts, "reason": WHY},
+        ("exceptions", "settle", run_id, system, *accounts, "--reason", WHY),
+    )  # fmt: skip
+
+
+def skip(run_id: str, step: Any) -> RunCommand:
+    """`step` is a step in a run's document."""
+    return _of_run(
+        run_id, f"steps/{step['step_id']}/skip", {"reason": WHY}, "skip", {"step": step["step_id"], "reason": WHY},
+        ("skip", run_id, step["step_id"], "--reason", WHY),
+    )  # fmt: skip
+
+
+def approve(run_id: str, gate_id: str) -> RunCommand:
+    said = {"verdict": "approve"}
+    return _of_run(run_id, f"gates/{gate_id}/decision", said, f"gates/{gate_id}", said, ("approve", run_id, gate_id))
+
+
+def replan(run_id: str) -> RunCommand:
+    return _of_run(run_id, "replan", {}, "replan", {}, ("exceptions", "replan", run_id))
+
+
+def hold(run_id: str) -> RunCommand:
+    return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
+
+
+def _of_run(run_id: str, path: str, body: Any, page: str, form: dict[str, Any], typed: tuple[str, ...]) -> RunCommand:
+    at = f"/runs/{run_id}"
+    return RunCommand(f"{at}/{path}", body, f"{at}/{page}", {"back": at, **form}, typed)
+
+
+class SignedIn:
+    """An account that is signed in at each entry point of the server at `url`."""
+
+    def __init__(self, url: str, token: str, page: Visitor, client: httpx.AsyncClient, folder: Path) -> None:
+        self.page = page
+        self.api = client
+        self._terminal = Offboard(folder)
+        self._environment: dict[str, str] = {"OFFBOARD_SERVER": url, "OFFBOARD_TOKEN": token}
+
+    async def at_page(self, command: RunCommand) -> httpx.Response:
+        return await self.page.submit(command.page, command.form)
+
+    async def typed(self, *words: str) -> tuple[int, str]:
+        """The exit code, and everything that was printed."""
+        answer = await self._terminal(*words, env=self._environment)
+        assert "Traceback" not in answer.err, answer.err
+        return answer.code, in_one_line(f"{answer.out} {answer.err}")
+
+    async def does(self, at: str, command: RunCommand) -> str:
+        """The command, carried out at this entry point; what its sender reads."""
+        if at == "page":
+            answer = await self.at_page(command)
+            assert answer.status_code == 200, answer.text
+            return text_of(answer)
+        if at == "api":
+            answer = await self.api.post(command.path, json=command.body)
+            assert answer.status_code == 200, answer.text
+            return answer.text
+        code, said = await self.typed(*command.typed)
+        assert code == 0, said
+        return said
+
+    async def refused(self, command: RunCommand, status: int, code: str, cause: str, remedy: str) -> None:
+        """The command is refused at every entry point, in words that say why and what to do."""
+        problem = refused_by_api(await self.api.post(command.path, json=command.body), status, code)
+        assert cause in problem["detail"] and remedy in problem["remedy"], problem
+        page = await self.at_page(command)
+        assert page.status_code == status, page.status_code
+        assert cause in text_of(page) and remedy in text_of(page), text_of(page)
+        exit_code, said = await self.typed(*command.typed)
+        assert exit_code == 1 and cause in said and remedy in said, said
+
+
+@asynccontextmanager
+async def signed_in(url: str, alias: str, folder: Path) -> AsyncIterator[SignedIn]:
+    async with AsyncExitStack() as open_ones:
+        token = await token_of(url, alias)
+        page = await open_ones.enter_async_context(Visitor(url))
+        await page.sign_in(alias)
+        client = await open_ones.enter_async_context(api(url, token))
+        yield SignedIn(url, token, page, client, folder)
+
+
+def text_of(page: httpx.Response) -> str:
+    """What is read on a page, without its tags."""
+    return in_one_line(html.unescape(re.sub(r"<[^>]*>", " ", page.text)))
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def packet_of(name: str, steps: Sequence[str], approvals: tuple[str, str] = ("", ""), **thresholds: str) -> Packet:
+    """The standard packet with these of its steps alone, so that a run is done soon; with a text of `approvals.yaml`
+    replaced, and thresholds of its own."""
+    given = without_late_starts(starter_packet("standard-leaver"))
+    workflow = yaml.safe_load(given.files[WORKFLOW_FILE]) | {"name": name}
+    workflow["steps"] = [step for step in workflow["steps"] if step["name"] in steps]
+    for step in workflow["steps"]:
+        step["needs"] = [need for need in step.get("needs", ()) if need in steps]
+    workflow["thresholds"] |= thresholds
+    assert approvals[0].encode() in given.files[APPROVALS_FILE]
+    files = given.files | {
+        WORKFLOW_FILE: yaml.safe_dump(workflow, sort_keys=False).encode(),
+        APPROVALS_FILE: given.files[APPROVALS_FILE].replace(approvals[0].encode(), approvals[1].encode(), 1),
+    }
+    return parse_packet(dict(files))

@@ -1,0 +1,176 @@
+"""No one person keeps access open, or selects an account and removes its access, at any entry point: with another
+account, with a role that is newer, or for another person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from orchestrator import commands
+from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.web.pages.run.cards import anchor
+from orchestrator.web.state import LocalMember
+from tests.cli.command_line import hired
+from tests.web.api.running import PAST, Leavers, planned, served, start, until
+from tests.web.pages.pressing import ParsedPage
+from tests.web.requests.entry_points import (
+    ENTRY_POINTS,
+    SignedIn,
+    accept,
+    approve,
+    packet_of,
+    settle,
+    signed_in,
+    skip,
+    text_of,
+)
+
+PACKET = "code-leaver"
+ALONE = (403, "second_person_needed", "The person who decided this alone can't confirm it", "Ask another person")
+NOT_HR = (403, "role_missing", "Only a requester can do this", "Ask a person with one of these roles")
+CONFIRMS = "An exception is open for a requester, who confirms this."
+LATER = {at: f"kim-{at}" for at in (*ENTRY_POINTS, "together")}
+ROLES = {"kim": "operator", "kim-hr": "requester"} | dict.fromkeys(LATER.values(), "it_approver")
+"""Accounts of one person. A role that was revoked does not come back with a sign-in, so that each case of a newer role
+has one of its own."""
+SignIn = Callable[[str], Awaitable[SignedIn]]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def url(stack: Stack) -> AsyncIterator[str]:
+    """Where Kim signs in with several accounts."""
+    kim = (await hired(stack)).employee_number
+    actors = (await stack.services.runs.organisation()).actors
+    packet = packet_of(PACKET, ("snapshot_code", "end_code_sessions", "suspend_code"))
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    async with served(stack, members=[LocalMember(one, kim, (role,), "") for one, role in ROLES.items()]) as at:
+        yield at
+    await revoke(stack, *ROLES)
+
+
+async def revoke(stack: Stack, *accounts: str) -> None:
+    """Other tests count who can decide."""
+    known = (await stack.services.runs.organisation()).actors
+    for account in known.keys() & set(accounts):
+        await commands.revoke_roles(stack.services, known["safety-owner"], PACKET, account, [ROLES[account]])
+
+
+@pytest_asyncio.fixture
+async def sign_in(stack: Stack, url: str, tmp_path: Path) -> AsyncIterator[SignIn]:
+    """Kim is an approver from the sign-in with such an account to the end of the test."""
+    async with AsyncExitStack() as open_ones:
+
+        async def one(alias: str) -> SignedIn:
+            return await open_ones.enter_async_context(signed_in(url, alias, tmp_path))
+
+        yield one
+    await revoke(stack, *LATER.values())
+
+
+def kept(run: Any) -> list[Any]:
+    return [one for one in run["exceptions"] if one["kind"] == "access_kept" and one["state"] == "open"]
+
+
+def step(run: Any, name: str) -> Any:
+    return next(one for one in run["steps"] if one["name"] == name)
+
+
+async def asked(hr: SignedIn, leaver: Leavers, **more: Any) -> tuple[str, list[str]]:
+    """A run with a question about two accounts; its id and theirs."""
+    run_id = await start(hr.api, await leaver("two_code_accounts"), packet=PACKET, **more)
+    run = await until(hr.api, run_id, lambda run: any(x["kind"] == "ambiguous_match" for x in run["exceptions"]))
+    [question] = [one for one in run["exceptions"] if one["kind"] == "ambiguous_match"]
+    return run_id, [one["account_id"] for one in question["candidates"]]
+
+
+async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignIn, leaver: Leavers) -> None:
+    kim, second, hr, operator = [await sign_in(one) for one in ("kim", "kim-hr", "hr", "operator")]
+    run_id, [mine, _] = await asked(hr, leaver)
+
+    def rest(run: Any) -> bool:
+        return planned(run) and step(run, "snapshot_code")["status"] == "verified"
+
+    run, at = None, dict(zip(ENTRY_POINTS, ("terminal", "page", "api"), strict=True))
+    for decides, confirms in at.items():
+        match decides:
+            case "page":
+                command, name = settle(run_id, "code", mine), "code"
+            case "api":
+                command, name = skip(run_id, step(run, "end_code_sessions")), "end_code_sessions"
+            case _:
+                command, name = skip(run_id, step(run, "suspend_code")), "suspend_code"
+        said = await kim.does(decides, command)
+        assert decides == "api" or CONFIRMS in said, said
+        run = await until(hr.api, run_id, rest)
+        [exception] = kept(run)
+        assert (exception["step"] or exception["system"], exception["owners"]) == (name, ["requester"])
+        confirmed = accept(run_id, exception["exception_id"])
+        await second.refused(confirmed, *ALONE)
+        await operator.refused(confirmed, *NOT_HR)
+        after = (await hr.api.get(f"/runs/{run_id}")).json()
+        assert after["version"] == run["version"], "nothing was recorded"
+
+        # What waits for whom: on the page of HR and of the person who can't confirm it, and at the terminal.
+        shown = text_of(await hr.page.get(f"/runs/{run_id}"))
+        assert "Access kept open" in shown and "HR accepts the exception and gives a reason" in shown
+        place = anchor(run_id, exception["exception_id"])
+        page = await second.page.get(f"/runs/{run_id}")
+        assert "You can't accept it: The person who decided this alone" in text_of(page)
+        assert not ParsedPage(page.text).has_button("Accept", place)
+        _, shown = await hr.typed("show", run_id)
+        assert f"Access kept open, {name}: " in shown and "HR accepts the exception and gives a reason" in shown
+        assert f"offboard exceptions accept {run_id} {exception['exception_id']}" in shown
+
+        await hr.does(confirms, confirmed)
+        assert kept((await hr.api.get(f"/runs/{run_id}")).json()) == []
+
+
+@pytest.mark.parametrize("at", [*ENTRY_POINTS, "together", "for another"])
+async def test_the_person_who_selected_accounts_removes_no_access_with_a_newer_role(
+    sign_in: SignIn, leaver: Leavers, at: str
+) -> None:
+    kim, hr = await sign_in("kim"), await sign_in("hr")
+    run_id, accounts = await asked(hr, leaver, cutoff=PAST)
+    await kim.does("api", settle(run_id, "code", *accounts))
+    run = await until(hr.api, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    assert kept(run) == [], "another person decides at the gate"
+    [gate] = [gate["gate_id"] for gate in run["gates"] if gate["state"] == "open"]
+    if at == "for another":
+        await delegate_to_kim(await sign_in("it"))
+        await kim.does("api", approve(run_id, gate))
+    else:
+        it = await sign_in(LATER[at])
+        if at == "together":
+            answer = await it.api.post("/decisions", json={"gates": [{"run_id": run_id, "gate_id": gate}]})
+            assert answer.json()["outcomes"][0]["refused"] is None, answer.text
+        else:
+            said = await it.does(at, approve(run_id, gate))
+            assert at == "api" or CONFIRMS in said, said
+
+    def waits(run: Any) -> bool:
+        removal = step(run, "end_code_sessions")
+        return step(run, "snapshot_code")["status"] == "verified" and removal["waits_for"] == "exception"
+
+    run = await until(hr.api, run_id, waits)
+    [exception] = kept(run)
+    assert step(run, "suspend_code")["status"] == "planned"
+    _, shown = await hr.typed("show", run_id)
+    assert "Blocked by an exception" in shown and "Access kept open, code: " in shown
+    assert "Blocked by an exception" in text_of(await hr.page.get(f"/runs/{run_id}?part=plan"))
+    await hr.does(at if at in ENTRY_POINTS else "api", accept(run_id, exception["exception_id"]))
+    run = await until(hr.api, run_id, lambda run: run["access_verified_at"] is not None)
+    assert kept(run) == []
+
+
+async def delegate_to_kim(approver: SignedIn) -> None:
+    """For a minute: what is approved for the approver ends with it."""
+    now = datetime.now(UTC)
+    term = {"to": "kim", "since": now.isoformat(), "until": (now + timedelta(seconds=60)).isoformat()}
+    given = await approver.api.post("/delegations", json=term)
+    assert given.status_code < 300, given.text
