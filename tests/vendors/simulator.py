@@ -57,6 +57,15 @@ class Call:
         return self.first(name, "true" if default else "false") == "true"
 
 
+@dataclass(frozen=True)
+class VendorEffect:
+    """A change that a simulator carried out: its kind, the id of what it changed, and a detail."""
+
+    kind: str
+    subject: str
+    detail: str = ""
+
+
 class VendorRefusal(Exception):
     """The vendor's answer to a request that it does not carry out."""
 
@@ -225,7 +234,7 @@ class Simulator:
 
     def _call(self, request: Request, body: bytes) -> Call:
         target = request.scope["raw_path"].decode() + f"?{request.url.query}"
-        return self._routed(request.method, target, request.headers, _read(body, request.headers))
+        return self._routed(request.method, target, request.headers, read_body(body, request.headers))
 
     def _routed(self, method: str, target: str, headers: Mapping[str, str], body: Any) -> Call:
         raw, _, query = target.partition("?")
@@ -271,7 +280,7 @@ def client_of(simulator: Simulator, headers: Mapping[str, str] | None = None) ->
     return httpx.AsyncClient(base_url=simulator.url, headers=headers, verify=False, trust_env=False)
 
 
-def _read(body: bytes, headers: Mapping[str, str]) -> Any:
+def read_body(body: bytes, headers: Mapping[str, str]) -> Any:
     if not body:
         return None
     if headers.get("content-type", "").startswith(FORM):
