@@ -116,6 +116,19 @@ def test_assistants_write_nothing() -> None:
     assert allowed == {"check_systems", "revoke_token", "verify_ledger"}
 
 
+def test_services_start_runs_and_repeat_what_was_decided() -> None:
+    allowed = {command for command, rule in COMMANDS.items() if "service" in rule.kinds}
+    assert allowed - {"check_systems", "revoke_token", "verify_ledger"} == {"start_run", "retry_step", "replan_run"}
+
+
+def test_an_account_unknown_to_hr_reads_and_revokes_its_own_token() -> None:
+    lists: set[Command] = {"list_sessions", "list_tokens", "list_webhooks"}
+    assert {command for command, rule in COMMANDS.items() if not rule.known_to_hr} == {
+        *lists, "revoke_token", "verify_ledger",
+    }  # fmt: skip
+    assert {command for command, rule in COMMANDS.items() if rule.level == Level.READ} == {*lists, "verify_ledger"}
+
+
 GRANTS = "levels:\n" + "".join(
     f"  - {{who: {role}, kind: {kind}, up_to: change}}\n"
     for role in ROLES

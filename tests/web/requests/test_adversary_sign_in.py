@@ -4,6 +4,7 @@ and a crowd that begins and never comes back."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,12 +21,14 @@ from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.cli.command_line import hired
 from tests.web.access.openid import openid_provider, sign_in_at_provider
 from tests.web.access.test_sessions import leaves
-from tests.web.api.running import refused, served
+from tests.web.api.running import PACKET, PAST, Leavers, refused, served, start, until, wanted
 from tests.web.api.test_api_without_temporal import Line
-from tests.web.visitor import Visitor
+from tests.web.conftest import Program
+from tests.web.visitor import Visitor, api
 
 GONE = "gone.already@wolkenmuehle.example"
 LEAD = "wendelgard.oxtomiro@wolkenmuehle.example"
+EVERY_ROLE = ("requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner")
 CLAIMS: list[dict[str, Any]] = [
     {"sub": "looked-at", "email": LEAD, "email_verified": True, "groups": ["looked-at"]},
     {"sub": "said-as-text", "email": LEAD, "email_verified": "true", "groups": ["said-as-text"]},
@@ -113,3 +116,45 @@ async def test_a_person_unknown_to_hr_is_signed_in_as_long_as_others(stack: Stac
         await sign_in_at_provider(browser, "/sign-in/start?to=/device", "outside")
         session = await sessions.find(browser.cookies["offboard"])
         assert session is not None and session.expires_at - session.created_at > UNTIL_KNOWN * 2
+
+
+async def test_an_account_unknown_to_hr_reads_and_changes_nothing(
+    stack: Stack, issuer: str, program: Program, leaver: Leavers
+) -> None:
+    """Whatever roles the provider's groups give it: whose conflicts of interest it has is not known."""
+    hr, person = await program("hr"), await leaver()
+    run = await until(hr, await start(hr, await leaver()), lambda run: run["gates"])
+    run_id, gate = run["run_id"], run["gates"][0]["gate_id"]
+    oidc = replace(at(issuer), roles={"outside": EVERY_ROLE})
+    async with served(stack, oidc=oidc, webhook_hosts=("127.0.0.1",)) as url, Visitor(url) as browser:
+        await sign_in_at_provider(browser, "/sign-in/start?to=/device", "outside")
+        form = {"person": person.employee_number, "packet": PACKET}
+        page = await browser.submit("/runs/new/people", form)
+        assert page.status_code == 403 and "not linked to a person in HR" in page.text
+        begun = (await browser.post("/api/v1/device")).json()
+        await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
+        given = (await browser.post("/api/v1/device/token", json={"device_secret": begun["device_secret"]})).json()
+        async with api(url, given["token"]) as outside:
+            assert (await outside.get(f"/runs/{run_id}")).json()["person"]["employee_number"]
+            token = {"name": "T", "kind": "service", "roles": [], "up_to": "read", "lasts_days": 1}
+            hook = {"url": "https://127.0.0.1/none", "types": ["run"], "packets": [PACKET]}
+            for path, body in (
+                ("/runs", wanted(person)),
+                ("/runs", wanted(person, cutoff=None, urgent=True)),
+                ("/runs", wanted(person, cutoff=PAST)),
+                (f"/runs/{run_id}/reschedule", {"cutoff": "2032-01-05T18:00", "zone": "UTC"}),
+                (f"/runs/{run_id}/reschedule", {"cutoff": "2031-01-05T18:00", "zone": "UTC"}),
+                (f"/runs/{run_id}/hold", {"reason": "No."}),
+                (f"/runs/{run_id}/release", {}),
+                (f"/runs/{run_id}/end", {"reason": "No."}),
+                (f"/runs/{run_id}/replan", {}),
+                (f"/runs/{run_id}/gates/{gate}/decision", {"verdict": "approve"}),
+                (f"/runs/{run_id}/steps/disable_identity/skip", {"reason": "No."}),
+                ("/systems/cards/hold", {"packet": PACKET, "reason": "No."}),
+                ("/systems/check", {"packet": PACKET}),
+                ("/staff/it/roles/revoke", {"packet": PACKET, "roles": ["it_approver"], "reason": "No."}),
+                ("/staff/it/sessions/end", {"reason": "No."}),
+                ("/tokens", token),
+                ("/webhooks", hook),
+            ):
+                refused(await outside.post(path, json=body), 403, "unknown_to_hr")
