@@ -35,6 +35,7 @@ from orchestrator.deciding.snapshots import (
 )
 from orchestrator.deciding.starts import RecentStarts
 from orchestrator.domain import events as e
+from orchestrator.domain.commands.systems import held_back
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Holds,
@@ -135,23 +136,22 @@ class Runs:
             stream = e.run_stream(run_id)
             _, state = self._runs.advance(stream, before, page.events[stream])
             shelf_version, shelf = shelves[state.asked.packet]
-            concerned, about = (*pinned[run_id].platform.systems, e.EVERYTHING), state.asked.person_id
+            current, about = shelf.today_for(state.asked.packet_version), state.asked.person_id
+            placed = {system: holds[system] for system in (*pinned[run_id].platform.systems, e.EVERYTHING)}
             world = World(
                 now=page.now,
                 read_at=clock,
                 pinned=pinned[run_id],
-                current=shelf.today_for(state.asked.packet_version),
+                current=current,
                 abilities=self.abilities,
-                holds=frozenset(
-                    system for system in concerned if holds[system][1].holds(about, organisation[1].actors)
-                ),
-                held_since={system: holds[system][1].since for system in concerned},
+                holds=held_back(placed, about, organisation[1].actors, (pinned[run_id], current), departed),
+                held_since={system: known.since for system, (_, known) in placed.items()},
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,
                 departed=departed,
             )
-            versions = {e.holds_stream(system): holds[system][0] for system in concerned}
+            versions = {e.holds_stream(system): version for system, (version, _) in placed.items()}
             versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
             found[run_id] = RunSnapshot(state, world, versions)
             self._keep(run_id, found[run_id])

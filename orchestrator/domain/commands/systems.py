@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.operating import require_one_of
@@ -22,8 +22,8 @@ def hold_system(
     """Pauses every change on a system in all runs; with `*`, on every system. `packet` names the systems and who may
     pause them; raises `Invalid` or `NotAllowed`. `others` are the packets in use: an actor needs the permission in each
     of them that names the system, with `*` in all. Nothing happens if this account has paused the system already. A
-    pause by another account is recorded beside it, because a pause by the leaver does not count in the leaver's own
-    run."""
+    pause by another account is recorded beside it, because a pause by the leaver, or by people who report to the
+    leaver, does not count in the leaver's own run (`Holds.holds`)."""
     require("hold_system", actor)
     _looks_after(system, actor, packet, others)
     if holds.held and (not holds.by or actor.actor_id in holds.by):
@@ -59,12 +59,30 @@ def _looks_after(system: str, actor: Actor, packet: Packet, others: Iterable[Pac
     if system != e.EVERYTHING and system not in systems:
         known = ", ".join(systems)
         raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", known=known)
-    require_one_of(actor, (packet.approvals.exceptions.owner, packet.platform.safety_owner))
+    require_one_of(actor, pausing_roles(packet))
     for one in systems if system == e.EVERYTHING else (system,):
         require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
     for other in others:
         if other is not packet and _concerns(system, other):
             _looks_after(system, actor, other)
+
+
+def held_back(
+    holds: Mapping[str, tuple[int, Holds]],
+    person_id: str,
+    actors: Mapping[str, Actor],
+    packets: Iterable[Packet],
+    departed: Collection[str],
+) -> frozenset[str]:
+    """The systems on which changes are held back in a run about this person (an opaque id). `holds` are their streams
+    with their versions, `packets` the run's own and today's."""
+    roles = {role for packet in packets for role in pausing_roles(packet)}
+    return frozenset(system for system, (_, known) in holds.items() if known.holds(person_id, actors, roles, departed))
+
+
+def pausing_roles(packet: Packet) -> tuple[str, ...]:
+    """The roles that can pause and resume changes on a system of the packet."""
+    return (packet.approvals.exceptions.owner, packet.platform.safety_owner)
 
 
 def _concerns(system: str, packet: Packet) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
@@ -204,12 +204,29 @@ class Holds:
     since: int = field(default=0, compare=False)
     by: frozenset[str] = field(default=frozenset(), compare=False)
 
-    def holds(self, person_id: str, actors: Mapping[str, Actor]) -> bool:
-        """Whether it holds back changes in a run about this person. A hold that the leaver placed alone does not, since
-        people can't delay their own offboarding."""
-        placed = [actors.get(account) for account in self.by]
-        own = bool(placed) and all(known is not None and known.human == person_id for known in placed)
-        return self.held and not own
+    def holds(
+        self, person_id: str, actors: Mapping[str, Actor], roles: Collection[str], departed: Collection[str]
+    ) -> bool:
+        """Whether it holds back changes in a run about this person (an opaque id). A hold that only the leaver placed
+        does not, since people can't delay their own offboarding. Nor does one that only the leaver and people who
+        report to the leaver placed, while another person has one of `roles`, which can place one. `departed` are the
+        people (opaque ids) who have left."""
+        placed = [known for account in self.by if (known := actors.get(account)) is not None]
+        if not self.held or not placed or len(placed) < len(self.by):
+            return self.held
+        if any(_independent(known, person_id) for known in placed):
+            return True
+        if all(known.human == person_id for known in placed):
+            return False
+        return not any(
+            _independent(other, person_id) and other.human not in departed and not other.roles.isdisjoint(roles)
+            for other in actors.values()
+        )
+
+
+def _independent(actor: Actor, person_id: str) -> bool:
+    """Whether this is an account of a person who neither is the leaver nor reports to the leaver."""
+    return actor.kind == "person" and actor.human not in (None, person_id) and person_id not in actor.managers
 
 
 def fold_holds(state: Holds, event: Event) -> Holds:

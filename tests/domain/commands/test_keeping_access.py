@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import pytest
@@ -176,18 +177,45 @@ def test_a_system_that_was_paused_before_it_was_searched_is_reported_as_well() -
     assert ("pause_unconfirmed", "cards") not in nothing_to_remove.exceptions()
 
 
+def holds(placed: Holds, person_id: str, actors: Mapping[str, Actor], departed: Collection[str] = ()) -> bool:
+    return bool(systems.held_back({"code": (1, placed)}, person_id, actors, [packet()], departed))
+
+
 def test_a_pause_that_only_the_leaver_placed_does_not_hold_their_own_run() -> None:
     ada, ole = actor("ada", "operator", human=PERSON_ID), actor("ole", "operator")
     actors = {one.actor_id: one for one in (ada, ole)}
     own = fold_holds(Holds(), e.HoldPlaced(by="ada"))
-    assert own.held and own.holds("p-other", actors) and not own.holds(PERSON_ID, actors)
+    assert own.held and holds(own, "p-other", actors) and not holds(own, PERSON_ID, actors)
     assert systems.hold_system(own, "code", "why", ada, packet(), []) == []
     both = holds_of([e.HoldPlaced(by="ada"), *systems.hold_system(own, "code", "why", ole, packet(), [])])
-    assert both.holds(PERSON_ID, actors), "another person paused it as well"
+    assert holds(both, PERSON_ID, actors), "another person paused it as well"
     assert systems.hold_system(both, "code", "why", ole, packet(), []) == []
     assert both.since == 1
     over = fold_holds(both, e.HoldReleased(by="ole"))
     assert not over.held and fold_holds(over, e.HoldPlaced(by="ole")).since == 4
+
+
+def test_a_pause_that_reports_of_the_leaver_placed_holds_no_run_of_the_leaver_while_another_person_can_pause() -> None:
+    ada, rep = actor("ada", "operator", human=PERSON_ID), actor("rep", "operator", above=[PERSON_ID])
+    deputy = actor("deputy", "operator", above=["h-rep", PERSON_ID])
+    ole, lea, helper = (
+        actor("ole", "operator"),
+        actor("lea", "safety_owner"),
+        actor("bot", "operator", kind="assistant"),
+    )
+    reports = {one.actor_id: one for one in (ada, rep, deputy, helper, actor("sam", "requester"))}
+    everyone = reports | {"ole": ole}
+    for by in (["rep"], ["rep", "deputy"], ["ada", "rep"]):
+        placed = holds_of(e.HoldPlaced(by=one) for one in by)
+        assert holds(placed, "p-other", everyone)
+        assert not holds(placed, PERSON_ID, everyone) and not holds(placed, PERSON_ID, reports | {"lea": lea})
+        assert holds(placed, PERSON_ID, reports), "no other person can stop a run that goes wrong"
+        assert holds(placed, PERSON_ID, everyone, departed={"h-ole"})
+        confirmed = holds_of([*(e.HoldPlaced(by=one) for one in by), e.HoldPlaced(by="ole")])
+        assert holds(confirmed, PERSON_ID, everyone)
+    assert not holds(holds_of([e.HoldPlaced(by="ada")]), PERSON_ID, reports), "never by the leaver alone"
+    unknown = holds_of([e.HoldPlaced(by="rep"), e.HoldPlaced(by="gone")])
+    assert holds(unknown, PERSON_ID, everyone), "an account that is not known any more"
 
 
 def test_a_pause_of_a_system_without_match_keys_is_reported_to_hr(monkeypatch: pytest.MonkeyPatch) -> None:

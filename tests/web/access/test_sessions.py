@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,9 @@ from tests.web.visitor import Visitor, api
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-async def somebody(stack: Stack) -> tuple[Actor, str]:
-    """An operator whom HR knows, and their employee number."""
-    person = await hired(stack)
+async def somebody(stack: Stack, **fields: Any) -> tuple[Actor, str]:
+    """An operator whom HR knows, with these fields, and their employee number."""
+    person = await hired(stack, **fields)
     packet = (await stack.backend.runs.shelf("standard-leaver")).current
     assert packet is not None
     actor = await stack.people(packet).actor(f"acts-{person.employee_number}", person.employee_number, ["operator"])

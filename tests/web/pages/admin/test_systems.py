@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+import pytest
+
 from orchestrator import commands
 from orchestrator.embedded.stack import Stack
 from tests.web.access.test_sessions import somebody
@@ -64,10 +66,13 @@ async def test_a_system_that_does_not_answer_is_named_with_whom_to_ask(stack: St
     assert "respond and accept the credentials" in mended.text
 
 
-async def test_a_pause_by_the_leaver_alone_does_not_hold_their_own_run(
-    stack: Stack, program: Program, leaver: Leavers
+@pytest.mark.parametrize("by", ["leaver", "report"])
+async def test_a_pause_by_the_leaver_or_a_report_alone_does_not_hold_the_leavers_run(
+    stack: Stack, program: Program, leaver: Leavers, by: str
 ) -> None:
     operator, number = await somebody(stack)
+    if by == "report":
+        operator, _ = await somebody(stack, manager_number=number)
     hr = await program("hr")
     own = (await hr.post("/runs", json={"person": number, "packet": PACKET, "cutoff": FUTURE})).json()["run_id"]
     other, colleague = await start(hr, await leaver()), (await stack.backend.runs.organisation()).actors["operator"]
