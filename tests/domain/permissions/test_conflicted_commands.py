@@ -22,9 +22,11 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
-from orchestrator.domain.commands import operating, pausing, requests
+from orchestrator.domain.commands import operating, pausing, requests, systems
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.organisation.organisation import Holds, fold_holds
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.steps import AttemptResult
@@ -113,11 +115,21 @@ def commands(number: int, span: timedelta) -> dict[str, Do]:
     }  # fmt: skip
 
 
-COMMANDS = tuple(commands(0, DAY))
+PAUSE_A_SYSTEM = "pause a system"
+COMMANDS = (*commands(0, DAY), PAUSE_A_SYSTEM)
 MOVES = st.tuples(
     st.sampled_from(COMMANDS), st.sampled_from(CONFLICTED), st.integers(0, 11),
     st.sampled_from((-DAY, -HOUR, HOUR, DAY, 3650 * DAY)),
 )  # fmt: skip
+
+
+def pause_a_system(story: Story, holds: dict[str, tuple[int, Holds]], by: Actor, number: int) -> None:
+    """A pause is an event of the system's, and not of the run's."""
+    name = some((*GRANTED.platform.systems, e.EVERYTHING), number)
+    _, known = holds.get(name, (0, Holds()))
+    for event in systems.hold_system(known, name, "no", by, GRANTED, [GRANTED]):
+        holds[name] = (known.version + 1, fold_holds(known, event))
+    story.on_hold(*systems.held_back(holds, PERSON_ID, story.world.actors, [GRANTED], story.world.departed))
 
 
 def branch(story: Story) -> Story:
@@ -178,12 +190,19 @@ def removed_at(story: Story) -> dict[tuple[str, str | None], datetime]:
 
 
 def hidden(before: Story, after: Story) -> set[str]:
+    """The exceptions that the commands closed. A review of an urgent start is about the removal of too much access, and
+    may be accepted by people who report to the leaver."""
     closed = {
         event.exception_id: event.disposition
         for event, _ in after.log[len(before.log) :]
         if isinstance(event, e.ExceptionClosed)
     }
-    return {id_ for id_, how in closed.items() if how not in ("retried", "replanned", "overcome", "accepted")}
+    exceptions = after.state.work.exceptions
+    return {
+        id_
+        for id_, how in closed.items()
+        if how not in ("retried", "overcome") and not RULES[exceptions[id_].opened.kind].is_review
+    }
 
 
 @settings(
@@ -210,8 +229,12 @@ def test_conflicted_actors_neither_delay_nor_hide_a_removal(
         story.finish(intent, trouble)
     without, touched = branch(story), branch(story)
     accepted = []
+    holds: dict[str, tuple[int, Holds]] = {}
     for name, by, number, span in moves:
         try:
+            if name == PAUSE_A_SYSTEM:
+                pause_a_system(touched, holds, by, number)
+                continue
             events = list(commands(number, span)[name](touched, by))
         except Refusal:
             continue
