@@ -107,13 +107,16 @@ class Effect:
     """What to do: to which account, with which parameters, under which key.
 
     `effect_key` never names another effect; it is passed on wherever the system supports idempotency.
-    `deadline` is the total time in seconds that one attempt (or one read-back) may take, name lookup included."""
+    `deadline` is the total time in seconds that one attempt (or one read-back) may take, name lookup included.
+    `replied` is for a read-back just after an attempt: the detail of its reply, such as what it removed from a list.
+    Otherwise it is empty, such as for a read-back after a restart."""
 
     ability: str
     effect_key: str
     account: Account | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     deadline: float = 30.0
+    replied: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ log = logging.getLogger("offboard.activities")
 
 READ_BACK_INTERVAL_SECONDS = 0.2  # between two checks while a system settles
 PACED_READ_BACK_INTERVAL_SECONDS = 1.0  # the same for a system with a rate
+READ_BACK_GROWTH, MAX_READ_BACK_INTERVAL_SECONDS = 1.5, 5.0
 MAX_PACE_WAIT_SECONDS = 3.0  # of a step, for its turn at a system with a rate
 REMEDIES = {
     "try_again": "No action is needed: the step is retried automatically. If this continues, follow the system's "
@@ -229,7 +230,7 @@ class SystemActivities:
             return _failed(error, await self._settled(connector, effect, step.settle, turns))
         if not step.read_back:
             return AttemptResult(detail={"reply": reply})
-        look = await self._settled(connector, effect, step.settle, turns)
+        look = await self._settled(connector, replace(effect, replied=reply), step.settle, turns)
         return AttemptResult(
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
@@ -267,17 +268,20 @@ class SystemActivities:
         return look if look.outcome == "done" else None
 
     async def _settled(self, connector: Connector, effect: Effect, seconds: float, turns: _Turns) -> ReadBack:
-        """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`."""
-        until = asyncio.get_running_loop().time() + seconds
+        """Reads back until it shows done or the system has had its time to settle; what cannot be read is `unknown`.
+        The pauses grow: a look may be many requests, where it has to show that a list is not empty for everyone."""
+        until, pause = asyncio.get_running_loop().time() + seconds, turns.between_looks
         while True:
             await turns.next()
             try:
                 look = await self.read_back(connector, effect)
             except ConnectorError as error:
                 look = ReadBack("unknown", {"code": error.code})
-            if look.outcome == "done" or asyncio.get_running_loop().time() >= until:
+            left = until - asyncio.get_running_loop().time()
+            if look.outcome == "done" or left <= 0:
                 return look
-            await asyncio.sleep(turns.between_looks)
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * READ_BACK_GROWTH, MAX_READ_BACK_INTERVAL_SECONDS)
 
     def _heard(self, run_id: str, seen: RunSnapshot | RunDecision) -> Progress:
         progress = seen.progress

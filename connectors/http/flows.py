@@ -63,7 +63,7 @@ def ask_if_present(request: Request, shape: type[Shape]) -> Flow[Shape | None]:
     return None if answer.missing else parse(answer.body, shape)
 
 
-def found_for_another(accounts: Iterable[str], query: Callable[[str], Flow[Collection[Any]]]) -> Flow[bool]:
+def found_for_another(accounts: Iterable[str], query: Callable[[str], Flow[Collection[Any] | int]]) -> Flow[bool]:
     """Whether the query finds something for one of these accounts (native ids). An empty list about one account proves
     something only then: a filter that does not work, or a permission that covers less, is answered with one too. An
     account about which the query is refused is passed over."""

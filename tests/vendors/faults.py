@@ -58,6 +58,8 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[InjectedFault] = []
         self._hidden: list[tuple[str, str]] = []
+        self._denied_silently: list[str] = []
+        self._unfiltered: list[str] = []
         self.struck = 0
         self.stale_reads: list[InjectedFault] = []
 
@@ -119,6 +121,20 @@ class Faults:
     def hidden(self, path: str, values: Iterable[str]) -> bool:
         asked = " ".join(values)
         return any(re.search(each, path) and re.search(condition, asked) for each, condition in self._hidden)
+
+    def empty_if_denied(self, path: str) -> None:
+        """From now on such a list is answered as empty, and not refused, if the credential may not read it."""
+        self._denied_silently.append(path)
+
+    def denied_silently(self, path: str) -> bool:
+        return any(re.search(each, path) for each in self._denied_silently)
+
+    def ignore_filter(self, path: str) -> None:
+        """From now on a condition on such a list is ignored."""
+        self._unfiltered.append(path)
+
+    def unfiltered(self, path: str) -> bool:
+        return any(re.search(each, path) for each in self._unfiltered)
 
     def next_for(self, method: str, path: str) -> InjectedFault | None:
         for fault in self._faults:

@@ -27,6 +27,8 @@ from tests.vendors.serving import served
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+CONDITIONS = frozenset({"$filter", "filter", "search", "q", "query", "userKey", "owner[]", "login"})
+"""Fields of a query that narrow a list."""
 
 
 @dataclass
@@ -198,8 +200,7 @@ class Simulator:
                 if faults:
                     self.violations += [f"request: {fault}" for fault in faults]
                     return self.malformed(faults)
-            self.permit(call)
-            response = self._handled(call)
+            response = self._permitted(call)
         except VendorRefusal as refused:
             response = refused.response
         if call.operation not in self.undescribed:
@@ -211,6 +212,15 @@ class Simulator:
             ]
         return response
 
+    def _permitted(self, call: Call) -> Response:
+        try:
+            self.permit(call)
+        except VendorRefusal:
+            if call.method == "GET" and self.faults.denied_silently(call.path):
+                return answer(_without_entries(json.loads(bytes(self._handled(call).body))))
+            raise
+        return self._handled(call)
+
     def _described_fields(self, call: Call) -> tuple[dict[str, list[str]], Any]:
         more = self.undescribed_fields.get(call.operation, frozenset())
         query = {name: values for name, values in call.query.items() if name not in more}
@@ -219,6 +229,8 @@ class Simulator:
 
     def _handled(self, call: Call) -> Response:
         handler = self.routes[call.operation]
+        if call.method == "GET" and self.faults.unfiltered(call.path):
+            call.query = {name: values for name, values in call.query.items() if name not in CONDITIONS}
         if call.method in ("GET", "HEAD"):
             if self._before is None or not any(one.strikes("GET", call.path) for one in self._stale):
                 return handler(self, call)

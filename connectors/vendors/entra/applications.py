@@ -8,17 +8,23 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Effect, ReadBack
-from connectors.http.flows import Fields, found_for_another
+from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.flows import Fields, found_for_another, parse
+from connectors.http.list_evidence import found_for_known, left_on_list
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
-from connectors.read_backs import none_left, seen
+from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
-from connectors.vendors.entra.graph import EntraSettings, listed
-from connectors.vendors.entra.users import GraphUser, some_users, with_user
+from connectors.vendors.entra.graph import PAGES, EntraSettings, listed
+from connectors.vendors.entra.permissions import READ_CONSENTS, may_read
+from connectors.vendors.entra.users import GraphUser, some_users, user_of, with_user
 
 LIST_APPS = Operation("GET", "/users/{id}/appRoleAssignments", "users.ListAppRoleAssignments")
 UNASSIGN_APP = Operation("DELETE", "/users/{id}/appRoleAssignments/{assignmentId}", "users.DeleteAppRoleAssignments")
 LIST_GRANTS = Operation("GET", "/users/{id}/oauth2PermissionGrants", "users.ListOauth2PermissionGrants")
+LIST_ALL_GRANTS = Operation(
+    "GET", "/oauth2PermissionGrants", "oauth2PermissionGrants.oAuth2PermissionGrant.ListOAuth2PermissionGrant"
+)
 REVOKE_GRANT = Operation(
     "DELETE", "/oauth2PermissionGrants/{id}", "oauth2PermissionGrants.oAuth2PermissionGrant.DeleteOAuth2PermissionGrant"
 )
@@ -47,6 +53,8 @@ class _Consent(Fields):
     client: str = Field(default="", alias="clientId")
     resource: str | None = Field(default=None, alias="resourceId")
     scope: str | None = None
+    type: str | None = Field(default=None, alias="consentType")
+    principal: str | None = Field(default=None, alias="principalId")
 
     def shown(self) -> dict[str, str]:
         return {
@@ -92,7 +100,29 @@ def revoke_grants(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, 
     return removals.reply("unknown")
 
 
-@with_user
-def look_at_grants(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
-    grants = yield from grants_of(user.id)
-    return seen(not grants, {**user.evidence(), "grants": [grant.shown() for grant in grants]})
+def look_at_grants(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    grants = [grant.shown() for grant in (yield from grants_of(user.id))]
+    return (
+        yield from left_on_list(
+            grants,
+            {**user.evidence(), "grants": grants},
+            effect,
+            removed="revoked_grants",
+            others=_other_grants(effect),
+            permitted=may_read(settings, READ_CONSENTS),
+        )
+    )
+
+
+def _other_grants(effect: Effect) -> Flow[bool | None]:
+    """Of accounts that the tenant's own list of consents names."""
+    try:
+        page = yield PAGES.first(LIST_ALL_GRANTS.request(params={"$filter": "consentType eq 'Principal'"}))
+    except (ActionRequiredError, RefusedError):
+        return False  # what may read the consents of an account may read this list
+    consents = [parse(item, _Consent) for item in PAGES.items(page)]
+    principals = [one.principal for one in consents if one.type == "Principal" and one.principal]
+    return (yield from found_for_known(principals, grants_of, effect))

@@ -21,6 +21,8 @@ _NOT_FOUND = "Request_ResourceNotFound"
 SETTLE_TIME = timedelta(minutes=2)  # replicas of the directory answer with the old state for a while
 PAGES = NextUrl(items_at=("value",), next_at=("@odata.nextLink",))
 TYPE = "#microsoft.graph."
+SAMPLE_OF_OTHERS = "100"
+"""Entries of a list that names other accounts with reports or owned objects."""
 
 
 class EntraSettings(HttpSettings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import Field
 
@@ -10,7 +10,6 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
 from connectors.http.flows import Fields
 from connectors.http.requests import Flow, Operation
-from connectors.vendors.entra.applications import AppAssignment
 from connectors.vendors.entra.graph import EntraSettings, listed, quoted
 from connectors.vendors.entra.users import LIST_USERS
 
@@ -19,44 +18,59 @@ LIST_PERMISSIONS = Operation(
     "GET", "/servicePrincipals/{id}/appRoleAssignments", "servicePrincipals.ListAppRoleAssignments"
 )
 _GRAPH = "00000003-0000-0000-c000-000000000000"  # the appId of Microsoft Graph, in every tenant
-_READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_READ_DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
+READ_USERS = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+READ_DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
 _READ_GROUPS = ("GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All")
 _READ_ROLES = ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory")
+READ_CONSENTS = (*READ_DIRECTORY, "DelegatedPermissionGrant.ReadWrite.All")
+"""By Microsoft's page of the list of all consents (learn.microsoft.com/graph/api/oauth2permissiongrant-list)."""
+READ_ELIGIBLE_ROLES = (
+    *_READ_ROLES,
+    "RoleEligibilitySchedule.Read.Directory",
+    "RoleEligibilitySchedule.ReadWrite.Directory",
+)
+"""By Microsoft's page of the list (rbacapplication-list-roleeligibilityscheduleinstances)."""
 PERMISSIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "snapshot_access": (
-        _READ_USERS,
-        (*_READ_GROUPS, *_READ_DIRECTORY),
+        READ_USERS,
+        (*_READ_GROUPS, *READ_DIRECTORY),
         _READ_ROLES,
-        _READ_DIRECTORY,
+        READ_DIRECTORY,
         ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
     ),
     "disable_account": (
-        _READ_USERS,
+        READ_USERS,
         ("User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
-    "revoke_sessions": (_READ_USERS, ("User.RevokeSessions.All",)),
+    "revoke_sessions": (READ_USERS, ("User.RevokeSessions.All",)),
     "remove_from_groups": (
-        _READ_USERS,
+        READ_USERS,
         ("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
-    "remove_directory_roles": (_READ_USERS, ("RoleManagement.ReadWrite.Directory",)),
-    "remove_from_apps": (_READ_USERS, ("AppRoleAssignment.ReadWrite.All",)),
-    "revoke_grants": (_READ_USERS, ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")),
+    "remove_directory_roles": (READ_USERS, ("RoleManagement.ReadWrite.Directory",)),
+    "remove_from_apps": (READ_USERS, ("AppRoleAssignment.ReadWrite.All",)),
+    "revoke_grants": (READ_USERS, ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All")),
     "remove_licenses": (
-        _READ_USERS,
+        READ_USERS,
         ("LicenseAssignment.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
-    "remove_authentication_methods": (_READ_USERS, ("UserAuthenticationMethod.ReadWrite.All",)),
+    "remove_authentication_methods": (READ_USERS, ("UserAuthenticationMethod.ReadWrite.All",)),
     "hand_over_reports": (("User.ReadWrite.All", "Directory.ReadWrite.All"),),
     "hand_over_ownership": (
-        _READ_DIRECTORY,
+        READ_DIRECTORY,
         ("Group.ReadWrite.All", "Directory.ReadWrite.All"),
         ("Application.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
     "delete_account": (("User.ReadWrite.All",),),
 }
 """The application permissions that each ability needs: one of each group. The first is the least."""
+
+
+class _GrantedPermission(Fields):
+    """An application permission of an app, on Graph or on another application."""
+
+    app_id: str | None = Field(default=None, alias="resourceId")
+    role: str | None = Field(default=None, alias="appRoleId")
 
 
 class _AppRole(Fields):
@@ -69,6 +83,12 @@ class _ServicePrincipal(Fields):
     app_roles: list[_AppRole] = Field(default=[], alias="appRoles")
 
 
+def may_read(settings: EntraSettings, permissions: Collection[str]) -> Flow[bool]:
+    """Whether Graph says that the app has one of the permissions. False where the app cannot read its own."""
+    granted = yield from _granted(settings)
+    return bool(set(permissions) & set(granted or ()))
+
+
 def _granted(settings: EntraSettings) -> Flow[list[str] | None]:
     """The application permissions on Graph that the app has; None where it cannot read them."""
     try:
@@ -76,7 +96,7 @@ def _granted(settings: EntraSettings) -> Flow[list[str] | None]:
         graph = yield from _principal(_GRAPH)
         if own is None or graph is None:
             return None
-        assignments = yield from listed(LIST_PERMISSIONS.request(own.id), AppAssignment)
+        assignments = yield from listed(LIST_PERMISSIONS.request(own.id), _GrantedPermission)
     except (ActionRequiredError, RefusedError) as error:
         if error.code not in ("credential_refused", "refused"):
             raise

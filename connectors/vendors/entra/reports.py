@@ -7,18 +7,24 @@ from typing import Any
 
 from connectors.abilities import Effect, ReadBack
 from connectors.errors import RefusedError
-from connectors.http.flows import parse, unexpected
+from connectors.http.flows import Fields, parse, unexpected
+from connectors.http.list_evidence import found_for_known, left_on_list
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
-from connectors.read_backs import seen
+from connectors.read_backs import account_missing
 from connectors.removals import Removals
-from connectors.vendors.entra.graph import DirectoryObject, EntraSettings, is_gone, listed
+from connectors.vendors.entra.graph import PAGES, SAMPLE_OF_OTHERS, DirectoryObject, EntraSettings, is_gone, listed
+from connectors.vendors.entra.permissions import READ_USERS, may_read
 from connectors.vendors.entra.recipients import successor, usable
-from connectors.vendors.entra.users import GraphUser, user_with_id, with_user
+from connectors.vendors.entra.users import LIST_USERS, GraphUser, user_of, user_with_id
 
 LIST_REPORTS = Operation("GET", "/users/{id}/directReports", "users.ListDirectReports")
 GET_MANAGER = Operation("GET", "/users/{id}/manager", "users.GetManager")
 SET_MANAGER = Operation("PUT", "/users/{id}/manager/$ref", "users.UpdateRefManager")
+
+
+class _ManagedUser(Fields):
+    manager: DirectoryObject | None = None
 
 
 def reports_of(user: str) -> Flow[list[DirectoryObject]]:
@@ -56,7 +62,26 @@ def hand_over_reports(settings: EntraSettings, effect: Effect) -> Flow[Mapping[s
     return {**handed.reply("unknown"), "to": manager.id}
 
 
-@with_user
-def look_at_reports(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
-    reports = yield from reports_of(user.id)
-    return seen(not reports, {**user.evidence(), "reports": [report.shown() for report in reports]})
+def look_at_reports(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    reports = [report.shown() for report in (yield from reports_of(user.id))]
+    return (
+        yield from left_on_list(
+            reports,
+            {**user.evidence(), "reports": reports},
+            effect,
+            removed="reports",
+            others=_other_reports(effect),
+            permitted=may_read(settings, READ_USERS),
+        )
+    )
+
+
+def _other_reports(effect: Effect) -> Flow[bool | None]:
+    """Of the managers of the first users that Graph lists."""
+    page = yield LIST_USERS.request(params={"$top": SAMPLE_OF_OTHERS, "$select": "id", "$expand": "manager"})
+    users = [parse(item, _ManagedUser) for item in PAGES.items(page)]
+    managers = [user.manager.id for user in users if user.manager is not None]
+    return (yield from found_for_known(managers, reports_of, effect))

@@ -12,11 +12,12 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.flows import Fields, found_for_another, parse
 from connectors.http.requests import Flow, Operation, Request
 from connectors.parameters import account_of
-from connectors.read_backs import none_left
+from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
 from connectors.vendors.entra.graph import PAGES, DirectoryObject, EntraSettings, listed, quoted
 from connectors.vendors.entra.groups import LIST_ALL_MEMBERSHIPS, memberships_of, shows_memberships
-from connectors.vendors.entra.users import GraphUser, with_user
+from connectors.vendors.entra.permissions import READ_ELIGIBLE_ROLES, may_read
+from connectors.vendors.entra.users import user_of
 
 LIST_ROLES = Operation(
     "GET", "/roleManagement/directory/roleAssignments", "roleManagement.directory.ListRoleAssignments"
@@ -92,8 +93,9 @@ def _shows_roles() -> Flow[bool]:
     return (yield from found_for_another(principals[:_MAX_TRIED], roles_of))
 
 
-def _shows_eligible_roles() -> Flow[bool]:
-    """The same of eligible roles, which can be listed without a condition. A tenant that lists none has none."""
+def _shows_eligible_roles(settings: EntraSettings) -> Flow[bool]:
+    """The same of eligible roles, which can be listed without a condition. A tenant that lists none has none, if the
+    app may read them all."""
     try:
         every = PAGES.items((yield PAGES.first(LIST_ELIGIBLE_ROLES.request())))
     except RefusedError as error:
@@ -101,7 +103,9 @@ def _shows_eligible_roles() -> Flow[bool]:
             raise
         return True
     principals = [one.principal for item in every if (one := parse(item, _EligibleRole)).principal]
-    return not every or (yield from found_for_another(principals[:_MAX_TRIED], eligible_roles_of))
+    if not every:
+        return (yield from may_read(settings, READ_ELIGIBLE_ROLES))
+    return (yield from found_for_another(principals[:_MAX_TRIED], eligible_roles_of))
 
 
 def eligible_roles_of(user: str) -> Flow[list[_EligibleRole]]:
@@ -142,16 +146,18 @@ def remove_roles(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, A
     return {**removals.reply("unknown"), "by_group": by_group}
 
 
-@with_user
-def look_at_roles(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
+def look_at_roles(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
     """Done where no role is left, a role by a group included: an account with it is an administrator."""
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
     roles = yield from roles_of(user.id)
     by_group, memberships = yield from roles_by_group(user.id, roles)
     left = [role.shown() for role in roles] + [role.shown() for role in by_group]
     try:
         eligible = yield from eligible_roles_of(user.id)
         left += [role.shown() for role in eligible]
-        shown = bool(left) or (yield from _shows_eligible_roles())
+        shown = bool(left) or (yield from _shows_eligible_roles(settings))
     except (ActionRequiredError, RefusedError):
         shown = False
     evidence = {**user.evidence(), "roles": left, "eligible_roles_shown": shown}

@@ -10,13 +10,15 @@ from pydantic import Field
 
 from connectors.abilities import Effect, ReadBack
 from connectors.http.flows import Fields, all_pages, change, found_for_another, parse
+from connectors.http.list_evidence import left_on_list
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of
-from connectors.read_backs import account_missing, none_left, seen
+from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
+from connectors.vendors.okta.check import reads_every_user
 from connectors.vendors.okta.organisation import PAGE_SIZE, OktaSettings, require_scope
-from connectors.vendors.okta.users import UserRecord, some_users, user_of, user_request, with_user
+from connectors.vendors.okta.users import some_users, user_of, user_request
 
 LIST_APPS = Operation("GET", "/api/v1/apps", "listApplications")
 UNASSIGN_APP = Operation("DELETE", "/api/v1/apps/{appId}/users/{userId}", "unassignUserFromApplication")
@@ -87,20 +89,36 @@ def look_at_apps(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     return none_left([app for app in apps if app.assigned != "GROUP"], evidence, shows_such=shows_such)
 
 
-def grants_of(effect: Effect) -> Flow[list[dict[str, Any]]]:
-    request = LIST_GRANTS.request(account_of(effect).native_id, params={"limit": PAGE_SIZE})
+def grants_of(user: str) -> Flow[list[dict[str, Any]]]:
+    request = LIST_GRANTS.request(user, params={"limit": PAGE_SIZE})
     found = [parse(item, _Grant) for item in (yield from all_pages(request, LinkHeader()))]
     return [grant.model_dump() for grant in found]
 
 
 def revoke_grants(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    before = yield from grants_of(effect)
+    before = yield from grants_of(account_of(effect).native_id)
     if before:
         yield from change(user_request(REVOKE_GRANTS, effect), effect)
     return {"grants": before}
 
 
-@with_user
-def look_at_grants(user: UserRecord, effect: Effect) -> Flow[ReadBack]:
-    grants = yield from grants_of(effect)
-    return seen(not grants, {**user.evidence(), "grants": grants})
+def look_at_grants(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    """In many organisations no user has given a consent, so that no other account's grants can be found either."""
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    grants = yield from grants_of(user.id)
+    return (
+        yield from left_on_list(
+            grants,
+            {**user.evidence(), "grants": grants},
+            effect,
+            removed="grants",
+            others=_other_grants(),
+            permitted=reads_every_user(settings),
+        )
+    )
+
+
+def _other_grants() -> Flow[bool | None]:
+    return (yield from found_for_another((yield from some_users()), grants_of)) or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.errors import ActionRequiredError
+from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
 from connectors.http.flows import ask
 from connectors.http.requests import Flow
@@ -10,7 +10,24 @@ from connectors.vendors.okta.organisation import MORE_SCOPES, OktaSettings
 from connectors.vendors.okta.roles import roles_of
 from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
 
+_READ_USERS = "okta.users.read"
+"""It lets an app read any user's profile and credentials (developer.okta.com/docs/api/oauth2, "Scopes and supported
+endpoints"). Okta's description names it for the list of a user's grants."""
+_SUPER_ADMIN = "SUPER_ADMIN"
+"""It can perform all tasks of an administrator (help.okta.com, "Standard administrator roles and permissions")."""
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
+
+
+def reads_every_user(settings: OktaSettings) -> Flow[bool]:
+    """Whether Okta says that the credential may read what belongs to any user: by a scope, with which Okta issues a
+    token to a service app only if it is granted; or by the role of the API token's administrator."""
+    if settings.client_id:
+        return _READ_USERS in settings.scopes.split()
+    try:
+        me = yield from ask(GET_USER.request("me"), UserRecord)
+        return any(role.type == _SUPER_ADMIN for role in (yield from roles_of(me.id)))
+    except (ActionRequiredError, RefusedError):
+        return False
 
 
 def check_credential(settings: OktaSettings) -> Flow[CredentialCheck]:

@@ -26,7 +26,7 @@ def snapshot(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
     groups, factors, grants = (
         (yield from groups_of(effect)),
         (yield from factors_of(account_of(effect).native_id)),
-        (yield from grants_of(effect)),
+        (yield from grants_of(user.id)),
     )
     evidence: dict[str, Any] = {"groups": [group.shown() for group in groups], "factors": factors, "grants": grants}
     not_shown = []

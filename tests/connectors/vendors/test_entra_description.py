@@ -24,7 +24,8 @@ READ: dict[str, tuple[str, ...]] = {
     "_RoleAssignment": ("UnifiedRoleAssignment",), "_EligibleRole": ("UnifiedRoleEligibilityScheduleInstance",),
     "_RoleDefinition": ("UnifiedRoleDefinition",), "AppAssignment": ("AppRoleAssignment",),
     "_Consent": ("OAuth2PermissionGrant",), "_Method": ("AuthenticationMethod",), "_Revoked": ("Revoked",),
-    "_AppRole": ("AppRole",), "_ServicePrincipal": ("ServicePrincipal",),
+    "_AppRole": ("AppRole",), "_ServicePrincipal": ("ServicePrincipal",), "_GrantedPermission": ("AppRoleAssignment",),
+    "_ManagedUser": ("User",), "_OwnedGroup": ("Group",),
 }  # fmt: skip
 
 

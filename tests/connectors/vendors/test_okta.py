@@ -7,6 +7,7 @@ The recordings are written by hand from the description's schemas and examples, 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -254,8 +255,35 @@ def test_api_tokens_of_the_account_are_revoked_and_no_others() -> None:
 def test_grants_are_revoked_once() -> None:
     assert [grant["scope"] for grant in do("revoke_grants", "revoke_grants")["grants"]] == ["okta.users.read"]
     assert do("revoke_grants", "revoke_grants_again") == {"grants": []}
-    assert look("revoke_grants", "grants_gone").outcome == "done"
     assert look("revoke_grants", "grants_there").outcome == "not_done"
+
+
+@pytest.mark.parametrize(
+    ("settings", "recording", "outcome", "proven_by"),
+    [
+        (SETTINGS, "grants_gone", "done", "another_account"),
+        (SETTINGS, "grants_none_anywhere", "done", "permission"),
+        (SETTINGS, "grants_unproven", "unknown", ""),
+        (APP, "grants_none_anywhere_as_an_app", "done", "permission"),
+        (APP.model_copy(update={"scopes": "okta.users.manage"}), "grants_none_anywhere_as_an_app", "unknown", ""),
+    ],
+)
+def test_an_empty_list_of_grants_is_done_only_with_evidence(
+    settings: OktaSettings, recording: str, outcome: str, proven_by: str
+) -> None:
+    """That no user has any grant counts with the role of a super administrator, or the scope of a service app."""
+    act = OKTA.acts.act("revoke_grants")
+    assert act.look is not None
+    found = replay(act.look(settings, effect("revoke_grants")), exchanges(recording), OKTA.dialect)
+    assert (found.outcome, found.evidence["list_proven_by"]) == (outcome, proven_by)
+
+
+def test_the_grants_that_the_attempt_revoked_prove_the_list() -> None:
+    act = OKTA.acts.act("revoke_grants")
+    assert act.look is not None
+    asked = replace(effect("revoke_grants"), replied={"grants": [{"client": "0oa2", "scope": "openid"}]})
+    found = replay(act.look(SETTINGS, asked), exchanges("grants_gone")[:2], OKTA.dialect)
+    assert (found.outcome, found.evidence["list_proven_by"]) == ("done", "this_account")
 
 
 def test_the_check_names_what_the_token_may_not_do() -> None:

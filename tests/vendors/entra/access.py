@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tests.vendors.entra import documents
 from tests.vendors.entra.errors import bad_request, not_found
+from tests.vendors.entra.groups import app_of
 from tests.vendors.entra.permissions import protect_administrators
 from tests.vendors.entra.queries import listed
 from tests.vendors.entra.users import user_of
@@ -56,6 +57,23 @@ def list_consents(entra: EntraSimulator, call: Call) -> Response:
     user = user_of(entra, call)
     found = [one for one in entra.state.consents.values() if one.principal == user.id]
     return listed(call, entra.url, [documents.consent(one) for one in found])
+
+
+def list_all_consents(entra: EntraSimulator, call: Call) -> Response:
+    """Those of all users, and those of an administrator for everyone."""
+    shown = [documents.consent(one) for one in entra.state.consents.values()]
+    return listed(call, entra.url, shown, fields=("clientId", "consentType", "principalId"))
+
+
+def list_service_principals(entra: EntraSimulator, call: Call) -> Response:
+    """Those of the tenant's apps, and that of Microsoft Graph, whose app roles are the application permissions."""
+    shown = [documents.service_principal(one) for one in entra.state.applications.values()]
+    return listed(call, entra.url, [*shown, documents.graph(entra.state)], fields=("appId",))
+
+
+def list_permissions(entra: EntraSimulator, call: Call) -> Response:
+    app = app_of(entra, call)
+    return listed(call, entra.url, [documents.permission(app, name) for name in sorted(app.permissions)])
 
 
 def remove_consent(entra: EntraSimulator, call: Call) -> Response:

@@ -94,6 +94,31 @@ def service_principal(one: EntraApplication) -> Document:
     return {
         "@odata.type": "#microsoft.graph.servicePrincipal", "id": one.principal, "appId": one.app_id,
         "displayName": one.name, "accountEnabled": True, "servicePrincipalType": "Application", "deletedDateTime": None,
+        "appRoles": [],
+    }  # fmt: skip
+
+
+def graph(tenant: EntraTenant) -> Document:
+    """The service principal of Microsoft Graph. Of its app roles, those that an app of the tenant has."""
+    names = sorted({name for app in tenant.applications.values() for name in app.permissions})
+    return {
+        "@odata.type": "#microsoft.graph.servicePrincipal", "id": role_id("Microsoft Graph"),
+        "appId": "00000003-0000-0000-c000-000000000000", "displayName": "Microsoft Graph", "accountEnabled": True,
+        "servicePrincipalType": "Application", "deletedDateTime": None,
+        "appRoles": [
+            {"id": role_id(name), "value": name, "displayName": name, "isEnabled": True,
+             "allowedMemberTypes": ["Application"]}
+            for name in names
+        ],
+    }  # fmt: skip
+
+
+def permission(app: EntraApplication, name: str) -> Document:
+    """An application permission on Microsoft Graph that the app has."""
+    return {
+        "id": role_id(f"{app.id} {name}"), "deletedDateTime": None, "appRoleId": role_id(name),
+        "principalId": app.principal, "principalType": "ServicePrincipal", "principalDisplayName": app.name,
+        "resourceDisplayName": "Microsoft Graph", "resourceId": role_id("Microsoft Graph"),
     }  # fmt: skip
 
 
@@ -119,7 +144,8 @@ def app_assignment(tenant: EntraTenant, one: EntraAppAssignment) -> Document:
 
 def consent(one: EntraConsent) -> Document:
     return {
-        "id": one.id, "clientId": one.client, "consentType": "Principal", "principalId": one.principal,
+        "id": one.id, "clientId": one.client, "consentType": "Principal" if one.principal else "AllPrincipals",
+        "principalId": one.principal or None,
         "resourceId": role_id("Microsoft Graph"), "scope": one.scope,
     }  # fmt: skip
 

@@ -28,8 +28,14 @@ def group_of(entra: EntraSimulator, call: Call) -> EntraGroup:
 
 
 def list_groups(entra: EntraSimulator, call: Call) -> Response:
-    groups = [_plain(documents.group(one)) for one in entra.state.groups.values()]
-    return listed(call, entra.url, groups, fields=FILTERED)
+    """`$expand=owners` is the only one that is simulated."""
+    groups = []
+    for one in entra.state.groups.values():
+        document = _plain(documents.group(one))
+        if call.first("$expand") == "owners":
+            document["owners"] = _owners(entra, one)
+        groups.append(document)
+    return listed(call, entra.url, groups, fields=FILTERED, expanded=("owners",))
 
 
 def get_group(entra: EntraSimulator, call: Call) -> Response:
@@ -113,10 +119,14 @@ def delete_member(entra: EntraSimulator, call: Call) -> Response:
 
 
 def list_owners(entra: EntraSimulator, call: Call) -> Response:
+    return listed(call, entra.url, _owners(entra, group_of(entra, call)))
+
+
+def _owners(entra: EntraSimulator, group: EntraGroup) -> list[documents.Document]:
     tenant = entra.state
-    owners = [tenant.users[id] for id in group_of(entra, call).owners]
-    return listed(call, entra.url, [{"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)}
-                                    for one in owners if one.deleted is None])  # fmt: skip
+    owners = [tenant.users[id] for id in group.owners]
+    return [{"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)}
+            for one in owners if one.deleted is None]  # fmt: skip
 
 
 def add_owner(entra: EntraSimulator, call: Call) -> Response:

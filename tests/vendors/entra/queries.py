@@ -24,10 +24,15 @@ DEFAULT_IN_A_PAGE = 100
 
 
 def listed(
-    call: Call, url: str, documents: Sequence[Document], shown: Collection[str] = (), fields: Collection[str] = ()
+    call: Call,
+    url: str,
+    documents: Sequence[Document],
+    shown: Collection[str] = (),
+    fields: Collection[str] = (),
+    expanded: Collection[str] = (),
 ) -> Response:
     """The page that the request asks for. `shown` are the fields without `$select`, `fields` those that `$filter`
-    takes; both empty: all."""
+    takes; both empty: all. `expanded` are fields that the request may have expanded, which `$select` does not name."""
     advanced = call.headers.get("consistencylevel") == "eventual" and call.flag("$count")
     if text := call.first("$filter"):
         condition, rest = _either(_words(text), fields, advanced)
@@ -51,16 +56,16 @@ def listed(
     if start + top < len(documents):
         query = {**call.query, "$skiptoken": [str(start + top)]}
         body["@odata.nextLink"] = f"{url}{call.path}?{urlencode(query, doseq=True, safe='$')}"
-    body["value"] = [selected(call, one, shown) for one in documents[start : start + top]]
+    body["value"] = [selected(call, one, shown, expanded) for one in documents[start : start + top]]
     return answer(body)
 
 
-def selected(call: Call, document: Document, shown: Collection[str] = ()) -> Document:
+def selected(call: Call, document: Document, shown: Collection[str] = (), expanded: Collection[str] = ()) -> Document:
     """The fields that `$select` names; annotations of OData stay."""
     names = call.first("$select").split(",") if call.first("$select") else shown
     if not names:
         return document
-    return {name: one for name, one in document.items() if name in names or name.startswith("@")}
+    return {name: one for name, one in document.items() if name in names or name in expanded or name.startswith("@")}
 
 
 def _words(text: str) -> list[str]:

@@ -46,6 +46,9 @@ TABLE: Mapping[str, tuple[Handler, tuple[str, ...]]] = {
     f"GET {USER}/oauth2PermissionGrants": (
         access.list_consents, ("DelegatedPermissionGrant.ReadWrite.All", *P.READ_DIRECTORY),
     ),
+    "GET /v1.0/oauth2PermissionGrants": (
+        access.list_all_consents, ("DelegatedPermissionGrant.ReadWrite.All", *P.READ_DIRECTORY),
+    ),
     "DELETE /v1.0/oauth2PermissionGrants/{consent}": (
         access.remove_consent, ("DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
@@ -75,6 +78,8 @@ TABLE: Mapping[str, tuple[Handler, tuple[str, ...]]] = {
     "DELETE /v1.0/applications/{app}/owners/{owner}/$ref": (groups.remove_app_owner, P.WRITE_APPS),
     "POST /v1.0/servicePrincipals/{app}/owners/$ref": (groups.add_app_owner, P.WRITE_APPS),
     "DELETE /v1.0/servicePrincipals/{app}/owners/{owner}/$ref": (groups.remove_app_owner, P.WRITE_APPS),
+    "GET /v1.0/servicePrincipals": (access.list_service_principals, P.READ_APPS),
+    "GET /v1.0/servicePrincipals/{app}/appRoleAssignments": (access.list_permissions, P.READ_APPS),
     "GET /v1.0/roleManagement/directory/roleAssignments": (access.list_role_assignments, P.READ_ROLES),
     "DELETE /v1.0/roleManagement/directory/roleAssignments/{assignment}": (
         access.remove_role_assignment, P.WRITE_ROLES,

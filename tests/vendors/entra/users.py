@@ -31,12 +31,18 @@ def user_of(entra: EntraSimulator, call: Call) -> EntraUser:
 
 
 def list_users(entra: EntraSimulator, call: Call) -> Response:
-    users = [documents.user(entra.state, one) for one in entra.state.live_users()]
-    return listed(call, entra.url, users, documents.DEFAULT_FIELDS, FILTERED)
+    """`$expand=manager` is the only one that is simulated."""
+    tenant, shown = entra.state, []
+    for one in tenant.live_users():
+        document = documents.user(tenant, one)
+        if call.first("$expand") == "manager" and one.manager in tenant.users:
+            document["manager"] = _person(entra, tenant.users[one.manager])
+        shown.append(document)
+    return listed(call, entra.url, shown, documents.DEFAULT_FIELDS, FILTERED, expanded=("manager",))
 
 
 def get_user(entra: EntraSimulator, call: Call) -> Response:
-    """`$expand=manager` is the only one that is simulated."""
+    """With `$expand=manager` alone, as `list_users`."""
     user = user_of(entra, call)
     body = selected(call, documents.user(entra.state, user), documents.DEFAULT_FIELDS)
     if call.first("$expand").startswith("manager") and user.manager in entra.state.users:

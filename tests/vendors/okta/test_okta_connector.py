@@ -145,6 +145,28 @@ async def test_an_empty_list_of_an_account_proves_something_only_where_others_ha
     assert await there.outcome(ability) == "unknown"
 
 
+async def test_an_empty_list_of_grants_counts_only_with_evidence(there: ConnectedOkta) -> None:
+    state = there.okta.state
+    await there.act("revoke_grants")
+    assert await there.outcome("revoke_grants") == "done", "the same list shows grants of other users"
+    there.okta.faults.hide_list("/grants$")
+    (ours,) = [role for role in state.roles.values() if role.type == "SUPER_ADMIN" and role.assignee in state.users]
+    ours.type = "ORG_ADMIN"
+    assert await there.outcome("revoke_grants") == "unknown"
+
+
+async def test_a_filter_that_is_ignored_is_not_done(there: ConnectedOkta) -> None:
+    await there.act("remove_from_groups")
+    await there.act("remove_from_apps")
+    there.okta.faults.ignore_filter("/apps$")
+    assert await there.outcome("remove_from_apps") == "not_done"
+
+
+async def test_an_organisation_in_which_no_user_has_a_grant(there: ConnectedOkta) -> None:
+    there.okta.state.grants.clear()
+    assert await there.outcome("revoke_grants") == "done", "a super administrator sees the grants of all users"
+
+
 async def test_a_search_that_finds_no_one_proves_no_missing_account(there: ConnectedOkta) -> None:
     there.okta.faults.hide_list(r"/users$", r"profile\.employeeNumber eq")
     for number in ("E-1", "E-9"):
