@@ -126,6 +126,7 @@ class LdapDirectory:
             password=self._password,
             authentication=ldap3.SIMPLE,
             client_strategy=ldap3.SYNC,
+            check_names=False,  # ldap3 would rewrite the names of entries
             auto_referrals=False,
             receive_timeout=left,
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ldap3.core.exceptions import LDAPInvalidDnError
-from ldap3.utils.dn import parse_dn
+import re
 
 from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
@@ -12,6 +11,9 @@ from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapS
 SSH_KEYS = ("sshPublicKey", "ipaSshPubKey")  # OpenSSH's LPK schema, FreeIPA
 CREDENTIALS = (*SSH_KEYS, "userCertificate", "userPKCS12")  # RFC 4523 section 2, RFC 2798 section 2.8
 ACTIVE_DIRECTORY = ("objectGUID", "userAccountControl")
+_PART = re.compile(r'(?:^|,)((?:\\.|"(?:\\.|[^"\\])*"|[^,\\])*)', re.DOTALL)
+_AROUND = re.compile(r"^\s+|(?<!\\)\s+$")  # a space that is escaped belongs to the value, also at its end
+_ESCAPED = re.compile(r"(?P<octets>(?:\\[0-9A-Fa-f]{2})+)|\\(?P<letter>.)", re.DOTALL)
 ACTIVE_DIRECTORY_CAPABILITY = "1.2.840.113556.1.4.800"  # MS-ADTS section 3.1.1.3.4.3.1
 
 
@@ -37,24 +39,27 @@ def parent_of(dn: str) -> str:
 
 
 def same_dn(one: str, other: str) -> bool:
-    """Without case and spaces around names, which no attribute in a usual DN distinguishes."""
-    try:
-        return [comparable(part) for part in _parts(one)] == [comparable(part) for part in _parts(other)]
-    except LDAPInvalidDnError:
-        return False
+    """Without case, spaces around names, and differences in what is escaped, which no attribute in a usual DN
+    distinguishes."""
+    return [_plain(part) for part in _parts(one)] == [_plain(part) for part in _parts(other)]
 
 
 def _parts(dn: str) -> list[str]:
-    """Each with its attributes, as written. Raises `LDAPInvalidDnError`."""
-    parts, part = [], ""
-    for name, value, separator in parse_dn(dn, strip=True):
-        part += f"{name}={value}"
-        if separator == "+":
-            part += "+"
-        else:
-            parts.append(part)
-            part = ""
-    return parts
+    """Each with its attributes, as written (RFC 4514 section 3). Servers escape what they return in several ways, so
+    that nothing is refused here."""
+    return [_AROUND.sub("", part) for part in _PART.findall(dn)] if dn else []
+
+
+def _plain(part: str) -> str:
+    """Without escapes."""
+    name, _, value = part.partition("=")
+    return comparable(f"{name.strip()}={_ESCAPED.sub(_unescaped, value.lstrip())}")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found["octets"]:
+        return bytes.fromhex(found["octets"].replace("\\", "")).decode(errors="replace")
+    return found["letter"]
 
 
 def require_supported(entry: LdapEntry) -> None:

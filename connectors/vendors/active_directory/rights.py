@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from ldap3.core.exceptions import LDAPInvalidDnError
-
 from connectors.errors import ActionRequiredError, Happened, RefusedError
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError
 from connectors.vendors.active_directory.domain import Domain
@@ -51,7 +49,7 @@ def require_place(domain: Domain, ou: str) -> None:
     user can be created there."""
     try:
         entry = domain.entry(ou, ["allowedChildClassesEffective"])
-    except (LDAPInvalidDnError, LdapRefusedError):
+    except LdapRefusedError:
         entry = None
     if entry is None:
         raise RefusedError(

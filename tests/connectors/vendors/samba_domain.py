@@ -68,10 +68,11 @@ class SambaDomain:
             connection.unbind()
 
     def add_user(
-        self, name: str, password: str, *, cn: str = "", parent: str = f"CN=Users,{ROOT}", **attributes: Any
-    ) -> str:
-        """Its DN. The account is enabled."""
-        dn = f"CN={escape_rdn(cn or name)},{parent}"
+        self, name: str, password: str, *, cn: str = "", rdn: str = "", parent: str = f"CN=Users,{ROOT}",
+        **attributes: Any,
+    ) -> str:  # fmt: skip
+        """Its DN; `rdn` is its own part, escaped. The account is enabled."""
+        dn = f"{rdn or f'CN={escape_rdn(cn or name)}'},{parent}"
         with self.administer() as connection:
             connection.add(
                 dn,

@@ -65,6 +65,22 @@ def effect(ability: str, account: Account, **parameters: Any) -> Effect:
     return Effect(ability, "run-1/step-1/1", account, parameters)
 
 
+@pytest.mark.parametrize("cn", ["a space at the end\\ ", "\\ in\\, the\\=front", "(Müller)*@\\+\\;"])
+async def test_a_name_that_is_escaped_is_changed_like_any_other(domain: SambaDomain, cn: str) -> None:
+    name = f"odd{next(_numbers)}"
+    unit = await asyncio.to_thread(domain.add_unit, f"{name}\\ ")
+    dn = await asyncio.to_thread(lambda: domain.add_user(name, OLD, rdn=f"CN={cn}", parent=unit))
+    await asyncio.to_thread(domain.add_group, f"group of {name}", dn)
+    target = await asyncio.to_thread(domain.add_unit, f"{name} former\\ ")
+    async with contextlib.aclosing(domain.connect()) as directory:
+        account = await find(directory, name)
+        for ability in ("snapshot_access", "disable_account", "remove_from_groups", "move_to_ou"):
+            step = effect(ability, account, **({"ou": target} if ability == "move_to_ou" else {}))
+            await directory.attempt(step)
+            assert (await directory.read_back(step)).outcome == "done", ability
+    assert "533" in await sign_in(domain, name)
+
+
 async def test_a_disabled_account_cannot_sign_in(domain: SambaDomain, directory: Connector) -> None:
     name, dn = await user(domain, "nora", employeeID="1001", mail="nora@wolkenmuehle.example")
     with recorded("find"):
