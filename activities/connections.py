@@ -14,6 +14,7 @@ from activities.attempts.pacing import SystemPace
 from connectors import registry
 from connectors.abilities import Connector, Pace
 from connectors.errors import ActionRequiredError
+from connectors.reach import Endpoint
 from orchestrator.domain.packet.packet import SystemSpec
 from orchestrator.ledger.engine.rates import Rates
 
@@ -61,10 +62,7 @@ class Connections:
         """Raises `ActionRequiredError` naming the missing setting, never its value."""
         if self._connect is not None:
             return self._connect(system, spec)
-        settings = {name: self._value(system, name, value) for name, value in spec.connection.items()}
-        local = registry.LOCAL_PATHS.get(spec.connector)
-        if local is not None and settings.get(local):
-            settings[local] = str(self._file(system, local, settings[local]))
+        settings = self._settings(system, spec)
         hosts = [_host(self._value(system, "hosts", host)) for host in spec.hosts]
         trusted = _digest_of_file(settings.get("ca_file", ""))
         wanted = (system, spec.connector, tuple(sorted(settings.items())), tuple(hosts), trusted)
@@ -77,6 +75,20 @@ class Connections:
         self._open[wanted] = _Open(connector, now + UNUSED_TTL_SECONDS + 2 * spec.deadline.total_seconds())
         await self._close_unused(now)
         return connector
+
+    def endpoint(self, system: str, spec: SystemSpec) -> Endpoint | None:
+        """Where a connector to the system connects to first; None if it uses no network, or is not one of the
+        registry's. Raises like `to`."""
+        if self._connect is not None:
+            return None
+        return registry.endpoint_of(spec.connector, self._settings(system, spec))
+
+    def _settings(self, system: str, spec: SystemSpec) -> dict[str, str]:
+        settings = {name: self._value(system, name, value) for name, value in spec.connection.items()}
+        local = registry.LOCAL_PATHS.get(spec.connector)
+        if local is not None and settings.get(local):
+            settings[local] = str(self._file(system, local, settings[local]))
+        return settings
 
     async def _close_unused(self, now: float) -> None:
         unused = [wanted for wanted, each in self._open.items() if each.kept_until < now]

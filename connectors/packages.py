@@ -23,6 +23,8 @@ from connectors.abilities import Ability, Connector, SystemClass
 from connectors.acts import ActTable, IncompleteActError
 from connectors.errors import ActionRequiredError
 from connectors.http.connector import HttpConnector, HttpKind
+from connectors.reach import Endpoint, endpoint_by_url
+from connectors.setup import Setup
 
 GROUP = "offboard.connectors"
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -37,7 +39,8 @@ class ConnectorKind(Generic[Settings]):
     ability is declared without its code. `is_people_source` says that the connectors have the methods of an HR system
     (`connectors.people.PeopleSource`). `local_path` is the setting that names a file or folder on the worker's machine,
     if the kind reads one. `system_class` is the class of its systems, unless `platform.yaml` says another; None for a
-    protocol that systems of several classes speak. Raises `IncompleteActError` for anything but a table."""
+    protocol that systems of several classes speak. `setup` says how a system is connected. `endpoint` is where a
+    connector connects to first, None for none. Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
@@ -45,6 +48,8 @@ class ConnectorKind(Generic[Settings]):
     is_people_source: bool = False
     local_path: str = ""
     system_class: SystemClass | None = None
+    setup: Setup | None = None
+    endpoint: Callable[[Any], Endpoint | None] = endpoint_by_url
 
     def __post_init__(self) -> None:
         if not isinstance(self.acts, ActTable):
@@ -59,7 +64,7 @@ def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
     def make(settings: Any, allowed_hosts: Collection[str]) -> Connector:
         return HttpConnector(kind, settings, allowed_hosts=allowed_hosts)
 
-    return ConnectorKind(kind.settings, make, kind.acts, system_class=kind.system_class)
+    return ConnectorKind(kind.settings, make, kind.acts, system_class=kind.system_class, setup=kind.setup)
 
 
 def is_named(connector: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -14,20 +15,26 @@ from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
 from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.people_csv.connector import ACTS, KIND, PeopleCsvSettings, make_people_csv
+from connectors.people_csv.setup import SETUP as PEOPLE_CSV_SETUP
 from connectors.protocols import ldap, ldap_settings
 from connectors.protocols.scim import SCIM
+from connectors.protocols.setups import LDAP_SETUP, MAIL_SETUP
+from connectors.reach import Endpoint
 from connectors.reference import mail
 from connectors.reference.cards import CARDS
 from connectors.reference.code_hosting import CODE_HOSTING
 from connectors.reference.hr import HR, HrConnector, HrSettings
+from connectors.setup import Setup
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
+from connectors.vendors.active_directory.setup import SETUP as ACTIVE_DIRECTORY_SETUP
 from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.github.connector import GITHUB
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
 from connectors.vendors.okta.connector import OKTA
 from connectors.vendors.postgresql import connector as postgresql
 from connectors.vendors.postgresql.settings import PostgresqlSettings
+from connectors.vendors.postgresql.setup import SETUP as POSTGRESQL_SETUP
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Entry = TypeVar("Entry", covariant=True)
@@ -59,15 +66,34 @@ def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connec
     return mail.MailConnector(settings, allowed_hosts=allowed_hosts)
 
 
+def _mail_endpoint(settings: mail.MailSettings) -> Endpoint:
+    return Endpoint(settings.smtp_host, settings.smtp_port, settings.smtp_security == "tls", settings.ca_file)
+
+
+def _postgresql_endpoint(settings: PostgresqlSettings) -> Endpoint | None:
+    """TLS begins within the protocol. A Unix socket is no way over a network."""
+    return None if settings.host.startswith("/") else Endpoint(settings.host, settings.port, tls=False)
+
+
 _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "scim": over_http(SCIM),
-    "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS, system_class="directory"),
+    "ldap": ConnectorKind(ldap_settings.LdapSettings, _ldap, ldap.ACTS, system_class="directory", setup=LDAP_SETUP),
     "active_directory": ConnectorKind(
-        ActiveDirectorySettings, _active_directory, active_directory.ACTS, system_class="directory"
+        ActiveDirectorySettings,
+        _active_directory,
+        active_directory.ACTS,
+        system_class="directory",
+        setup=ACTIVE_DIRECTORY_SETUP,
     ),
     "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True, system_class="hr"),
     KIND: ConnectorKind(
-        PeopleCsvSettings, make_people_csv, ACTS, is_people_source=True, local_path="path", system_class="hr"
+        PeopleCsvSettings,
+        make_people_csv,
+        ACTS,
+        is_people_source=True,
+        local_path="path",
+        system_class="hr",
+        setup=PEOPLE_CSV_SETUP,
     ),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
@@ -76,9 +102,16 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "github": over_http(GITHUB),
     "google_workspace": over_http(GOOGLE_WORKSPACE),
     postgresql.KIND: ConnectorKind(
-        PostgresqlSettings, postgresql.make_postgresql, postgresql.ACTS, system_class="database"
+        PostgresqlSettings,
+        postgresql.make_postgresql,
+        postgresql.ACTS,
+        system_class="database",
+        setup=POSTGRESQL_SETUP,
+        endpoint=_postgresql_endpoint,
     ),
-    "mail": ConnectorKind(mail.MailSettings, _mail, mail.ACTS, system_class="mail"),
+    "mail": ConnectorKind(
+        mail.MailSettings, _mail, mail.ACTS, system_class="mail", setup=MAIL_SETUP, endpoint=_mail_endpoint
+    ),
 }
 
 REFERENCE_KINDS = frozenset({"hr", "code_hosting", "cards"})
@@ -129,6 +162,9 @@ SETTINGS: Mapping[str, tuple[Setting, ...]] = _Catalogue(lambda kind: _describe(
 
 SYSTEM_CLASSES: Mapping[str, SystemClass | None] = _Catalogue(lambda kind: kind.system_class)
 """The class of each kind's systems, by kind; None for a protocol that systems of several classes speak."""
+
+SETUPS: Mapping[str, Setup | None] = _Catalogue(lambda kind: kind.setup)
+"""How a system of each kind is connected, by kind; None where the kind does not say."""
 
 _ABILITIES: Mapping[str, Mapping[str, Ability]] = _Catalogue(lambda kind: kind.abilities)
 
@@ -192,6 +228,30 @@ def connect(kind: str, settings: Mapping[str, str], *, allowed_hosts: Collection
             happened="no",
         )
     return checked(connector)
+
+
+def endpoint_of(kind: str, settings: Mapping[str, str]) -> Endpoint | None:
+    """Where a connector with these settings connects to first; None if it uses no network. Raises like `connect`."""
+    entry = _kind(kind)
+    return entry.endpoint(_read(entry.settings, settings, f"A system of kind {kind}"))
+
+
+def hosts_of(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The hosts that settings name, those of their defaults included: what `hosts` in platform.yaml must allow. A
+    setting that cannot be read names none. Raises `ActionRequiredError` for a kind that there is not."""
+    found: dict[str, None] = {}
+    for name, field in _kind(kind).settings.model_fields.items():
+        value = settings.get(name) or (field.default if isinstance(field.default, str) else "")
+        try:
+            parts = urlsplit(value)
+            host = parts.hostname if parts.scheme in ("https", "http", "ldaps", "ldap") else None
+        except ValueError:
+            continue
+        if host and name.endswith("url"):
+            found[host] = None
+        elif value and name.endswith("host"):
+            found[value] = None
+    return tuple(found)
 
 
 def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:

@@ -35,6 +35,7 @@ from connectors.http.pages import Pages
 from connectors.http.requests import Flow, Request
 from connectors.parameters import account_of, unknown_attribute
 from connectors.rehearsal import Rehearsal
+from connectors.setup import Setup
 
 SAMPLE_SIZE = "20"
 """Accounts to ask for where one must be found again by the same query."""
@@ -98,8 +99,8 @@ class HttpKind(Generic[S, C]):
     `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
     credential, and returns what to say about it, or a `CredentialCheck`; it raises `ConnectorError` where not.
-    `headers` are sent with each request, such as the version of the interface. `system_class`: see
-    `connectors.packages.ConnectorKind`."""
+    `headers` are sent with each request, such as the version of the interface. `system_class` and
+    `setup`: see `connectors.packages.ConnectorKind`."""
 
     name: str
     settings: type[S]
@@ -112,6 +113,7 @@ class HttpKind(Generic[S, C]):
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     system_class: SystemClass | None = None
+    setup: Setup | None = None
 
 
 class HttpConnector(Generic[S, C]):

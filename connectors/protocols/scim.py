@@ -27,6 +27,7 @@ from connectors.protocols.scim_attributes import is_attribute_path, values_at
 from connectors.protocols.scim_documents import ScimUser, lowered
 from connectors.protocols.scim_groups import leave, memberships, patch
 from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
+from connectors.protocols.setups import SCIM_SETUP
 from connectors.read_backs import account_missing, deletion, none_left, seen
 from connectors.removals import GroupsLeft
 
@@ -229,6 +230,7 @@ SCIM = HttpKind(
     find=_find,
     # Users rather than ServiceProviderConfig, which many servers show without any credential.
     check=answers(GET_USER.request("0")),
+    setup=SCIM_SETUP,
     media_type="application/scim+json",
     # RFC 7644 section 3.12: the version is out of date, or another client changed the resource at the same time.
     dialect=Dialect(verdicts={(409, ""): Verdict.CHANGED_MEANWHILE}),

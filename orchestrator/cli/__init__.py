@@ -32,7 +32,15 @@ def make_app() -> typer.Typer:
         tasks,
         watching,
     )
-    from orchestrator.cli.commands.admin import connector, credentials, held_starts, ledger, packets, systems
+    from orchestrator.cli.commands.admin import (
+        connecting,
+        connector,
+        credentials,
+        held_starts,
+        ledger,
+        packets,
+        systems,
+    )
     from orchestrator.cli.server import healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")
@@ -61,8 +69,8 @@ def make_app() -> typer.Typer:
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
     of_starts = "List held starts; confirm or release them."
     _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)
-    of_systems = "List a packet's systems and check that they respond."
-    _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check)
+    of_systems = "List a packet's systems, check and test them, and connect others."
+    _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check, connecting.connect)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
     of_tokens = "List and revoke API tokens; change who answers for a service."
     _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.owners, credentials.revoke)

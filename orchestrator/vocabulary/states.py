@@ -211,6 +211,21 @@ FAILURE: Vocabulary = {
 """Why an attempt or a check failed. Connectors may have codes that are not here."""
 
 
+TEST_PART: Vocabulary = {
+    "settings": "Settings",
+    "dns": "Name",
+    "tcp": "Connection",
+    "tls": "Certificate",
+    "credential": "Credential",
+    "permissions": "Permissions",
+    "person": "Person",
+    "requests": "Requests",
+}
+"""The parts of a test of a system."""
+
+TEST_OUTCOME: Vocabulary = {"passed": "Passed", "partly": "Partly", "failed": "Failed", "skipped": "Not tested"}
+
+
 SYSTEM_CLASS: Vocabulary = {
     "hr": "HR system",
     "directory": "directory",

@@ -16,6 +16,7 @@ from connectors.vendors.github.answers import DIALECT
 from connectors.vendors.github.finding import find
 from connectors.vendors.github.rights import check
 from connectors.vendors.github.settings import HEADERS, GitHubSettings, auth
+from connectors.vendors.github.setup import SETUP
 
 _RESTORED_FOR = timedelta(days=89)  # three months, in the shortest case
 _SETTLE_TIME = timedelta(minutes=1)  # permissions, teams and forks are updated after the answer
@@ -30,6 +31,7 @@ GITHUB = HttpKind(
     prepare=lambda settings: settings,
     find=find,
     check=check,
+    setup=SETUP,
     dialect=DIALECT,
     headers=HEADERS,
     acts=ActTable(

@@ -30,6 +30,7 @@ from connectors.vendors.google_workspace.licenses import look_at_licenses, remov
 from connectors.vendors.google_workspace.ownership import hand_over_ownership, look_at_ownership
 from connectors.vendors.google_workspace.roles import look_at_roles, remove_roles
 from connectors.vendors.google_workspace.search import find_users
+from connectors.vendors.google_workspace.setup import SETUP
 from connectors.vendors.google_workspace.snapshot import snapshot
 from connectors.vendors.google_workspace.transfers import look_at_transfers, transfer_data
 from connectors.vendors.google_workspace.users import delete, look_at_deletion, look_at_status, sign_out, suspend
@@ -45,6 +46,7 @@ GOOGLE_WORKSPACE = HttpKind(
     prepare=lambda settings: settings,
     find=find_users,
     check=check,
+    setup=SETUP,
     dialect=DIALECT,
     acts=ActTable(
         "google_workspace",

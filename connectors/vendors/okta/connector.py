@@ -25,6 +25,7 @@ from connectors.vendors.okta.groups import leave_groups, look_at_groups
 from connectors.vendors.okta.organisation import SETTLE_TIME, TOKENS_LAST, OktaSettings, auth_of, error_code
 from connectors.vendors.okta.roles import look_at_admin_roles, remove_admin_roles
 from connectors.vendors.okta.search import by_attribute, by_id
+from connectors.vendors.okta.setup import SETUP
 from connectors.vendors.okta.snapshot import snapshot
 from connectors.vendors.okta.users import (
     LIST_USERS,
@@ -60,6 +61,7 @@ OKTA = HttpKind(
         prove_themselves=["id"],  # by Okta's error code
     ),
     check=check_credential,
+    setup=SETUP,
     dialect=Dialect(code=error_code, failed_success=lambda body: bool(error_code(body))),
     acts=ActTable(
         "okta",
