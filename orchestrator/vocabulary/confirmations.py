@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from orchestrator.domain.organisation.roles import any_of
+
+CONFIRMED: Final = ("access_kept", "pause_unconfirmed")
+"""The kinds of exceptions with which a second person confirms a decision."""
 
 
 def confirmed_by(owners: Collection[str]) -> str:

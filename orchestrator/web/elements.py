@@ -45,11 +45,11 @@ def mark(code: object, vocabulary: str, filled: bool = False, label: str | None 
 
 
 def step_mark(step: dict[str, Any]) -> Markup:
-    """The mark of a step's document: what a planned step waits for, else its status."""
+    """The mark of a step's document: what a planned or retried step waits for, else its status."""
+    if step["status"] in ("planned", "retrying") and step["waits_for"] is not None:
+        return mark(step["waits_for"], "waits_for")
     if step["status"] != "planned":
         return mark(step["status"], "step")
-    if step["waits_for"] is not None:
-        return mark(step["waits_for"], "waits_for")
     if step["task_for"]:
         return mark("open", "task", label=f"Task for {in_sentence(words(step['task_for'], 'role'))}")
     return mark("planned", "step")

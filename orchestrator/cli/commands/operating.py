@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, NeededReason, PacketName, Reason, Run
-from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
+from orchestrator.cli.terminal.outcomes import print_closing, print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
 from orchestrator.domain.events import EVERYTHING
@@ -97,10 +97,13 @@ async def _switch(
             words = ("paused", "already paused") if on else ("resumed", "not paused")
             say(f"Changes on {_named(system)} are {words[0 if changed else 1]}.")
             return
-        found = (await server.run(str(run_id)))["run_id"]
+        run = await server.run(str(run_id))
+        found = run["run_id"]
         done = await server.post("runs", found, verb, body={"reason": reason} if on else None)
         words = ("is paused", "is already paused") if on else ("is resumed", "was not paused")
         say(f"Run {found} {words[0 if done['events'] else 1]}.")
+        if on and done["events"]:
+            print_confirmations(run, await server.run(found))
         print_outcome(done)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.cli.server.server import Document, Server
 from orchestrator.cli.terminal.screen import note, say
-from orchestrator.vocabulary.confirmations import confirmed_by
+from orchestrator.vocabulary.confirmations import CONFIRMED, confirmed_by
 
 
 def print_outcome(done: Document) -> None:
@@ -28,5 +28,5 @@ def print_confirmations(before: Document, after: Document) -> None:
     """Who confirms what was decided between these two states of the run."""
     known = {exception["exception_id"] for exception in before["exceptions"]}
     opened = [one for one in after["exceptions"] if one["state"] == "open" and one["exception_id"] not in known]
-    for line in sorted({confirmed_by(one["owners"]) for one in opened if one["kind"] == "access_kept"}):
+    for line in sorted({confirmed_by(one["owners"]) for one in opened if one["kind"] in CONFIRMED}):
         say(line)

@@ -171,7 +171,7 @@ def print_question(document: Document, known: Document) -> None:
     """What an open exception asks, and how to answer."""
     if known["state"] != "open":
         return
-    about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the start"
+    about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the run"
     say(f"{label_of(known['kind'], EXCEPTION)}, {about}: {known['remedy']}")
     for command in commands_for(document["run_id"], known):
         say(f"  {command}")

@@ -71,6 +71,21 @@ def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 
 
+def hold_system(system: str, packet: str) -> RunCommand:
+    return _of_system("hold", {"reason": WHY}, system, packet, "--reason", WHY)
+
+
+def release_system(system: str, packet: str) -> RunCommand:
+    return _of_system("release", {}, system, packet)
+
+
+def _of_system(verb: str, reason: dict[str, str], system: str, packet: str, *options: str) -> RunCommand:
+    return RunCommand(
+        f"/systems/{system}/{verb}", {"packet": packet, **reason}, f"/systems/{packet}/{verb}",
+        {"system": system, **reason}, (verb, "--system", system, "--packet", packet, *options),
+    )  # fmt: skip
+
+
 def _of_run(run_id: str, path: str, body: Any, page: str, form: dict[str, Any], typed: tuple[str, ...]) -> RunCommand:
     at = f"/runs/{run_id}"
     return RunCommand(f"{at}/{path}", body, f"{at}/{page}", {"back": at, **form}, typed)

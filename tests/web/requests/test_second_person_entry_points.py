@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.vocabulary.confirmations import CONFIRMED
 from orchestrator.web.pages.run.cards import anchor
 from orchestrator.web.state import LocalMember
 from tests.cli.command_line import hired
@@ -24,6 +25,7 @@ from tests.web.requests.entry_points import (
     SignedIn,
     accept,
     approve,
+    hold,
     packet_of,
     settle,
     signed_in,
@@ -32,7 +34,15 @@ from tests.web.requests.entry_points import (
 )
 
 PACKET = "code-leaver"
-ALONE = (403, "second_person_needed", "The person who decided this alone can't confirm it", "Ask another person")
+ALONE = (
+    "Access kept open", "HR accepts the exception and gives a reason",
+    "The person who decided this alone can't confirm it",
+)  # fmt: skip
+PAUSE = (
+    "Pause not confirmed by HR", "accept the pause and give a reason",
+    "The person who paused a run can't confirm the pause",
+)  # fmt: skip
+"""Of an exception: its title, its remedy, and why one person can't accept it."""
 NOT_HR = (403, "role_missing", "Only a requester can do this", "Ask a person with one of these roles")
 CONFIRMS = "An exception is open for a requester, who confirms this."
 LATER = {at: f"kim-{at}" for at in (*ENTRY_POINTS, "together")}
@@ -74,7 +84,7 @@ async def sign_in(stack: Stack, url: str, tmp_path: Path) -> AsyncIterator[SignI
 
 
 def kept(run: Any) -> list[Any]:
-    return [one for one in run["exceptions"] if one["kind"] == "access_kept" and one["state"] == "open"]
+    return [one for one in run["exceptions"] if one["kind"] in CONFIRMED and one["state"] == "open"]
 
 
 def step(run: Any, name: str) -> Any:
@@ -96,35 +106,36 @@ async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignIn,
     def rest(run: Any) -> bool:
         return planned(run) and step(run, "snapshot_code")["status"] == "verified"
 
-    run, at = None, dict(zip(ENTRY_POINTS, ("terminal", "page", "api"), strict=True))
-    for decides, confirms in at.items():
-        match decides:
-            case "page":
-                command, name = settle(run_id, "code", mine), "code"
-            case "api":
-                command, name = skip(run_id, step(run, "end_code_sessions")), "end_code_sessions"
-            case _:
-                command, name = skip(run_id, step(run, "suspend_code")), "suspend_code"
+    run: Any = None
+    for decides, confirms, name in (
+        ("page", "terminal", "code"), ("terminal", "page", None), ("api", "page", "end_code_sessions"),
+        ("terminal", "api", "suspend_code"),
+    ):  # fmt: skip
+        if name == "code":
+            command = settle(run_id, "code", mine)
+        else:
+            command = skip(run_id, step(run, name)) if name is not None else hold(run_id)
+        title, remedy, cause = PAUSE if name is None else ALONE
         said = await kim.does(decides, command)
         assert decides == "api" or CONFIRMS in said, said
         run = await until(hr.api, run_id, rest)
         [exception] = kept(run)
         assert (exception["step"] or exception["system"], exception["owners"]) == (name, ["requester"])
         confirmed = accept(run_id, exception["exception_id"])
-        await second.refused(confirmed, *ALONE)
+        await second.refused(confirmed, 403, "second_person_needed", cause, "Ask another person")
         await operator.refused(confirmed, *NOT_HR)
         after = (await hr.api.get(f"/runs/{run_id}")).json()
         assert after["version"] == run["version"], "nothing was recorded"
 
         # What waits for whom: on the page of HR and of the person who can't confirm it, and at the terminal.
         shown = text_of(await hr.page.get(f"/runs/{run_id}"))
-        assert "Access kept open" in shown and "HR accepts the exception and gives a reason" in shown
+        assert title in shown and remedy in shown
         place = anchor(run_id, exception["exception_id"])
         page = await second.page.get(f"/runs/{run_id}")
-        assert "You can't accept it: The person who decided this alone" in text_of(page)
+        assert cause in text_of(page)
         assert not ParsedPage(page.text).has_button("Accept", place)
         _, shown = await hr.typed("show", run_id)
-        assert f"Access kept open, {name}: " in shown and "HR accepts the exception and gives a reason" in shown
+        assert f"{title}, {name or 'the run'}: " in shown and remedy in shown
         assert f"offboard exceptions accept {run_id} {exception['exception_id']}" in shown
 
         await hr.does(confirms, confirmed)

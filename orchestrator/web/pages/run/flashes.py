@@ -10,7 +10,7 @@ from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.vocabulary.confirmations import confirmed_by
+from orchestrator.vocabulary.confirmations import CONFIRMED, confirmed_by
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.remedies import remedy_of
 from orchestrator.web.pages.run.cards import anchor, item_title
@@ -83,7 +83,7 @@ def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
 def done(text: str, came_of_it: Done) -> Flash:
     """If a second person confirms what was done, the text says so."""
     opened = [event for event in came_of_it.events if isinstance(event, e.ExceptionOpened)]
-    confirming = {confirmed_by(event.owners) for event in opened if event.kind == "access_kept"}
+    confirming = {confirmed_by(event.owners) for event in opened if event.kind in CONFIRMED}
     return Flash("done", " ".join([text, *sorted(confirming)]), "" if came_of_it.nudged else LATER)
 
 
