@@ -53,6 +53,33 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
     )
 
 
+def widened_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFrozen | None:
+    """The present plan, with what the packet's conditions ask for on accounts that are active again or privileged by
+    now. None where they ask for no more. What is planned stays planned, since the run's own steps change accounts
+    too."""
+    now = make_plan(state, packet, catalogue)
+    grown = state.accounts.grown
+    further = {step.step_id: step for step in now.steps if step.account_id in grown and _asks_for_more(step, state)}
+    if not further:
+        return None
+    place = {step.name: number for number, step in enumerate(packet.workflow.steps)}
+    planned = {**state.plan.steps, **further}.values()
+    steps = tuple(sorted(planned, key=lambda step: place.get(step.name, len(place))))
+    open_steps = tuple(step.name for step in packet.workflow.steps if step.name in state.plan.open_steps)
+    return PlanFrozen(revision=now.revision, digest=plan_digest(steps), steps=steps, open_steps=open_steps)
+
+
+def _asks_for_more(step: PlannedStep, state: RunState) -> bool:
+    """Whether the plan does not have the step, or without its gate, or not as a removal of access."""
+    planned = state.plan.steps.get(step.step_id)
+    if planned is None:
+        return True
+    if state.work.steps[step.step_id].attempt:
+        return False
+    gated = step.gate is not None and planned.gate is None
+    return gated or (step.removes_access and not planned.removes_access)
+
+
 def _ends_access(
     step: PlannedStep, planned: Sequence[PlannedStep], state: RunState, packet: Packet, catalogue: Catalogue
 ) -> bool:

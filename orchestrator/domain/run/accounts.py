@@ -34,7 +34,8 @@ class AccountState:
     when they were asked again. `settled` are the accounts that a person confirmed, `settled_at` when that was and
     `settled_by` which account said so;
     `presettled` is what the requester said before the run began. `details` maps an account's opaque id to what the
-    system shows of it."""
+    system shows of it. `grown` are accounts that were not active, or not privileged, when the plan was made, and that a
+    search has shown active or privileged since."""
 
     searches: Mapping[str, SearchState] = field(default_factory=dict)
     planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class AccountState:
     settled_by: Mapping[str, str] = field(default_factory=dict)
     presettled: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    grown: frozenset[str] = frozenset()
 
     def of(self, system: str) -> tuple[str, ...] | None:
         """The accounts that a person or an exact match said are the person's; None while that is an open question."""
@@ -105,7 +107,23 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
         searches=searches, planned_on=planned_on, changed_systems=frozenset(changed), settled=settled,
         settled_at=known.settled_at, settled_by=known.settled_by,
         presettled=presettled, details={**known.details, **(event.details or {})},
+        grown=known.grown | _grown(known.details, event.details or {}),
     )  # fmt: skip
+
+
+def _grown(before: Mapping[str, Any], shown: Mapping[str, Any]) -> frozenset[str]:
+    def has_more(account: str, now: Mapping[str, Any]) -> bool:
+        known = before.get(account)
+        if known is None or now.get("active") is False:
+            return False
+        return known.get("active") is False or bool(now.get("privileged") and not known.get("privileged"))
+
+    return frozenset(account for account, now in shown.items() if has_more(account, now))
+
+
+@fold_accounts.register(e.PlanFrozen)
+def _(event: e.PlanFrozen, run: RunState, at: datetime) -> AccountState:
+    return replace(run.accounts, grown=frozenset())
 
 
 @fold_accounts.register(e.MatchSettled)

@@ -20,7 +20,7 @@ from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.missing_connectors import can_plan_more
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.planning.planning import make_plan
+from orchestrator.domain.planning.planning import make_plan, widened_plan
 from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 from orchestrator.domain.run.run import RunState, fold
@@ -61,6 +61,9 @@ def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> 
     if state.asked.facts is not None and _plan_is_due(state, world):
         yield make_plan(state, world.pinned, world.abilities)
         return
+    if (wider := _wider_plan(state, world)) is not None:
+        yield wider
+        return
     unsettled = tuple(searching.unsettled(state, world.pinned))
     undecidable = decidability.too_few_deciders(state, world)
     context = ExceptionContext(state, readiness_by_step, world, unsettled, undecidable)
@@ -81,6 +84,13 @@ def _plan_is_due(state: RunState, world: World) -> bool:
     if state.plan.stale:
         return searching.all_asked(state, world.pinned, world.holds)
     return can_plan_more(state, world.pinned, world.abilities)
+
+
+def _wider_plan(state: RunState, world: World) -> e.PlanFrozen | None:
+    """Most runs have no such account, and this is asked after every event."""
+    if not state.accounts.grown or state.plan.stale or state.asked.facts is None:
+        return None
+    return widened_plan(state, world.pinned, world.abilities)
 
 
 def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Iterator[Event]:
