@@ -22,7 +22,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.access_removal import removal_steps, removed_by_one_person
+from orchestrator.domain.packet.access_removal import may_remove, removal_steps, removed_by_one_person
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.postponing import postponing_roles
@@ -61,7 +61,7 @@ def kept_by_settling(state: RunState, system: str, accounts: tuple[str, ...], by
     """The exception that opens when the account `by` says which accounts on the system are the leaver's; empty where
     none is needed. A dry run removes no access."""
     packet, actor = world.pinned, world.actors.get(by)
-    if state.asked.phase == "shadow" or not removal_steps(system, packet, world.abilities):
+    if state.asked.phase == "shadow" or not may_remove(system, packet, world.abilities):
         return []
     keeps = not accounts or bool(left_out(state, system, accounts, packet)) or _differs(state, system, accounts, packet)
     if keeps and not (actor is not None and _is_hr(actor, world)):
@@ -86,7 +86,7 @@ def kept_by_approving(
             step.system == system and step.account_id and step.level > Level.PREPARE and step.digest in approved
             for step in state.plan.steps.values()
         )
-        removes = changed and removal_steps(system, world.pinned, world.abilities)
+        removes = changed and may_remove(system, world.pinned, world.abilities)
         if removes and not _asked_about(state, system):
             opened.append(_opened(state, system, actor, world, system=system))
     return opened

@@ -13,7 +13,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     services_left_alone,
     subjects,
 )
-from orchestrator.domain.packet.access_removal import removal_steps
+from orchestrator.domain.packet.access_removal import may_remove
 from orchestrator.domain.permissions.postponing import paused_by_hr
 from orchestrator.domain.run.readiness import World, pause_reported_at
 from orchestrator.domain.run.run import RunState
@@ -60,7 +60,7 @@ def _kept_open(state: RunState, system: str, world: World) -> bool:
     look = state.accounts.searches.get(system)
     searched = bool(world.pinned.platform.systems[system].match)
     if (look is None or look.at is None) if searched else state.plan.planned_at is None:
-        return bool(removal_steps(system, world.pinned, world.abilities))
+        return may_remove(system, world.pinned, world.abilities)
     return any(
         step.system == system and step.removes_access and not state.work.steps[id_].final
         for id_, step in state.plan.steps.items()

@@ -17,6 +17,17 @@ def removal_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozense
     return frozenset(name for name, one in known.items() if one.cuts_access) or ending_steps(system, packet, catalogue)
 
 
+def may_remove(system: str, packet: Packet, catalogue: Catalogue) -> bool:
+    """Whether steps of the packet remove access on this system. A step whose connector this process does not have may
+    do so: what depends on the answer is then asked of people once too often."""
+    return bool(removal_steps(system, packet, catalogue)) or _unknown(system, packet, catalogue)
+
+
+def _unknown(system: str, packet: Packet, catalogue: Catalogue) -> bool:
+    steps = (step for step in packet.workflow.steps if step.system == system)
+    return any(ability_of(step, packet, catalogue) is None for step in steps)
+
+
 def ending_steps(system: str, packet: Packet, catalogue: Catalogue) -> frozenset[str]:
     """The names of the steps that end the account on this system or destroy something there permanently. They remove
     the access of an account for which no other step does, such as a suspension with a condition."""
@@ -41,7 +52,9 @@ def removed_by_one_person(
 ) -> bool:
     """Whether a step that removes access on this system, or ends the account, can run without a decision of another
     person than one with these roles: it has no gate, its gate is not always needed or one person with a role of it
-    decides, or the run is urgent (`RunState.goes_before_gates`)."""
+    decides, or the run is urgent (`RunState.goes_before_gates`). True where the connector is missing here."""
+    if _unknown(system, packet, catalogue):
+        return True
     removing = removal_steps(system, packet, catalogue) | ending_steps(system, packet, catalogue)
     for step in packet.workflow.steps:
         ability = ability_of(step, packet, catalogue)

@@ -188,6 +188,20 @@ def test_the_person_who_selected_never_confirms() -> None:
     assert not Permissions(story.state, story.world, other).accept(kept(story)[0].exception_id).allowed
 
 
+@pytest.mark.parametrize("chosen", [(), ("ada", "twin")], ids=["none", "all"])
+def test_a_process_without_the_connector_asks_hr_as_well(chosen: tuple[str, ...]) -> None:
+    """Such as a web process where the package of a connector is not installed, beside workers that have it."""
+    story = asked(MINE, TWIN, urgent=True)
+    story.world = replace(story.world, abilities={kind: can for kind, can in CATALOGUE.items() if kind != "forge"})
+    story.settle("code", *(f"a-code-{name}" for name in chosen))
+    [opened] = kept(story)
+    story.world = replace(story.world, abilities=CATALOGUE)
+    story.append([])
+    assert not {"disable", "sessions"}.intersection(story.work())
+    story.accept(opened.exception_id, by=HR)
+    assert bool(chosen) is ("disable" in story.work())
+
+
 # What is removed before a decision
 
 
