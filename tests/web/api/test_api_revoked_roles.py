@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,8 +20,10 @@ from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
-from tests.web.api.running import PACKET, Leavers, planned, refused, start, until, wanted
+from orchestrator.web.state import LocalMember
+from tests.web.api.running import PACKET, Leavers, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
+from tests.web.requests.entry_points import ENTRY_POINTS, hold, release, signed_in
 from tests.web.visitor import api
 
 Revoke = Callable[[], Awaitable[Any]]
@@ -65,22 +69,27 @@ async def colleague(stack: Stack, *roles: str) -> tuple[Actor, httpx.AsyncClient
 
 
 async def test_a_command_is_refused_whose_role_was_revoked_before_its_append(
-    stack: Stack, program: Program, leaver: Leavers, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, program: Program, leaver: Leavers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    hr = await program("hr")
+    """At the page, in the API and at the terminal."""
+    hr, number = await program("hr"), (await leaver()).employee_number
     run_id = await start(hr, await leaver())
     await until(hr, run_id, planned)
-    operator, client = await colleague(stack, "operator")
     other, by = elsewhere(stack), await _safety_owner(stack)
-    done = revoked_before_the_append(
-        monkeypatch,
-        operator.actor_id,
-        lambda: commands.revoke_roles(other, by, PACKET, operator.actor_id, ["operator"], reason="left the team"),
-    )
-    async with client:
-        answer = await client.post(f"/runs/{run_id}/hold", json={"reason": "wait"})
-    assert done and answer.status_code in (403, 404), answer.text
-    assert not (await hr.get(f"/runs/{run_id}")).json()["held"]
+    late = {at: f"operator-{at}-{secrets.token_hex(4)}" for at in ENTRY_POINTS}
+    members = [LocalMember(one, number, ("operator",), "") for one in late.values()]
+    async with served(stack, members=members) as url, signed_in(stack.url, "operator", tmp_path) as operator:
+        for at, account in late.items():
+            async with signed_in(url, account, tmp_path) as revoked:
+                revoke = functools.partial(commands.revoke_roles, other, by, PACKET, account, ["operator"])
+                with monkeypatch.context() as patch:
+                    done = revoked_before_the_append(patch, account, revoke)
+                    await revoked.refused_at(at, hold(run_id), 404, f"There is no run {run_id}.")
+                assert done and not (await hr.get(f"/runs/{run_id}")).json()["held"]
+            # The same command by an account that keeps its role.
+            await operator.does(at, hold(run_id))
+            assert (await hr.get(f"/runs/{run_id}")).json()["held"]
+            await operator.does(at, release(run_id))
 
 
 async def test_no_run_starts_for_a_requester_whose_role_was_revoked_before_its_append(

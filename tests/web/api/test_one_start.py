@@ -4,18 +4,21 @@ often as one look at them takes, and a refusal is the same."""
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.company.population import hr_id
 from orchestrator.embedded.stack import Stack
 from tests.cli.command_line import Offboard
 from tests.cli.commands.test_csv import export
-from tests.web.api.running import Leavers, served, wanted
+from tests.web.api.running import Leavers, refused, served, wanted
 from tests.web.api.test_api_hr_hook import SECRET, delivery, leaving, signed
 from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import look_ahead
@@ -46,6 +49,17 @@ class Known:
 Knows = Callable[[], Awaitable[Known]]
 
 
+LEAVES = "2031-11-28T16:00:00+00:00"
+
+
+async def announce(stack: Stack, person: Employee) -> None:
+    """HR enters in its own system that the person leaves."""
+    token = {"Authorization": f"Bearer {stack.company.connections['HR_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=stack.company.connections["HR_URL"], headers=token) as system:
+        entered = await system.post(f"/people/{hr_id(person.employee_number)}/leaving", json={"at": LEAVES})
+        assert entered.status_code == 200, entered.text
+
+
 async def asked_about(stack: Stack, *marks: str) -> int:
     """How many requests HR was sent about a person since this was last asked."""
     return len([line for line in await stack.company.requests("hr") if any(mark in line for mark in marks)])
@@ -57,6 +71,7 @@ async def known(stack: Stack, program: Program, leaver: Leavers) -> Knows:
 
     async def one() -> Known:
         person = await leaver()
+        await announce(stack, person)
         await stack.company.requests("hr")
         answer = await hr.post("/people/lookup", json={**IDENTITY, "wanted": person.employee_number})
         assert answer.status_code == 200, answer.text
@@ -73,36 +88,50 @@ async def looks(stack: Stack, known: Known) -> float:
 async def test_hr_is_asked_about_a_person_once_for_a_start(
     stack: Stack, program: Program, visit: Visit, known: Knows, hook: httpx.AsyncClient, tmp_path: Path
 ) -> None:
+    """Each run keeps when the person leaves by HR's own record: if HR takes that back, nothing is destroyed."""
     hr, browser, command_line = await program("hr"), await visit("hr"), Offboard(stack.folder)
+    people = []
     for zone in ("Europe/Berlin", None):
         one = await known()
+        people.append(one.person)
         answer = await hr.post("/runs", json=wanted(one.person, **IDENTITY, zone=zone))
         assert answer.status_code == 201 and 0 < await looks(stack, one) <= 1
 
-    one = await known()
+    one = await known()  # of whom no run is started
     answer = await hr.post("/previews", json=wanted(one.person, **IDENTITY, zone=None))
     assert answer.status_code == 200 and 0 < await looks(stack, one) <= 1, "a preview is one look, too"
 
     one = await known()
+    people.append(one.person)
     body = leaving(one.person, **IDENTITY, zone=None)
     answer = await hook.post("/hooks/hr", content=body, headers=signed(body, delivery()))
     assert answer.status_code == 201 and 0 < await looks(stack, one) <= 1
 
     one = await known()
+    people.append(one.person)
     preview = await look_ahead(browser, one.person, **IDENTITY)
     await looks(stack, one)
     page = await browser.submit(preview.url.path)
     assert page.url.path.startswith("/runs/r") and 0 < await looks(stack, one) <= 1
 
     one = await known()
+    people.append(one.person)
     when = ("--cutoff", "2031-11-28T17:00", "--packet", "identity-only")
     await command_line.done("start", one.person.employee_number, *when, as_="hr")
     assert 0 < await looks(stack, one) <= 1
 
     one = await known()
+    people.append(one.person)
     path = export(tmp_path / "leavers.csv", [one.person])
     await command_line.done("start", "--from-csv", str(path), "--packet", "identity-only", as_="hr")
     assert 1 < await looks(stack, one) <= 2, "once to check the row, and once to start"
+
+    assert len(people) == 6
+    for person in people:
+        [run] = [one["run"] for one in (await hr.post("/search", json={"text": person.employee_number})).json()["runs"]]
+        events = (await hr.get(f"/runs/{run['run_id']}/events")).json()["events"]
+        [requested] = [one["data"] for one in events if one["type"] == "RunRequested"]
+        assert datetime.fromisoformat(requested["hr_leaving_at"]) == datetime.fromisoformat(LEAVES)
 
 
 async def test_a_person_with_a_run_is_refused_in_the_same_words_everywhere(
@@ -122,3 +151,30 @@ async def test_a_person_with_a_run_is_refused_in_the_same_words_everywhere(
     assert page.status_code == 409 and problem["detail"] in html.unescape(page.text)
     said = await command_line.refused("start", person.employee_number, "--cutoff", "2031-11-28T17:00", as_="hr")
     assert problem["detail"] in " ".join(said.split())
+
+
+async def test_a_number_of_two_people_starts_no_one_anywhere(
+    stack: Stack, program: Program, visit: Visit, leaver: Leavers, hook: httpx.AsyncClient
+) -> None:
+    """Numbers that differ in spelling alone are one. By the mail address, or chosen on the page, the run starts."""
+    hr, browser, command_line, person = await program("hr"), await visit("hr"), Offboard(stack.folder), await leaver()
+    other = await leaver(employee_number=person.employee_number.lower().replace("-", "\u2011"))
+    when = ("--cutoff", "2031-11-28T17:00")
+    for one in (person, other):
+        problem = refused(await hr.post("/runs", json=wanted(one)), 422, "several_people")
+        assert "More than one person in HR matches" in problem["detail"]
+        assert "Use the work mail address or HR's ID" in problem["remedy"] and "correct one in HR" in problem["remedy"]
+        refused(await hr.post("/previews", json=wanted(one)), 422, "several_people")
+        body = leaving(one)
+        reported = await hook.post("/hooks/hr", content=body, headers=signed(body, delivery()))
+        assert (reported.status_code, reported.json()) == (422, problem)
+        said = " ".join((await command_line.refused("start", one.employee_number, *when, as_="hr")).split())
+        assert problem["detail"] in said and "correct one in HR" in said
+    assert person.employee_number not in (await command_line.done("runs", as_="hr")).out
+
+    body = json.dumps(wanted(person) | {"person": person.email}).encode()
+    reported = await hook.post("/hooks/hr", content=body, headers=signed(body, delivery()))
+    assert reported.status_code == 201, reported.text
+    preview = await look_ahead(browser, other)
+    page = await browser.submit(preview.url.path)
+    assert page.url.path.startswith("/runs/r"), page.text

@@ -63,12 +63,29 @@ def approve(run_id: str, gate_id: str) -> RunCommand:
     return _of_run(run_id, f"gates/{gate_id}/decision", said, f"gates/{gate_id}", said, ("approve", run_id, gate_id))
 
 
+def complete(run_id: str, task_id: str) -> RunCommand:
+    said = {"outcome": "done", "note": WHY}
+    typed = ("tasks", "complete", run_id, task_id, "--evidence", WHY)
+    return _of_run(run_id, f"tasks/{task_id}/completion", said, f"tasks/{task_id}", said, typed)
+
+
 def replan(run_id: str) -> RunCommand:
     return _of_run(run_id, "replan", {}, "replan", {}, ("exceptions", "replan", run_id))
 
 
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
+
+
+def release(run_id: str) -> RunCommand:
+    return _of_run(run_id, "release", None, "release", {}, ("release", run_id))
+
+
+def retry(run_id: str, step: Any) -> RunCommand:
+    return _of_run(
+        run_id, f"steps/{step['step_id']}/retry", {"reason": WHY}, "retry", {"step": step["step_id"], "reason": WHY},
+        ("retry", run_id, step["step_id"], "--reason", WHY),
+    )  # fmt: skip
 
 
 def hold_system(system: str, packet: str) -> RunCommand:
@@ -125,13 +142,25 @@ class SignedIn:
 
     async def refused(self, command: RunCommand, status: int, code: str, cause: str, remedy: str) -> None:
         """The command is refused at every entry point, in words that say why and what to do."""
-        problem = refused_by_api(await self.api.post(command.path, json=command.body), status, code)
-        assert cause in problem["detail"] and remedy in problem["remedy"], problem
-        page = await self.at_page(command)
-        assert page.status_code == status, page.status_code
-        assert cause in text_of(page) and remedy in text_of(page), text_of(page)
-        exit_code, said = await self.typed(*command.typed)
-        assert exit_code == 1 and cause in said and remedy in said, said
+        for at in ENTRY_POINTS:
+            await self.refused_at(at, command, status, cause, remedy)
+        refused_by_api(await self.api.post(command.path, json=command.body), status, code)
+
+    async def refused_at(self, at: str, command: RunCommand, status: int, *words: str) -> None:
+        """The command is refused at this entry point, in these words."""
+        if at == "terminal":
+            exit_code, said = await self.typed(*command.typed)
+            assert exit_code == 1, said
+        elif at == "page":
+            page = await self.at_page(command)
+            assert page.status_code == status, page.status_code
+            said = text_of(page)
+        else:
+            answer = await self.api.post(command.path, json=command.body)
+            assert answer.status_code == status, answer.text
+            problem = answer.json()
+            said = f"{problem['detail']} {problem['remedy']}"
+        assert all(one in said for one in words), (at, said)
 
 
 @asynccontextmanager
@@ -153,14 +182,23 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def packet_of(name: str, steps: Sequence[str], approvals: tuple[str, str] = ("", ""), **thresholds: str) -> Packet:
+_AS_IT_IS = "as it is"
+
+
+def packet_of(
+    name: str, steps: Sequence[str], approvals: tuple[str, str] = ("", ""), *, gate: str | None = _AS_IT_IS,
+    at: str | None = _AS_IT_IS, **thresholds: str,
+) -> Packet:  # fmt: skip
     """The standard packet with these of its steps alone, so that a run is done soon; with a text of `approvals.yaml`
-    replaced, and thresholds of its own."""
+    replaced, another or no `gate` and `at` of the steps, and thresholds of its own."""
     given = without_late_starts(starter_packet("standard-leaver"))
     workflow = yaml.safe_load(given.files[WORKFLOW_FILE]) | {"name": name}
-    workflow["steps"] = [step for step in workflow["steps"] if step["name"] in steps]
+    changed = {field: value for field, value in (("gate", gate), ("at", at)) if value != _AS_IT_IS}
+    workflow["steps"] = [step | changed for step in workflow["steps"] if step["name"] in steps]
     for step in workflow["steps"]:
         step["needs"] = [need for need in step.get("needs", ()) if need in steps]
+        for field in [field for field, value in step.items() if value is None]:
+            del step[field]
     workflow["thresholds"] |= thresholds
     assert approvals[0].encode() in given.files[APPROVALS_FILE]
     files = given.files | {

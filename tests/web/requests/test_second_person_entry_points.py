@@ -25,15 +25,17 @@ from tests.web.requests.entry_points import (
     SignedIn,
     accept,
     approve,
+    complete,
     hold,
     packet_of,
+    retry,
     settle,
     signed_in,
     skip,
     text_of,
 )
 
-PACKET = "code-leaver"
+PACKET, UNGATED, CLOSING = "code-leaver", "code-without-gate", "cards-closing"
 ALONE = (
     "Access kept open", "HR accepts the exception and gives a reason",
     "The person who decided this alone can't confirm it",
@@ -57,8 +59,10 @@ async def url(stack: Stack) -> AsyncIterator[str]:
     """Where Kim signs in with several accounts."""
     kim = (await hired(stack)).employee_number
     actors = (await stack.services.runs.organisation()).actors
-    packet = packet_of(PACKET, ("snapshot_code", "end_code_sessions", "suspend_code"))
-    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    code = ("snapshot_code", "end_code_sessions", "suspend_code")
+    cards = ("snapshot_cards", "close_card")
+    for packet in (packet_of(PACKET, code), packet_of(UNGATED, code, gate=None), packet_of(CLOSING, cards)):
+        await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
     async with served(stack, members=[LocalMember(one, kim, (role,), "") for one, role in ROLES.items()]) as at:
         yield at
     await revoke(stack, *ROLES)
@@ -91,9 +95,9 @@ def step(run: Any, name: str) -> Any:
     return next(one for one in run["steps"] if one["name"] == name)
 
 
-async def asked(hr: SignedIn, leaver: Leavers, **more: Any) -> tuple[str, list[str]]:
+async def asked(hr: SignedIn, leaver: Leavers, packet: str = PACKET, **more: Any) -> tuple[str, list[str]]:
     """A run with a question about two accounts; its id and theirs."""
-    run_id = await start(hr.api, await leaver("two_code_accounts"), packet=PACKET, **more)
+    run_id = await start(hr.api, await leaver("two_code_accounts"), packet=packet, **more)
     run = await until(hr.api, run_id, lambda run: any(x["kind"] == "ambiguous_match" for x in run["exceptions"]))
     [question] = [one for one in run["exceptions"] if one["kind"] == "ambiguous_match"]
     return run_id, [one["account_id"] for one in question["candidates"]]
@@ -185,3 +189,94 @@ async def delegate_to_kim(approver: SignedIn) -> None:
     term = {"to": "kim", "since": now.isoformat(), "until": (now + timedelta(seconds=60)).isoformat()}
     given = await approver.api.post("/delegations", json=term)
     assert given.status_code < 300, given.text
+
+
+async def test_a_removal_without_a_gate_waits_for_the_person_who_confirms_the_account(
+    sign_in: SignIn, leaver: Leavers
+) -> None:
+    """Also where HR selects: a second person of HR confirms it."""
+    hr, second, operator = await sign_in("hr"), await sign_in("kim-hr"), await sign_in("operator")
+    run_id, accounts = await asked(hr, leaver, UNGATED, cutoff=PAST)
+    assert CONFIRMS in await operator.does("terminal", settle(run_id, "code", *accounts))
+    [first] = kept((await hr.api.get(f"/runs/{run_id}")).json())
+    assert CONFIRMS in await hr.does("page", settle(run_id, "code", accounts[0]))
+    run = await until(
+        hr.api, run_id, lambda run: planned(run) and step(run, "end_code_sessions")["waits_for"] == "exception"
+    )
+    [exception] = kept(run)
+    assert exception["exception_id"] != first["exception_id"] and exception["not_selected"] == accounts[1:]
+    confirmed = accept(run_id, exception["exception_id"])
+    await hr.refused(confirmed, 403, "second_person_needed", ALONE[2], "Ask another person")
+    assert (await hr.api.get(f"/runs/{run_id}")).json()["access_verified_at"] is None
+    await second.does("page", confirmed)
+    run = await until(hr.api, run_id, lambda run: run["state"] == "clean")
+    assert run["access_verified_at"] is not None and run["gates"] == []
+
+
+async def test_a_removal_that_an_operator_reports_counts_once_hr_confirms_it(
+    stack: Stack, sign_in: SignIn, leaver: Leavers
+) -> None:
+    hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
+    run_id = await start(hr.api, await leaver(), packet=PACKET, cutoff=PAST)
+    run = await until(
+        hr.api, run_id, lambda run: planned(run) and step(run, "snapshot_code")["status"] == "verified" and run["gates"]
+    )
+    # Neither the response to the request nor reading the account back shows whether it took effect.
+    await stack.company.break_("code", "error_in_200", path="^/accounts/[^/]+(/sessions)?$")
+    try:
+        await it.does("api", approve(run_id, run["gates"][0]["gate_id"]))
+        run = await until(hr.api, run_id, lambda run: step(run, "end_code_sessions")["status"] == "unknown")
+        run = await until(hr.api, run_id, lambda run: [one for one in run["tasks"] if one["state"] == "open"])
+    finally:
+        await stack.company.clear_faults("code")
+    [task] = [one["task_id"] for one in run["tasks"] if one["state"] == "open"]
+    assert CONFIRMS in await operator.does("page", complete(run_id, task))
+    run = await until(hr.api, run_id, lambda run: step(run, "suspend_code")["status"] == "verified")
+    [exception] = kept(run)
+    assert step(run, "end_code_sessions")["status"] == "attested"
+    assert (run["access_verified_at"], run["finished_at"]) == (None, None), "no one but the operator says so"
+    await operator.refused(accept(run_id, exception["exception_id"]), *NOT_HR)
+    await hr.does("terminal", accept(run_id, exception["exception_id"]))
+    run = await until(hr.api, run_id, lambda run: run["state"] == "clean")
+    assert run["access_verified_at"] is not None
+
+
+async def test_a_deactivation_is_the_removal_where_nothing_suspends_the_account(
+    sign_in: SignIn, leaver: Leavers
+) -> None:
+    hr, finance, operator = await sign_in("hr"), await sign_in("finance"), await sign_in("operator")
+    run_id = await start(hr.api, await leaver(), packet=CLOSING, cutoff=PAST)
+    run = await until(hr.api, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    assert "still open" in text_of(await hr.page.get(f"/runs/{run_id}")).lower()
+    closing = step(run, "close_card")
+    for skips, repairs in (("page", "terminal"), ("terminal", "page")):
+        assert CONFIRMS in await operator.does(skips, skip(run_id, closing))
+        run = (await hr.api.get(f"/runs/{run_id}")).json()
+        [exception] = kept(run)
+        assert exception["step"] == "close_card" and run["access_verified_at"] is None
+        await hr.does(repairs, retry(run_id, closing))
+        run = (await hr.api.get(f"/runs/{run_id}")).json()
+        assert kept(run) == []
+    [gate] = [gate["gate_id"] for gate in run["gates"] if gate["state"] == "open"]
+    await finance.does("page", approve(run_id, gate))
+    run = await until(hr.api, run_id, lambda run: run["state"] == "clean")
+    assert run["access_verified_at"] is not None
+
+
+async def test_a_deactivation_before_the_cutoff_is_refused_wherever_a_packet_comes_in(
+    sign_in: SignIn, tmp_path: Path
+) -> None:
+    owner = await sign_in("value-owner")
+    packet = packet_of("cards-closing-early", ("snapshot_cards", "close_card"), at=None)
+    folder = tmp_path / "early"
+    folder.mkdir()
+    for name, content in packet.files.items():
+        (folder / name).write_bytes(content)
+    cause, remedy = "'close_card' removes access before the cutoff, while the person still works", "write 'at: cutoff'"
+    texts = {name.removesuffix(".yaml"): content.decode() for name, content in packet.files.items()}
+    answer = await owner.api.post("/packets", json=texts)
+    assert answer.status_code == 422 and cause in answer.text and remedy in answer.text, answer.text
+    for typed in (("packet", "check", str(folder)), ("packet", "sign", str(folder))):
+        code, said = await owner.typed(*typed)
+        assert code == 1 and cause in said and remedy in said, said
+    assert (await owner.api.get("/packets/cards-closing-early")).status_code == 404
