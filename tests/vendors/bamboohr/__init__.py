@@ -23,11 +23,12 @@ the list of employees); a termination on a later day is in the table `employment
 no order; without `Accept: application/json` most answers are XML; the reason of an error is in a header.
 
 BambooHR's documents leave open what happens in some cases. The simulator then does the following, and a connector must
-not depend on it: a change at the moment `since` itself is listed; without changes `latest` is `since`; the action is
-that of the last change; a day on which a row comes into force is no change and sends no webhook; `status` is of today,
-also with `onlyCurrent=false`; an employee whom the credential may not see is missing from the changes; a table of such
-an employee is not found (404); two changes make two deliveries; the header `X-BambooHR-Timestamp` has seconds since
-1970; a refresh token works once; a field of the list that is not described is refused, though BambooHR ignores it.
+not depend on it: a field with a manager's name has the family name first; a change at the moment `since` itself is
+listed; without changes `latest` is `since`; the action is that of the last change; a day on which a row comes into
+force is no change and sends no webhook; `status` is of today, also with `onlyCurrent=false`; an employee whom the
+credential may not see is missing from the changes; a table of such an employee is not found (404); two changes make two
+deliveries; the header `X-BambooHR-Timestamp` has seconds since 1970; a refresh token works once; a field of the list
+that is not described is refused, though BambooHR ignores it.
 
 Not simulated: writing to employees, reports and datasets, time off, files, custom fields and tables, a limit on the
 number of requests (BambooHR names none), the log of deliveries, the sign-in of a person who authorizes an app.

@@ -18,7 +18,8 @@ outside: a person's own token (`seed.tokens`) with auth.test, which answers `tok
 Sessions are in admin.users.session.list.
 
 The SCIM API and eleven methods have no description (Slack's is of 2021); `UNDESCRIBED` in `simulator.py` names them
-with their pages. Methods that contradict their page today are among them.
+with their pages. Methods that contradict their page today are among them. To compare `description.json`, take Slack's
+own document: some copies of it have lost which arguments are required.
 
 Slack's documents leave open what happens in some cases. The simulator then does the following, and a connector must not
 depend on it: the status of a SCIM error (404 for what does not exist, 403 for a permission, else 400, except that of

@@ -30,10 +30,14 @@ def list_users(slack: SlackSimulator, call: Call) -> Response:
     if team and old:
         raise refusal("include_deactivated_user_workspaces_invalid")
     active = flag(arguments, "is_active", True)
+    wanted = [name for name in ("admin", "owner") if flag(arguments, f"include_{name}s")]
+    if wanted and flag(arguments, "only_guests"):
+        raise refusal("invalid_arguments")
     found = [
         one for one in grid.users.values()
         if one.active is active and (not team or team in one.workspaces)
         and (not flag(arguments, "only_guests") or one.guest)
+        and (not wanted or (one.workspaces.get(team) or one.role).removeprefix("primary_") in wanted)
     ]  # fmt: skip
     page, cursor = cut(call, found, default=100)
     shown = [documents.admin_user(grid, one, sorted(one.workspaces) if one.active or old else []) for one in page]
@@ -80,7 +84,7 @@ def set_expiration(slack: SlackSimulator, call: Call) -> Response:
     if not user.guest:
         raise refusal("user_is_not_a_guest")
     user.expiration = datetime.fromtimestamp(int(call.noted["arguments"]["expiration_ts"]), UTC)
-    slack.state.record("expiration_set", user.id)
+    slack.state.record_profile(user, "expiration")
     return ok()
 
 
@@ -90,16 +94,17 @@ def set_regular(slack: SlackSimulator, call: Call) -> Response:
     if team == slack.state.organization:
         roles = {"": user.role}
     elif team in user.workspaces:
-        roles = user.workspaces
+        roles = {team: user.workspaces[team]}
     else:
         raise refusal("team_not_found")
     if "primary_owner" in (user.role, *roles.values()):
         raise refusal("cannot_modify_primary_owner")
+    if any(role != "member" for role in roles.values()):
+        slack.state.record("made_regular", user.id, team)
     if team == slack.state.organization:
         user.role = "member"
     else:
         user.workspaces[team] = "member"
-    slack.state.record("made_regular", user.id, team)
     return ok()
 
 
@@ -145,7 +150,7 @@ def _resettable(slack: SlackSimulator, call: Call, id: str) -> SlackUser:
 def reset_sessions(slack: SlackSimulator, call: Call) -> Response:
     """https://docs.slack.dev/reference/methods/admin.users.session.reset. Tokens of apps live on."""
     user = _resettable(slack, call, str(call.noted["arguments"].get("user_id", "")))
-    slack.state.reset_sessions(user, _kinds(call))
+    slack.state.reset_sessions(user.id, _kinds(call))
     return ok()
 
 
@@ -155,7 +160,6 @@ def reset_sessions_of_many(slack: SlackSimulator, call: Call) -> Response:
     users = [_resettable(slack, call, id) for id in items(call.noted["arguments"], "user_ids")]
     for user in users:
         slack.state.resets.append((user.id, _kinds(call)))
-        slack.state.record("sessions_reset", user.id, ",".join(sorted(_kinds(call))))
     return ok()
 
 

@@ -93,15 +93,26 @@ def _seen(slack: SlackSimulator, call: Call) -> SlackChannel:
     return channel
 
 
+def _need(call: Call, channel: SlackChannel, *rights: str) -> None:
+    """Scopes are by the kind of channel: groups are private ones."""
+    needed = [f"{'groups' if channel.private else 'channels'}:{right}" for right in rights]
+    provided = call.caller.token.scopes
+    if not set(needed) & set(provided):
+        raise refusal("missing_scope", needed=needed[0], provided=",".join(provided))
+
+
 def list_members(slack: SlackSimulator, call: Call) -> Response:
     """https://docs.slack.dev/reference/methods/conversations.members."""
-    page, cursor = cut(call, _seen(slack, call).members, default=100)
+    channel = _seen(slack, call)
+    _need(call, channel, "read")
+    page, cursor = cut(call, channel.members, default=100)
     return ok(members=page, response_metadata={"next_cursor": cursor})
 
 
 def kick(slack: SlackSimulator, call: Call) -> Response:
     """https://docs.slack.dev/reference/methods/conversations.kick."""
     channel, user = _seen(slack, call), call.noted["arguments"].get("user", "")
+    _need(call, channel, "write", "manage")
     if user not in slack.state.users:
         raise refusal("user_not_found")
     if user == call.caller.user.id and call.caller.token.kind == "user":

@@ -84,9 +84,9 @@ def caller_of_scim(slack: SlackSimulator, call: Call) -> SlackCaller:
     return SlackCaller(user, token)
 
 
-def permit_change(slack: SlackSimulator, call: Call, target: SlackUser) -> None:
-    """A token acts only on accounts with the same or fewer permissions."""
-    if slack.state.rank(target) > max(RANKS.index(call.caller.user.role), RANKS.index("admin")):
+def permit_change(call: Call, target: SlackUser) -> None:
+    """A token acts only on accounts with the same or fewer permissions: one of an administrator not on owners."""
+    if call.caller.user.role == "admin" and RANKS.index(target.role) > RANKS.index("admin"):
         raise scim_refusal(403, "permission_denied")
 
 

@@ -152,6 +152,7 @@ class SlackGrid:
         self.role_assignments: list[SlackRoleAssignment] = []
         self.integration_logs: list[dict[str, Any]] = []
         self.effects: list[VendorEffect] = []
+        self._profiles: dict[str, str] = {}
         self.heeds_scim_filters = True
         """Filters are documented for version 1.1 of the SCIM API only. False: a filter is ignored, without an error."""
 
@@ -174,6 +175,20 @@ class SlackGrid:
     def record(self, kind: str, subject: str, detail: str = "") -> None:
         self.effects.append(VendorEffect(kind, subject, detail))
 
+    def record_profile(self, user: SlackUser, detail: str) -> None:
+        """If what SCIM shows of the user, other than `active`, is not as it was recorded or made."""
+        shown = self._profile(user)
+        if shown != self._profiles.get(user.id):
+            self._profiles[user.id] = shown
+            self.record("profile_changed", user.id, detail)
+
+    @staticmethod
+    def _profile(user: SlackUser) -> str:
+        return repr((
+            user.email, user.secondary_email, user.user_name, user.given_name, user.family_name, user.guest,
+            user.expiration, sorted((name, value) for name, value in user.profile.items() if value),
+        ))  # fmt: skip
+
     # Seeds.
 
     def new_workspace(self, name: str) -> SlackWorkspace:
@@ -193,6 +208,7 @@ class SlackGrid:
             profile=profile,
         )  # fmt: skip
         self.users[user.id] = user
+        self._profiles[user.id] = self._profile(user)
         for workspace in workspaces:
             self.join(user, workspace, "member" if self.organization else role)
         return user
@@ -271,14 +287,16 @@ class SlackGrid:
     def live_sessions(self) -> list[SlackSession]:
         """The jobs in the queue are done afterwards."""
         shown = list(self.sessions.values())
-        ended = {(user, kind) for user, kinds in self.resets for kind in kinds}
-        self._end_sessions(lambda one: (one.user, one.kind) in ended)
+        for user, kinds in self.resets:
+            self.reset_sessions(user, kinds)
         self.resets.clear()
         return shown
 
-    def reset_sessions(self, user: SlackUser, kinds: frozenset[str]) -> None:
-        self.record("sessions_reset", user.id, ",".join(sorted(kinds)))
-        self._end_sessions(lambda one: one.user == user.id and one.kind in kinds)
+    def reset_sessions(self, user: str, kinds: frozenset[str]) -> None:
+        before = len(self.sessions)
+        self._end_sessions(lambda one: one.user == user and one.kind in kinds)
+        if len(self.sessions) < before:
+            self.record("sessions_reset", user, ",".join(sorted(kinds)))
 
     def deactivate(self, user: SlackUser) -> None:
         """Ends sessions and revokes the user's own tokens; bots of apps that the user installed work on,

@@ -59,7 +59,7 @@ def _user(slack: SlackSimulator, call: Call) -> SlackUser:
 
 def _changed_user(slack: SlackSimulator, call: Call) -> SlackUser:
     user = _user(slack, call)
-    permit_change(slack, call, user)
+    permit_change(call, user)
     return user
 
 
@@ -116,6 +116,7 @@ def patch_user(slack: SlackSimulator, call: Call) -> Response:
             raise scim_refusal(400, "invalid_request_payload")
     for path, value, removes in changes:
         _change(slack, user, path, value, removes)
+        slack.state.record_profile(user, path)
     return _shown(slack, user)
 
 
@@ -155,7 +156,6 @@ def _change(slack: SlackSimulator, user: SlackUser, path: str, value: Any, remov
         user.family_name = str(names.get("familyName", user.family_name))
     elif path in TEXTS:
         user.profile[TEXTS[path]] = "" if removes else value
-    slack.state.record("profile_changed", user.id, path)
 
 
 def _set_emails(slack: SlackSimulator, user: SlackUser, emails: Any) -> None:
@@ -217,7 +217,7 @@ def put_user(slack: SlackSimulator, call: Call) -> Response:
     user.family_name = name.get("familyName", user.family_name)
     user.profile = {key: body.get(key, "") for key in TEXTS} | {key: work.get(key) for key in WORK}
     user.profile["managerId"] = work.get("manager", {}).get("managerId")
-    slack.state.record("profile_changed", user.id, "all")
+    slack.state.record_profile(user, "all")
     if "active" in body:
         _set_active(slack, user, body["active"])
     return _shown(slack, user)

@@ -27,8 +27,8 @@ SCIM = "/scim/v2"
 SCIM_PAGE = "https://docs.slack.dev/reference/scim-api"
 BOTH = ("user", "bot")
 PER_MINUTE = {0: 600, 1: 1, 2: 20, 3: 50, 4: 100}
-"""Calls of one method with one token, by the tier: https://docs.slack.dev/apis/web-api/rate-limits. 0: the special tier
-of auth.test, hundreds of calls."""
+"""Calls of one method by one app in one workspace or organization, by the method's tier:
+https://docs.slack.dev/apis/web-api/rate-limits. 0 is the special tier of auth.test, with hundreds of calls."""
 SCIM_PER_MINUTE = {"GET": 1000, "change": 600, "GET user": 300, "PATCH user": 180, "PUT user": 180, "DELETE user": 180}
 """For all apps of an organization: https://docs.slack.dev/reference/scim-api/rate-limits."""
 
@@ -238,7 +238,8 @@ class SlackSimulator(Simulator):
             self._used.update(kinds)
             return any(self._used[kind] > self.per_minute.get(kind, SCIM_PER_MINUTE[kind]) for kind in kinds)
         name, method = METHODS[call.operation]
-        key = f"{name} {call.headers.get('authorization', '')}"
+        token = self.state.tokens.get(call.headers.get("authorization", "").removeprefix("Bearer "))
+        key = f"{name} {token.app} {token.team}" if token else f"{name} unknown"
         self._used[key] += 1
         return self._used[key] > self.per_minute.get(name, PER_MINUTE[method.tier])
 

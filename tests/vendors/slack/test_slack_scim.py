@@ -59,7 +59,7 @@ async def test_scim_refuses_what_it_does_not_change(here: SlackFromOutside) -> N
 
     off = {"op": "replace", "path": "active", "value": False}
     bot = here.slack.state.new_user("bot@corp.example", "Bot", "", is_bot=True)
-    assert await refused(here.seed.founder.id, off) == (403, "permission_denied")
+    assert await refused(here.seed.founder.id, off) == (400, "cannot_disable_primary_owner")
     assert await refused(bot.id, off) == (400, "cannot_disable_bot_user_with_scim")
     assert await refused("U0SIM99999", off) == (404, "no_such_user")
     assert await refused(here.isa.id, {**off, "value": "False"}) == (400, "invalid_attribute_format")
@@ -68,8 +68,6 @@ async def test_scim_refuses_what_it_does_not_change(here: SlackFromOutside) -> N
     bare = await here.client.patch(f"/scim/v2/Users/{here.isa.id}", json={"active": False})
     assert bare.json()["detail"] == "missing_schema_element"
     assert here.isa.active
-    here.seed.owner.role = "primary_owner"
-    assert await refused(here.seed.owner.id, off) == (400, "cannot_disable_primary_owner")
     here.isa.workspaces[here.corp] = "primary_owner"
     assert await refused(here.isa.id, off) == (400, "primary_owner_check_failure")
     assert (await here.client.get("/scim/v2/Me")).json()["detail"] == "bad_endpoint"

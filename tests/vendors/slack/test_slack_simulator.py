@@ -21,9 +21,7 @@ async def test_a_deactivated_user_loses_sessions_and_tokens_once(here: SlackFrom
     assert await here.error("admin.users.session.list", user_id=here.isa.id, team_id=here.corp) == "no_active_sessions"
     assert (await here.client.delete(f"/scim/v2/Users/{here.isa.id}")).status_code == 204
     assert await here.error("admin.users.deactivate", user_id=here.isa.id) == ""
-    assert [one for one in here.slack.state.effects if one.kind == "deactivated"] == [
-        VendorEffect("deactivated", here.isa.id)
-    ]
+    assert here.slack.state.effects == [VendorEffect("deactivated", here.isa.id)]
     shown = (await here.client.get(f"/scim/v2/Users/{here.isa.id}")).json()
     assert (shown["active"], shown["groups"][0]["display"]) == (False, "everyone")
     on = {"op": "replace", "path": "active", "value": True}
@@ -74,6 +72,10 @@ async def test_sessions_end_by_kind_one_by_one_and_in_a_job(here: SlackFromOutsi
     bulk = {"user_ids": [here.isa.id, here.kim.id]}
     assert (await here.client.post("/api/admin.users.session.resetBulk", json=bulk)).json() == {"ok": True}
     assert [len(await here.sessions()) for _ in range(2)] == [2, 0]
+    assert [(one.kind, one.subject) for one in here.slack.state.effects] == [
+        ("sessions_reset", here.isa.id), ("session_ended", here.isa.id), ("sessions_reset", here.isa.id),
+        ("sessions_reset", here.kim.id),
+    ]  # fmt: skip
     founder = here.seed.founder.id
     assert await here.error("admin.users.session.reset", user_id=founder) == "cannot_reset_primary_owner"
     assert await here.own_token("E-1") == here.isa.id
@@ -106,8 +108,15 @@ async def test_roles_and_administrators(here: SlackFromOutside) -> None:
     left = await here.all("admin.roles.listAssignments", "role_assignments")
     assert [one["user_id"] for one in left] == [here.bo.id]
     assert await here.error("admin.roles.removeAssignments", **gone) == "invalid_role_id"
-    assert await here.error("admin.users.setRegular", user_id=here.bo.id, team_id=here.org) == ""
+    admins = await here.all("admin.users.list", "users", include_admins="true", limit="1")
+    assert [one["id"] for one in admins] == [here.bo.id]
+    both = await here.all("admin.users.list", "users", include_admins="true", include_owners="true")
+    assert {one["is_owner"] for one in both} == {True, False}
+    assert len(both) == 3
+    for _ in range(2):
+        assert await here.error("admin.users.setRegular", user_id=here.bo.id, team_id=here.org) == ""
     assert here.bo.role == "member"
+    assert [one.kind for one in here.slack.state.effects] == ["role_removed", "made_regular"]
 
 
 async def test_channels_of_a_leaver(here: SlackFromOutside) -> None:
@@ -124,6 +133,7 @@ async def test_channels_of_a_leaver(here: SlackFromOutside) -> None:
     assert await here.all("conversations.members", "members", **seen, limit="2") == [
         here.isa.id, here.bo.id, here.seed.owner.id,
     ]  # fmt: skip
+    assert await here.error("conversations.members", here.seed.bot, **seen) == "missing_scope"
     assert await here.error("conversations.kick", **seen, user=here.isa.id) == ""
     assert await here.error("conversations.kick", **seen, user=here.isa.id) == "not_in_channel"
     assert await here.error("conversations.kick", **seen, user=here.seed.owner.id) == "cant_kick_self"
@@ -224,6 +234,9 @@ async def test_limits_by_tier_and_by_endpoint(here: SlackFromOutside) -> None:
     here.slack.advance(seconds=60 - here.slack.now().timestamp() % 60)
     answers = [(await here.client.get("/api/usergroups.list", params={"team_id": here.corp})) for _ in range(21)]
     assert [one.status_code for one in answers] == [200] * 20 + [429]
+    again = here.slack.state.new_app("Another")
+    other = here.slack.state.install(again, here.seed.owner, here.corp, "usergroups:read").value
+    assert (await here.call("usergroups.list", other))["ok"]
     assert (await here.client.get("/api/auth.test")).status_code == 200
     here.slack.per_minute["GET user"] = 1
     path = f"/scim/v2/Users/{here.isa.id}"
