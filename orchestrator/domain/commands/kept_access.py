@@ -103,11 +103,13 @@ def _asked_about(state: RunState, system: str) -> bool:
 
 
 def _roles_of_person(state: RunState, actor: Actor | None, world: World) -> frozenset[str]:
-    """Of all accounts of this person, and of those for whom the person decides now."""
+    """Of all accounts of this person, and of those for whom the person decides now; and those of the gates at which the
+    person has voted: an approval stays valid without the role that it was given with."""
     if actor is None:
         return frozenset()
     own = [other for other in world.actors.values() if other.human == actor.human and other.human is not None]
-    return frozenset().union(*(one.roles for one in (actor, *own, *absent_in(state, actor, world))))
+    voted = [gate.roles for gate in state.decisions.gates.values() if actor.human in {v.human for v, _ in gate.votes}]
+    return frozenset().union(*(one.roles for one in (actor, *own, *absent_in(state, actor, world))), *voted)
 
 
 def left_out(state: RunState, system: str, accounts: tuple[str, ...], packet: Packet) -> tuple[str, ...]:

@@ -216,7 +216,8 @@ def complete_task(
     """A person did the work, or found out how an effect ended, and says so with evidence. That a removal of access took
     effect is confirmed by HR (`kept_access`). Its `note` is their own
     words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names.
-    A hand-over is also completed by people who report to the leaver, since they often take over the work."""
+    A hand-over that removes no access is also completed by people who report to the leaver, since they often take over
+    the work."""
     require("complete_task", actor, state.asked.person_id)
     task = state.work.tasks.get(task_id)
     if task is None:
@@ -252,8 +253,10 @@ def complete_task(
 
 def _hands_over(state: RunState, step_id: str, world: World) -> bool:
     step = state.plan.steps.get(step_id)
-    return step is not None and any(
-        known.name == step.name and known.is_hand_over_task for known in world.pinned.workflow.steps
+    return (
+        step is not None
+        and not step.removes_access
+        and any(known.name == step.name and known.is_hand_over_task for known in world.pinned.workflow.steps)
     )
 
 

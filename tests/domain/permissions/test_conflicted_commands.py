@@ -273,6 +273,11 @@ def test_a_report_attests_no_removal_while_another_person_can() -> None:
     taken_over = Story()
     taken_over.knows(REPORT)
     taken_over.complete("hand_over", by=REPORT)
+    shared = Story(packet(workflow=("Hand everything over.}", "Change its password., cuts_access: true}")))
+    shared.knows(REPORT)
+    with pytest.raises(NotAllowed, match="reports_to_person"):
+        shared.complete("hand_over", by=REPORT)
+    shared.complete("hand_over", by=OLE)
 
 
 def test_a_report_accepts_nothing_while_another_person_can() -> None:
