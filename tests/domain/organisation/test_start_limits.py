@@ -28,6 +28,7 @@ ROOMY = packet(
         LIMITS.replace("urgent_per_packet: 3", "urgent_per_packet: 9") + "exceptions:",
     )
 )
+OTHER = packet(workflow=("name: leaver", "name: other"), approvals=("exceptions:", LIMITS + "exceptions:"))
 
 
 class Desk:
@@ -110,6 +111,8 @@ def test_the_limit_of_the_packet_counts_all_requesters() -> None:
     assert desk.start(HOPE, urgent=True) == "starts_held"
     assert [trip.scope for trip in desk.trips] == ["packet"]
     assert desk.start(actor("third", "requester")) == "starts_held", "the limit of a packet holds all its starts"
+    desk.packet = OTHER
+    assert desk.start(actor("third", "requester")).startswith("r"), "and none under another packet"
 
 
 def test_two_accounts_of_one_person_count_as_one_and_a_window_rolls() -> None:
@@ -281,6 +284,6 @@ def test_a_start_that_was_confirmed_under_one_packet_is_held_under_another() -> 
         desk.start(person=f"p{desk.people}")
     desk.confirm(desk.held[0], OLE)
     person = next(iter(desk.state.held.values())).held.person_id
-    desk.packet = packet(workflow=("name: leaver", "name: other"), approvals=("exceptions:", LIMITS + "exceptions:"))
+    desk.packet = OTHER
     assert desk.start(person=person) == "starts_held", "who confirmed it saw the other packet"
     assert {one.held.packet for one in desk.state.held.values()} == {"leaver", "other"}
