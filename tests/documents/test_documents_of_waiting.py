@@ -70,6 +70,17 @@ async def test_the_exception_of_a_rejected_gate_names_the_vote_and_its_reason(se
     assert vote["by"] == "ivo" and exception_document(lines[0])["decision"] is None
 
 
+async def test_the_exception_of_an_excluded_step_names_the_vote_and_its_reason(services: SmallOffice) -> None:
+    run_id = await services.start()
+    await commands.approve_gate(
+        services.services, IVO, run_id, "g-access-1", ("disable_identity",), "They hand over until May"
+    )
+    lines = [one for one in (await services.exception_lists.page(sees(OLE))).lines if "excluded" in one.kind]
+    [document] = await exception_documents(services.queries, sees(OLE), lines)
+    vote = document["decision"]
+    assert (vote["verdict"], vote["by"], vote["reason"]) == ("approve", "ivo", "They hand over until May")
+
+
 async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(services: SmallOffice) -> None:
     run_id = await services.start(-HOUR)
     await services.approve(run_id)

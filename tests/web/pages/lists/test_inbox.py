@@ -84,7 +84,7 @@ async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
 async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     visit: Visit, started: Started, program: Program
 ) -> None:
-    run_id = await started("admin")
+    run_id = await started("admin", asked={"reason": "Their contract ends"})
 
     def recorded(run: Any) -> bool:
         """Of each of the four systems, and all gates are open."""
@@ -108,6 +108,7 @@ async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     it, finance = await visit("it"), await visit("finance")
     card = ParsedPage((await it.get(f"/runs/{run_id}")).text).text
     assert "Administrator" in card and "Groups: " in card and "global-admins" in card
+    assert "Requested by" in card and "“Their contract ends”" in card and run["person"]["department"] in card
     assert f"Balance: {balance}" in ParsedPage((await finance.get(f"/runs/{run_id}")).text).text
 
 
