@@ -13,7 +13,7 @@ import pytest
 from orchestrator.domain.packet.packet_files import starter_packet
 from tests.ledger.small_office import renamed
 from tests.web.api.running import Leavers, planned, refused, start, until
-from tests.web.conftest import Program
+from tests.web.conftest import Program, Visit
 
 
 def files(name: str) -> dict[str, str]:
@@ -56,6 +56,31 @@ async def test_a_packet_is_adopted_signed_by_both_owners_and_moved(program: Prog
     refused(await it.get("/packets/nosuch"), 404, "unknown_packet")
     assert (await value.post(f"{path}/moves", json={"phase": "retired"})).json()["phase"] == "retired"
     refused(await value.post(f"{path}/signatures", json={}), 409, "no_next_phase")
+
+
+async def test_what_happens_to_open_runs_is_asked_when_their_version_is_moved_back(
+    program: Program, visit: Visit, leaver: Leavers
+) -> None:
+    value, safety, hr = [await program(alias) for alias in ("value-owner", "safety-owner", "hr")]
+    version = (await value.post("/packets", json=files("returning"))).json()["version"]
+    path = f"/packets/returning/versions/{version}"
+    for phase in ("shadow", "pilot"):
+        for owner in (value, safety):
+            assert (await owner.post(f"{path}/signatures", json={"phase": phase})).status_code == 200
+        assert (await value.post(f"{path}/moves", json={"phase": phase})).status_code == 200
+    run_id = await start(hr, await leaver(), packet="returning")
+    assert (await safety.get(path)).json()["open_runs"] == 1
+    page = await visit("safety-owner")
+    asked = await page.submit(f"{path}/move", {"phase": "shadow"})
+    assert asked.status_code == 422 and "1 run of this version is open." in asked.text
+    assert (
+        "is now in the phase dry run"
+        in (await page.submit(f"{path}/move", {"phase": "shadow", "open_runs": "continue"})).text
+    )
+    assert (await hr.get(f"/runs/{run_id}")).json()["state"] != "held"
+    retired = await safety.post(f"{path}/moves", json={"phase": "retired", "open_runs": "pause"})
+    assert retired.json()["phase"] == "retired"
+    assert (await hr.get(f"/runs/{run_id}")).json()["state"] == "held"
 
 
 async def test_a_draft_does_not_show_what_is_installed_and_imports_nothing_else(
