@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest_asyncio
@@ -13,6 +14,7 @@ from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
+from tests.web.visitor import Visitor
 
 PACKET = "deleting-leaver"
 DELETING = b"""
@@ -45,7 +47,9 @@ async def record(stack: Stack) -> Records:
     return enter
 
 
-async def test_a_leaving_that_hr_took_back_deletes_nothing(offboard: Offboard, leaver: Leaver, record: Records) -> None:
+async def test_a_leaving_that_hr_took_back_deletes_nothing(
+    stack: Stack, offboard: Offboard, leaver: Leaver, record: Records
+) -> None:
     announced, unannounced = await leaver(), await leaver()
     now = datetime.now(UTC)
     await record(announced, now - timedelta(minutes=5))
@@ -69,6 +73,17 @@ async def test_a_leaving_that_hr_took_back_deletes_nothing(offboard: Offboard, l
     assert (problem["step"], problem["code"]) == ("delete_identity", "employed_again")
     steps = {step["name"]: step["status"] for step in run["steps"]}
     assert (steps["disable_identity"], steps["delete_identity"]) == ("verified", "failed")
+    async with Visitor(stack.url) as browser:
+        await browser.sign_in("hr")
+        page = (await browser.get(f"/runs/{runs[announced]}")).text
+    shown = " ".join((await offboard.done("show", runs[announced], as_="hr")).out.split())
+    assert "Employed again according to HR" in page and "mployed again according to HR" in shown
+    # Another attempt is stopped by HR's record again.
+    await offboard.done("retry", runs[announced], "delete_identity", "--reason", "To be sure", as_="operator")
+    await until(offboard, runs[announced], lambda run: not open_exceptions(run) or _attempts(run) == 2)
+    run = await until(offboard, runs[announced], open_exceptions)
+    [problem] = open_exceptions(run)
+    assert (problem["step"], problem["code"], _attempts(run)) == ("delete_identity", "employed_again", 2)
 
     # HR had no leaving of this person, so there is none to take back.
     await until(offboard, runs[unannounced], lambda run: any(gate["state"] == "open" for gate in run["gates"]))
@@ -78,3 +93,7 @@ async def test_a_leaving_that_hr_took_back_deletes_nothing(offboard: Offboard, l
     await record(announced, now - timedelta(minutes=5))
     await offboard.done("retry", runs[announced], "delete_identity", "--reason", "HR corrected it", as_="operator")
     await until(offboard, runs[announced], lambda run: run["state"] == "clean")
+
+
+def _attempts(run: Any) -> int:
+    return int(next(step["attempt"] for step in run["steps"] if step["name"] == "delete_identity"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +19,14 @@ from standardwebhooks.webhooks import Webhook
 
 from connectors.errors import ActionRequiredError
 from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import ServerRefused
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
 from tests.web.api.running import served
+from tests.web.visitor import Visitor
 
 PACKET, LATE = "csv-leaver", "csv-late"
 URGENT = b"""
@@ -33,6 +37,8 @@ urgent:
   late_after: PT15M
 """
 NEXT_YEAR = datetime.now(UTC).year + 1
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 TITLES = "Nummer;Name;E-Mail;Vorgesetzte;Letzter Tag"
 Put = Callable[..., Path]
 DELETING = b"""
@@ -131,6 +137,60 @@ async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, l
     small.unlink()
 
 
+async def test_a_file_that_is_too_old_starts_no_one_anywhere_and_deletes_nothing(
+    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put
+) -> None:
+    """Removals of access do not wait for a newer file."""
+    nora, bea, omar = await leaver(), await leaver(), await leaver()
+    file = put((nora, bea.employee_number, f"{YESTERDAY:%d.%m.%Y}"), (bea, "", ""), (omar, "", ""))
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
+    when = ("--cutoff", now, "--zone", "UTC", "--packet", PACKET)
+    age(file, days=3)
+    cause, remedy = f"{file.name} is 72 hours old", "Export all people again"
+
+    checked = await offboard("systems", "check", "--packet", PACKET, "--json", as_="operator")
+    [hr] = [system for system in checked.json["systems"] if system["system"] == "hr"]
+    assert checked.code == 1 and not hr["reachable"] and cause in hr["detail"] and remedy in hr["detail"]
+    for typed in (("start", nora.employee_number, *when), ("start", nora.employee_number, *when, "--preview")):
+        said = " ".join((await offboard.refused(*typed, as_="hr")).split())
+        assert cause in said and remedy in said, said
+    body = {"person": nora.employee_number, "packet": PACKET, "cutoff": now, "zone": "UTC"}
+    async with entering(stack.folder, "hr") as server:
+        for path in ("runs", "previews"):
+            with pytest.raises(ServerRefused) as refused:
+                await server.post(path, body=body)
+            assert cause in refused.value.message and refused.value.code == "people_file_old"
+    async with served(stack, hr_webhook_secret=SECRET) as url, httpx.AsyncClient(timeout=60) as hr_system:
+        content = json.dumps(body).encode()
+        answer = await hr_system.post(f"{url}/api/v1/hooks/hr", content=content, headers=reported(content))
+        assert answer.status_code >= 400 and cause in answer.text, answer.text
+    async with Visitor(stack.url) as browser:
+        await browser.sign_in("hr")
+        page = await browser.submit("/runs/new/people", {"packet": PACKET, "text": nora.employee_number})
+        assert cause in page.text and remedy in page.text
+    assert nora.employee_number not in (await offboard.done("runs", as_="hr")).out
+
+    age(file, days=0)
+    run_id = (await offboard.done("start", nora.employee_number, *when, as_="hr")).out.split()[1]
+    await until(offboard, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    age(file, days=3)
+    await offboard.done("approve", run_id, "access", as_="it")
+    run = await until(offboard, run_id, lambda run: _status(run, "delete_identity") == "retrying")
+    assert (_status(run, "disable_identity"), _status(run, "remove_identity_groups")) == ("verified", "verified")
+    shown = (await offboard.done("show", run_id, "--json", as_="operator")).json["steps"]
+    assert next(step["code"] for step in shown if step["name"] == "delete_identity") == "people_file_old"
+    async with Visitor(stack.url) as browser:
+        await browser.sign_in("operator")
+        assert "File from HR is too old" in (await browser.get(f"/runs/{run_id}?part=plan")).text
+    age(file, days=0)
+    await until(offboard, run_id, lambda run: run["state"] == "clean")
+
+
+def age(file: Path, *, days: int) -> None:
+    written = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+    os.utime(file, (written, written))
+
+
 async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack) -> None:
     spec = starter_packet("identity-only").platform.systems["hr"].model_copy(
         update={"connector": "people_csv", "connection": {"path": "/etc/passwd", "columns": "{}", "format": "{}"}}
@@ -162,6 +222,15 @@ async def test_an_account_is_deleted_only_when_the_newest_file_says_that_the_per
     assert {step["name"]: step["status"] for step in run["steps"]}["delete_identity"] == "verified"
 
 
+def reported(body: bytes) -> dict[str, str]:
+    """As HR's system signs a report."""
+    now, delivery = datetime.now(UTC), f"msg_{secrets.token_hex(8)}"
+    return {
+        "webhook-id": delivery, "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign(delivery, now, body.decode()), "content-type": "application/json",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("feed", ["list", "report"])
 async def test_a_row_whose_last_day_was_yesterday_ends_access_before_an_approval(
     stack: Stack, offboard: Offboard, leaver: Leaver, put: Put, feed: str
@@ -180,15 +249,8 @@ async def test_a_row_whose_last_day_was_yesterday_ends_access_before_an_approval
             "person": nora.employee_number, "packet": LATE, "cutoff": f"{yesterday:%Y-%m-%d}T18:00",
             "zone": "Europe/Berlin",
         }).encode()  # fmt: skip
-        secret = base64.b64encode(bytes(range(32))).decode()
-        now = datetime.now(UTC)
-        headers = {
-            "webhook-id": f"msg_{nora.employee_number}", "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(secret).sign(f"msg_{nora.employee_number}", now, body.decode()),
-            "content-type": "application/json",
-        }  # fmt: skip
-        async with served(stack, hr_webhook_secret=f"whsec_{secret}") as url, httpx.AsyncClient(timeout=60) as hr:
-            answer = await hr.post(f"{url}/api/v1/hooks/hr", content=body, headers=headers)
+        async with served(stack, hr_webhook_secret=SECRET) as url, httpx.AsyncClient(timeout=60) as hr:
+            answer = await hr.post(f"{url}/api/v1/hooks/hr", content=body, headers=reported(body))
             assert answer.status_code == 201, answer.text
     listed = (await offboard.done("runs", "--json", as_="auditor")).json["runs"]
     (run_id,) = [run["run_id"] for run in listed if run["person"]["employee_number"] == nora.employee_number]

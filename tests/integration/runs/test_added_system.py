@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator import commands
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.stack import put_in_production
@@ -37,9 +38,11 @@ def _packet(platform: str) -> Packet:
 async def test_a_system_that_is_added_is_covered_and_approved_plans_do_not_grow(install: Install, hire: Hire) -> None:
     with_code = _packet(WITHOUT.replace("  mail:\n", f"{CODE}  mail:\n"))
     async with install(packet=_packet(WITHOUT)) as here:
-        one, two = await hire(2)
-        before = await here.start(one)
+        one, two, three = await hire(3)
+        before, later = await here.start(one), await here.start(three, cutoff="2031-11-28T17:00")
         await here.wait_until(before, gate_open, "an open gate")
+        await here.wait_until(later, gate_open, "an open gate")
+        approved = await here.attend(later, until=lambda state: not gate_open(state))
         owners = here.actors["value-owner"], here.actors["safety-owner"]
         await put_in_production(here.services, with_code, *owners)
         after = await here.start(two)
@@ -57,4 +60,11 @@ async def test_a_system_that_is_added_is_covered_and_approved_plans_do_not_grow(
             assert state.finish == "clean", await here.story(run)
         assert set(statuses(await here.state(before))) == {"disable-identity"}
         assert set(statuses(await here.state(after)).values()) == {"verified"}
+        # A re-plan keeps the version of the run, and what was approved.
+        await commands.replan_run(here.services, here.actors["operator"], later)
+        again = await here.wait_until(later, lambda state: state.plan.revision > approved.plan.revision, "a new plan")
+        assert {step.digest for step in again.plan.steps.values()} == {
+            step.digest for step in approved.plan.steps.values()
+        }
+        assert not gate_open(again) and approved.decisions.gates.keys() == again.decisions.gates.keys()
         await here.verify()
