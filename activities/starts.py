@@ -60,6 +60,7 @@ class Starts:
             urgent=asked.urgent,
             embargo=asked.embargo(),
             reason=asked.reason,
+            legal_hold=asked.legal_hold,
             answers=asked.answers,
             start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),

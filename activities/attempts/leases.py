@@ -1,10 +1,11 @@
-"""The check of an attempt's lease, made just before the call to the system."""
+"""The last check of an attempt, made just before the call to the system: its lease, and legal holds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from datetime import datetime
+from typing import Literal
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.run import steps
@@ -28,7 +29,8 @@ class LeaseCheck:
 
     Where the intent was recorded a moment ago, by this machine's clock, its commit is the check. Otherwise the ledger
     is asked, by its own clock. A step that may not be repeated freely always asks the ledger, since the clock of a
-    virtual machine may stand still while the machine is paused.
+    virtual machine may stand still while the machine is paused. So does a step that destroys something, since a legal
+    hold can have been placed since.
 
     Attempts that ask at the same moment share one read. No attempt uses a read that was sent before it asked."""
 
@@ -39,18 +41,18 @@ class LeaseCheck:
         self._recent_until = intents_sent_at + RECENT_INTENT_SECONDS
         self._next_read: asyncio.Task[tuple[RunState, datetime]] | None = None
 
-    async def held(self, intent: Intent) -> bool:
-        """Raises `LedgerUnavailable`."""
-        if intent.step.repeat == "freely" and local_seconds() <= self._recent_until:
-            return True
+    async def refusal(self, intent: Intent) -> Literal["legal_hold", "lease_over"] | None:
+        """Why no call may be made now; None where it may. Raises `LedgerUnavailable`."""
+        if intent.step.repeat == "freely" and not intent.destroys and local_seconds() <= self._recent_until:
+            return None
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read())
         state, now = await asyncio.shield(self._next_read)
-        if steps.holds_lease(state, intent, now):
-            return True
-        # This process was stopped while time passed: its next attempt must begin at the ledger's time.
-        await self._runs.load(self._run_id)
-        return False
+        refused = steps.why_no_call(state, intent, now)
+        if refused is not None:
+            # This process may have been stopped while time passed: its next attempt must begin at the ledger's time.
+            await self._runs.load(self._run_id)
+        return refused
 
     async def _read(self) -> tuple[RunState, datetime]:
         await asyncio.sleep(0)  # attempts that begin together ask in this turn of the event loop

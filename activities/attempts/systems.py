@@ -216,9 +216,9 @@ class SystemActivities:
             return AttemptResult(acted=False, code="outcome_unknown")
         if (busy_for := await turns.soon()) is not None:
             return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
-        if not await lease.held(intent):
-            log.warning("no call was made for a step: the attempt's lease is over")
-            return AttemptResult("try_again", "no", "lease_over")
+        if (refused := await lease.refusal(intent)) is not None:
+            log.warning("no call was made for a step: %s", refused)
+            return AttemptResult("try_again", "no", refused)
         try:
             reply = await self.attempt(connector, effect)
         except ConnectorError as error:

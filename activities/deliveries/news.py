@@ -29,7 +29,7 @@ from orchestrator.notifications.notices import News, PendingItem
 EXPIRES_SOON: Final = timedelta(days=14)
 """How long before a service's token expires its safety owners are mailed."""
 REVOKED: Final = e.TokenRevoked.type_name()
-OF_RUNS: Final = tuple(kind.type_name() for kind in (e.RunRescheduled, e.RunHeld, e.RunEnded))
+OF_RUNS: Final = tuple(kind.type_name() for kind in (e.RunRescheduled, e.RunHeld, e.RunEnded, e.LegalHoldLifted))
 
 NewsByAccount = dict[str, list[PendingItem]]
 
@@ -107,6 +107,8 @@ def _said(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> News | Non
             return "postponed"
         case e.RunEnded():
             return "cancelled"
+        case e.LegalHoldLifted():
+            return "legal_hold_lifted"
         case e.RunHeld(by=by):
             # Of a pause by an operator HR is asked to confirm it: an exception is mailed.
             roles = postponing_roles(run.world.pinned, run.world.current)
@@ -115,15 +117,18 @@ def _said(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> News | Non
 
 
 def _readers(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> list[str]:
-    """The other people with a role of HR who see the run; never the leaver."""
+    """The other people with a role of HR who see the run, and who placed a legal hold that was lifted; never the
+    leaver."""
     by = str(getattr(event, "by", ""))
     human = run.world.actors[by].human if by in run.world.actors else None
     roles = postponing_roles(run.world.pinned, run.world.current)
+    lifted = event.hold_id if isinstance(event, e.LegalHoldLifted) else None
+    placers = {hold.placed.by for hold in run.state.legal_holds if hold.placed.hold_id == lifted}
     excluded = (human, run.state.asked.person_id)
     return [
         one.actor_id
         for one in people
-        if one.roles & roles
+        if (one.roles & roles or one.actor_id in placers)
         and one.actor_id != by
         and one.human not in excluded
         and visibility.sees(run.state, one, run.world)

@@ -25,6 +25,7 @@ def make_app() -> typer.Typer:
         exceptions,
         finding,
         hr_files,
+        legal_holds,
         operating,
         runs,
         serving,
@@ -57,6 +58,9 @@ def make_app() -> typer.Typer:
         finding.find,
         watching.watch,
     )
+    of_legal_holds = _group("Place and lift legal holds: nothing that destroys data runs under one.")
+    _add(of_legal_holds, None, legal_holds.place, legal_holds.lift)
+    app.add_typer(of_legal_holds, name="legal-hold", rich_help_panel=HR)
     for_hr = _group("Check HR's exports.")
     _add(for_hr, None, hr_files.check)
     app.add_typer(for_hr, name="hr", rich_help_panel=HR)

@@ -16,7 +16,7 @@ from orchestrator.documents.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
-from orchestrator.domain.commands import operating, pausing, requests, starting
+from orchestrator.domain.commands import legal_holding, operating, pausing, requests, starting
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
@@ -48,6 +48,7 @@ async def start_run(
     urgent: bool = False,
     embargo: EmbargoTerms | None = None,
     reason: str | None = None,
+    legal_hold: str | None = None,
     answers: Sequence[Answered] = (),
     start_id: str | None = None,
     expected: bool = False,
@@ -56,6 +57,9 @@ async def start_run(
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
+
+    `legal_hold` is the reason of a legal hold under which the run begins, None for none; the packet and the person's
+    run before can add others (`domain/commands/legal_holding.py`).
 
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that no one
     takes for settled what is not. They count where the run's search finds what the preview showed.
@@ -113,13 +117,15 @@ async def start_run(
         # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
         # requester answers no question of the first run.
         said = settled(acting, opening, asked)
+        before = opening.last_run.state if opening.last_run is not None and there is None else None
+        holds = legal_holding.at_start(asked, legal_hold, acting, opening.world(version.version), before)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(
             opening.starts, asked, pinned, acting, opening.now, opens=there is None,
             expected=expected and not is_late(asked.cutoff, pinned, opening.now),
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
         )  # fmt: skip
-        events = [asked, *said] if there is None else requests.second_request(there.state, asked)
+        events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
         return StartDecision(events, admitted.events, admitted.refused)
 
     try:
@@ -162,6 +168,20 @@ async def set_embargo(
 async def reschedule_run(services: Services, actor: Actor, run_id: str, cutoff: Cutoff) -> Done:
     return await decide_on(
         services, actor, run_id, lambda actor, state, world: requests.reschedule(state, cutoff, actor, world)
+    )
+
+
+async def place_legal_hold(services: Services, actor: Actor, run_id: str, reason: str) -> Done:
+    """Keeps every step that destroys something from running until the hold is lifted."""
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: legal_holding.place(state, reason, actor, world)
+    )
+
+
+async def lift_legal_hold(services: Services, actor: Actor, run_id: str, reason: str, hold_id: str | None) -> Done:
+    """`hold_id` can be omitted while one hold is in force."""
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: legal_holding.lift(state, hold_id, reason, actor, world)
     )
 
 

@@ -271,14 +271,12 @@ class Runs:
                 person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
             record = reduce(fold_person, (one.event for one in page.events[person_stream]), PersonRecord())
-            open_run = await self.load(record.last_run) if record.last_run is not None else None
-            if open_run is not None and open_run.state.finished:
-                open_run = None
+            last_run = await self.load(record.last_run) if record.last_run is not None else None
             _, shelf = self._shelves.advance(packets, shelved, page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
             counted = self.starts.advance(counted, page.events[e.STARTS])
             departed = await self.departures.departed(people)
-            context = StartContext(open_run, shelf, people, page.now, self.abilities, departed=departed)
+            context = StartContext(last_run, shelf, people, page.now, self.abilities, departed=departed)
             others = [person for one in context.last_holders(person_id).values() for person in one]
             if urgent or (others and cutoff is not None and cutoff <= page.now):
                 left = await self._left(others)

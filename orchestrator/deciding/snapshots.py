@@ -63,11 +63,12 @@ class StartDecision:
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `open_run` is the person's open run, `starts` are the recent starts.
+    """What a request for a run is decided on. `last_run` is the person's latest run, open or not; `starts` are the
+    recent starts.
     `left` is for urgent starts: the people (opaque IDs) who have left, among those with the same role of operator or
     safety owner as the person."""
 
-    open_run: RunSnapshot | None
+    last_run: RunSnapshot | None
     shelf: PacketShelf
     organisation: Organisation
     now: datetime
@@ -75,6 +76,10 @@ class StartContext:
     starts: StartsState = field(default_factory=StartsState)
     left: frozenset[str] = frozenset()
     departed: frozenset[str] = frozenset()
+
+    @property
+    def open_run(self) -> RunSnapshot | None:
+        return self.last_run if self.last_run is not None and not self.last_run.state.finished else None
 
     def last_holders(self, person_id: str) -> dict[str, tuple[str, ...]]:
         """The roles of operator and safety owner that this person has, under today's packet, each with the other people

@@ -172,8 +172,22 @@ def threshold_sentences(packet: Packet) -> list[str]:
     if packet.approvals.postpone is not None:
         who = roles(packet.approvals.postpone.allowed_to)
         sentences.append(f"A person with the role {who} can move a cutoff to a later time.")
+    sentences += _legal_hold(packet)
     if packet.workflow.pilot is not None:
         sentences.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
+    return sentences
+
+
+def _legal_hold(packet: Packet) -> list[str]:
+    spec = packet.approvals.legal_hold
+    sentences = []
+    if spec is not None and spec.allowed_to:
+        sentences.append(
+            f"A person with the role {roles(spec.allowed_to)} can place a legal hold, which keeps data from being "
+            "destroyed; another person with such a role lifts it."
+        )
+    if spec is not None and spec.when is not None:
+        sentences.append(f"A run starts under a legal hold if: {spec.when}.")
     return sentences
 
 

@@ -176,13 +176,15 @@ class PreviewAsked(RunTerms, Asked[Preview]):
 class StartAsked(RunTerms, Asked[Started]):
     """Opens a run for the asker. `up_to` is the level of the token that the asker came with, which limits what they may
     do; None without a limit. `signed_in_recently` is for late starts, which are urgent; `sign_in_minutes` says for how
-    long a sign-in counts as recent. `answers` settle what a preview asked. `reason` is personal data."""
+    long a sign-in counts as recent. `answers` settle what a preview asked. `reason` is personal data, and so is
+    `legal_hold`, the reason of the legal hold under which the run begins."""
 
     kind: Literal["start"] = "start"
     up_to: Level | None = None
     signed_in_recently: bool = False
     sign_in_minutes: int = 5
     reason: str | None = None
+    legal_hold: str | None = None
     answers: tuple[Answered, ...] = ()
 
 

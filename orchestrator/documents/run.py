@@ -20,6 +20,7 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.hand_overs import left_out_before
+from orchestrator.domain.run.legal_holds import LegalHold, destroying_steps, kept_by_legal_hold
 from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import counts, run_status
@@ -43,6 +44,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "gates": [_gate(state, world, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
         "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
+        "legal_holds": [_legal_hold(hold) for hold in state.legal_holds],
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
     }
     if with_events:
@@ -68,6 +70,7 @@ def header(state: RunState) -> Document:
         "reason": asked.reason,
         "finished_at": state.finished_at,
         "held": state.held,
+        "legal_hold": state.legal_hold,
         "embargo": {"until": state.embargo_until, "named": list(state.named)} if state.embargo_until else None,
         "version": state.version,
         "summary": counts(state),
@@ -91,6 +94,8 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
     """In the order of the plan. `needs` are names of steps, and a name may mean several (one an account).
     `waits_for` says why a step cannot start; `evidence` is the most recent."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
+    destroying = destroying_steps(state, world.pinned, world.abilities) if state.legal_hold else ()
+    under_hold = {step.step_id: standing for step, standing in destroying}
     shown = []
     for step_id, step in state.plan.steps.items():
         known, where = state.work.steps[step_id], readiness(state, step, world)
@@ -115,10 +120,25 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
                 "code": known.code or None,
                 "changed_at": known.changed_at,
                 "evidence": evidence.get(step_id),
+                "legal_hold": under_hold.get(step_id),
                 "ended": ended_document(state, step, evidence.get(step_id)),
             }
         )
     return shown
+
+
+def _legal_hold(hold: LegalHold) -> Document:
+    lifted = hold.lifted
+    return {
+        "hold_id": hold.placed.hold_id,
+        "placed_by": hold.placed.by or None,
+        "placed_at": hold.placed_at,
+        "reason": hold.placed.reason,
+        "from_run": hold.placed.from_run,
+        "lifted_by": lifted.by if lifted is not None else None,
+        "lifted_at": hold.lifted_at,
+        "lift_reason": lifted.reason if lifted is not None else None,
+    }
 
 
 def account(state: RunState, step: PlannedStep) -> Document | None:
@@ -238,6 +258,7 @@ def _gate(state: RunState, world: World, gate_id: str) -> Document:
                 "reversible": step.reversible,
                 "account": account(state, step),
                 "blocks": blocked_without(state, step),
+                "legal_hold": kept_by_legal_hold(state, step, world.pinned, world.abilities),
             }
             for digest, step in named.items()
         ],

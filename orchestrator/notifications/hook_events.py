@@ -53,6 +53,8 @@ _DATA: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
         e.RunRescheduled: ("run.rescheduled", _fields("cutoff")),
         e.RunHeld: ("run.held", _fields()),
         e.RunReleased: ("run.released", _fields()),
+        e.LegalHoldPlaced: ("run.legal_hold_placed", _fields("hold_id")),
+        e.LegalHoldLifted: ("run.legal_hold_lifted", _fields("hold_id")),
         e.RunEnded: ("run.ended", _fields()),
         e.RunClosed: ("run.closed", _fields("outcome", "verified", "attested", "skipped")),
         e.GateOpened: ("gate.opened", _gate),

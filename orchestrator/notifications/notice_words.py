@@ -30,6 +30,7 @@ _NEWS: Mapping[News, str] = {
     "service_expired": "The API token of a service has expired",
     "service_without_owner": "A service has no owner who can act",
     "embargo_ends": "An embargo ends soon",
+    "legal_hold_lifted": "A legal hold was lifted",
 }
 """What people are informed of. Services have names of programs, which mails leave out as well."""
 _REQUESTED = {"gate": "Approve or reject", "task": "Complete", "exception": "Resolve", "review": "Review"}

@@ -43,6 +43,7 @@ class RunRow:
     summary: Mapping[str, int]
     embargo_until: datetime | None = None
     access_gone_at: datetime | None = None
+    legal_hold: bool = False
 
     @classmethod
     def of(cls, row: Row, names: Names) -> RunRow:
@@ -63,6 +64,7 @@ class RunRow:
             summary=row["summary"],
             embargo_until=row["embargo_until"],
             access_gone_at=row["access_gone_at"],
+            legal_hold=row["legal_hold"],
         )
 
 

@@ -36,7 +36,8 @@ _DUE = func.coalesce(runs.c.due_at, _NEVER)
 @dataclass(frozen=True, slots=True)
 class RunFilter:
     """Which runs. `states` are words of `StateFilter`; `system` is one that the plan has steps on; `mine` are those
-    that the viewer's own account asked for; a cutoff `until` is left out itself."""
+    that the viewer's own account asked for; `legal_hold` those with a legal hold in force; a cutoff `until` is left out
+    itself."""
 
     states: tuple[str, ...] = ()
     packet: str | None = None
@@ -45,6 +46,7 @@ class RunFilter:
     mine: bool = False
     cutoff_from: datetime | None = None
     cutoff_until: datetime | None = None
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class RunLists:
 
     async def _count(self, sight: _Sight, wanted: RunFilter) -> RunTally:
         narrowed = _narrowed(wanted, sight.viewer)
-        if not (wanted.mine or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
+        if not (wanted.mine or wanted.legal_hold or wanted.system or wanted.cutoff_from or wanted.cutoff_until):
             return _added(await self._tallied(sight, wanted, narrowed))
         left = select(runs.c.state).where(sight.visible, *narrowed).limit(MAX_COUNTED + 1).subquery()
         rows = await self._database.rows(select(left.c.state, func.count().label("n")).group_by(left.c.state))
@@ -199,6 +201,8 @@ def _narrowed(wanted: RunFilter, viewer: Viewer) -> list[ColumnElement[bool]]:
         where.append(runs.c.urgent.is_(wanted.urgent))
     if wanted.mine:
         where.append(runs.c.requested_by == viewer.actor_id)
+    if wanted.legal_hold:
+        where.append(runs.c.legal_hold)
     if wanted.cutoff_from is not None:
         where.append(runs.c.cutoff >= wanted.cutoff_from)
     if wanted.cutoff_until is not None:

@@ -25,6 +25,8 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "RunRescheduled": EventDisplay("Cutoff changed", "clock", "warn"),
     "RunHeld": EventDisplay("Run paused", "pause", "warn"),
     "RunReleased": EventDisplay("Run resumed", "play", "active"),
+    "LegalHoldPlaced": EventDisplay("Legal hold placed", "pause", "warn"),
+    "LegalHoldLifted": EventDisplay("Legal hold lifted", "play", "warn"),
     "RunEnded": EventDisplay("Run cancelled", "minus", "quiet"),
     "RunClosed": EventDisplay("Run completed", "check", "good"),
     "GateOpened": EventDisplay("Approval requested", "diamond", "active"),

@@ -56,6 +56,7 @@ COMMON: Final[Remedies] = MappingProxyType(
             "Ask another person to confirm the held start {held_id}, then start it again.",
             "Give the role to another person first.",
         ),
+        "legal_hold_lifted": "No action is needed.",
         "level_not_granted": (
             "Ask the owner of platform.yaml (role {owner!r}) to grant it under `levels`{condition}. Open runs keep the "
             "file that they started with, so the grant applies to new runs.",
@@ -107,6 +108,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "search_too_short": "Enter a name, an employee number, an account or the beginning of a run ID.",
         "second_person_needed": "Ask another person with one of these roles.",
         "settled_twice": "Give each question one answer.",
+        "several_legal_holds": "Give the ID of one of them: {known}.",
         "several_people": "Use the work mail address or HR's ID. If their employee numbers differ only in case, spaces "
         "or form, correct one in HR.",
         "several_runs": "Give more characters of the run's ID.",
@@ -136,6 +138,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "unknown_file": "Use a file from the evidence of the run.",
         "unknown_held_start": "View the held starts. One that is older than a day has to be started again.",
         "unknown_item": "View the current state of the run.",
+        "unknown_legal_hold": "Use the ID of a legal hold of this run.",
         "unknown_outcome": "Use done or not_done.",
         "unknown_person": "Use the employee number or the work mail address.",
         "unknown_sort": "Use latest, cutoff or due.",

@@ -54,9 +54,17 @@ WAITS_FOR: Vocabulary = {
     "exception": "Blocked by an exception",
     "level": "Permission missing",
     "plan": "Waiting for a new plan",
+    "legal_hold": "Kept by legal hold",
     "nothing": "Not run",
 }
 """What a planned step waits for."""
+
+UNDER_HOLD: Vocabulary = {
+    "waits": "Kept by legal hold",
+    "may_have_happened": "May already have happened",
+    "done": "Completed before",
+}
+"""What became of a step that destroys data, while a legal hold is in force."""
 
 GATE: Vocabulary = {
     "open": "Awaiting approval",
@@ -114,6 +122,7 @@ FAILURE: Vocabulary = {
     "deadline_over": "Timed out",
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
+    "legal_hold": "Legal hold placed just before the request",
     "lease_over": "Attempt ran out of time before its request",
     "not_reachable": "System not reachable",
     "own_network_only": "Checked only from the system's own network",

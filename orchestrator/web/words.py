@@ -112,6 +112,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
     "step": states.STEP,
     "waits_for": states.WAITS_FOR,
+    "under_hold": states.UNDER_HOLD,
     "gate": states.GATE,
     "verdict": VERDICT,
     "task": states.TASK,

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.commands import operating, pausing, requests
+from orchestrator.domain.commands import legal_holding, operating, pausing, requests
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.person import PersonFacts
@@ -118,6 +118,7 @@ CATALOGUE = {
             SampleAbility("rename"),
             SampleAbility("notify", repeat="never", read_back=False, reversible="no"),
             SampleAbility("remove", reversible="no"),
+            SampleAbility("erase", reversible="no", destroys=True),
             SampleAbility("deactivate", reversible="limited", ends_account=True),
         )
     },
@@ -357,6 +358,12 @@ class Story:
 
     def release(self, *, by: Actor = OLE) -> list[Event]:
         return self.append(pausing.release(self.state, by, self.world))
+
+    def place_legal_hold(self, *, by: Actor = HR) -> list[Event]:
+        return self.append(legal_holding.place(self.state, "a matter", by, self.world))
+
+    def lift_legal_hold(self, hold_id: str | None = None, *, by: Actor = OLE) -> list[Event]:
+        return self.append(legal_holding.lift(self.state, hold_id, "the matter is closed", by, self.world))
 
     def id(self, step: str) -> str:
         return next((id_ for id_, planned in self.state.plan.steps.items() if planned.name == step), step)

@@ -29,6 +29,7 @@ def runs(
         list[str] | None,
         typer.Option("--state", help="Filter: open, finished or the code of a state (docs/json.md). Repeatable."),
     ] = None,
+    legal_hold: Annotated[bool, typer.Option("--legal-hold", help="Only runs with a legal hold in force.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
     after: Annotated[str | None, typer.Option("--after", help="Continue after the end of the previous page.")] = None,
     json: Json = False,
@@ -38,7 +39,9 @@ def runs(
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            return await server.get("runs", state=state or None, after=after, limit=limit)
+            return await server.get(
+                "runs", state=state or None, legal_hold=legal_hold or None, after=after, limit=limit
+            )
 
     found = carry_out(work())
     if json:
@@ -53,7 +56,7 @@ def runs(
             (
                 run["run_id"],
                 name(run["person"]),
-                label(run["state"], RUN),
+                label(run["state"], RUN) + (", legal hold" if run.get("legal_hold") else ""),
                 cutoff(run["cutoff"], run["zone"]),
                 f"{run['summary']['final']}/{run['summary']['steps']}",
                 waiting(run["summary"]),

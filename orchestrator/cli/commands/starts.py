@@ -56,6 +56,12 @@ def start(
         list[str] | None, typer.Option("--named", metavar="NAME", help="Who can see the run besides you. Repeatable.")
     ] = None,
     reason: Reason = None,
+    legal_hold: Annotated[
+        str | None,
+        typer.Option(
+            "--legal-hold", metavar="REASON", help="Start under a legal hold: nothing that destroys data runs."
+        ),
+    ] = None,
     theirs: Annotated[
         list[str] | None,
         typer.Option("--theirs", metavar="SYSTEM=ACCOUNT", help="Confirm an account from --preview. Repeatable."),
@@ -93,7 +99,8 @@ def start(
     if from_csv is not None:
         single = {
             "--preview": preview, "--cutoff": when, "--zone": zone, "--urgent": urgent, "--json": json,
-            "--embargo-until": embargo_until, "--reason": reason, "--theirs": theirs, "--not-theirs": not_theirs,
+            "--embargo-until": embargo_until, "--reason": reason, "--legal-hold": legal_hold, "--theirs": theirs,
+            "--not-theirs": not_theirs,
         }  # fmt: skip
         if given := [option for option, value in single.items() if value]:
             raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
@@ -109,18 +116,31 @@ def start(
         raise typer.BadParameter("--urgent starts immediately and cannot be used with --cutoff.")
     if preview and (theirs or not_theirs):
         raise typer.BadParameter("--theirs and --not-theirs cannot be used with --preview.")
+    if preview and legal_hold is not None:
+        raise typer.BadParameter("--legal-hold cannot be used with --preview.")
     asked = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
     if preview:
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
     else:
         settled = (theirs or [], not_theirs or [])
         asks = not yes and (urgent or may_be_past(when, zone, datetime.now(UTC)))
-        carry_out(_start_one(asked, reason, settled, embargo_until, named or [], asks, alias, folder))
+        carry_out(
+            _start_one(
+                asked,
+                {"reason": reason, "legal_hold": legal_hold},
+                settled,
+                embargo_until,
+                named or [],
+                asks,
+                alias,
+                folder,
+            )
+        )
 
 
 async def _start_one(
     asked: Document,
-    reason: str | None,
+    reasons: Document,
     settled: tuple[list[str], list[str]],
     until: str | None,
     named: list[str],
@@ -128,7 +148,8 @@ async def _start_one(
     alias: str | None,
     folder: Path,
 ) -> None:
-    """`asks` previews the run, and if it is urgent shows the person and their systems, and asks before the start."""
+    """`reasons` has that of the run and that of a legal hold. `asks` previews the run, and if it is urgent shows the
+    person and their systems, and asks before the start."""
     _require_cutoff(asked)
     if asks and asked["urgent"]:
         _require_terminal()
@@ -138,14 +159,14 @@ async def _start_one(
         if asks or any(settled):
             with looking("Searching all systems"):
                 preview = await _answered(server, await server.post("previews", body=body))
-            answered = answers(preview, *settled, reason) if any(settled) else []
+            answered = answers(preview, *settled, reasons["reason"]) if any(settled) else []
             if asks and preview["urgent"]:
                 _require_terminal()
                 print_urgent(preview)
                 if not typer.confirm("Remove this access now?", default=False):
                     say("Not started.")
                     raise typer.Exit(1)
-        done = await server.post("runs", body={**body, "reason": reason, "answers": answered})
+        done = await server.post("runs", body={**body, **reasons, "answers": answered})
         if "message" in done:
             say(done["message"])
             return
@@ -154,6 +175,8 @@ async def _start_one(
         if run["urgent"] and not asked["urgent"]:
             say("The cutoff is in the past, so this is an urgent start: it is reviewed afterwards.")
         say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
+        if run.get("legal_hold"):
+            say("It is under legal hold: no step that destroys data runs until the hold is lifted.")
         say(f"Follow it: offboard watch {run['run_id']}")
         for one in answered:
             number = len(one["accounts"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from orchestrator.vocabulary.states import (
     SEARCH,
     STEP,
     TASK,
+    UNDER_HOLD,
     WAITS_FOR,
 )
 from orchestrator.vocabulary.states import label as label_of
@@ -54,6 +55,22 @@ def print_header(document: Document) -> None:
         say(f"Finished   {instant(document['finished_at'])}")
     if document["holds"]:
         say(f"Paused     {', '.join(document['holds'])}")
+    for line in legal_hold_lines(document):
+        say(line, style="yellow")
+
+
+def legal_hold_lines(document: Document) -> Iterator[str]:
+    """The legal holds in force, and what became of each step that destroys data. An older server has none."""
+    in_force = [hold for hold in document.get("legal_holds", ()) if hold["lifted_at"] is None]
+    for hold in in_force:
+        who = f"placed by {hold['placed_by']}" if hold["placed_by"] else "placed by the packet's condition"
+        carried = f", carried over from run {hold['from_run']}" if hold["from_run"] else ""
+        reason = f": {hold['reason']}" if hold["reason"] else ""
+        yield f"Legal hold {hold['hold_id']}, {who}, {instant(hold['placed_at'])}{carried}{reason}"
+    for standing, words in UNDER_HOLD.items():
+        names = [step["name"] for step in document["steps"] if in_force and step["legal_hold"] == standing]
+        if names:
+            yield f"  {words}: {', '.join(names)}"
 
 
 def print_duties(document: Document) -> None:

@@ -33,6 +33,7 @@ _BY_WAIT: Mapping[str, StepView] = {
     "hold": _of_wait("hold", "hold", "paused"),
     "open_question": _of_wait("question", "open_question", "match?"),
     "level": _of_wait("stopped", "level", "blocked"),
+    "legal_hold": _of_wait("hold", "legal_hold", "legal hold"),
 }
 
 

@@ -122,9 +122,12 @@ def request_run(
     )
 
 
-def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondRequestReceived]:
+def second_request(
+    state: RunState, asked: e.RunRequested, legal_hold: str | None = None
+) -> list[e.SecondRequestReceived]:
     """For a person with an open run that the requester does not see: those who see it get this event. `asked` is what
-    would have been recorded. Nothing happens where the same was asked before and is still being looked at."""
+    would have been recorded; `legal_hold` is the reason of the legal hold that was asked for, which those who see the
+    run place. Nothing happens where the same was asked before and is still being looked at."""
     received = e.SecondRequestReceived(
         by=asked.requested_by,
         requester_human=asked.requester_human,
@@ -134,10 +137,12 @@ def second_request(state: RunState, asked: e.RunRequested) -> list[e.SecondReque
         local_cutoff=asked.local_cutoff,
         urgent=asked.urgent,
         reason=asked.reason,
+        legal_hold=legal_hold,
     )
     for earlier, number in state.second_requests:
         known = state.work.exceptions.get(f"x-second_request-{number}")
         same = (earlier.by, earlier.local_cutoff, earlier.urgent) == (received.by, received.local_cutoff, asked.urgent)
+        same = same and (legal_hold is None or earlier.legal_hold == legal_hold)
         if same and known is not None and known.open:
             return []
     return [received]

@@ -34,6 +34,8 @@ from orchestrator.domain.events.decisions import (
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
+    LegalHoldLifted,
+    LegalHoldPlaced,
     RunClosed,
     RunEnded,
     RunHeld,
@@ -92,7 +94,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunHeld, RunReleased, RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn,
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
-    DeciderNamed,
+    DeciderNamed, LegalHoldPlaced, LegalHoldLifted,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -124,6 +126,8 @@ __all__ = [
     "GateWithdrawn",
     "HoldPlaced",
     "HoldReleased",
+    "LegalHoldLifted",
+    "LegalHoldPlaced",
     "MatchSettled",
     "MatchSettledBeforehand",
     "PlanFrozen",

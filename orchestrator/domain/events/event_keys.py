@@ -36,6 +36,10 @@ def event_key(event: Event, version: int) -> str:
             return f"exception-opened:{exception}"
         case e.ExceptionClosed(exception_id=exception):
             return f"exception-closed:{exception}"
+        case e.LegalHoldPlaced(hold_id=hold):
+            return f"legal-hold-placed:{hold}"
+        case e.LegalHoldLifted(hold_id=hold):
+            return f"legal-hold-lifted:{hold}"
         case e.RunEnded() | e.RunClosed():
             return "finished"
         case e.RunOpened(run_id=run):

@@ -58,7 +58,8 @@ class EmbargoChanged(Event):
 
 class SecondRequestReceived(Event):
     """An account that cannot see this run asked for the same person to be offboarded. The response said that the
-    request was received, and nothing else."""
+    request was received, and nothing else. `legal_hold` is the reason of the legal hold that the request asked for,
+    None where it asked for none."""
 
     by: str
     requester_human: str | None = None
@@ -68,6 +69,7 @@ class SecondRequestReceived(Event):
     local_cutoff: str
     urgent: bool = False
     reason: Personal[str] = None
+    legal_hold: Personal[str] = None
 
 
 class RunHeld(Event):
@@ -77,6 +79,22 @@ class RunHeld(Event):
 
 class RunReleased(Event):
     by: str
+
+
+class LegalHoldPlaced(Event):
+    """Until the hold is lifted, no step that destroys something runs. `by` is empty where the packet's condition placed
+    it at the start. `from_run`: it was still in force in the person's run before, from which it is carried over."""
+
+    hold_id: str
+    by: str = ""
+    from_run: str | None = None
+    reason: Personal[str] = None
+
+
+class LegalHoldLifted(Event):
+    hold_id: str
+    by: str
+    reason: Personal[str] = None
 
 
 class RunEnded(Event):

@@ -51,7 +51,14 @@ from orchestrator.domain.exceptions.open_access_conditions import (
     service_alone,
     system_paused,
 )
-from orchestrator.domain.exceptions.owners import hr_roles, owners_of_packet, review_within, reviewers, safety_first
+from orchestrator.domain.exceptions.owners import (
+    hr_and_legal,
+    hr_roles,
+    owners_of_packet,
+    review_within,
+    reviewers,
+    safety_first,
+)
 from orchestrator.domain.exceptions.step_conditions import (
     account_is_gone,
     condition_unclear,
@@ -60,6 +67,7 @@ from orchestrator.domain.exceptions.step_conditions import (
     is_excluded,
     is_failing,
     is_idle,
+    is_kept_by_legal_hold,
     is_ready_or_started,
     is_unapproved,
     is_unknown,
@@ -67,6 +75,7 @@ from orchestrator.domain.exceptions.step_conditions import (
     lacks_level,
     step_excluded,
     task_overdue,
+    waits_for_legal_hold,
     while_step,
 )
 
@@ -368,6 +377,19 @@ _RULES: Final = (
         overcome=no_longer_kept,
         closed_by=frozenset({Repair.RETRY}),
         owners=hr_roles,
+        people_only=True,
+    ),
+    ExceptionRule(
+        kind="legal_hold",
+        title="Kept by legal hold",
+        meaning="This step destroys data and is due. A legal hold keeps it from running, even if it is approved. Steps "
+        "that remove access continue; if this step is the only one that removes the access, the access stays open.",
+        remedy="Once every legal hold is lifted, the step runs. To let it wait, accept the exception and give a "
+        "reason; to keep the data permanently, skip the step.",
+        repairs=(Repair.ACCEPT, Repair.SKIP),
+        opens=(Trigger(Subject.STEP, waits_for_legal_hold),),
+        overcome=while_step(is_kept_by_legal_hold),
+        owners=hr_and_legal,
         people_only=True,
     ),
 )

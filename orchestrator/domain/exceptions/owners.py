@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles
 from orchestrator.domain.permissions.postponing import postponing_roles
 
 
@@ -19,6 +20,11 @@ def review_within(packet: Packet) -> timedelta:
 
 def hr_roles(packet: Packet) -> tuple[str, ...]:
     return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
+
+
+def hr_and_legal(packet: Packet) -> tuple[str, ...]:
+    """HR, and those who can lift a legal hold."""
+    return tuple(sorted({*hr_roles(packet), *legal_hold_roles(packet, packet)}))
 
 
 def owners_of_packet(packet: Packet) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     Wanted,
     stamp,
 )
+from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
 from orchestrator.domain.run.work import StepState
 
@@ -85,7 +86,7 @@ def keeps_failing(context: ExceptionContext, step_id: str) -> Wanted | None:
     known = _known(context, step_id)
     if known.status in ("failed", "unknown") or known.failing_since is None:
         return None
-    if context.world.now - known.failing_since < context.patience:
+    if context.world.now - known.failing_since < context.patience or is_kept_by_legal_hold(context, step_id):
         return None
     about = f"{step_id}-{known.generation}-{stamp(known.failing_since)}"
     return Wanted(about, step_id=step_id, system=context.state.plan.steps[step_id].system, code=known.code)
@@ -119,6 +120,29 @@ def is_idle(context: ExceptionContext, step_id: str) -> bool:
 
 def is_ready_or_started(context: ExceptionContext, step_id: str) -> bool:
     return _known(context, step_id).status == "started" or context.readiness[step_id].kind == "ready"
+
+
+def is_kept_by_legal_hold(context: ExceptionContext, step_id: str) -> bool:
+    step = context.state.plan.steps.get(step_id)
+    return step is not None and kept_by_legal_hold(context.state, step, context.world.pinned, context.world.abilities)
+
+
+def waits_for_legal_hold(context: ExceptionContext, step_id: str) -> Wanted | None:
+    """Once the step is due. Not again after it was accepted, until that hold is lifted and another one keeps the
+    step."""
+    if context.readiness[step_id].waits_for != "legal_hold":
+        return None
+    hold = next(one.placed.hold_id for one in context.state.legal_holds if one.in_force)
+    before = [
+        known
+        for known in context.state.work.exceptions.values()
+        if (known.opened.kind, known.opened.step_id) == ("legal_hold", step_id)
+    ]
+    accepted = (known for known in before if known.disposition == "accepted")
+    if any(known.open for known in before) or any(x.opened.exception_id.endswith(f"-by-{hold}") for x in accepted):
+        return None
+    system = context.state.plan.steps[step_id].system or None
+    return Wanted(f"{step_id}-{len(before) + 1}-by-{hold}", step_id=step_id, system=system)
 
 
 def task_overdue(context: ExceptionContext, task_id: str) -> Wanted | None:

@@ -59,3 +59,6 @@ def _expressions(workflow: Workflow | None, approvals: Approvals | None) -> Iter
         for name, gate in approvals.gates.items():
             if gate.needed_when is not None:
                 yield APPROVALS_FILE, ("gates", name, "needed_when"), Expression, gate.needed_when, GATE_VARIABLES
+        held = approvals.legal_hold
+        if held is not None and held.when is not None:
+            yield APPROVALS_FILE, ("legal_hold", "when"), Expression, held.when, PILOT_VARIABLES

@@ -68,7 +68,8 @@ class Thresholds(_Written):
 class TaskSpec(_Written):
     """Work that only a person can do. `hands_over`: the task gives what the leaver has to another person. Without it,
     a task is a hand-over if the step's name begins with `hand_over`, `transfer_` or `forward_`. `cuts_access`: the task
-    removes access that the leaver has without an account, such as by a password that several people know."""
+    removes access that the leaver has without an account, such as by a password that several people know. `destroys`:
+    the task deletes data, so that a legal hold keeps it from being opened."""
 
     role: Slug
     instruction: Sentence
@@ -76,6 +77,7 @@ class TaskSpec(_Written):
     due_within: PositiveDuration | None = None
     hands_over: bool | None = None
     cuts_access: bool = False
+    destroys: bool = False
 
 
 _HAND_OVER_NAMES: Final = ("hand_over", "transfer_", "forward_")
@@ -293,6 +295,15 @@ class PostponeSpec(_Written):
     allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
 
 
+class LegalHoldSpec(_Written):
+    """A legal hold keeps everything that destroys data from running until it is lifted. `allowed_to` can place and lift
+    holds; without it, the roles that can move a cutoff to a later time. `when` (CEL over person): runs for people for
+    whom it is true, or cannot be evaluated, start under a hold."""
+
+    allowed_to: tuple[Slug, ...] = ()
+    when: str | None = None
+
+
 class StartLimits(_Written):
     """How many runs can be started within `window`, by one requester and under the packet, before further starts are
     held; an urgent start counts toward the limits of all starts and toward its own. `window` is a day at most."""
@@ -329,6 +340,7 @@ class Approvals(_Written):
     gates: dict[Slug, GateSpec]
     urgent: UrgentSpec | None = None
     postpone: PostponeSpec | None = None
+    legal_hold: LegalHoldSpec | None = None
     exceptions: ExceptionSpec
     embargo: EmbargoSpec | None = None
     starts: StartLimits | None = None

@@ -94,6 +94,7 @@ def roles_spoken_of(packet: Packet) -> frozenset[str]:
             *(rule.who for rule in packet.platform.levels if rule.kind == "person" and rule.who != "*"),
             *(urgent.allowed_to if urgent is not None else ()),
             *(packet.approvals.postpone.allowed_to if packet.approvals.postpone is not None else ()),
+            *(packet.approvals.legal_hold.allowed_to if packet.approvals.legal_hold is not None else ()),
         }
     )
 
@@ -403,6 +404,8 @@ class _PacketCheck:
                     yield APPROVALS_FILE, ("urgent", field, position), role
         for position, role in enumerate(approvals.postpone.allowed_to if approvals.postpone is not None else ()):
             yield APPROVALS_FILE, ("postpone", "allowed_to", position), role
+        for position, role in enumerate(approvals.legal_hold.allowed_to if approvals.legal_hold is not None else ()):
+            yield APPROVALS_FILE, ("legal_hold", "allowed_to", position), role
         yield APPROVALS_FILE, ("exceptions", "owner"), approvals.exceptions.owner
 
 

@@ -19,8 +19,9 @@ Command = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "change_service_owners",
     "check_systems", "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run",
     "end_sessions",
-    "hold_run", "hold_system", "list_sessions", "list_tokens", "list_webhooks", "make_token", "move_packet",
-    "name_decider", "postpone_run", "reject_gate", "release_run", "release_starts", "release_system",
+    "hold_run", "hold_system", "lift_legal_hold", "list_sessions", "list_tokens", "list_webhooks", "make_token",
+    "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
+    "release_system",
     "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
     "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
 ]  # fmt: skip
@@ -57,6 +58,8 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
     "postpone_run": CommandRule("move a cutoff to a later time", keeps_access=True),
     "bring_forward_run": CommandRule("move a cutoff to an earlier time"),
     "end_run": CommandRule("cancel a run", keeps_access=True),
+    "place_legal_hold": CommandRule("place a legal hold"),
+    "lift_legal_hold": CommandRule("lift a legal hold"),
     "set_embargo": CommandRule("change an embargo", keeps_access=True),
     # Approvers
     "approve_gate": CommandRule("decide at a gate", refused_with="only_people_decide"),

@@ -86,6 +86,10 @@ class RunProjection:
         return replace(
             state,
             request=asked,
+            legal_holds=tuple(
+                replace(hold, placed=self._same(hold.placed), lifted=self._same(hold.lifted) if hold.lifted else None)
+                for hold in state.legal_holds
+            ),
             second_requests=tuple((self._same(event), number) for event, number in state.second_requests),
             accounts=self._accounts(state.accounts),
             decisions=self._decisions(state.decisions),

@@ -22,6 +22,7 @@ from orchestrator.domain.planning.missing_connectors import can_plan_more
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan, widened_plan
 from orchestrator.domain.run.decisions import GateState, decision_due
+from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 from orchestrator.domain.run.run import RunState, fold
 
@@ -115,9 +116,20 @@ def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: 
     if state.asked.phase == "shadow" or state.plan.stale:
         return
     asked = {digest for gate in state.decisions.gates.values() if gate.open for digest in gate.opened.digests}
+    asked |= _lapsed_under_hold(state, world)
     for name, digests in waiting.items():
         if fresh := tuple(digest for digest in digests if digest not in asked):
             yield gates.opening(state, name, fresh, world.pinned, world.now)
+
+
+def _lapsed_under_hold(state: RunState, world: World) -> set[str]:
+    """What was approved, and whose approval lapsed while a legal hold keeps the step from running. People are asked
+    again once the hold is lifted: a hold can last for years."""
+    return {
+        step.digest
+        for step in state.plan.steps.values()
+        if step.digest in state.decisions.approved and kept_by_legal_hold(state, step, world.pinned, world.abilities)
+    }
 
 
 def _escalates(state: RunState, gate: GateState, world: World) -> bool:
@@ -166,6 +178,12 @@ def _tasks(state: RunState, readiness_by_step: dict[str, StepReadiness], world: 
         step = state.plan.steps.get(task.opened.step_id)
         if known is None or known.final or (task.opened.kind == "confirm_outcome" and known.status != "unknown"):
             yield e.TaskWithdrawn(task_id=task_id)
+        elif (
+            step is not None
+            and task.opened.kind == "work"
+            and kept_by_legal_hold(state, step, world.pinned, world.abilities)
+        ):
+            yield e.TaskWithdrawn(task_id=task_id)  # it opens again once the hold is lifted
         elif (
             step is not None
             and task.opened.kind == "work"

@@ -19,13 +19,14 @@ from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep, depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.decisions import Approval
 from orchestrator.domain.run.hand_overs import left_out_before
+from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.work import is_about_selection
 
 WaitsFor = Literal[
     "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
-    "exception", "level", "plan", "nothing",
+    "exception", "level", "plan", "legal_hold", "nothing",
 ]  # fmt: skip
 
 LEASE_GRACE_SHARE = 0.5
@@ -128,9 +129,12 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         return StepReadiness("waiting", "time", due)
     if step.gate is None and (step.uncertain or _on_unconfirmed_account(state, step)):
         return StepReadiness("stopped", "exception")
-    if step.gate is not None and not state.goes_before_gates(step):
-        if step.digest in state.decisions.excluded or step.digest in state.decisions.rejected:
-            return StepReadiness("stopped", "exception")
+    gated = step.gate is not None and not state.goes_before_gates(step)
+    if gated and (step.digest in state.decisions.excluded or step.digest in state.decisions.rejected):
+        return StepReadiness("stopped", "exception")
+    if kept_by_legal_hold(state, step, world.pinned, world.abilities):
+        return StepReadiness("waiting", "legal_hold")
+    if gated:
         if (approval := approval_in_force(state, step, world)) is None:
             return StepReadiness("waiting", "gate")
         if _on_unconfirmed_account(state, step) and not _approved_by_another(state, step.system, approval, world):
@@ -204,6 +208,7 @@ def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
     look = state.accounts.searches.get(step.system)
     instants += [look.at] if look is not None else []
     instants += [x.closed_at for x in state.work.exceptions.values() if is_about_selection(x.opened, step.system)]
+    instants += [hold.lifted_at for hold in state.legal_holds]
     return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
 

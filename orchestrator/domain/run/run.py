@@ -3,6 +3,7 @@
     RunState ─┬─ accounts    searches, matches                    accounts.py
               ├─ plan        the steps to do                      plan.py
               ├─ decisions   gates, votes, approvals              decisions.py
+              ├─ legal_holds what keeps data from destruction     legal_holds.py
               └─ work        steps done, tasks, exceptions        work.py
 
 Each part has a fold of its own, which sees the whole run as it was before the event.
@@ -20,6 +21,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.accounts import AccountState, fold_accounts
 from orchestrator.domain.run.decisions import Approval, DecisionState, fold_decisions
+from orchestrator.domain.run.legal_holds import LegalHolds, fold_legal_holds
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.work import WorkState, fold_work, is_about_selection
@@ -49,6 +51,7 @@ class RunState:
     embargo_until: datetime | None = None
     embargo_ended_at: datetime | None = None
     named: tuple[str, ...] = ()
+    legal_holds: LegalHolds = ()
     second_requests: tuple[tuple[e.SecondRequestReceived, int], ...] = ()
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
@@ -73,6 +76,11 @@ class RunState:
     @property
     def urgent(self) -> bool:
         return self.asked.urgent
+
+    @property
+    def legal_hold(self) -> bool:
+        """Whether a legal hold is in force."""
+        return any(hold.in_force for hold in self.legal_holds)
 
     def exists_for(self, actor_id: str, now: datetime) -> bool:
         """Under an embargo, only the named actors see the run."""
@@ -122,6 +130,7 @@ def fold(state: RunState, event: Event, at: datetime) -> RunState:
         _fold_run(event, state, at),
         version=state.version + 1,
         recorded_at=at,
+        legal_holds=fold_legal_holds(event, state, at),
         accounts=fold_accounts(event, state, at),
         plan=fold_plan(event, state, at),
         decisions=fold_decisions(event, state, at),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
+from orchestrator.domain.run.legal_holds import destroys
 from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 
@@ -28,7 +29,7 @@ class Intent:
     may be made if the read does not show the effect; if false, a person has to decide. `may_stood`: an earlier attempt
     of this generation may have taken effect, whatever the result of this one. `earlier_key`: the effect key of the
     generation before. Its effect is looked for too, because a person ordered the repeat of a step that must never run
-    twice.
+    twice. `destroys`: a legal hold that is placed meanwhile stops it just before the call.
     """
 
     started: e.StepStarted
@@ -37,6 +38,7 @@ class Intent:
     may_act: bool
     may_stood: bool = False
     earlier_key: str | None = None
+    destroys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
         may_act=_may_act(state, step, world),
         may_stood=known.may_have_taken_effect,
         earlier_key=effect_key(state.run_id, step_id, known.generation - 1) if again else None,
+        destroys=destroys(step, world.pinned, world.abilities),
     )
 
 
@@ -90,6 +93,13 @@ def lease(step: PlannedStep) -> timedelta:
     """Longer than everything one attempt may take: a look, the call, and the look after it while the system settles."""
     grace = max(1.0, LEASE_GRACE_SHARE * step.deadline)
     return timedelta(seconds=3 * step.deadline + step.settle + grace)
+
+
+def why_no_call(state: RunState, intent: Intent, now: datetime) -> Literal["legal_hold", "lease_over"] | None:
+    """Why the attempt may not call the system any more; None where it may. `now` is the ledger's time."""
+    if intent.destroys and state.legal_hold:
+        return "legal_hold"
+    return None if holds_lease(state, intent, now) else "lease_over"
 
 
 def holds_lease(state: RunState, intent: Intent, now: datetime) -> bool:

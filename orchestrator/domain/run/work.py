@@ -196,10 +196,12 @@ def _(event: e.StepAttested, run: RunState, at: datetime) -> WorkState:
 @fold_work.register(e.StepAttemptFailed)
 def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
+    # A step that a legal hold stopped does not fail: it waits, for as long as the hold is in force.
+    failing_since = before.failing_since if event.code == "legal_hold" else before.failing_since or at
     return run.work.with_step(
         event.step_id, at,
         status="retrying", lease_until=None, retry_at=event.retry_at, code=event.code,
-        may_have_taken_effect=event.happened == "unknown", failing_since=before.failing_since or at,
+        may_have_taken_effect=event.happened == "unknown", failing_since=failing_since,
     )  # fmt: skip
 
 

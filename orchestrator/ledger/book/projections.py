@@ -73,6 +73,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "version": state.version,
         "embargo_until": state.embargo_until,
         "named": list(state.named),
+        "legal_hold": state.legal_hold,
         "due_at": min((row["due_at"] for _, row in _inbox(state)), default=None),
         "summary": counts(state),
         "access_gone_at": end.gone_at if end is not None else None,

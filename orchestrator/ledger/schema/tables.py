@@ -77,6 +77,7 @@ runs = Table(
     _instant("due_at", nullable=True),
     _instant("embargo_until", nullable=True),
     _json("named", "[]"),
+    Column("legal_hold", Boolean, nullable=False, server_default=text("false")),
     _json("summary", "{}"),
     _instant("access_gone_at", nullable=True),
     _instant("approved_at", nullable=True),
@@ -90,6 +91,7 @@ runs = Table(
 )
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
 Index("runs_by_cutoff", runs.c.cutoff, runs.c.run_id)
+Index("runs_under_legal_hold", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.legal_hold)
 Index("runs_by_due", func.coalesce(runs.c.due_at, text("'infinity'::timestamptz")), runs.c.run_id)
 Index("runs_by_state", runs.c.state, runs.c.requested_at, runs.c.run_id)
 Index("runs_open_by_request", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))

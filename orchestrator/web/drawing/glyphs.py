@@ -72,7 +72,7 @@ WAITS_FOR: Final[_Known] = {
     "another_attempt": ("again", "warn"), "lease": ("play", "active"), "hold": ("pause", "warn"),
     "fresh_look": ("search", "active"), "open_question": ("question", "warn"), "task": ("square", "active"),
     "exception": ("triangle", "bad"), "level": ("one_bar", "bad"), "plan": ("pen", "warn"),
-    "nothing": ("minus", "quiet"),
+    "legal_hold": ("pause", "warn"), "nothing": ("minus", "quiet"),
 }  # fmt: skip
 GATE: Final[_Known] = {
     "open": ("diamond", "active"), "approved": ("diamond_full", "good"), "rejected": ("diamond_cross", "bad"),

@@ -100,6 +100,7 @@ def _state(step: Document) -> _State:
 
 _BRIEF: Final = {
     "predecessors": "Waiting", "open_question": "Account match", "exception": "Blocked", "plan": "Waiting for plan",
+    "legal_hold": "Legal hold",
 }  # fmt: skip
 """Shorter forms of labels that are too long for a box with its system; the box's title has the whole label."""
 

@@ -280,10 +280,26 @@ def access_kept() -> Story:
     return story
 
 
+def kept_by_legal_hold() -> Story:
+    erases = ("ability: remove, needs: [sessions, hand_over]", "ability: erase, needs: [sessions, hand_over]")
+    story = at_cutoff(pinned=packet(workflow=erases))
+    story.knows(actor("eve", "requester"))
+    story.place_legal_hold()
+    story.work()
+    story.later(DAY)
+    story.search()
+    story.accept(story.exception("legal_hold"), by=HR)
+    story.place_legal_hold()
+    story.lift_legal_hold("hold-1", by=actor("eve", "requester"))
+    story.lift_legal_hold("hold-2", by=actor("eve", "requester"))
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
+    kept_by_legal_hold,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -15,7 +15,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
-from orchestrator.domain.commands import operating, pausing, requests, starting, systems
+from orchestrator.domain.commands import legal_holding, operating, pausing, requests, starting, systems
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
@@ -56,7 +56,7 @@ ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
-MODULES = (requests, operating, systems, starting, gates, naming, delegation, embargo, packet_history)
+MODULES = (requests, operating, legal_holding, systems, starting, gates, naming, delegation, embargo, packet_history)
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
 
@@ -80,7 +80,7 @@ def deciding(module: ModuleType) -> Iterator[ast.FunctionDef]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_every_command_of_the_domain_begins_with_the_table(module: ModuleType) -> None:
-    helpers = {"moved_embargo"}  # a consequence of `reschedule`
+    helpers = {"moved_embargo", "at_start"}  # consequences of `reschedule` and `request_run`
     found = [node for node in deciding(module) if node.name not in helpers]
     assert found
     for node in found:
@@ -162,6 +162,8 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
         "hold_run": lambda by: pausing.hold(state, "why", by, world),
         "release_run": lambda by: pausing.release(state, by, world),
+        "place_legal_hold": lambda by: legal_holding.place(state, "why", by, world),
+        "lift_legal_hold": lambda by: legal_holding.lift(state, None, "why", by, world),
         "hold_system": lambda by: systems.hold_system(Holds(), "code", "why", by, pinned, [pinned]),
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY, {}),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned, {}),

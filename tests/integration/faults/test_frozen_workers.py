@@ -99,16 +99,21 @@ class LedgerAsked(Runs):
 
 
 @pytest.mark.parametrize(
-    ("repeat", "seconds_since", "held"),
+    ("repeat", "seconds_since", "destroys", "held"),
     [
-        ("freely", 0.0, True),
-        ("freely", RECENT_INTENT_SECONDS + 0.01, False),
-        ("never", 0.0, False),
-        ("keyed", 0.0, False),
+        ("freely", 0.0, False, True),
+        ("freely", RECENT_INTENT_SECONDS + 0.01, False, False),
+        ("freely", 0.0, True, False),
+        ("never", 0.0, False, False),
+        ("keyed", 0.0, False, False),
     ],
 )
 async def test_only_a_recent_intent_that_may_run_twice_spares_the_question(
-    monkeypatch: pytest.MonkeyPatch, repeat: Literal["freely", "keyed", "never"], seconds_since: float, held: bool
+    monkeypatch: pytest.MonkeyPatch,
+    repeat: Literal["freely", "keyed", "never"],
+    seconds_since: float,
+    destroys: bool,
+    held: bool,
 ) -> None:
     runs = LedgerAsked()
     monkeypatch.setattr(leases, "local_seconds", lambda: 1000.0 + seconds_since)
@@ -116,8 +121,8 @@ async def test_only_a_recent_intent_that_may_run_twice_spares_the_question(
     started = StepStarted(
         step_id="s", generation=1, attempt=1, effect_key="k", lease_until=datetime.now(UTC), caused_by=()
     )
-    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_key=None)
-    assert await LeaseCheck(runs, "run", 1000.0).held(intent) is held
+    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_key=None, destroys=destroys)
+    assert (await LeaseCheck(runs, "run", 1000.0).refusal(intent) is None) is held
     assert runs.times == (0 if held else 1)
 
 

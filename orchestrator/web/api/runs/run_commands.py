@@ -1,4 +1,4 @@
-"""Commands on a run: move the cutoff, cancel, pause, re-plan, and its embargo."""
+"""Commands on a run: move the cutoff, cancel, pause, re-plan, its legal holds, and its embargo."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ class Ending(RequestModel):
 
 class WithReason(RequestModel):
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
+
+
+class LegalHoldReason(RequestModel):
+    reason: Reason = Field(
+        description="Encrypted; visible to everyone who can see the run", examples=["Claim before the labour court"]
+    )
+
+
+class LegalHoldLifting(LegalHoldReason):
+    hold_id: Id | None = Field(None, description="Can be omitted while one hold is in force", examples=["hold-1"])
 
 
 class EmbargoChange(RequestModel):
@@ -125,6 +135,28 @@ async def replan(
     return run_outcome(
         await commands.replan_run(state_of(request).services, caller.actor, run_id, asked.reason), response
     )
+
+
+@router.post("/legal-holds", summary="Place a legal hold", responses=REFUSED)
+async def place_legal_hold(
+    request: Request, caller: ApiCaller, run_id: RunId, asked: LegalHoldReason, response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """Until it is lifted, no step that destroys data runs, whether it is approved or not. Steps that remove access
+    continue. A step that was begun before may have taken effect: see `legal_hold` of each step."""
+    services = state_of(request).services
+    return run_outcome(await commands.place_legal_hold(services, caller.actor, run_id, asked.reason), response)
+
+
+@router.post("/legal-holds/lift", summary="Lift a legal hold", responses=REFUSED)
+async def lift_legal_hold(
+    request: Request, caller: ApiCaller, run_id: RunId, asked: LegalHoldLifting, response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:  # fmt: skip
+    """A second person lifts it. Once no hold is in force, approved steps run that destroy data."""
+    services = state_of(request).services
+    done = await commands.lift_legal_hold(services, caller.actor, run_id, asked.reason, asked.hold_id)
+    return run_outcome(done, response)
 
 
 @router.post("/embargo", summary="Change or end the embargo", responses=REFUSED)

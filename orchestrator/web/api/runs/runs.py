@@ -41,6 +41,7 @@ async def runs(
     system: Annotated[Word, Query(description="Only runs whose plan has steps on it")] = None,
     urgent: bool | None = None,
     mine: Annotated[bool, Query(description="Only runs that the caller's account requested")] = False,
+    legal_hold: Annotated[bool, Query(description="Only runs with a legal hold in force")] = False,
     cutoff_from: Instant = None,
     cutoff_until: Annotated[Instant, Query(description="Exclusive")] = None,
     sort: Annotated[
@@ -53,7 +54,7 @@ async def runs(
 ) -> RunsPage:
     web = state_of(request)
     lists = RunLists(web.database, web.queries)
-    wanted = RunFilter(tuple(state), packet, system, urgent, mine, cutoff_from, cutoff_until)
+    wanted = RunFilter(tuple(state), packet, system, urgent, mine, cutoff_from, cutoff_until, legal_hold)
     found = await lists.page(caller.viewer, wanted, sort, after, limit)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
     return RunsPage(

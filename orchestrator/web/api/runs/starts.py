@@ -71,6 +71,11 @@ class RunAsked(RequestModel):
     )
     embargo: WantedEmbargo | None = None
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
+    legal_hold: Reason | None = Field(
+        None,
+        description="Start under a legal hold, for this reason: nothing that destroys data runs until a second person "
+        "lifts it. Needs a role that can place legal holds. Encrypted; visible to everyone who can see the run",
+    )
     answers: list[AnswerGiven] = Field(
         [], max_length=100,
         description="Answers to the questions of a preview that is at most 15 minutes old, from a "
@@ -118,7 +123,7 @@ async def start(
         caller.require_step_up(web.settings)
     await may_prepare(web, caller, asked.packet)
     settled = tuple(Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers)
-    question = StartAsked(**_terms(asked), reason=asked.reason, answers=settled)
+    question = StartAsked(**_terms(asked), reason=asked.reason, legal_hold=asked.legal_hold, answers=settled)
     done = await starts.start(web.services, web.inquiries, caller.actor, question, sign_in=caller.sign_in(web.settings))
     body, response.status_code, headers = start_outcome(done)
     response.headers.update(headers)

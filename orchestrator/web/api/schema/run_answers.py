@@ -90,6 +90,11 @@ class StepInRun(ResponseModel):
     code: str | None
     changed_at: datetime | None
     evidence: dict[str, Any] | None = Field(description="What was read back, or a person's evidence")
+    legal_hold: Literal["waits", "may_have_happened", "done"] | None = Field(
+        None,
+        description="Of a step that destroys data, while a legal hold is in force: it waits; it was begun and may have "
+        "taken effect; or it was completed before",
+    )
     ended: StepEnded | None = Field(
         None, description="Of a completed step that removes access; null where nothing outlasts it or it is not done"
     )
@@ -104,6 +109,7 @@ class StepAtGate(ResponseModel):
     reversible: Literal["no", "yes", "limited"]
     account: AccountInRun | None
     blocks: list[str] = Field(description="Titles of the steps that do not run either if this one is excluded")
+    legal_hold: bool = Field(False, description="Whether a legal hold keeps it from running, also once it is approved")
 
 
 class AccessFact(ResponseModel):
@@ -200,6 +206,19 @@ class Embargo(ResponseModel):
     named: list[str] = Field(description="Account IDs")
 
 
+class LegalHoldInRun(ResponseModel):
+    """While it is in force, no step that destroys data runs."""
+
+    hold_id: str
+    placed_by: str | None = Field(description="Null if the packet's condition placed it at the start")
+    placed_at: datetime
+    reason: str | None
+    from_run: str | None = Field(description="The person's run before, from which it was carried over")
+    lifted_by: str | None = Field(description="Null while it is in force")
+    lifted_at: datetime | None
+    lift_reason: str | None
+
+
 class RunHeader(ResponseModel):
     run_id: str = Field(examples=["r4be8a7a1f1c2d3e4"])
     person: PersonInRun | None = Field(description="Null after erasure")
@@ -216,6 +235,7 @@ class RunHeader(ResponseModel):
     reason: str | None = Field(None, description="Why the run was requested")
     finished_at: datetime | None
     held: bool
+    legal_hold: bool = Field(False, description="Whether a legal hold is in force")
     embargo: Embargo | None
     version: int = Field(description="The number of its events")
     summary: Summary
@@ -259,6 +279,7 @@ class WholeRun(RunHeader):
     tasks: list[TaskInRun]
     exceptions: list[ExceptionInRun]
     holds: list[str] = Field(description="Its systems with paused changes; `*`: all")
+    legal_holds: list[LegalHoldInRun] = Field([], description="In the order in which they were placed")
     duties: list[DutyInRun] = Field([], description="Empty once the run is finished, and in a dry run")
     events: list[EventInRun] | None = Field(None, description="If requested; also at `/events`")
 
@@ -272,6 +293,7 @@ class RunInList(ResponseModel):
     cutoff: datetime
     zone: str
     urgent: bool
+    legal_hold: bool = Field(False, description="Whether a legal hold is in force")
     requested_by: str
     requested_at: datetime
     finished_at: datetime | None

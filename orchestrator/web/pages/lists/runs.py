@@ -32,13 +32,15 @@ SORTS: tuple[tuple[Sort, str], ...] = (
 
 @router.get("/runs")
 async def runs(request: Request, caller: PageCaller) -> Response:
-    """`state`, `packet`, `system`, `urgent` and `mine` narrow the list; `sort` and `after` as the ledger's lists."""
+    """`state`, `packet`, `system`, `urgent`, `mine` and `legal_hold` narrow the list; `sort` and `after` as the
+    ledger's lists."""
     web = state_of(request)
     choice = await choices(web, caller)
     query, misread = understood(
         request.query_params,
         {
             "state": STATES, "sort": [key for key, _ in SORTS], "urgent": (YES,), "mine": (YES,),
+            "legal_hold": (YES,),
             "packet": dict(choice.packets), "system": dict(choice.systems),
         },
     )  # fmt: skip
@@ -76,7 +78,7 @@ async def runs(request: Request, caller: PageCaller) -> Response:
         packets=choice.packets,
         titles=dict(choice.packets),
         systems=choice.systems,
-        narrowed=bool(asked.packet or asked.system or asked.urgent or asked.mine),
+        narrowed=bool(asked.packet or asked.system or asked.urgent or asked.mine or asked.legal_hold),
         widened=address(RunFilter(states=asked.states), sort),
         more=address(asked, sort, after=found.after) if found.after else None,
         first=address(asked, sort) if query.get("after") else None,
@@ -91,6 +93,7 @@ def wanted(query: QueryParams) -> RunFilter:
         system=query.get("system") or None,
         urgent=True if query.get("urgent") == YES else None,
         mine=query.get("mine") == YES,
+        legal_hold=query.get("legal_hold") == YES,
     )
 
 
@@ -106,6 +109,7 @@ def address(
     fields: dict[str, Any] = {
         "state": state[0] if state else None, "packet": asked.packet, "system": asked.system,
         "urgent": YES if asked.urgent else None, "mine": YES if asked.mine else None,
+        "legal_hold": YES if asked.legal_hold else None,
         "sort": sort if sort != "latest" else None, "after": after,
     }  # fmt: skip
     said = {name: value for name, value in fields.items() if value}

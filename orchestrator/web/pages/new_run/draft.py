@@ -151,9 +151,9 @@ class RunDraft(Shown):
         """Raises `Invalid` where `faults` has some."""
         return PreviewAsked(**self._terms(), chosen=self.person, actor_id=actor_id)
 
-    def start(self, reason: str | None, answers: Sequence[Answered]) -> StartAsked:
-        """Raises `Invalid` where `faults` has some."""
-        return StartAsked(**self._terms(), reason=reason, answers=tuple(answers))
+    def start(self, reason: str | None, legal_hold: str | None, answers: Sequence[Answered]) -> StartAsked:
+        """`legal_hold` is the reason of a legal hold. Raises `Invalid` where `faults` has some."""
+        return StartAsked(**self._terms(), reason=reason, legal_hold=legal_hold, answers=tuple(answers))
 
     def _terms(self) -> dict[str, Any]:
         """The fields of `RunTerms`."""

@@ -22,6 +22,8 @@ from orchestrator.documents.questions import FindPeople, PeopleAnswer, PreviewAs
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.permissions.command_table import refusal
+from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles
 from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.answers import StoredResponse
@@ -227,6 +229,7 @@ async def _preview_page(
     return await page(
         request, "new_run/preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
         status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
+        may_hold=await _may_place_legal_hold(web, caller, draft.packet),
         address=_address(inquiry_id), steps_up=_steps_up(web, caller, answer, inquiry_id), said=said,
         faults=said.faults(), **preview_page(answer, draft, await web.queries.staff()),
     )  # fmt: skip
@@ -254,7 +257,7 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         try:
             if draft.urgent:
                 caller.require_step_up(web.settings)
-            wanted = draft.start(said.reason or None, said.answers(questions))
+            wanted = draft.start(said.reason or None, said.legal_hold or None, said.answers(questions))
             done = await starts.start(
                 web.services, web.inquiries, caller.actor, wanted, sign_in=caller.sign_in(web.settings)
             )
@@ -264,6 +267,13 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
         to = "/runs" if done.run_id is None else f"/runs/{done.run_id}"
         await attempt.keep(StoredResponse(303, {"location": to}, ""))
         return await back_to(request, caller, to, _started_flash(done, draft))
+
+
+async def _may_place_legal_hold(web: WebState, caller: Caller, packet: str) -> bool:
+    """Whether the caller has a role for it under today's packet. The command decides again."""
+    current = (await web.services.runs.shelf(packet)).current
+    refused = refusal("place_legal_hold", caller.actor)
+    return current is not None and refused is None and caller.actor.has_one_of(legal_hold_roles(current, current))
 
 
 def _started_flash(done: Started, draft: RunDraft) -> Flash:

@@ -39,14 +39,17 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a start's form says: `ticked` by system, and why the run is asked for."""
+    """What a start's form says: `ticked` by system, why the run is asked for, and the reason of a legal hold."""
 
     ticked: dict[str, Ticked] = field(default_factory=dict)
     reason: str = ""
+    legal_hold: str = ""
 
     @classmethod
     def of(cls, form: FormData, questions: Iterable[MatchQuestion]) -> Said:
-        return cls({one.system: _ticked(form, one.system) for one in questions}, text(form, "reason"))
+        return cls(
+            {one.system: _ticked(form, one.system) for one in questions}, text(form, "reason"), text(form, "legal_hold")
+        )
 
     def to(self, system: str) -> Ticked:
         return self.ticked.get(system, Ticked())

@@ -15,6 +15,7 @@ from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.permissions import DryRun
@@ -45,6 +46,7 @@ def _about(seen: RunAccess, kind: str, item_id: str, opened_at: datetime, due_at
         "zone": state.zone,
         "urgent": state.urgent,
         "embargoed": under_embargo(seen),
+        "legal_hold_in_force": state.legal_hold,
         "opened_at": opened_at,
         "due_at": due_at,
     }
@@ -108,6 +110,7 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
         | {
             "excluded": state.decisions.excluded.get(step.digest) == gate_id,
             "blocks": documents.blocked_without(state, step) if gate.open else [],
+            "legal_hold": kept_by_legal_hold(state, step, seen.world.pinned, seen.world.abilities),
         }
         for step in state.plan.steps.values()
         if step.digest in digests
@@ -147,6 +150,7 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
         "requested_at": state.requested_at,
         "reason": state.asked.reason,
         "skipped_hand_overs": documents.skipped_hand_overs(state, seen.world, gate_id) if gate.open else [],
+        "legal_hold": [step["title"] for step in steps if step["legal_hold"]] if gate.open else [],
         "systems": sorted({step["system"] for step in steps if step["system"]}),
         "for_good": sum(step["reversible"] == "no" and not step["task_for"] for step in steps),
         "may": may,
@@ -333,5 +337,6 @@ def _second_request(seen: RunAccess, exception_id: str) -> Document | None:
             return {
                 "by": seen.name(request.by), "cutoff": request.cutoff, "zone": request.zone,
                 "urgent": request.urgent, "packet": request.packet, "reason": request.reason,
+                "legal_hold": request.legal_hold,
             }  # fmt: skip
     return None

@@ -1,4 +1,4 @@
-"""Forms that change a run as a whole: pause, move the cutoff, cancel, embargo."""
+"""Forms that change a run as a whole: pause, move the cutoff, cancel, legal holds, embargo."""
 
 from __future__ import annotations
 
@@ -97,6 +97,29 @@ async def end(request: Request, caller: PageCaller, form: Form, run_id: str) -> 
         return await refused(request, caller, form, refusal, run_id)
     said = "The run is cancelled. Completed steps are not undone; no further step runs."
     return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/legal-holds")
+async def place_legal_hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    try:
+        came_of_it = await commands.place_legal_hold(
+            state_of(request).services, caller.actor, run_id, text(form, "reason")
+        )
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
+    said = "The legal hold is placed. Until it is lifted, no step that destroys data runs."
+    return await carried_out(request, caller, form, done(said, came_of_it))
+
+
+@router.post("/runs/{run_id}/legal-holds/lift")
+async def lift_legal_hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    try:
+        came_of_it = await commands.lift_legal_hold(
+            state_of(request).services, caller.actor, run_id, text(form, "reason"), text(form, "hold_id") or None
+        )
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
+    return await carried_out(request, caller, form, done("The legal hold is lifted.", came_of_it))
 
 
 @router.post("/runs/{run_id}/embargo")

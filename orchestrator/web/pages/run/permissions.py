@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
-from orchestrator.domain.commands import operating, pausing, requests
+from orchestrator.domain.commands import legal_holding, operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
@@ -93,6 +93,12 @@ class Permissions:
 
     def release(self) -> bool:
         return bool(self._events(lambda: pausing.release(self.state, self.actor, self.world)))
+
+    def place_legal_hold(self) -> bool:
+        return self._try(lambda: legal_holding.place(self.state, SAID, self.actor, self.world)).allowed
+
+    def lift_legal_hold(self, hold_id: str) -> DryRun:
+        return self._try(lambda: legal_holding.lift(self.state, hold_id, SAID, self.actor, self.world))
 
     def end(self) -> bool:
         return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world)).allowed

@@ -114,7 +114,14 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "title": world.pinned.workflow.title,
         "clock": _clock(seen),
         "embargo": _embargo(seen),
+        "legal_holds": _legal_holds(document, seen),
+        "under_hold": {
+            standing: [step["title"] for step in steps if step["legal_hold"] == standing]
+            for standing in ("waits", "may_have_happened", "done")
+        },
         "may": {
+            "legal_hold": permissions.place_legal_hold(),
+            "lift": any(permissions.lift_legal_hold(hold["hold_id"]).allowed for hold in document["legal_holds"]),
             "hold": permissions.hold(),
             "release": permissions.release(),
             "reschedule": permissions.reschedule(),
@@ -126,6 +133,19 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "left_changed": [seen.system(name) for name in systems_left_changed(state)],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
+
+
+def _legal_holds(document: Document, seen: RunAccess) -> list[Document]:
+    """Those in force, each with whether the viewer can lift it."""
+    return [
+        hold
+        | {
+            "placed_by": seen.name(hold["placed_by"]) if hold["placed_by"] else "",
+            "lift": seen.permissions.lift_legal_hold(hold["hold_id"]),
+        }
+        for hold in document["legal_holds"]
+        if hold["lifted_at"] is None
+    ]
 
 
 def _kept_open(seen: RunAccess) -> Document | None:

@@ -94,8 +94,14 @@ def about(seen: RunAccess, event: Event) -> str:
             if event.until is None:
                 return "Ended. The complete record is visible like that of any other run."
             return f"Until {instant(event.until, seen.caller.zone)}. Visible to {', '.join(seen.names(event.named))}."
+        case e.LegalHoldPlaced():
+            how = "" if event.by else " Placed by the packet's condition."
+            return f"{event.hold_id}.{how}{' Carried over from an earlier run.' if event.from_run else ''}"
+        case e.LegalHoldLifted():
+            return f"{event.hold_id}."
         case e.SecondRequestReceived():
-            return f"Cutoff {instant(event.cutoff, event.zone)}{', urgent' if event.urgent else ''}."
+            held = " A legal hold is requested." if event.legal_hold else ""
+            return f"Cutoff {instant(event.cutoff, event.zone)}{', urgent' if event.urgent else ''}.{held}"
         case e.TaskOpened():
             kind = words(event.kind, "task_kind").lower()
             who = in_sentence(words(event.role, "role"))
