@@ -50,6 +50,7 @@ from orchestrator.domain.exceptions.open_access_conditions import (
     role_alone,
     service_alone,
     system_paused,
+    task_paused,
 )
 from orchestrator.domain.exceptions.owners import (
     hr_and_legal,
@@ -315,11 +316,15 @@ _RULES: Final = (
     ExceptionRule(
         kind="pause_unconfirmed",
         title="Pause not confirmed by HR",
-        meaning="A person without a role of HR paused this run, or all changes on this system. Access stays open until "
-        "the run or the system is resumed.",
+        meaning="A person without a role of HR paused this run, or all changes on this system or on all systems. "
+        "Access stays open until they are resumed.",
         remedy="Resume the run or the system; or accept the pause and give a reason.",
         repairs=(Repair.ACCEPT,),
-        opens=(Trigger(Subject.RUN, pause_unconfirmed), Trigger(Subject.HELD_SYSTEM, system_paused)),
+        opens=(
+            Trigger(Subject.RUN, pause_unconfirmed),
+            Trigger(Subject.HELD_SYSTEM, system_paused),
+            Trigger(Subject.STEP, task_paused),
+        ),
         overcome=confirmed_or_over,
         owners=hr_roles,
         people_only=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from orchestrator.domain import events as e
@@ -38,15 +39,37 @@ def system_paused(context: ExceptionContext, system: str) -> Wanted | None:
         return None
     if context.world.now < pause_reported_at(state, context.patience) or not _kept_open(state, system, context.world):
         return None
+    return _reported(context, Wanted(system, system=system), (system, e.EVERYTHING))
+
+
+def task_paused(context: ExceptionContext, step_id: str) -> Wanted | None:
+    """A pause of everything keeps a task from opening by which access is removed, such as a change of passwords."""
+    state, step = context.state, context.state.plan.steps[step_id]
+    if state.held or not (step.is_task and step.removes_access) or not _waits_to_open(context, step_id):
+        return None
+    if context.world.now < pause_reported_at(state, context.patience):
+        return None
+    return _reported(context, Wanted(step_id, step_id=step_id), (e.EVERYTHING,))
+
+
+def _waits_to_open(context: ExceptionContext, step_id: str) -> bool:
+    """A task that is open can be completed during a pause."""
+    where = context.readiness.get(step_id)
+    is_open = any(task.open and task.opened.step_id == step_id for task in context.state.work.tasks.values())
+    return where is not None and where.waits_for == "hold" and not is_open
+
+
+def _reported(context: ExceptionContext, wanted: Wanted, held: tuple[str, ...]) -> Wanted | None:
     before = [
         known
-        for known in state.work.exceptions.values()
-        if (known.opened.kind, known.opened.system) == ("pause_unconfirmed", system)
+        for known in context.state.work.exceptions.values()
+        if (known.opened.kind, known.opened.system, known.opened.step_id)
+        == ("pause_unconfirmed", wanted.system, wanted.step_id)
     ]
-    pause = "-".join(str(context.world.held_since.get(name, 0)) for name in (system, e.EVERYTHING))
+    pause = "-".join(str(context.world.held_since.get(name, 0)) for name in held)
     if any(known.open or _accepted_for(known, pause) for known in before):
         return None
-    return Wanted(f"{system}-{len(before) + 1}-pause-{pause}", system=system)
+    return replace(wanted, about=f"{wanted.about}-{len(before) + 1}-pause-{pause}")
 
 
 def _accepted_for(known: ExceptionState, pause: str) -> bool:
@@ -68,6 +91,8 @@ def _kept_open(state: RunState, system: str, world: World) -> bool:
 
 
 def confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    if opened.step_id is not None:
+        return not _waits_to_open(context, opened.step_id)
     if opened.system is not None:
         paused = opened.system in subjects(Subject.HELD_SYSTEM, context)
         return not paused or not _kept_open(context.state, opened.system, context.world)

@@ -218,6 +218,26 @@ def test_a_pause_that_reports_of_the_leaver_placed_holds_no_run_of_the_leaver_wh
     assert holds(unknown, PERSON_ID, everyone), "an account that is not known any more"
 
 
+def test_a_pause_of_everything_that_keeps_a_task_from_removing_access_is_reported_to_hr() -> None:
+    task = "task: {role: operator, instruction: Hand everything over.}"
+    change = "task: {role: operator, instruction: Change its password., cuts_access: true}\n    at: cutoff"
+    paused = Story(packet(workflow=(task, change)))
+    paused.on_hold("*")
+    paused.at(EVENING)
+    assert ("pause_unconfirmed", "hand_over") not in paused.exceptions(), "not before the packet's patience"
+    paused.later(HOUR)
+    assert ("pause_unconfirmed", "hand_over") in paused.exceptions()
+    [opened] = [x.opened for x in paused.state.work.open_exceptions() if x.opened.step_id is not None]
+    assert opened.owners == ("requester", "value_owner")
+    paused.accept(opened.exception_id, by=HR)
+    paused.later(DAY)
+    assert ("pause_unconfirmed", "hand_over") not in paused.exceptions(), "HR knows"
+    paused.on_hold("code")
+    paused.on_hold("*")
+    assert ("pause_unconfirmed", "hand_over") not in paused.exceptions(), "the task is open, and can be completed"
+    assert paused.refolded() == paused.state
+
+
 def test_a_pause_of_a_system_without_match_keys_is_reported_to_hr(monkeypatch: pytest.MonkeyPatch) -> None:
     lock = SampleAbility("lock", cuts_access=True, needs_account=False)
     people = CATALOGUE["people"] | {"lock": lock}
