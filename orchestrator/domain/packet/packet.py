@@ -320,7 +320,8 @@ DEFAULT_START_LIMITS = StartLimits()
 
 
 class ExceptionSpec(_Written):
-    """Who owns what did not go as planned, and by when it must be settled."""
+    """Who owns what did not go as planned, and by when it must be settled. A delay that one person accepts, of a step
+    or a search that keeps failing, is an exception again after `due_within`."""
 
     owner: Slug
     due_within: PositiveDuration = timedelta(days=1)
