@@ -20,12 +20,14 @@ from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.inquiries.previews import Previews
 from activities.inquiries.reachability import check_systems
+from activities.inquiries.system_tests import PacketSystemTests
 from activities.starts import Starts
 from connectors.errors import ConnectorError
 from connectors.people import Person
 from orchestrator.commands import Services
 from orchestrator.documents import questions as q
 from orchestrator.documents.preview import Preview
+from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import actor_of
@@ -69,6 +71,7 @@ class InquiryActivities:
         self._connections = connections
         self._previews = Previews(services.runs, services.keyring, queries, connections, rates, queues, first)
         self._starts = Starts(services, queries, connections, first)
+        self._system_tests = PacketSystemTests(services.runs, services.keyring, connections, rows.database, queues)
         self._database_url = database_url
         self._queues = queues
         self._first = first
@@ -91,6 +94,8 @@ class InquiryActivities:
             question = q.QUESTIONS.validate_json(asked.question)
             if isinstance(question, q.StartAsked):
                 return "answered", await self._start(inquiry_id, asked.asked_by, question)
+            if isinstance(question, q.SystemTestAsked):
+                return "answered", await self._test_system(inquiry_id, asked.asked_by, question)
             return "answered", await self._look(question, asked.asked_by)
         except Refusal as refused:
             return "refused", _refused(refused)
@@ -220,6 +225,11 @@ class InquiryActivities:
         reports = await last_reports(self._rows.database, packet.name)
         systems = tuple(one.model_copy(update={"answered_at": reports[one.system].answered_at}) for one in checked)
         return q.SystemsChecked(packet=packet.name, checked_at=at, systems=systems)
+
+    async def _test_system(self, inquiry_id: str, asked_by: str, question: q.SystemTestAsked) -> SystemTested:
+        actor = actor_of(await self._runs.organisation(), asked_by)
+        _, packet = await governing(self._runs, self._queries, question.packet, actor, self._first)
+        return await self._system_tests.run(inquiry_id, actor, packet, question)
 
     async def _prepared(self, name: str, asked_by: str) -> Packet:
         """Only actors who may prepare runs of the packet can search people."""

@@ -40,6 +40,7 @@ def make_app() -> typer.Typer:
         held_starts,
         ledger,
         packets,
+        system_tests,
         systems,
     )
     from orchestrator.cli.server import healthy, signing_in
@@ -74,7 +75,8 @@ def make_app() -> typer.Typer:
     of_starts = "List held starts; confirm or release them."
     _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)
     of_systems = "List a packet's systems, check and test them, and connect others."
-    _listing(app, OPERATORS, "systems", of_systems, systems.systems, systems.check, connecting.connect)
+    below = (systems.check, system_tests.test, connecting.connect)
+    _listing(app, OPERATORS, "systems", of_systems, systems.systems, *below)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
     of_tokens = "List and revoke API tokens; change who answers for a service."
     _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.owners, credentials.revoke)

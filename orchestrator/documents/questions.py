@@ -8,6 +8,7 @@
 | `StartAsked` | `Started` | those who may start the run. The worker opens the run and answers with it |
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
+| `SystemTestAsked` | `SystemTested` | accounts that may have the system checked; with a person, that may prepare runs |
 | `VerifyLedger` | `LedgerVerified` | whom the page lets |
 """
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.documents.preview import Preview, Shown
 from orchestrator.documents.shown_matches import Answered
+from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
@@ -115,7 +117,7 @@ class LedgerVerified(BaseModel):
     remedy: str = ""
 
 
-Answer = PeopleAnswer | PersonFacts | Preview | Started | SignsIn | SystemsChecked | LedgerVerified
+Answer = PeopleAnswer | PersonFacts | Preview | Started | SignsIn | SystemsChecked | SystemTested | LedgerVerified
 A = TypeVar("A", bound=Answer, covariant=True)
 
 
@@ -204,6 +206,16 @@ class CheckSystems(Asked[SystemsChecked]):
     packet: str = Field(max_length=200)
 
 
+class SystemTestAsked(Asked[SystemTested]):
+    """A test of one system of a packet. `wanted` is a person to look up: HR's id, an employee number or a mail
+    address."""
+
+    kind: Literal["test_system"] = "test_system"
+    packet: str = Field(max_length=200)
+    system: str = Field(max_length=200)
+    wanted: str | None = Field(default=None, max_length=320)
+
+
 class VerifyLedger(Asked[LedgerVerified]):
     """Reads every row again with code of its own. What it says is kept for the page."""
 
@@ -211,7 +223,14 @@ class VerifyLedger(Asked[LedgerVerified]):
 
 
 Question = Annotated[
-    FindPeople | PersonFactsAsked | PreviewAsked | StartAsked | WhoSignsIn | CheckSystems | VerifyLedger,
+    FindPeople
+    | PersonFactsAsked
+    | PreviewAsked
+    | StartAsked
+    | WhoSignsIn
+    | CheckSystems
+    | SystemTestAsked
+    | VerifyLedger,
     Field(discriminator="kind"),
 ]
 QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
@@ -222,6 +241,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "start": Started,
     "who_signs_in": SignsIn,
     "check_systems": SystemsChecked,
+    "test_system": SystemTested,
     "verify_ledger": LedgerVerified,
 }
 """By the question's kind."""

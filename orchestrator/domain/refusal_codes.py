@@ -54,6 +54,7 @@ PageCode = Literal[
 
 ApiCode = Literal[
     "access_denied", "authorization_pending", "excluded_from_rejection", "expired_token", "slow_down",
+    "unknown_system_test",
     "unknown_verification",
 ]  # fmt: skip
 """Refused by the API, about its own requests. The terminal, which is a client of it, gets these too."""

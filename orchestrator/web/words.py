@@ -145,6 +145,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "notice": NOTICE,
     "open_runs": OPEN_RUNS,
     "system_class": states.SYSTEM_CLASS,
+    "test_part": states.TEST_PART,
+    "test_outcome": states.TEST_OUTCOME,
     "duty": DUTY,
     "code": states.FAILURE,
 }

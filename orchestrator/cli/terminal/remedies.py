@@ -61,6 +61,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_task": "List the tasks: `offboard tasks`.",
         "unknown_token": "Sign in again: `offboard login`.",
         "unknown_trip": "List the limits that are reached: `offboard starts`.",
+        "unknown_system_test": "Test the system: `offboard systems test SYSTEM`.",
         "unknown_verification": "Verify the ledger: `offboard ledger verify`.",
         "unknown_webhook": "Ask a safety owner for the list of webhooks.",
         "urgent_not_allowed": "Start without --urgent, or ask a person with one of these roles.",

@@ -28,6 +28,10 @@ MAX_WAITING = 30
 account takes the places of the others."""
 WAITING_FOR = timedelta(minutes=1)
 """How long a question counts as waiting: pages and the API wait for ten seconds."""
+MAX_SYSTEM_TESTS = 20
+"""Tests of systems that one account can request within `INQUIRY_TTL`. Each sends requests to a system."""
+SYSTEM_TEST = "test_system"
+"""The kind of question of such a test."""
 MAX_VERIFICATIONS = 10
 """Verifications that one account can request within `INQUIRY_TTL`. Each reads the whole ledger."""
 SHARED = "verify_ledger"
@@ -40,12 +44,14 @@ WITH clock AS (SELECT engine.now() AS now),
 swept AS (DELETE FROM engine.inquiries WHERE expires_at <= (SELECT now FROM clock)),
 mine AS (
     SELECT count(*) FILTER (WHERE state = 'asked' AND asked_at > now - %(waiting_for)s) AS waiting,
-           count(*) FILTER (WHERE kind = %(shared)s) AS verifications
+           count(*) FILTER (WHERE kind = %(shared)s) AS verifications,
+           count(*) FILTER (WHERE kind = %(test)s) AS tests
     FROM engine.inquiries, clock WHERE asked_by = %(by)s AND expires_at > now
 )
 INSERT INTO engine.inquiries (inquiry_id, kind, asked_by, question, state, asked_at, expires_at)
 SELECT %(id)s, %(kind)s, %(by)s, %(question)s, 'asked', now, now + %(kept)s FROM clock, mine
 WHERE waiting < %(max_waiting)s AND (%(kind)s <> %(shared)s OR verifications < %(max_verifications)s)
+    AND (%(kind)s <> %(test)s OR tests < %(max_tests)s)
 """
 _IN_PROGRESS = """
 SELECT inquiry_id FROM engine.inquiries
@@ -100,6 +106,7 @@ class InquiryRows:
         row = {
             "id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept, "shared": SHARED,
             "waiting_for": WAITING_FOR, "max_waiting": MAX_WAITING, "max_verifications": MAX_VERIFICATIONS,
+            "test": SYSTEM_TEST, "max_tests": MAX_SYSTEM_TESTS,
         }  # fmt: skip
         async with self.database.driver() as connection:
             put = (await connection.execute(_PUT, row)).rowcount == 1
@@ -110,6 +117,9 @@ class InquiryRows:
                 message += (
                     f", or requested {MAX_VERIFICATIONS} verifications of the ledger in the last {minutes} minutes"
                 )
+            if kind == SYSTEM_TEST:
+                minutes = int(INQUIRY_TTL.total_seconds() // 60)
+                message += f", or requested {MAX_SYSTEM_TESTS} tests of systems in the last {minutes} minutes"
             raise TooOften("too_many_inquiries", f"{message}.", again_after=int(WAITING_FOR.total_seconds()))
 
     async def verification_in_progress(self) -> str | None:

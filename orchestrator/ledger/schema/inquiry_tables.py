@@ -35,6 +35,19 @@ system_reports = Table(
     schema="engine",
 )
 
+system_tests = Table(
+    "system_tests",
+    metadata,
+    Column("packet", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("inquiry_id", Text, nullable=False),
+    Column("tested_by", Text, nullable=False),
+    instant("started_at"),
+    instant("finished_at", nullable=True),
+    Column("result", Text, nullable=False),
+    schema="engine",
+)
+
 verifications = Table(
     "verifications",
     metadata,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import LedgerVerified
+from orchestrator.documents.system_test import SystemTested
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.api.admin.verification import Verification, verified
@@ -22,12 +23,13 @@ router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
 
 class Inquiry(ResponseModel):
-    """`preview` or `verification` is set once a worker has responded."""
+    """`preview`, `verification` or `system_test` is set once a worker has responded."""
 
     inquiry_id: str
     state: Literal["waiting", "answered"]
     preview: Preview | None = None
     verification: Verification | None = Field(None, description="The result of a verification of the ledger")
+    system_test: SystemTested | None = Field(None, description="The result of a test of a system")
 
 
 @router.get("/inquiries/{inquiry_id}", summary="Get the result of a worker", responses=problems(403, 404, 409))
@@ -42,6 +44,8 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
             return Inquiry(inquiry_id=inquiry_id, state="waiting")
         case Preview():
             return Inquiry(inquiry_id=inquiry_id, state="answered", preview=answer)
+        case SystemTested():
+            return Inquiry(inquiry_id=inquiry_id, state="answered", system_test=answer)
         case LedgerVerified():
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=verified(answer))
     raise unknown_inquiry()

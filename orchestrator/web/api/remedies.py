@@ -42,6 +42,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_step": "Use one of the IDs: {known}.",
         "unknown_task": "List the tasks of the run.",
         "unknown_token": "List your tokens.",
+        "unknown_system_test": "Request a test: POST /api/v1/systems/SYSTEM/test.",
         "unknown_verification": "Request a verification: POST /api/v1/ledger/verifications.",
         "unknown_webhook": "List the webhooks.",
         "urgent_not_allowed": "Set `urgent` to false, or ask a person with one of these roles.",

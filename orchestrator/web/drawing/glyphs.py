@@ -99,12 +99,16 @@ TIMING: Final[_Known] = {"late": ("triangle", "bad"), "soon": ("clock", "warn")}
 REVERSIBLE: Final[_Known] = {"no": ("cross", "warn"), "yes": ("again", "quiet"), "limited": ("clock", "quiet")}
 VERDICT: Final[_Known] = {"approve": ("diamond_full", "good"), "reject": ("diamond_cross", "bad")}
 REACHABLE: Final[_Known] = {"yes": ("check", "good"), "no": ("cross", "bad"), "unknown": ("question", "quiet")}
+TEST_OUTCOME: Final[_Known] = {
+    "passed": ("check", "good"), "partly": ("triangle", "warn"), "failed": ("cross", "bad"),
+    "skipped": ("minus", "quiet"),
+}  # fmt: skip
 EVENT: Final[_Known] = {name: (known.glyph, known.tone) for name, known in EVENTS.items()}
 
 MARKS: Final[Mapping[str, _Known]] = {
     "run": RUN, "step": STEP, "waits_for": WAITS_FOR, "gate": GATE, "task": TASK, "exception_state": EXCEPTION_STATE,
     "search": SEARCH, "level": LEVEL, "phase": PHASE, "timing": TIMING, "reversible": REVERSIBLE, "verdict": VERDICT,
-    "reachable": REACHABLE, "event": EVENT,
+    "reachable": REACHABLE, "test_outcome": TEST_OUTCOME, "event": EVENT,
 }  # fmt: skip
 """By the same names as the vocabularies of `words`."""
 

@@ -76,7 +76,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
 }
 """Codes by the parts of an address that may name what they are about: such an address leads nowhere (404, RFC 9110,
 section 15.5.5). The same thing named in a body or a query is a value that cannot be so (422)."""
-_OF_THE_ADDRESS = ("unknown_verification",)
+_OF_THE_ADDRESS = ("unknown_verification", "unknown_system_test")
 """Addresses with the id of one thing."""
 
 

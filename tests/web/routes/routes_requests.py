@@ -173,6 +173,10 @@ async def in_packet(office: RoutesOffice) -> Ask:
     return Ask(query={"packet": PACKET})
 
 
+async def never_tested(office: RoutesOffice) -> Ask:
+    return Ask({"system": "identity"}, query={"packet": PACKET})
+
+
 async def delegate_on_page(office: RoutesOffice) -> Ask:
     when = {name: value[:16] if name != "to" else value for name, value in delegation(500).items()}
     return Ask(form={**when, "to": "colleague"})
@@ -234,6 +238,9 @@ REQUESTS: dict[str, Make] = {
     "POST /systems/{packet}/hold": posted(form={"system": "cards", **REASON}),
     # Of a system that no row of the table pauses: what a safety owner paused, an operator does not resume.
     "POST /systems/{packet}/release": posted(form={"system": "code"}),
+    "GET /systems/{packet}/{system}/test": posted(system="cards"),
+    "POST /systems/{packet}/{system}/test": posted(system="cards"),
+    "GET /systems/{packet}/{system}/test/{inquiry_id}": posted(system="cards", inquiry_id="i0"),
     "POST /ledger/verify": posted(),
     "GET /ledger/verifications/{inquiry_id}": of("inquiry_id", "verification"),
     "POST /starts/limits/{trip_id}/release": posted(trip_id="trip-0"),
@@ -285,6 +292,8 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/systems/check": sent(body={"packet": PACKET}),
     "POST /api/v1/systems/{system}/hold": sent(body=HOLD, system="cards"),
     "POST /api/v1/systems/{system}/release": sent(body={"packet": PACKET}, system="code"),
+    "POST /api/v1/systems/{system}/test": sent(body={"packet": PACKET}, system="code"),
+    "GET /api/v1/systems/{system}/test": never_tested,
     "POST /api/v1/delegations": delegate,
     "POST /api/v1/delegations/{delegation_id}/end": of("delegation_id", "delegation"),
     "POST /api/v1/tokens": sent(body={**TOKEN, "lasts_days": 1}),

@@ -87,6 +87,9 @@ GET    /systems                                        +  +  +  +  +  +  +  +  s
 POST   /systems/{packet}/check                         x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/hold                          x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/release                       x  x  x  +  x  +  x  ?  s  s
+GET    /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
+POST   /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
+GET    /systems/{packet}/{system}/test/{inquiry_id}    x  x  x  ?  x  ?  x  ?  s  s
 GET    /ledger                                         +  +  +  +  +  +  +  +  s  s
 POST   /ledger/verify                                  +  +  +  +  +  +  +  x  s  s
 GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s  s   a verification is for all readers
@@ -162,6 +165,8 @@ GET    /api/v1/systems                                 +  +  +  +  +  +  +  -  +
 POST   /api/v1/systems/check                           x  x  x  +  x  +  x  -  x  s
 POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  -  x  s
 POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  -  x  s
+POST   /api/v1/systems/{system}/test                   x  x  x  +  x  +  x  -  x  s
+GET    /api/v1/systems/{system}/test                   x  x  x  ?  x  ?  x  -  x  s   never tested
 GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/ledger/history                          +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/ledger/verifications                    +  +  +  +  +  +  +  x  +  s

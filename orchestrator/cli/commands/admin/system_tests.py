@@ -1,0 +1,57 @@
+"""The command `systems test`: a worker tests one system of a packet and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.server import Document, ServerRefused
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
+from orchestrator.cli.terminal.refusals import REFUSED
+from orchestrator.cli.terminal.refusals import run as carry_out
+from orchestrator.cli.terminal.screen import print_json
+from orchestrator.cli.terminal.system_test_view import print_system_test
+
+TIMEOUT_SECONDS, POLL_SECONDS = 75.0, 0.2
+"""A test ends within a minute."""
+
+
+def test(
+    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="The system's name in the packet.")],
+    person: Annotated[
+        str | None,
+        typer.Option("--person", metavar="EMAIL", help="Whom to look up: a mail address, employee number or HR ID."),
+    ] = None,
+    alias: As = None,
+    packet: PacketName = PACKET,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """Test a system: connection, credential, permissions, one person, and what a run would do. Changes nothing."""
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            asked = await server.post("systems", system, "test", body={"packet": packet, "person": person})
+            until = asyncio.get_running_loop().time() + TIMEOUT_SECONDS
+            while True:
+                answer = await server.get("inquiries", asked["inquiry_id"])
+                if answer["state"] != "waiting":
+                    found: Document = answer["system_test"]
+                    return found
+                if asyncio.get_running_loop().time() > until:
+                    raise ServerRefused(
+                        503, "not_answered", f"No worker has responded within {TIMEOUT_SECONDS:g} seconds.",
+                        "Try again. If it fails again, check that a worker is running.",
+                    )  # fmt: skip
+                await asyncio.sleep(POLL_SECONDS)
+
+    found = carry_out(work())
+    if json:
+        print_json(found)
+    else:
+        print_system_test(found)
+    if not found["ok"]:
+        raise typer.Exit(REFUSED)
