@@ -17,7 +17,8 @@ from orchestrator.domain.run.run import RunState
 
 def require_independent(state: RunState, actor: Actor, can: Callable[[Actor], bool], world: World) -> None:
     """`can` says whether another account's roles let it use the command. Raises `NotAllowed` (`reports_to_person`) for
-    an actor who reports to the leaver, directly or indirectly, while a person who does not can use it."""
+    an actor who reports to the leaver, directly or indirectly, and for a program of such a person, while a person who
+    does not can use it."""
     refused = why_not_independent(state, actor, can, world)
     if refused is not None:
         raise refused
@@ -27,11 +28,24 @@ def why_not_independent(
     state: RunState, actor: Actor, can: Callable[[Actor], bool], world: World, needed: int = 1
 ) -> NotAllowed | None:
     """As `require_independent`, without raising. `needed` is how many people the command takes."""
-    if state.asked.person_id not in actor.managers or len(independent_people(state, can, world)) < needed:
+    if not _reports(state, actor, world) or len(independent_people(state, can, world)) < needed:
         return None
     return NotAllowed(
         "reports_to_person",
         "People who report to the leaver, directly or indirectly, can't do this while another person can.",
+    )
+
+
+def _reports(state: RunState, actor: Actor, world: World) -> bool:
+    """Whether the actor reports to the leaver, or is a program of a person who does: its owner or the creator of its
+    token."""
+    leaver = state.asked.person_id
+    if leaver in actor.managers:
+        return True
+    return actor.kind != "person" and any(
+        leaver in other.managers and (actor.actor_id in other.programs or other.human == actor.answers_for)
+        for other in world.actors.values()
+        if other.human is not None
     )
 
 

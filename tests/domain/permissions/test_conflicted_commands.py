@@ -60,6 +60,7 @@ CONFLICTED = (
     actor("ada-helper", *ROLES, kind="assistant").model_copy(update={"maker_human": PERSON_ID}),
     actor("ada-feed", *ROLES, kind="service").model_copy(update={"maker_human": PERSON_ID}),
     actor("feed", *ROLES, kind="service"),
+    actor("rep-feed", *ROLES, kind="service").model_copy(update={"maker_human": "h-rep"}),
 )
 GRANTED = packet(platform=("  - {who: requester, up_to: prepare}\n", "".join(
     f"  - {{who: {role}, kind: {kind}, up_to: {level}}}\n"
@@ -304,6 +305,20 @@ def test_re_plans_do_not_keep_a_removal_waiting() -> None:
     assert "disable" in story.ready() and len(story.events(e.RunReplanned)) == 1
     story.replan()
     assert len(story.events(e.RunReplanned)) == 2
+
+
+def test_a_program_of_a_report_orders_no_re_plan_while_a_person_can() -> None:
+    feed = actor("feed", "operator", kind="service")
+    owned = feed.model_copy(update={"maker_human": REPORT.human})
+    created = REPORT.model_copy(update={"programs": frozenset({"feed"})})
+    for report, program in ((REPORT, owned), (created, feed)):
+        story = Story(GRANTED)
+        story.knows(report, program)
+        with pytest.raises(NotAllowed, match="reports_to_person"):
+            story.replan(by=program)
+    other = Story(GRANTED)
+    other.knows(REPORT, feed)
+    assert other.replan(by=feed)
 
 
 @pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "replan", "change the embargo"])
