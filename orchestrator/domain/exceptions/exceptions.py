@@ -34,13 +34,7 @@ from orchestrator.domain.exceptions.decision_conditions import (
     reviewer_missing,
     urgent_start,
 )
-from orchestrator.domain.exceptions.exception_rule import (
-    ExceptionRule,
-    Repair,
-    Subject,
-    Trigger,
-    Wanted,
-)
+from orchestrator.domain.exceptions.exception_rule import ExceptionRule, Repair, Subject, Trigger, Wanted
 from orchestrator.domain.exceptions.open_access_conditions import (
     confirmed_or_over,
     has_holder,
