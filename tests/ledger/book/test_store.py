@@ -133,7 +133,8 @@ async def test_a_read_survives_connections_that_the_server_has_ended(ledger: Led
     await ledger.append([StreamAppend("run:1", 0, counts(1, 2))])
     await asyncio.gather(*(ledger.read({"run:1": 0}) for _ in range(3)))
     async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        # Waits for their end: a connection that ends during the query is another story.
+        ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database()"
         await owner.execute(f"{ended} AND pid <> pg_backend_pid()".encode())
     assert len((await ledger.read({"run:1": 0})).events["run:1"]) == 2
     assert await ledger.now()
