@@ -96,7 +96,8 @@ async def _resolve(endpoint: Endpoint) -> tuple[bool, str, str]:
         )
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
-    return True, f"{endpoint.host} is {addresses[0]}{more}", ""
+    known = "is an address" if endpoint.host in addresses else f"is {addresses[0]}{more}"
+    return True, f"{endpoint.host} {known}", ""
 
 
 async def _connect(endpoint: Endpoint) -> tuple[bool, str, str]:

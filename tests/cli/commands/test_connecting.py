@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 
 from connectors.registry import REFERENCE_KINDS, SETTINGS, connector_kinds
 from orchestrator.domain.packet.packet import SystemSpec
+from orchestrator.embedded.company.people import Employee
 from tests.cli.command_line import CommandResult, Offboard
 from tests.connectors.raw_servers import listening, silence
 from tests.vendors.okta.seeds import OktaSeed, seed_okta
@@ -70,6 +72,21 @@ async def test_a_system_is_tested_without_a_change_and_its_lines_are_those_of_pl
     spec = SystemSpec.model_validate(lines["sign-in"])
     assert spec.connector == "okta" and spec.connection["token"] == "env:OKTA_TOKEN"
     assert spec.hosts == ("127.0.0.1",) and [key.attribute for key in spec.match] == ["employeeNumber", "login"]
+
+
+async def test_the_guide_shows_what_the_command_prints(offboard: Offboard) -> None:
+    """Times and the port differ, and with them where lines break."""
+    async with OktaSimulator().start() as okta:
+        seed = seed_okta(okta, [Employee("E-1", "Isa", "Lund", ISA, department="Finance")])
+        printed = (await connected(offboard, okta, seed, "--person", ISA)).out
+    guide = (Path(__file__).parents[3] / "docs" / "connecting.md").read_text()
+    test, lines = re.findall(r"```(?:text|yaml)\n(.*?)```", guide, re.DOTALL)
+    assert plain(printed) == plain(test + lines), printed
+
+
+def plain(text: str) -> str:
+    text = re.sub(r"\(\d+ ms\)", "", re.sub(r"(127\.0\.0\.1:|port )\d+", r"\1", text))
+    return " ".join(text.split())
 
 
 async def test_programs_get_the_same_and_a_failed_test_ends_with_1(offboard: Offboard) -> None:
