@@ -4,8 +4,6 @@ A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the 
 decide which events a run gets.
 
 The conditions are in files of their own, by their subject.
-
-Over 400 lines: it is one table.
 """
 
 from __future__ import annotations
