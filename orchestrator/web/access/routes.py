@@ -178,8 +178,11 @@ async def sign_out(request: Request, caller: PageCaller, form: Form) -> Response
 @router.get("/device")
 async def device(request: Request, caller: PageCaller) -> Response:
     """The form for the code that the command line shows. The code is never in the address: a link that
-    another person sent confirms nothing (RFC 8628, section 5.4)."""
-    return await page(request, "access/device.html", caller=caller, title="Sign in on the command line")
+    another person sent confirms nothing (RFC 8628, section 5.4). The command line's sign-in is as recent as this
+    session's, which only the identity provider makes recent."""
+    web = state_of(request)
+    again = web.provider is not None and not caller.sign_in(web.settings).recent
+    return await page(request, "access/device.html", caller=caller, title="Sign in on the command line", again=again)
 
 
 @router.post("/device")

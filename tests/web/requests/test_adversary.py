@@ -187,6 +187,8 @@ async def test_an_old_session_confirms_no_token_that_starts_at_once(stack: Stack
                 async with await psycopg.AsyncConnection.connect(conninfo(stack.settings.database_url)) as raw:
                     await raw.execute("UPDATE access.sessions SET created_at = created_at - interval '1 hour'")
             begun = (await browser.post("/api/v1/device")).json()
+            shown = (await browser.get("/device")).text
+            assert ("/sign-in/start?step_up=true&amp;to=/device" in shown) is old, "the way to a recent sign-in"
             await browser.submit("/device", {"code": begun["code"], "answer": "confirm"})
             given = await browser.post("/api/v1/device/token", json={"device_secret": begun["device_secret"]})
             async with api(url, given.json()["token"]) as program:
