@@ -60,9 +60,10 @@ def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Colle
             if comparable(name) not in known and not session.any_entry(base, f"(cn={escape_filter_chars(name)})")
         ]
     has_members = "".join(f"({attribute}=*)" for attribute in _MEMBERSHIPS)
-    return LdapMemberships(
-        found, missing, bool(every) or session.any_entry(base, f"(|{has_members})"), [each.shown() for each in found]
-    )
+    members_shown = bool(every) or session.any_entry(base, f"(|{has_members})")
+    if not entry.values.get("uid") and session.any_entry(base, "(memberUid=*)"):
+        members_shown = False  # by its uid, which is not shown, the entry could be in these
+    return LdapMemberships(found, missing, members_shown, [each.shown() for each in found])
 
 
 def _lists(attribute: str, value: str) -> str:

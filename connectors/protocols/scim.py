@@ -219,7 +219,9 @@ def _snapshot(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     groups = yield from memberships(server, user, None)
     shown = [group.shown() for group in [*groups.found, *groups.on_user]]
     access = {"groups": shown, "roles": user.roles or [], "entitlements": user.entitlements or []}
-    return seen(True if groups.members_shown or groups.on_user else None, {**user.evidence(), **access})
+    recorded = groups.members_shown or groups.on_user or groups.none_listed
+    evidence = {**user.evidence(), **access, "members_shown": groups.members_shown}
+    return seen(True if recorded else None, evidence)
 
 
 SCIM = HttpKind(

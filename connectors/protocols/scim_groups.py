@@ -25,12 +25,14 @@ _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 @dataclass(frozen=True, slots=True)
 class ScimMemberships:
     """`on_user` are groups that only the user's own document names. `missing` are the names that were asked for and
-    that no group has. `members_shown`: the server shows members of groups, so that an empty `found` means none."""
+    that no group has. `members_shown`: the server shows members of groups, so that an empty `found` means none; or it
+    lists no group, and the user's own document says that it has none. `none_listed`: the server lists no group."""
 
     found: Sequence[ScimGroup]
     on_user: Sequence[ScimGroup]
     missing: Sequence[str]
     members_shown: bool
+    none_listed: bool = False
 
     @property
     def proven(self) -> bool:
@@ -39,11 +41,12 @@ class ScimMemberships:
 
 def memberships(server: ScimServer, user: ScimUser, wanted: Collection[str] | None) -> Flow[ScimMemberships]:
     """The groups named in `wanted`, by name or id, or all. Names have no case (RFC 7643 section 4.2)."""
-    every, shown = yield from server.groups_with(user.id)
+    every, shown, none_listed = yield from server.groups_with(user.id)
+    shown = shown or (none_listed and user.groups is not None)
     known = {group.id for group in every}
     on_user = [group for group in user.direct_groups() if group.id not in known]
     if wanted is None:
-        return ScimMemberships(every, on_user, (), shown)
+        return ScimMemberships(every, on_user, (), shown, none_listed)
     found = [group for group in every if _is_named(group, wanted)]
     missing = []
     for name in sorted(wanted):

@@ -131,21 +131,21 @@ class ScimServer:
         group = None if answer.missing else group_or_none(answer.body)
         return group if group is not None and group.id == group_id else None
 
-    def groups_with(self, account_id: str) -> Flow[tuple[list[ScimGroup], bool]]:
-        """The groups that list the account, and whether the server is known to show members: else that none was found
-        proves nothing."""
+    def groups_with(self, account_id: str) -> Flow[tuple[list[ScimGroup], bool, bool]]:
+        """The groups that list the account; whether the server is known to show members: else that none was found
+        proves nothing; and whether it lists no group at all: there is none, or the token may not read groups."""
         found: list[ScimGroup] = []
         if (yield from self._may_filter_members()):
             found = yield from self._groups_by_member(account_id)
             self._found_members = self._found_members or bool(found)
             if self._found_members or (yield from self._finds_a_member()):
-                return found, True
+                return found, True, False
         try:
             documents = yield from resources(LIST_GROUPS, None)
         except ActionRequiredError as error:
             if error.code != "answer_too_large" or not found:
                 raise
-            return found, False
+            return found, False, False
         groups = [group_or_none(document) for document in documents]
         every = [group for group in groups if group is not None]
         self._lists_members = self._lists_members or any(group.member_ids() for group in every)
@@ -156,7 +156,7 @@ class ScimServer:
         known = {group.id for group in found}
         found += [group for group in every if account_id in group.member_ids() and group.id not in known]
         understood = len(every) == len(groups) and all(group.all_understood() for group in every)
-        return found, understood and (not groups or self._lists_members or self._gets_members)
+        return found, understood and (self._lists_members or self._gets_members), not groups
 
     def _may_filter_members(self) -> Flow[bool]:
         """Asked once with an id that no user has: this tells a server that refuses or ignores the filter from one that

@@ -21,7 +21,7 @@ from connectors.http.flows import Fields, all_pages, ask_if_present, parse, requ
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, text_of
-from connectors.read_backs import account_missing, seen
+from connectors.read_backs import account_missing, none_left, seen
 from connectors.reference.changes import change_account
 
 _PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
@@ -51,6 +51,9 @@ class _Account(Fields):
     state: Literal["active", "suspended"]
     admin: bool
     repositories: list[str]
+    sessions: int | None = None
+    tokens: int | None = None
+    """How many there are. The lists say which."""
 
     def as_account(self) -> Account:
         shown = {"username": self.username, "email": self.email, "employee_number": self.employee_number}
@@ -172,7 +175,8 @@ def _look_at_sessions(settings: CodeHostingSettings, effect: Effect) -> Flow[Rea
     if account is None:
         return account_missing()
     sessions = yield from _sessions(account.id)
-    return seen(not sessions, {**account.evidence(), "sessions": sessions})
+    evidence = {**account.evidence(), "sessions": sessions, "session_count": account.sessions}
+    return none_left(sessions, evidence, shows_such=account.sessions == 0)
 
 
 def _look_at_tokens(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
@@ -180,7 +184,8 @@ def _look_at_tokens(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadB
     if account is None:
         return account_missing()
     tokens = yield from _tokens(account.id)
-    return seen(not tokens, {**account.evidence(), "tokens": tokens})
+    evidence = {**account.evidence(), "tokens": tokens, "token_count": account.tokens}
+    return none_left(tokens, evidence, shows_such=account.tokens == 0)
 
 
 def _look_at_repositories(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:

@@ -102,7 +102,7 @@ def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
     return Reply({"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()})
 
 
-def look_at_mailbox(effect: Effect, done: Callable[[_Mailbox], bool]) -> Flow[ReadBack]:
+def look_at_mailbox(effect: Effect, done: Callable[[_Mailbox], bool | None]) -> Flow[ReadBack]:
     address = account_of(effect).native_id
     mailbox = yield from _mailbox(address)
     if mailbox is None:
@@ -235,7 +235,7 @@ async def _release_license(mail: MailConnector, effect: Effect, pace: Pace) -> R
 
 
 async def _look_at_license(mail: MailConnector, effect: Effect, pace: Pace) -> ReadBack:
-    flow = look_at_mailbox(effect, lambda mailbox: not mailbox.license)
+    flow = look_at_mailbox(effect, lambda mailbox: None if mailbox.license is None else not mailbox.license)
     return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
 
 

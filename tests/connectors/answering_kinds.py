@@ -73,7 +73,7 @@ class AnsweringKind:
                 }  # fmt: skip
             if self.name == "google_workspace":
                 known = {
-                    "url": address, "token_url": f"http://127.0.0.1:{login_port}/token",
+                    "url": address, "licensing_url": address, "token_url": f"http://127.0.0.1:{login_port}/token",
                     "admin_email": "admin@vendor.example", "service_account_email": "offboard@vendor.example",
                     "private_key": private_key().as_pem(private=True).decode(),
                 }  # fmt: skip

@@ -11,9 +11,12 @@ from pydantic import Field
 from connectors.abilities import Effect, ReadBack
 from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import Fields, parse, unexpected
+from connectors.http.list_evidence import answered, found_for_known, left_on_list
+from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow
-from connectors.read_backs import account_missing, none_left, seen
+from connectors.read_backs import account_missing, seen
 from connectors.removals import Removals
 from connectors.vendors.github.account import is_entitled, user_of, user_to_change
 from connectors.vendors.github.answers import GitHubLogin, list_of, require_own
@@ -48,6 +51,12 @@ class Grant(Fields):
 
 
 def grants(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Grant]]:
+    """Those of the user. Raises as `_grants`."""
+    listed = yield from _grants(settings, {"owner[]": user.login})
+    return [grant for grant in listed if grant.owner.id == user.id]
+
+
+def _grants(settings: GitHubSettings, condition: Mapping[str, str]) -> Flow[list[Grant]]:
     """Raises `ActionRequiredError("rights_missing")` with a personal access token: GitHub shows them to apps only."""
     if not settings.as_app:
         raise ActionRequiredError(
@@ -56,8 +65,7 @@ def grants(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Grant]]:
             remedy="Connect the organisation with a GitHub App: app_id, installation_id and private_key.",
             happened="no",
         )
-    listed = yield from list_of(LIST_GRANTS.request(settings.organization, params={"owner[]": user.login}), Grant)
-    return [grant for grant in listed if grant.owner.id == user.id]
+    return (yield from list_of(LIST_GRANTS.request(settings.organization, params=condition), Grant))
 
 
 def revoke_tokens(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -72,12 +80,23 @@ def revoke_tokens(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str,
 
 
 def look_at_tokens(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
-    """GitHub refuses the list to an app without the permission: a list without any proves that there are none."""
+    """The list of all members is read, so that nothing depends on a filter. GitHub refuses it to an app without the
+    permission."""
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
-    left = [grant.shown() for grant in (yield from grants(settings, user))]
-    return seen(not left, {**user.shown(), "fine_grained_tokens": left})
+    every = yield from _grants(settings, {})
+    left = [grant.shown() for grant in every if grant.owner.id == user.id]
+    return (
+        yield from left_on_list(
+            left,
+            {**user.shown(), "fine_grained_tokens": left},
+            effect,
+            removed="revoked_tokens",
+            others=answered(bool(every) or None),
+            permitted=is_entitled(settings),
+        )
+    )
 
 
 class Authorization(Fields):
@@ -89,6 +108,9 @@ class Authorization(Fields):
     authorized_at: str | None = Field(default=None, alias="credential_authorized_at")
     accessed_at: str | None = Field(default=None, alias="credential_accessed_at")
 
+    def is_of(self, user: GitHubLogin) -> bool:
+        return comparable(self.login) == comparable(user.login)
+
     def shown(self) -> dict[str, str]:
         return {
             "id": str(self.id),
@@ -99,10 +121,16 @@ class Authorization(Fields):
 
 
 def authorizations(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Authorization]]:
+    """Those of the user. Raises as `_authorizations`."""
+    listed = yield from _authorizations(settings, {"login": user.login})
+    return [one for one in listed if one.is_of(user)]
+
+
+def _authorizations(settings: GitHubSettings, condition: Mapping[str, str]) -> Flow[list[Authorization]]:
     """Raises `RefusedError("not_found")` for an organisation without SAML single sign-on."""
-    request = LIST_AUTHORIZATIONS.request(settings.organization, params={"login": user.login})
+    request = LIST_AUTHORIZATIONS.request(settings.organization, params=condition)
     try:
-        listed = yield from list_of(request, Authorization)
+        return (yield from list_of(request, Authorization))
     except RefusedError as error:
         if error.code == "not_found":
             error.remedy = (
@@ -110,7 +138,6 @@ def authorizations(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Aut
                 "is of an owner."
             )
         raise
-    return [one for one in listed if comparable(one.login) == comparable(user.login)]
 
 
 def remove_authorizations(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -125,9 +152,18 @@ def look_at_authorizations(settings: GitHubSettings, effect: Effect) -> Flow[Rea
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
-    left = [one.shown() for one in (yield from authorizations(settings, user))]
-    shown = bool(left) or (yield from is_entitled(settings))
-    return none_left(left, {**user.shown(), "sso_authorizations": left}, shows_such=shown)
+    every = yield from _authorizations(settings, {})
+    left = [one.shown() for one in every if one.is_of(user)]
+    return (
+        yield from left_on_list(
+            left,
+            {**user.shown(), "sso_authorizations": left},
+            effect,
+            removed="removed_authorizations",
+            others=answered(bool(every) or None),
+            permitted=is_entitled(settings),
+        )
+    )
 
 
 class _SeatTeam(Fields):
@@ -176,13 +212,29 @@ def cancel_seat(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str, A
 
 
 def look_at_seat(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
-    """Done where there is no seat, or it is cancelled. That there is none counts only if the credential may list
-    seats."""
+    """Done where there is no seat, or it is cancelled. That there is none counts only if the credential may list seats,
+    and GitHub shows the seat of a user who is on that list."""
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
     seat = yield from seat_of(settings, user)
     if seat is not None:
         return seen(bool(seat.ends_on), {**user.shown(), "seat": seat.shown()})
-    yield LIST_SEATS.request(settings.organization, params={"per_page": "1"})
-    return seen(True, {**user.shown(), "seat": None})
+    page = yield LIST_SEATS.request(settings.organization, params={"per_page": SAMPLE_SIZE})
+    seats = [parse(item, Seat) for item in LinkHeader(("seats",)).items(page)]
+    users = {seat.assignee.native_id: seat.assignee for seat in seats if seat.assignee is not None}
+    return (
+        yield from left_on_list(
+            [],
+            {**user.shown(), "seat": None},
+            effect,
+            removed="cancelled",
+            others=found_for_known(list(users), lambda known: _seats_of(settings, users[known]), effect),
+            permitted=is_entitled(settings),
+        )
+    )
+
+
+def _seats_of(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Seat]]:
+    seat = yield from seat_of(settings, user)
+    return [] if seat is None else [seat]

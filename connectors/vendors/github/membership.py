@@ -9,6 +9,7 @@ from connectors.abilities import Effect, ReadBack
 from connectors.account_set import comparable
 from connectors.errors import RefusedError
 from connectors.http.flows import Fields
+from connectors.http.list_evidence import found_for_known, left_on_list
 from connectors.http.requests import Answer, Flow
 from connectors.read_backs import account_missing, none_left, seen
 from connectors.removals import Removals
@@ -31,7 +32,7 @@ from connectors.vendors.github.operations import (
     REMOVE_MEMBERSHIP,
 )
 from connectors.vendors.github.settings import GitHubSettings
-from connectors.vendors.github.teams import teams_of
+from connectors.vendors.github.teams import members_of_teams, teams_of
 
 _STARTED = 202
 
@@ -97,13 +98,31 @@ def leave_teams(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str, A
 
 
 def look_at_teams(settings: GitHubSettings, effect: Effect) -> Flow[ReadBack]:
-    """GitHub shows secret teams to owners and to their members only, so another member's empty list proves nothing."""
+    """GitHub shows secret teams to owners and to their members only, so another member's empty list proves nothing. An
+    organisation whose teams have no members proves something if GitHub shows memberships."""
     user = yield from user_of(effect)
     if user is None:
         return account_missing()
     left = [team.shown(user) for team in (yield from teams_of(settings, user))]
-    shown = bool(left) or ((yield from is_entitled(settings)) and (yield from shows_memberships(settings)))
-    return none_left(left, {**user.shown(), "teams": left}, shows_such=shown)
+    evidence = {**user.shown(), "teams": left}
+    if not left and not (yield from is_entitled(settings)):
+        return none_left(left, evidence, shows_such=False)
+    return (
+        yield from left_on_list(
+            left,
+            evidence,
+            effect,
+            removed="left_teams",
+            others=_other_teams(settings, effect),
+            permitted=shows_memberships(settings),
+        )
+    )
+
+
+def _other_teams(settings: GitHubSettings, effect: Effect) -> Flow[bool | None]:
+    """Of members of the first teams."""
+    users = {user.native_id: user for user in (yield from members_of_teams(settings))}
+    return (yield from found_for_known(list(users), lambda known: teams_of(settings, users[known]), effect))
 
 
 class Invitation(Fields):

@@ -61,6 +61,12 @@ query Teams($org: String!, $login: String!, $after: String) {
     }
   }
 }"""
+TEAM_MEMBERS = """
+query TeamMembers($org: String!) {
+  organization(login: $org) {
+    teams(first: 20) { nodes { members(first: 5) { edges { node { databaseId login } } } } }
+  }
+}"""
 REPOSITORIES_WITH_KEYS = """
 query RepositoriesWithKeys($org: String!, $after: String) {
   organization(login: $org) {

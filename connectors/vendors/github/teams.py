@@ -52,6 +52,31 @@ class Team(Fields):
         return {"id": str(self.id), "name": self.slug, "role": self.role_of(user) or "by a child team", **alone}
 
 
+class _TeamUser(Fields):
+    id: int | None = Field(default=None, alias="databaseId")
+    login: str = Field(min_length=1)
+
+
+class _UserEdge(Fields):
+    node: _TeamUser
+
+
+class _UserEdges(Fields):
+    edges: list[_UserEdge | None] | None = None
+
+
+class _TeamOfUsers(Fields):
+    members: _UserEdges
+
+
+def members_of_teams(settings: GitHubSettings) -> Flow[list[GitHubLogin]]:
+    """Some members of the first teams."""
+    answer = yield queries.ask(settings, queries.TEAM_MEMBERS)
+    teams = [parse(item, _TeamOfUsers) for item in queries.TEAM_PAGES.items(answer)]
+    users = [edge.node for team in teams for edge in team.members.edges or () if edge is not None]
+    return [GitHubLogin(id=user.id, login=user.login) for user in users if user.id is not None]
+
+
 def teams_of(settings: GitHubSettings, user: GitHubLogin) -> Flow[list[Team]]:
     found = yield from queries.every(settings, queries.TEAMS, queries.TEAM_PAGES, login=user.login)
     return [parse(item, Team) for item in found]

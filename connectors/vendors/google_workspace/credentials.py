@@ -10,10 +10,10 @@ from pydantic import Field
 from connectors.abilities import Effect, ReadBack
 from connectors.http.flows import Fields, change
 from connectors.http.requests import Flow, Operation
-from connectors.read_backs import seen
+from connectors.read_backs import account_missing
 from connectors.removals import Removals
 from connectors.vendors.google_workspace.admin_sdk import USER_SECURITY, GoogleWorkspaceSettings, listed
-from connectors.vendors.google_workspace.users import USER, WorkspaceUser, user_to_change, with_user
+from connectors.vendors.google_workspace.users import USER, left_on_list_of, user_of, user_to_change
 
 LIST_TOKENS = Operation("GET", f"{USER}/tokens", "directory.tokens.list", USER_SECURITY)
 REVOKE_TOKEN = Operation("DELETE", f"{USER}/tokens/{{clientId}}", "directory.tokens.delete", USER_SECURITY)
@@ -69,10 +69,13 @@ def revoke_grants(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Map
     return removals.reply("unknown")
 
 
-@with_user
-def look_at_grants(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
-    tokens = yield from tokens_of(user.id)
-    return seen(not tokens, {**user.evidence(), "grants": [token.shown() for token in tokens]})
+def look_at_grants(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    tokens = [token.shown() for token in (yield from tokens_of(user.id))]
+    evidence = {**user.evidence(), "grants": tokens}
+    return (yield from left_on_list_of(settings, effect, tokens, evidence, removed="revoked_grants", query=tokens_of))
 
 
 def delete_app_passwords(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -84,10 +87,13 @@ def delete_app_passwords(settings: GoogleWorkspaceSettings, effect: Effect) -> F
     return removals.reply("unknown")
 
 
-@with_user
-def look_at_app_passwords(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
-    passwords = yield from app_passwords_of(user.id)
-    return seen(not passwords, {**user.evidence(), "app_passwords": [each.shown() for each in passwords]})
+def look_at_app_passwords(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    left = [each.shown() for each in (yield from app_passwords_of(user.id))]
+    evidence, removed = {**user.evidence(), "app_passwords": left}, "deleted_app_passwords"
+    return (yield from left_on_list_of(settings, effect, left, evidence, removed=removed, query=app_passwords_of))
 
 
 def invalidate_backup_codes(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -98,7 +104,12 @@ def invalidate_backup_codes(settings: GoogleWorkspaceSettings, effect: Effect) -
     return {"backup_codes_before": before}
 
 
-@with_user
-def look_at_backup_codes(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
+def look_at_backup_codes(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
     count = yield from count_backup_codes(user.id)
-    return seen(count == 0, {**user.evidence(), "backup_codes": count})
+    evidence, removed = {**user.evidence(), "backup_codes": count}, "backup_codes_before"
+    return (
+        yield from left_on_list_of(settings, effect, range(count), evidence, removed=removed, query=count_backup_codes)
+    )

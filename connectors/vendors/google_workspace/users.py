@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import Field
@@ -11,7 +11,8 @@ from connectors.abilities import Account, Effect, ReadBack
 from connectors.account_set import equals_ignoring_case, value_shown
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE
-from connectors.http.flows import Fields, change, parse, require_account
+from connectors.http.flows import Fields, change, found_for_another, parse, require_account
+from connectors.http.list_evidence import left_on_list
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.user_accounts import deleted, deletion_of, read_back_of
 from connectors.parameters import account_of
@@ -103,6 +104,45 @@ def users_on_first_page(settings: GoogleWorkspaceSettings) -> Flow[list[Workspac
 def some_users(settings: GoogleWorkspaceSettings) -> Flow[list[str]]:
     """Their ids."""
     return [user.id for user in (yield from users_on_first_page(settings))]
+
+
+def acts_for_super_administrator(settings: GoogleWorkspaceSettings) -> Flow[bool]:
+    """Whether Google says that Offboard acts for a super administrator, who has all privileges
+    (support.google.com/a/answer/2405986). Google issues no token without the scope that a request needs."""
+    answer = yield get_user(settings.admin_email)
+    if answer.missing:
+        return False
+    administrator = parse(answer.body, WorkspaceUser)
+    return administrator.has_address(settings.admin_email) and bool(administrator.is_admin)
+
+
+def left_on_list_of(
+    settings: GoogleWorkspaceSettings,
+    effect: Effect,
+    left: Collection[Any],
+    evidence: Mapping[str, Any],
+    *,
+    removed: str,
+    query: Callable[[str], Flow[Collection[Any] | int]],
+) -> Flow[ReadBack]:
+    """Whether nothing is left on one of Google's lists about one user. `query` reads the list of a user (by ID);
+    `removed` is as in `left_on_list`."""
+    return (
+        yield from left_on_list(
+            left,
+            evidence,
+            effect,
+            removed=removed,
+            others=_found_for_others(settings, query),
+            permitted=acts_for_super_administrator(settings),
+        )
+    )
+
+
+def _found_for_others(
+    settings: GoogleWorkspaceSettings, query: Callable[[str], Flow[Collection[Any] | int]]
+) -> Flow[bool | None]:
+    return (yield from found_for_another((yield from some_users(settings)), query)) or None
 
 
 def get_user(key: str) -> Request:

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.protocols.ldap import ACTS
 from tests.connectors import ldap_recordings
 from tests.connectors.protocols.odd_directory import (
     BASE,
@@ -129,6 +130,33 @@ async def test_groups_that_are_not_shown_are_not_left() -> None:
         account = await nora(ldap)
         for ability in ("remove_from_groups", "snapshot_access"):
             assert (await ldap.read_back(Effect(ability, "key", account))).outcome == "unknown"
+
+
+@pytest.mark.parametrize("ability", [ability.name for ability in ACTS.abilities.values()])
+async def test_a_directory_that_shows_nothing_but_the_entry_proves_nothing(ability: str) -> None:
+    """Groups, policies, keys and passwords are hidden. An entry that is there is answered for as it is."""
+    shown = "entry,objectClass,entryUUID,uid,cn,sn,employeeNumber"
+    bases = "".join(
+        f'access to dn.exact="ou={name},{BASE}" by dn.exact="{MANAGER}" search by * none\n'
+        for name in ("people", "groups")
+    )
+    rules = (
+        f'access to dn.exact="{NORA}" attrs={shown} by dn.exact="{MANAGER}" read by * none\n'
+        f"{bases}access to * by anonymous auth by * none"
+    )
+    async with (
+        odd_directory(POSIX + group("staff", NORA), rules=rules, schema=FOREIGN_SCHEMA) as url,
+        connected(url) as ldap,
+    ):
+        account = await nora(ldap)
+        assert (await ldap.read_back(Effect(ability, "key", account))).outcome != "done"
+
+
+async def test_groups_by_a_uid_that_is_not_shown_are_not_left() -> None:
+    rules = f'access to dn.exact="{NORA}" attrs=uid by dn.exact="{MANAGER}" search by * none'
+    async with odd_directory(POSIX, rules=rules) as url, connected(url) as ldap:
+        (account,) = await ldap.find_accounts([Lookup("employeeNumber", "1001")])
+        assert (await ldap.read_back(Effect("remove_from_groups", "key", account))).outcome == "unknown"
 
 
 async def test_a_part_of_the_subtree_on_another_server_is_no_short_list() -> None:

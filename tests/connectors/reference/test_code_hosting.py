@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from connectors.abilities import Connector, Effect, Lookup
+from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import RefusedError
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
+from tests.connectors.answering_kinds import ACCOUNT, KINDS
 from tests.connectors.contract import the_account
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 
@@ -20,6 +22,22 @@ Hire = Callable[..., Awaitable[list[Employee]]]
 @pytest.fixture
 def code(connectors: dict[str, Connector]) -> Connector:
     return connectors["code_hosting"]
+
+
+@pytest.mark.parametrize(("ability", "name"), [("revoke_sessions", "sessions"), ("revoke_tokens", "tokens")])
+@pytest.mark.parametrize(("count", "outcome"), [(0, "done"), (2, "unknown"), (None, "unknown")])
+async def test_an_empty_list_counts_only_if_the_account_says_so_too(
+    ability: str, name: str, count: int | None, outcome: str
+) -> None:
+    (kind,) = [kind for kind in KINDS if kind.name == "code_hosting"]
+
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
+        if asked.path.endswith(f"/{name}"):
+            return ScriptedAnswer(200, {name: [], "next": None})
+        return ScriptedAnswer(200, ACCOUNT | ({} if count is None else {name: count}))
+
+    async with kind.connected(answer) as (connector, _):
+        assert (await connector.read_back(Effect(ability, "key", Account("7", "isa")))).outcome == outcome
 
 
 def transfer(account: Any, **parameters: str) -> Effect:

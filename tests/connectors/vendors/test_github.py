@@ -16,7 +16,7 @@ from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.recordings import Exchange, replay
 from connectors.vendors.github.connector import GITHUB
-from connectors.vendors.github.queries import IDENTITIES, TEAMS
+from connectors.vendors.github.queries import IDENTITIES, TEAM_MEMBERS, TEAMS
 from connectors.vendors.github.rights import RIGHTS
 from connectors.vendors.github.settings import GitHubSettings, auth
 from tests.connectors.vendors.github_description import GITHUB_REST
@@ -138,9 +138,8 @@ def test_grants_of_others_are_not_revoked_where_the_filter_is_ignored() -> None:
 
 
 def test_an_organisation_without_single_sign_on_has_a_remedy() -> None:
-    params = {"login": "isa-lund", "per_page": "100"}
-    absent = exchange("GET /orgs/corp/credential-authorizations", 404, GONE, params=params)
-    for call in (do, look):
+    for call, params in ((do, {"login": "isa-lund", "per_page": "100"}), (look, {"per_page": "100"})):
+        absent = exchange("GET /orgs/corp/credential-authorizations", 404, GONE, params=params)
         with pytest.raises(RefusedError, match="not_found") as raised:
             call("remove_sso_authorizations", USER, absent)
         assert "no SAML single sign-on" in raised.value.remedy
@@ -149,16 +148,21 @@ def test_an_organisation_without_single_sign_on_has_a_remedy() -> None:
 def test_no_seat_counts_only_where_seats_may_be_listed() -> None:
     no_seat = exchange("GET /orgs/corp/members/isa-lund/copilot", 404, GONE)
     seats = "GET /orgs/corp/copilot/billing/seats"
-    listed = exchange(seats, 200, {"total_seats": 0, "seats": []}, params={"per_page": "1"})
-    assert look("cancel_copilot_seat", USER, no_seat, listed).outcome == "done"
+    listed = exchange(seats, 200, {"total_seats": 0, "seats": []}, params={"per_page": "20"})
+    assert proof(look("cancel_copilot_seat", USER, no_seat, listed)) == ("done", "permission")
+    of_bo = {"assignee": BO}
+    others = exchange(seats, 200, {"total_seats": 1, "seats": [of_bo]}, params={"per_page": "20"})
+    one = "GET /orgs/corp/members/bo-berg/copilot"
+    shown, hidden = exchange(one, 200, of_bo), exchange(one, 404, GONE)
+    assert proof(look("cancel_copilot_seat", USER, no_seat, others, shown)) == ("done", "another_account")
+    assert proof(look("cancel_copilot_seat", USER, no_seat, others, hidden)) == ("unknown", "")
     with pytest.raises(ActionRequiredError, match="credential_refused"):
-        look("cancel_copilot_seat", USER, no_seat, exchange(seats, 403, said("no"), params={"per_page": "1"}))
+        look("cancel_copilot_seat", USER, no_seat, exchange(seats, 403, said("no"), params={"per_page": "20"}))
 
 
 def test_an_empty_list_shown_to_someone_who_is_no_owner_proves_nothing() -> None:
     settings = GitHubSettings.model_validate({"organization": "corp", "token": "t0ken"})
-    params = {"login": "isa-lund", "per_page": "100"}
-    nothing = exchange("GET /orgs/corp/credential-authorizations", 200, [], params=params)
+    nothing = exchange("GET /orgs/corp/credential-authorizations", 200, [], params={"per_page": "100"})
     for role, outcome in (("member", "unknown"), ("admin", "done")):
         own = exchange("GET /user/memberships/orgs/corp", 200, member(BO, role))
         look_at = GITHUB.acts.act("remove_sso_authorizations").look
@@ -172,13 +176,18 @@ def test_teams_that_are_not_shown_to_someone_who_is_no_owner_are_not_left() -> N
     settings = GitHubSettings.model_validate({"organization": "corp", "token": "t0ken"})
     page = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []}
     nothing = graph(TEAMS, {"data": {"organization": {"teams": page}}}, login="isa-lund")
+    no_members = graph(TEAM_MEMBERS, {"data": {"organization": {"teams": {"nodes": []}}}})
     owner = exchange("GET /orgs/corp/memberships/bo-berg", 200, member(BO, "admin"))
     look_at = GITHUB.acts.act("remove_from_teams").look
     assert look_at is not None
-    for role, outcome, more in (("member", "unknown", []), ("admin", "done", [HAS_OWNER, owner])):
+    for role, outcome, more in (("member", "unknown", []), ("admin", "done", [no_members, HAS_OWNER, owner])):
         own = exchange("GET /user/memberships/orgs/corp", 200, member(BO, role))
         flow = look_at(settings, effect("remove_from_teams"))
         assert replay(flow, [USER, nothing, own, *more], GITHUB.dialect).outcome == outcome
+
+
+def proof(found: Any) -> tuple[str, str]:
+    return found.outcome, found.evidence["list_proven_by"]
 
 
 # Limits and missing rights.

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from connectors.abilities import Effect, Pace
+from connectors.abilities import Effect, Pace, ReadBack
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from tests.connectors.vendors.connected_github import ConnectedGitHub, connected_github
 from tests.vendors.simulator import client_of
@@ -224,6 +224,31 @@ async def test_an_empty_list_counts_only_for_an_owner(here: ConnectedGitHub) -> 
     for ability in ("cancel_invitations", "remove_sso_authorizations"):
         with pytest.raises(ActionRequiredError, match="credential_refused"):
             await here.token.read_back(here.effect(ability))
+
+
+@pytest.mark.parametrize(
+    "ability", ["revoke_fine_grained_tokens", "remove_sso_authorizations", "remove_from_teams", "cancel_copilot_seat"]
+)
+async def test_an_empty_list_counts_if_others_have_some_or_github_shows_all(
+    here: ConnectedGitHub, ability: str
+) -> None:
+    new = here.org.new_user("new-one")
+    assert proof(await here.look(ability, new)) == ("done", "another_account")
+    here.org.tokens = {value: one for value, one in here.org.tokens.items() if one.kind == "installation"}
+    here.org.seats.clear()
+    for team in here.org.teams.values():
+        team.members.clear()
+    assert proof(await here.look(ability, new)) == ("done", "permission"), "GitHub shows an app with the right all"
+
+
+async def test_a_list_that_shows_nothing_of_members_of_teams_is_no_evidence(here: ConnectedGitHub) -> None:
+    """GitHub names members of teams, and by the filter shows teams of none of them."""
+    here.github.faults.hide_list("/graphql/teams$")
+    assert (await here.look("remove_from_teams")).outcome == "unknown"
+
+
+def proof(found: ReadBack) -> tuple[str, str]:
+    return found.outcome, str(found.evidence["list_proven_by"])
 
 
 async def test_a_lost_reply_leaves_the_outcome_to_the_read_back(here: ConnectedGitHub) -> None:

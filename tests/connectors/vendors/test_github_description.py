@@ -41,7 +41,8 @@ READ_BY_QUERY = {
     "IdentifiedUser": ("User",), "_Email": ("UserEmailMetadata",), "_SamlAttribute": ("ExternalIdentityAttribute",),
     "_Scim": ("ExternalIdentityScimAttributes",), "_Saml": ("ExternalIdentitySamlAttributes",),
     "ExternalIdentity": ("ExternalIdentity",), "Team": ("Team",), "_Members": ("TeamMemberConnection",),
-    "_Edge": ("TeamMemberEdge",), "_Node": ("User",), "_Repository": ("Repository",),
+    "_Edge": ("TeamMemberEdge",), "_Node": ("User",), "_Repository": ("Repository",), "_TeamUser": ("User",),
+    "_UserEdge": ("TeamMemberEdge",), "_UserEdges": ("TeamMemberConnection",), "_TeamOfUsers": ("Team",),
     "Total": ("TeamMemberConnection", "DeployKeyConnection"),
 }  # fmt: skip
 ALIASES = {"maintainers": "members"}  # in the query for teams

@@ -59,6 +59,7 @@ def post(github: GitHubSimulator, call: Call) -> Response:
 class _Graph:
     def __init__(self, github: GitHubSimulator, call: Call) -> None:
         self._org, self._caller, self._call = github.state, call.caller, call
+        self._faults = github.faults
 
     def root(self) -> Fields:
         return {"organization": self._organization, "user": self._user_called, "enterprise": self._enterprise}
@@ -159,6 +160,8 @@ class _Graph:
             for team in self._org.teams.values()
             if not userLogins or any(login in team.members for login in userLogins)
         ]
+        if userLogins and self._faults.hidden(f"{self._call.path}/teams", userLogins):
+            found = []
         return self._paged(found)(first=first, after=after)
 
     def _team(self, team: GitHubTeam) -> Fields:
