@@ -272,3 +272,11 @@ async def task_of(made: RoutesOffice, name: str) -> str:
 async def exception_of(made: RoutesOffice, name: str) -> Any:
     run = await made.run(name, lambda run: any(one["state"] == "open" for one in run["exceptions"]))
     return next(one for one in run["exceptions"] if one["state"] == "open")
+
+
+async def waiting_in(made: RoutesOffice, name: str) -> tuple[str, str, Any, str]:
+    """What waits in the run: the ids of a gate and a task, an exception, and the id of one that can be accepted."""
+    run = await made.run(name, lambda run: run["gates"] and run["exceptions"])
+    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
+    acceptable = next(one["exception_id"] for one in run["exceptions"] if "accept" in one["repairs"])
+    return gate, await task_of(made, name), await exception_of(made, name), acceptable

@@ -40,9 +40,8 @@ from tests.web.routes.routes_company import (
     PACKET,
     Ask,
     RoutesOffice,
-    exception_of,
     office,
-    task_of,
+    waiting_in,
 )
 from tests.web.routes.routes_requests import request_for
 from tests.web.routes.routes_table import WHO, RouteRow, rows
@@ -143,7 +142,7 @@ async def test_a_route_answers_each_as_the_table_says(everybody: tuple[RoutesOff
 
 LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
 WHY = {"reason": "To see who may."}
-KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "replan", "gate", "together")
+KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "replan", "accept", "gate", "together")
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
 
@@ -157,9 +156,8 @@ async def test_an_unknown_parameter_is_refused_and_appears_nowhere(everybody: tu
 async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, str, Ask]]]:
     """Every command on the run `own`, at the API and at its page."""
     run_id = made.runs["own"]
-    run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
-    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
-    task, exception = await task_of(made, "own"), await exception_of(made, "own")
+    gate, task, exception, acceptable = await waiting_in(made, "own")
+    run = await made.run("own")
     step = next(one["step_id"] for one in run["steps"] if one["name"] == "disable_identity")
     about, done = exception["exception_id"], {"outcome": "done", "note": "Done."}
     listed = (await made.programs["operator"].get("/exceptions", params={"run": run_id})).json()
@@ -174,7 +172,7 @@ async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, s
                     {"until": made.made["later"][:16], "zone": "UTC"}),
         "gate": (f"gates/{gate}/decision", {"verdict": "reject", **WHY}, f"gates/{gate}", {"verdict": "reject", **WHY}),
         "task": (f"tasks/{task}/completion", done, f"tasks/{task}", done),
-        "accept": (f"exceptions/{about}/acceptance", WHY, "accept", {"exception": about, **WHY}),
+        "accept": (f"exceptions/{acceptable}/acceptance", WHY, "accept", {"exception": acceptable, **WHY}),
         "settle": (f"systems/{exception['system']}/accounts", {"accounts": [], **WHY}, "settle",
                    {"system": exception["system"], "account": account, "exception": about, **WHY}),
         "retry": (f"steps/{step}/retry", WHY, "retry", {"step": step, **WHY}),
@@ -217,9 +215,7 @@ async def test_conflicted_accounts_change_nothing_at_a_terminal(
 ) -> None:
     made, _ = everybody
     run_id = made.runs["own"]
-    run = await made.run("own", lambda run: run["gates"] and run["exceptions"])
-    gate = next(one["gate_id"] for one in run["gates"] if one["state"] == "open")
-    task, exception = await task_of(made, "own"), await exception_of(made, "own")
+    gate, task, exception, acceptable = await waiting_in(made, "own")
     why = ("--reason", WHY["reason"])
     typed: dict[str, tuple[str, ...]] = {
         "reschedule": ("reschedule", run_id, "--cutoff", LATER["cutoff"], "--zone", LATER["zone"], "--yes"),
@@ -231,7 +227,7 @@ async def test_conflicted_accounts_change_nothing_at_a_terminal(
         "gate": ("reject", run_id, gate, *why),
         "together": ("approve", run_id, gate),
         "task": ("tasks", "complete", run_id, task, "--evidence", "Done."),
-        "accept": ("exceptions", "accept", run_id, exception["exception_id"], *why),
+        "accept": ("exceptions", "accept", run_id, acceptable, *why),
         "settle": ("exceptions", "settle", run_id, exception["system"], "--none", *why),
         "retry": ("retry", run_id, "disable_identity", *why),
         "skip": ("skip", run_id, "disable_identity", *why),
