@@ -90,6 +90,23 @@ def test_who_does_not_count(ben: Actor) -> None:
     assert missing(story) == []
 
 
+def left(story: Story, *people: str) -> None:
+    """From now on these people are past their own cutoff."""
+    story.world = replace(story.world, departed=frozenset(people))
+    story.append([])
+
+
+def test_people_who_have_left_do_not_count_and_are_not_named() -> None:
+    story = among(ANNA, BEN, OLE, VERA, LEA)
+    assert missing(story) == []
+    left(story, "h-ben")
+    assert missing(story) == [("decider_missing", MONEY)]
+    assert name(story, "decider_missing", "ben", OLE) == "decider_unsuitable"
+    reviewed = among(ANNA, BEN, SAM, urgent=True, at=None)
+    left(reviewed, "h-sam")
+    assert missing(reviewed) == [("reviewer_missing", "")]
+
+
 def test_an_approver_without_the_level_of_a_step_does_not_count() -> None:
     weak = packet(platform=("{who: approver, up_to: change}", "{who: approver, systems: [cards], up_to: change}"))
     story = among(ANNA, BEN, pinned=weak)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -319,6 +320,16 @@ def test_a_program_of_a_report_orders_no_re_plan_while_a_person_can() -> None:
     other = Story(GRANTED)
     other.knows(REPORT, feed)
     assert other.replan(by=feed)
+
+
+def test_a_report_can_pause_once_the_others_who_can_have_left() -> None:
+    story = Story(GRANTED)
+    story.knows(REPORT)
+    others = {one.human for one in story.world.actors.values() if one.human not in (None, REPORT.human)}
+    with pytest.raises(NotAllowed, match="reports_to_person"):
+        story.hold(by=REPORT)
+    story.world = replace(story.world, departed=frozenset(others))
+    assert story.hold(by=REPORT)
 
 
 @pytest.mark.parametrize("name", ["move the cutoff", "cancel", "pause", "skip", "replan", "change the embargo"])
