@@ -67,8 +67,10 @@ async def test_forged_signals_of_every_form(install: Install, hire: Hire) -> Non
             state = await here.attend(run, decide=False)
             assert state.finish == "clean", f"{form}\n{await here.story(run)}"
             assert set(statuses(state).values()) <= {"verified", "attested"}
-            started = (await here.events(run)).count("StepStarted")
-            assert started == len(state.plan.steps), f"{form}: {started} attempts"
+            happened = await here.events(run)
+            # An attempt of which the result says that it failed, on a busy machine, is followed by another.
+            done = happened.count("StepStarted") - happened.count("StepAttemptFailed")
+            assert done == len(state.plan.steps), f"{form}: {done} attempts that ended well\n{await here.story(run)}"
             handle = here.engine.client.get_workflow_handle(workflow_id(run))
             history = await handle.fetch_history()
             failed = [

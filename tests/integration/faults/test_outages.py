@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from orchestrator import commands
-from orchestrator.domain.events.event import Event
 from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
@@ -182,10 +181,13 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
                 continue
             kind = "step_failing" if trouble.by_itself else "step_failed"
             state = await here.wait_until(run, partial(has_open, kind), f"{trouble}: {kind}", 60)
-            # On a busy machine an earlier one may have closed by itself.
-            [exception] = [known for known in exceptions_of(state, kind) if known.open]
-            assert exception.opened.system == trouble.system and exception.opened.code, "place and cause"
-            assert (await last_failure(here, run))["remedy"], f"{trouble} has no remedy"
+            # On a busy machine an earlier one may have closed by itself, and another system may be late.
+            about = [known.opened for known in exceptions_of(state, kind) if known.open]
+            [opened] = [one for one in about if one.system == trouble.system]
+            assert opened.code, f"{trouble}: no cause"
+            # The lease of an attempt can also end on a busy machine, for which there is no remedy.
+            failures = await failures_of(here, run, opened.step_id)
+            assert any(detail.get("remedy") for detail in failures), f"{trouble} has no remedy: {failures}"
             others = {name: status for name, status in statuses(state).items() if name != trouble.step}
             assert "failed" not in others.values(), "one system's trouble is no other's"
         await company.clear_faults()
@@ -203,14 +205,11 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
         await here.verify()
 
 
-async def last_failure(here: Installation, run: str) -> dict[str, Any]:
+async def failures_of(here: Installation, run: str, step_id: str | None) -> list[dict[str, Any]]:
+    """What the failed attempts at a step say."""
     page = await here.backend.ledger.read({f"run:{run}": 0})
-    failures: list[Event] = [
-        recorded.event for recorded in page.events[f"run:{run}"] if recorded.type in ("StepFailed", "StepAttemptFailed")
-    ]
-    assert failures, await here.story(run)
-    detail: dict[str, Any] = failures[-1].model_dump()["detail"]
-    return detail
+    failed = [one.event for one in page.events[f"run:{run}"] if one.type in ("StepFailed", "StepAttemptFailed")]
+    return [event.detail or {} for event in failed if event.step_id == step_id]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("system", ["code", "cards", "identity", "mail", "hr"])
