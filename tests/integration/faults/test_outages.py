@@ -38,8 +38,8 @@ from tests.integration.installation import (
 from tests.integration.packets import quick_packet
 
 
-def has_open(kind: str, state: RunState) -> bool:
-    return kind in open_kinds(state)
+def has_open(kind: str, system: str, state: RunState) -> bool:
+    return any(known.open and known.opened.system == system for known in exceptions_of(state, kind))
 
 
 async def test_temporal_crashes_during_a_run(
@@ -180,7 +180,7 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
                 assert state.finish == "clean" and not exceptions_of(state, "step_failed"), await here.story(run)
                 continue
             kind = "step_failing" if trouble.by_itself else "step_failed"
-            state = await here.wait_until(run, partial(has_open, kind), f"{trouble}: {kind}", 60)
+            state = await here.wait_until(run, partial(has_open, kind, trouble.system), f"{trouble}: {kind}", 60)
             # On a busy machine an earlier one may have closed by itself, and another system may be late.
             about = [known.opened for known in exceptions_of(state, kind) if known.open]
             [opened] = [one for one in about if one.system == trouble.system]
