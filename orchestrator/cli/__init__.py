@@ -40,6 +40,7 @@ def make_app() -> typer.Typer:
         held_starts,
         ledger,
         packets,
+        setup_checklist,
         system_tests,
         systems,
     )
@@ -97,6 +98,7 @@ def make_app() -> typer.Typer:
     _add(
         app,
         ADMINISTRATORS,
+        setup_checklist.checklist,
         serving.up,
         serving.demo,
         serving.worker,

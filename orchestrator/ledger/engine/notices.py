@@ -50,6 +50,13 @@ class NoticeBook:
         async with self._database.connect() as connection:
             return {(row[0], row[1]): row[2] for row in await connection.execute(query)}
 
+    async def any_sent(self) -> bool:
+        """Whether the mail server took a notice that is remembered (`NOTICE_TTL`). Not when: that would tell of runs
+        that not everyone sees."""
+        query = select(notices.c.item_id).where(notices.c.kind != "refused").limit(1)
+        async with self._database.connect() as connection:
+            return (await connection.execute(query)).first() is not None
+
     async def keep(self, sent: Sequence[tuple[str, str]], actor_id: str) -> None:
         """That the mail server took (or, as `refused`, would not take) these (item, kind) for this account."""
         rows = [{"item_id": item, "actor_id": actor_id, "kind": kind, "sent_at": func.engine.now()}

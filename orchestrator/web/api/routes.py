@@ -7,7 +7,17 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 
 from orchestrator.web.api import access, health, hr_hook, inquiries, people
-from orchestrator.web.api.admin import away, ledger, packets, system_tests, systems, tokens, users, webhooks
+from orchestrator.web.api.admin import (
+    away,
+    ledger,
+    packets,
+    setup_checklist,
+    system_tests,
+    systems,
+    tokens,
+    users,
+    webhooks,
+)
 from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
     evidence,
@@ -27,8 +37,8 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
-    packets, start_limits, systems, system_tests, ledger, outcomes, away, access, tokens, users, webhooks, hr_hook,
-    health, reference,
+    packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away, access, tokens, users,
+    webhooks, hr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""
 

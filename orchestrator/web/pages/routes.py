@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.web.pages.admin import away, ledger, packets, staff, starts, system_tests, systems, tokens, webhooks
+from orchestrator.web.pages.admin import (
+    away,
+    ledger,
+    packets,
+    setup_checklist,
+    staff,
+    starts,
+    system_tests,
+    systems,
+    tokens,
+    webhooks,
+)
 from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
 from orchestrator.web.pages.new_run import new_run
 from orchestrator.web.pages.run import changes, decisions, files, repairs, run
@@ -13,6 +24,6 @@ router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
 for part in (
     new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files,
-    search, packets, systems, system_tests, ledger, outcomes, away, tokens, staff, webhooks, starts,
+    search, packets, systems, system_tests, setup_checklist, ledger, outcomes, away, tokens, staff, webhooks, starts,
 ):  # fmt: skip
     router.include_router(part.router)

@@ -87,6 +87,7 @@ GET    /systems                                        +  +  +  +  +  +  +  +  s
 POST   /systems/{packet}/check                         x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/hold                          x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/release                       x  x  x  +  x  +  x  ?  s  s
+GET    /checklist                                      +  +  +  +  +  +  +  x  s  s
 GET    /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
 GET    /systems/{packet}/{system}/test/{inquiry_id}    x  x  x  ?  x  ?  x  ?  s  s
@@ -165,6 +166,7 @@ GET    /api/v1/systems                                 +  +  +  +  +  +  +  -  +
 POST   /api/v1/systems/check                           x  x  x  +  x  +  x  -  x  s
 POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  -  x  s
 POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  -  x  s
+GET    /api/v1/checklist                               +  +  +  +  +  +  +  x  +  s
 POST   /api/v1/systems/{system}/test                   x  x  x  +  x  +  x  -  x  s
 GET    /api/v1/systems/{system}/test                   x  x  x  ?  x  ?  x  -  x  s   never tested
 GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s

@@ -1,0 +1,20 @@
+"""The page Checklist: what a new installation still needs before its first run."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from orchestrator.documents.checklist import checklist
+from orchestrator.web.access.caller import PageCaller
+from orchestrator.web.pages.page import page
+from orchestrator.web.state import state_of
+
+router = APIRouter()
+
+
+@router.get("/checklist")
+async def show_checklist(request: Request, caller: PageCaller) -> Response:
+    web = state_of(request)
+    found = await checklist(web.database, web.queries, caller.viewer)
+    return await page(request, "admin/checklist.html", title="Checklist", caller=caller, current="systems", found=found)
