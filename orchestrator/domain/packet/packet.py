@@ -89,10 +89,10 @@ class WorkflowStep(_Written):
     """One ability on one system, or on every system of a class, or one task for a person. It begins when everything
     in `needs` is done, its time `at` has come and its `gate` is open; where `when` (CEL over person, account, run)
     is false it is not planned. `when` and the gate's `needed_when` are evaluated again for an account that a later
-    search shows active again, or privileged; what is planned stays planned. A parameter that is a string beginning
-    with `= ` is a CEL expression over person and run, evaluated when the step is carried out. `minutes_saved` is the
-    manual work that the step replaces. A step with `every` becomes a step for each system of the class whose
-    connector has the ability."""
+    search shows active again, or privileged, and with a new plan; once the run has changed an account, what is
+    planned for it stays planned. A parameter that is a string beginning with `= ` is a CEL expression over person
+    and run, evaluated when the step is carried out. `minutes_saved` is the manual work that the step replaces. A
+    step with `every` becomes a step for each system of the class whose connector has the ability."""
 
     name: Slug
     title: Sentence

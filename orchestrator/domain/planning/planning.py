@@ -43,7 +43,8 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
         else:
             for account_id in state.accounts.of(step.system) or ():
                 account = FoundAccount.model_validate(state.accounts.details[account_id])
-                planned += _for_account(step, ability, account, packet, person, run)
+                now = _for_account(step, ability, account, packet, person, run)
+                planned += _despite_own_changes(now, step.name, account_id, state)
     steps = tuple(
         _as_removal(step, packet, catalogue) if _ends_access(step, planned, state, packet, catalogue) else step
         for step in planned
@@ -105,6 +106,25 @@ def _as_removal(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> Plan
     ability = find_ability(catalogue, system.connector, step.ability)
     lasts = step.tokens_last if ability is None else _tokens_last(ability, system)
     return step.model_copy(update={"ends_access": True, "tokens_last": lasts})
+
+
+def _despite_own_changes(now: list[PlannedStep], name: str, account_id: str, state: RunState) -> list[PlannedStep]:
+    """`now` is what the packet's conditions ask for. Once the run has changed the account, such as disabled it, a
+    condition can be false because of that alone: the step stays as it was planned before."""
+    before = [one for one in state.plan.steps.values() if (one.name, one.account_id) == (name, account_id)]
+    ungated = any(one.gate for one in before) and not all(one.gate for one in now)
+    if not before or (now and not ungated):
+        return now
+    return before if _changed_by_run(account_id, before[0].system, state) else now
+
+
+def _changed_by_run(account_id: str, system: str, state: RunState) -> bool:
+    return any(
+        (step.account_id, step.system) == (account_id, system)
+        and step.level > Level.PREPARE
+        and state.work.steps[id_].attempt > 0
+        for id_, step in state.plan.steps.items()
+    )
 
 
 def _planned_before(state: RunState, step: WorkflowStep) -> list[PlannedStep]:
