@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -156,6 +157,19 @@ def test_what_fails_for_good_parks_and_the_rest_goes_on() -> None:
     assert story.exceptions() == [("step_failed", "pay")]
     assert story.work() == ["disable", "sessions", "freeze", "close"]
     assert not story.state.finished and story.readiness("pay").kind == "stopped"
+
+
+@pytest.mark.parametrize("shown", ["not_done", "unknown"])
+def test_a_change_that_the_system_does_not_show_yet_is_tried_again_and_not_failed(
+    shown: Literal["not_done", "unknown"],
+) -> None:
+    """Such as where a replica is behind, or an empty list is no evidence."""
+    story = at_cutoff()
+    result = story.attempt("disable", AttemptResult(read=shown, code="not_shown"))
+    assert isinstance(result, e.StepAttemptFailed)
+    story.at(result.retry_at)
+    assert isinstance(story.attempt("disable", DONE), e.StepVerified)
+    assert story.exceptions() == []
 
 
 def test_never_is_attempted_once_and_then_only_looked_at() -> None:

@@ -162,6 +162,12 @@ async def test_a_filter_that_is_ignored_is_not_done(there: ConnectedOkta) -> Non
     assert await there.outcome("remove_from_apps") == "not_done"
 
 
+async def test_grants_that_a_replica_still_shows_are_not_done_until_it_does_not(there: ConnectedOkta) -> None:
+    there.okta.faults.stay_stale("/grants$", reads=1)
+    await there.act("revoke_grants")
+    assert [await there.outcome("revoke_grants") for _ in range(2)] == ["not_done", "done"]
+
+
 async def test_an_organisation_in_which_no_user_has_a_grant(there: ConnectedOkta) -> None:
     there.okta.state.grants.clear()
     assert await there.outcome("revoke_grants") == "done", "a super administrator sees the grants of all users"

@@ -72,3 +72,27 @@ async def test_memberships_of_others_are_not_revoked_with_ones_own(
         await act(connector, "remove_from_groups", await found(connector, role))
     assert "CASCADE" in raised.value.remedy
     assert await run("SELECT 1 WHERE pg_has_role(%s, %s, 'MEMBER')", values=(other, group))
+
+
+@pytest.mark.parametrize(
+    ("ability", "catalogue"),
+    [
+        ("remove_from_groups", "pg_auth_members"),
+        ("hand_over_ownership", "pg_shdepend"),
+        ("end_sessions", "pg_stat_activity"),
+        ("drop_account", "pg_roles"),
+    ],
+)
+async def test_a_catalogue_that_may_not_be_read_is_an_error_and_not_empty(
+    run: Run, make: Make, connector: Connector, ability: str, catalogue: str
+) -> None:
+    """Each session can read the catalogues unless a superuser revokes it. So an empty list of them is evidence."""
+    account = await found(connector, await make())
+    if ability != "drop_account":
+        assert (await look(connector, ability, account)).outcome == "done"
+    await run("REVOKE SELECT ON pg_catalog.{catalogue} FROM PUBLIC", catalogue=catalogue)
+    try:
+        with pytest.raises(ActionRequiredError):
+            await look(connector, ability, account)
+    finally:
+        await run("GRANT SELECT ON pg_catalog.{catalogue} TO PUBLIC", catalogue=catalogue)
