@@ -55,7 +55,8 @@ _numbers = itertools.count(1)
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # the machine may be busy with other tests
 hypothesis.settings.load_profile("any machine")
-gc.set_threshold(100_000, 20, 20)  # collecting 2,700 tests makes objects that live to the end: a third of its time goes
+gc.set_threshold(100_000, 20, 20)
+gc.disable()  # until all tests are collected: what imports and collecting make lives to the end
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -257,9 +258,9 @@ def no_server_is_started_where_none_is_wanted(request: pytest.FixtureRequest) ->
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: no garbage collection looks through it again."""
-    gc.collect()
+    """What was imported and collected stays: no garbage collection looks through it."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

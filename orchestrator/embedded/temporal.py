@@ -35,6 +35,9 @@ _DYNAMIC_CONFIG = (
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
 )
+# Fewer garbage collections: a fifth less processor time, and more memory. Near the limit there are as many as without
+# these settings (https://go.dev/doc/gc-guide).
+_MEMORY = {"GOGC": "400", "GOMEMLIMIT": "400MiB"}
 
 
 class TemporalServer:
@@ -132,7 +135,7 @@ def _prepare(folder: Path, ui: bool, keep: bool) -> TemporalServer:
         argv=argv,
         log=folder / "temporal.log",
         # Nothing of the caller's TEMPORAL_* settings, which may name a production cluster, reaches it.
-        environment={"HOME": str(state), "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+        environment={"HOME": str(state), "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **_MEMORY},
         stop_signal=signal.SIGTERM,
         grace=5.0,
         remove=[] if keep else [state],
