@@ -15,6 +15,7 @@ RUN := $(VENV)/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 SBOM := sbom.json
 PYTEST := $(RUN)/python -m pytest
+PROPERTIES := tests/domain/run/test_run_properties.py tests/domain/permissions/test_conflicted_commands.py
 
 # The first interpreter that is new enough; `make setup PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -60,8 +61,9 @@ test: setup browser ## Check style, types and imports, then run every test but t
 test-servers: setup heavy-servers ## Run the tests that need heavy servers; those whose server is not installed are left out and named
 	@$(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent servers; test $$code = 5 || exit $$code  # 5: there is no such test
 
-faults: setup ## Run the long trials with faults: more deaths, more rounds
+faults: setup ## Run the long trials with faults: more deaths, more rounds, more generated runs
 	@$(PYTEST) -m faults $(ARGS)
+	@OFFBOARD_PROPERTY_EXAMPLES=600 $(PYTEST) --timeout 1800 $(PROPERTIES)
 
 soak: setup ## Try every route of the API with many made-up requests (EXAMPLES=n for each)
 	@OFFBOARD_TEST_EXAMPLES=$(or $(EXAMPLES),25) $(PYTEST) tests/web/api/test_api_described.py -s $(ARGS)

@@ -9,19 +9,25 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 import typer.main
 from click.testing import CliRunner
 
 from orchestrator.cli import make_app
+from orchestrator.embedded.address import stack_url
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
+from tests.web.visitor import sign_ins_at
 
 WITHIN = 30.0  # seconds
+ENDS_TOKENS = ("tokens", "sessions", "revoke-role", "login", "logout")
+"""Commands after which a token may work no more."""
 _numbers = itertools.count(1)
 
 
@@ -42,12 +48,19 @@ class CommandResult:
 
 
 class Offboard:
-    """`await offboard("runs", as_="hr")`, as if typed. The stack is found through its folder, as by anyone."""
+    """`await offboard("runs", as_="hr")`, as if typed. The stack is found through its folder, as by anyone. Commands of
+    the same person share a token, unless `env` is given: `--as` signs in and out for each command."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     async def __call__(self, *words: str, as_: str | None = None, env: dict[str, str] | None = None) -> CommandResult:
+        url = stack_url(self.folder) if as_ is not None and env is None else None
+        if as_ is not None and url is not None:
+            with suppress(AssertionError, httpx.HTTPError):
+                as_, env = None, {"OFFBOARD_TOKEN": await sign_ins_at(url).token(as_)}
+            if words[0] in ENDS_TOKENS:
+                sign_ins_at(url).forget()
         arguments, environment = self._typed(words, as_, env)
         # In a thread: a command runs an event loop of its own.
         done = await asyncio.to_thread(CliRunner().invoke, _command(), arguments, env=environment)

@@ -15,7 +15,7 @@ from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 from tests.cli.command_line import hired
 from tests.conftest import NOTICES_GATHER_SECONDS
-from tests.web.visitor import Visitor, api, token_of
+from tests.web.visitor import Visitor, sign_ins_at
 
 Visit = Callable[..., Awaitable[Visitor]]
 Program = Callable[[str], Awaitable[httpx.AsyncClient]]
@@ -37,7 +37,7 @@ async def visit(stack: Stack) -> AsyncIterator[Visit]:
         async def one(alias: str | None = None) -> Visitor:
             visitor = await open_ones.enter_async_context(Visitor(stack.url))
             if alias is not None:
-                await visitor.sign_in(alias)
+                await sign_ins_at(stack.url).sign_in(visitor, alias)
             return visitor
 
         yield one
@@ -49,7 +49,7 @@ async def program(stack: Stack) -> AsyncIterator[Program]:
     async with AsyncExitStack() as open_ones:
 
         async def one(alias: str) -> httpx.AsyncClient:
-            return await open_ones.enter_async_context(api(stack.url, await token_of(stack.url, alias)))
+            return await open_ones.enter_async_context(await sign_ins_at(stack.url).program(alias))
 
         yield one
 

@@ -13,7 +13,7 @@ async def test_a_command_leaves_no_token_that_works_and_no_heap_of_those_that_do
     tokens = Tokens(stack.backend.database)
     before = {token.token_id for token in await tokens.made_by("finance")}
     for _ in range(3):
-        await offboard.done("runs", as_="finance")
-        await offboard.refused("show", "nosuch", as_="finance")
+        await offboard.done("runs", "--as", "finance")
+        await offboard.refused("show", "nosuch", "--as", "finance")
     new = [token for token in await tokens.made_by("finance") if token.token_id not in before]
     assert len(new) <= 1 and not any(token.works for token in new)
