@@ -46,7 +46,7 @@ def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Colle
     every = [
         Membership(attribute, value, group)
         for attribute in _MEMBERSHIPS
-        for value in (entry.values.get("uid", ()) if attribute == "memberUid" else (entry.dn,))
+        for value in (entry.every("uid") if attribute == "memberUid" else (entry.dn,))
         for group in session.search(base, _lists(attribute, value), ["cn", "entryUUID"])
     ]
     found, missing = every, []
@@ -61,8 +61,9 @@ def memberships(session: LdapSession, base: str, entry: LdapEntry, wanted: Colle
         ]
     has_members = "".join(f"({attribute}=*)" for attribute in _MEMBERSHIPS)
     members_shown = bool(every) or session.any_entry(base, f"(|{has_members})")
-    if not entry.values.get("uid") and session.any_entry(base, "(memberUid=*)"):
-        members_shown = False  # by its uid, which is not shown, the entry could be in these
+    if members_shown and not entry.every("uid") and not session.lacks(entry.dn, "uid"):
+        # The entry can have a uid that is not shown, and be listed by it.
+        members_shown = not session.any_entry(base, "(memberUid=*)")
     return LdapMemberships(found, missing, members_shown, [each.shown() for each in found])
 
 

@@ -159,6 +159,13 @@ async def test_groups_by_a_uid_that_is_not_shown_are_not_left() -> None:
         assert (await ldap.read_back(Effect("remove_from_groups", "key", account))).outcome == "unknown"
 
 
+async def test_an_entry_without_a_uid_is_in_no_group_that_lists_uids() -> None:
+    without_uid = f"dn: cn=Eva,ou=people,{BASE}\nobjectClass: inetOrgPerson\ncn: Eva\nsn: Lind\nemployeeNumber: 7\n\n"
+    async with odd_directory(POSIX + without_uid) as url, connected(url) as ldap:
+        (eva,) = await ldap.find_accounts([Lookup("employeeNumber", "7")])
+        assert (await ldap.read_back(Effect("remove_from_groups", "key", eva))).outcome == "done"
+
+
 async def test_a_part_of_the_subtree_on_another_server_is_no_short_list() -> None:
     elsewhere = f"""dn: ou=berlin,ou=people,{BASE}
 objectClass: referral
