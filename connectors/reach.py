@@ -25,6 +25,7 @@ _CERTIFICATE: dict[int, tuple[str, str]] = {
     19: ("The certificate's authority is not trusted.", "Set ca_file to the certificates of this authority (PEM)."),
     20: ("The certificate's authority is not trusted.", "Set ca_file to the certificates of this authority (PEM)."),
     62: ("The certificate is for another name.", "Use the name that the certificate has in the settings."),
+    64: ("The certificate is for another name.", "Use the name that the certificate has in the settings."),
 }
 _NOT_TLS = "WRONG_VERSION_NUMBER"
 

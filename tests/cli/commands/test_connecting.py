@@ -14,6 +14,7 @@ from connectors.registry import REFERENCE_KINDS, SETTINGS, connector_kinds
 from orchestrator.domain.packet.packet import SystemSpec
 from orchestrator.embedded.company.people import Employee
 from tests.cli.command_line import CommandResult, Offboard
+from tests.cli.pseudo_terminal import at_a_terminal
 from tests.connectors.raw_servers import listening, silence
 from tests.vendors.okta.seeds import OktaSeed, seed_okta
 from tests.vendors.okta.simulator import OktaSimulator
@@ -135,3 +136,21 @@ async def test_secrets_are_not_taken_from_the_command_line(offboard: Offboard) -
         "systems", "connect", "scim", "--set", "url=https://scim.example", "--set", "token=env:T", "--name", "No name"
     )
     assert badly.code == 1 and "--name" in badly.err
+
+
+async def test_settings_are_asked_for_at_a_terminal_and_secrets_by_where_they_are(tmp_path: Path) -> None:
+    async with OktaSimulator().start() as okta:
+        seed = seed_okta(okta)
+        words = ("systems", "connect", "okta", "--person", seed.user("E-1015").login)
+        async with at_a_terminal(tmp_path, *words, OKTA_TOKEN=seed.api_token) as terminal:
+            await terminal.until("Least permissions")
+            await terminal.until("Credential [1]")
+            terminal.type("2")
+            await terminal.until("url:")
+            terminal.type(okta.url)
+            await terminal.until("token (env:NAME or file:NAME)")
+            terminal.type(seed.api_token)
+            await terminal.until("token is a secret")
+            terminal.type("env:OKTA_TOKEN")
+            await terminal.until("one account, matched by")
+            await terminal.until("token: env:OKTA_TOKEN")

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
@@ -210,7 +209,10 @@ def _ask(kind: str, settings: dict[str, str]) -> None:
         if len(ways) > 1 and not any(name in settings for one in ways for name in one.settings):
             for number, one in enumerate(ways, 1):
                 say(f"{number}. {one.title}")
-            way = ways[int(typer.prompt("Credential", type=click.IntRange(1, len(ways)), default=1)) - 1]
+            number = 0
+            while not 1 <= number <= len(ways):
+                number = int(typer.prompt("Credential", type=int, default=1))
+            way = ways[number - 1]
         elif chosen := [one for one in ways if any(name in settings for name in one.settings)]:
             way = chosen[0]
         wanted += [name for name in way.settings if name not in wanted]
