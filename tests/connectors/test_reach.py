@@ -33,7 +33,7 @@ async def test_a_certificate_is_accepted_or_refused_with_the_reason_in_words(tmp
         assert not passed and done[-1].said == "The certificate is for another name."
 
 
-async def test_a_port_without_tls_and_a_silent_one_are_told_apart() -> None:
+async def test_a_port_without_tls_and_one_that_does_not_respond() -> None:
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n")
         await writer.drain()

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from orchestrator.cli.server.access import entering
@@ -209,7 +208,10 @@ def _asked_about(running: int) -> str:
         return "continue"
     are = "is" if running == 1 else "are"
     say(f"{_runs(running)} of this version {are} open. Paused runs remove no access until they are resumed.")
-    return str(typer.prompt("Continue or pause?", type=click.Choice(OPEN_RUNS)))
+    answer = ""
+    while answer not in OPEN_RUNS:
+        answer = str(typer.prompt("Continue or pause?")).strip().lower()
+    return answer
 
 
 def _runs(number: int) -> str:
