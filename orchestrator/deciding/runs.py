@@ -146,6 +146,7 @@ class Runs:
                 abilities=self.abilities,
                 holds=held_back(placed, about, organisation[1].actors, (pinned[run_id], current), departed),
                 held_since={system: known.since for system, (_, known) in placed.items()},
+                held_by={system: known.by for system, (_, known) in placed.items()},
                 actors=organisation[1].actors,
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,

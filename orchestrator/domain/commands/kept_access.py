@@ -154,8 +154,11 @@ def open_about(state: RunState, *, step_id: str | None = None, system: str | Non
 
 
 def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, world: World) -> NotAllowed | None:
-    """The refusal of the person who paused the run or kept the access open, with this account or another one."""
+    """The refusal of the person who paused the run or a system, or kept the access open, with this account or another
+    one."""
     opened = exception.opened
+    if opened.kind == "pause_unconfirmed" and (opened.system or opened.step_id):
+        return _why_not_second_of_system(opened.system, actor, world)
     if opened.kind == "pause_unconfirmed":
         by, said = state.held_by, "The person who paused a run can't confirm the pause."
     elif opened.kind == "access_kept":
@@ -165,6 +168,16 @@ def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, wor
     known = world.actors.get(by)
     same = actor.actor_id == by or (known is not None and known.human is not None and known.human == actor.human)
     return NotAllowed("second_person_needed", said) if same else None
+
+
+def _why_not_second_of_system(system: str | None, actor: Actor, world: World) -> NotAllowed | None:
+    """`system` is None for a pause of all systems. A pause by an account of HR needs no other person."""
+    accounts = {account for name in (system, e.EVERYTHING) if name for account in world.held_by.get(name, ())}
+    placed = [world.actors[account] for account in accounts if account in world.actors]
+    alone = bool(placed) and all(known.human is not None and known.human == actor.human for known in placed)
+    if not alone or any(_is_hr(known, world) for known in placed):
+        return None
+    return NotAllowed("second_person_needed", "The person who paused a system can't confirm the pause.")
 
 
 def _kept_by(state: RunState, opened: e.ExceptionOpened) -> str:

@@ -41,7 +41,8 @@ class World:
     `pinned` is the packet that the run started under, `current` today's; `abilities` is what the connectors can do;
     `holds` are the systems on hold, `*` for everything; `actors` are the known ones by id, with the roles that they
     still have; `delegations` says who decides for whom; `programs` are the services and assistants by account.
-    `held_since` has, by system, the version of its holds at which the latest one began.
+    `held_since` has, by system, the version of its holds at which the latest one began, and `held_by` the accounts that
+    placed it.
     `departed` are the people, by opaque id, who have no access to Offboard any more since their own cutoff has passed.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
@@ -52,6 +53,7 @@ class World:
     abilities: Catalogue = field(default_factory=dict)
     holds: frozenset[str] = frozenset()
     held_since: Mapping[str, int] = field(default_factory=dict)
+    held_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     actors: Mapping[str, Actor] = field(default_factory=dict)
     delegations: tuple[DelegationState, ...] = ()
     programs: Mapping[str, Program] = field(default_factory=dict)

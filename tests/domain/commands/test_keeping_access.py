@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.organisation import Holds, fold_holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.packet_texts import SampleAbility
 from tests.domain.run_world import (
     ANNA,
@@ -236,6 +238,23 @@ def test_a_pause_of_everything_that_keeps_a_task_from_removing_access_is_reporte
     paused.on_hold("*")
     assert ("pause_unconfirmed", "hand_over") not in paused.exceptions(), "the task is open, and can be completed"
     assert paused.refolded() == paused.state
+
+
+@pytest.mark.parametrize("paused", ["code", "*"])
+def test_the_person_who_paused_a_system_does_not_confirm_it_with_another_account(paused: str) -> None:
+    by, other = actor("kim", "operator"), actor("kim2", "requester", human="h-kim")
+    story = at_cutoff()
+    story.knows(by, other)
+    story.on_hold(paused)
+    story.later(HOUR)
+    pause = story.exception("pause_unconfirmed")
+    for placed, allowed in (({"kim"}, False), ({"kim", "kim2"}, True), ({"kim", "ole"}, True), ({"gone"}, True)):
+        story.world = replace(story.world, held_by={paused: frozenset(placed)})
+        assert Permissions(story.state, story.world, other).accept(pause).allowed is allowed, placed
+    story.world = replace(story.world, held_by={paused: frozenset({"kim"})})
+    with pytest.raises(NotAllowed, match="second_person_needed"):
+        story.accept(pause, by=other)
+    story.accept(pause, by=HR)
 
 
 def test_a_pause_of_a_system_without_match_keys_is_reported_to_hr(monkeypatch: pytest.MonkeyPatch) -> None:
