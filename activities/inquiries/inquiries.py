@@ -16,6 +16,7 @@ from temporalio.exceptions import FailureError
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
+from activities.inquiries.account_owners import AccountOwnersList
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.inquiries.previews import Previews
@@ -26,12 +27,15 @@ from connectors.errors import ConnectorError
 from connectors.people import Person
 from orchestrator.commands import Services
 from orchestrator.documents import questions as q
+from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.preview import Preview
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands import requests
+from orchestrator.domain.commands.systems import require_listing
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
@@ -45,7 +49,15 @@ from orchestrator.workflows.activity_stubs import InquiryRef
 HEARTBEAT_SECONDS = 1.0  # between two heartbeats: a user waits for the page
 _PHASES = ("production", "pilot", "shadow", "draft", "retired")
 _IN_USE = _PHASES[:3]
-Looked = q.FindPeople | q.PersonFactsAsked | q.PreviewAsked | q.WhoSignsIn | q.CheckSystems | q.VerifyLedger
+Looked = (
+    q.FindPeople
+    | q.PersonFactsAsked
+    | q.PreviewAsked
+    | q.WhoSignsIn
+    | q.CheckSystems
+    | q.ListAccountOwners
+    | q.VerifyLedger
+)
 """Questions that are answered by looking; a start changes something."""
 
 
@@ -72,6 +84,7 @@ class InquiryActivities:
         self._previews = Previews(services.runs, services.keyring, queries, connections, rates, queues, first)
         self._starts = Starts(services, queries, connections, first)
         self._system_tests = PacketSystemTests(services.runs, services.keyring, connections, rows.database, queues)
+        self._account_owners = AccountOwnersList(connections, queues)
         self._database_url = database_url
         self._queues = queues
         self._first = first
@@ -133,6 +146,8 @@ class InquiryActivities:
                 return await self._who_signs_in(question)
             case q.CheckSystems():
                 return await self._check_systems(question, asked_by)
+            case q.ListAccountOwners():
+                return await self._list_account_owners(question, asked_by)
             case q.VerifyLedger():
                 kept = await self._verify()
                 return q.LedgerVerified(
@@ -230,6 +245,19 @@ class InquiryActivities:
         actor = actor_of(await self._runs.organisation(), asked_by)
         _, packet = await governing(self._runs, self._queries, question.packet, actor, self._first)
         return await self._system_tests.run(inquiry_id, actor, packet, question)
+
+    async def _list_account_owners(self, question: q.ListAccountOwners, asked_by: str) -> AccountOwners:
+        actor = actor_of(await self._runs.organisation(), asked_by)
+        _, packet = await governing(self._runs, self._queries, question.packet, actor, self._first)
+        require_listing(question.system, actor, packet)
+
+        async def hidden(hr_ids: Sequence[str]) -> set[str]:
+            return await self._leaving_hidden(asked_by, hr_ids)
+
+        hr = packet.platform.hr.system
+        reads_hr = granted_level(packet.platform.levels, actor, hr, packet.name) is not None
+        people = People(self._connections, packet, self._keyring)
+        return await self._account_owners.of(packet, question.system, people, hidden, shows_people=reads_hr)
 
     async def _prepared(self, name: str, asked_by: str) -> Packet:
         """Only actors who may prepare runs of the packet can search people."""

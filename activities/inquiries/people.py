@@ -8,6 +8,7 @@ from typing import TypedDict
 from activities.connections import Connections
 from connectors.abilities import Pace
 from connectors.errors import ActionRequiredError
+from connectors.listing import ListsPeople, PeopleListed
 from connectors.people import PeopleSource, Person
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
@@ -49,6 +50,14 @@ class People:
     async def search(self, text: str, most: int) -> list[Person]:
         """At most `most` people whom HR finds by what a user has typed so far."""
         return list(await (await self._source()).search_people(text, limit=most, **self._limits()))
+
+    async def everyone(self, most: int, *, deadline: float) -> PeopleListed:
+        """At most `most` people whom HR knows, in one list."""
+        source, name = await self._source(), self._packet.platform.hr.system
+        if not isinstance(source, ListsPeople):
+            raise ActionRequiredError("not_listed", f"System {name} does not list people.", happened="no")
+        pace = self._connections.pace(name, self._packet.platform.systems[name], deadline=deadline)
+        return await source.list_people(at_most=most, deadline=deadline, pace=pace)
 
     async def facts(self, person: Person) -> PersonFacts:
         manager_email = person.manager_email

@@ -13,7 +13,7 @@ What the pace raises is the caller's own and is passed on unchanged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from connectors.boundary.storable import is_storable, storable_text
 from connectors.boundary.unforeseen import kinds_of, places_of
 from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError, not_reachable
+from connectors.listing import AccountsListed, ListsAccounts, ListsPeople, PeopleListed
 from connectors.people import PeopleSource, Person
 from connectors.rehearsal import Rehearsal, Rehearses
 
@@ -58,6 +59,20 @@ class _CheckedConnector(WrappingConnector):
         found = await _call(lambda paced: self._connector.find_accounts(lookups, deadline=deadline, pace=paced), pace)
         for account in found:
             _require_storable([account.native_id, account.label, account.attributes])
+        return found
+
+    async def list_accounts(
+        self, attributes: Collection[str], *, at_most: int, deadline: float, pace: Pace = unpaced
+    ) -> AccountsListed | None:
+        connector = self._connector
+        if not isinstance(connector, ListsAccounts):
+            return None
+        found = await _call(
+            lambda paced: connector.list_accounts(attributes, at_most=at_most, deadline=deadline, pace=paced), pace
+        )
+        for one in found.accounts if found is not None else ():
+            shown = [one.account.native_id, one.account.label, one.account.attributes]
+            _require_storable([*shown, *(list(values) for values in one.values.values())])
         return found
 
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
@@ -90,6 +105,16 @@ class _CheckedPeopleSource(_CheckedConnector):
     def __init__(self, connector: Connector, people: PeopleSource) -> None:
         super().__init__(connector)
         self._people = people
+
+    async def list_people(self, *, at_most: int, deadline: float, pace: Pace = unpaced) -> PeopleListed:
+        people = self._people
+        if not isinstance(people, ListsPeople):
+            raise ActionRequiredError(
+                "not_listed", "The connector of the HR system cannot list people.",
+                remedy="Use a connector for HR that lists people.", happened="no",
+            )  # fmt: skip
+        found = await _call(lambda paced: people.list_people(at_most=at_most, deadline=deadline, pace=paced), pace)
+        return PeopleListed(_storable(found.people), found.missing)
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         return _storable(

@@ -33,6 +33,7 @@ from connectors.http.dialect import Dialect
 from connectors.http.flows import unexpected
 from connectors.http.pages import Pages
 from connectors.http.requests import Flow, Request
+from connectors.listing import AccountsListed, Listing, cut
 from connectors.parameters import account_of, unknown_attribute
 from connectors.rehearsal import Rehearsal
 from connectors.setup import Setup
@@ -99,6 +100,7 @@ class HttpKind(Generic[S, C]):
     `prepare` makes from the settings what the flows are given: the settings themselves, or an object that also
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
     credential, and returns what to say about it, or a `CredentialCheck`; it raises `ConnectorError` where not.
+    `list_accounts` lists all accounts (`connectors.listing`), None where the system cannot.
     `headers` are sent with each request, such as the version of the interface. `system_class` and
     `setup`: see `connectors.packages.ConnectorKind`."""
 
@@ -114,6 +116,7 @@ class HttpKind(Generic[S, C]):
     headers: Mapping[str, str] = field(default_factory=dict)
     system_class: SystemClass | None = None
     setup: Setup | None = None
+    list_accounts: Listing[C] | None = None
 
 
 class HttpConnector(Generic[S, C]):
@@ -149,6 +152,14 @@ class HttpConnector(Generic[S, C]):
         self, lookups: Sequence[Lookup], *, deadline: float = 30.0, pace: Pace = unpaced
     ) -> Sequence[Account]:
         return await self._client.run(self._kind.find(self._context, lookups), deadline=deadline, pace=pace)
+
+    async def list_accounts(
+        self, attributes: Collection[str], *, at_most: int, deadline: float, pace: Pace = unpaced
+    ) -> AccountsListed | None:
+        if self._kind.list_accounts is None:
+            return None
+        flow = self._kind.list_accounts(self._context, attributes, at_most + 1)
+        return cut(await self._client.run(flow, deadline=deadline, pace=pace), at_most)
 
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         act = self._kind.acts.act(effect.ability)

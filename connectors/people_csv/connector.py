@@ -32,6 +32,7 @@ from connectors.abilities import (
 )
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.listing import PeopleListed
 from connectors.people import Person, number_key
 from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of, require_recent
 from connectors.people_csv.mapping import ExportFormat, export_format
@@ -203,6 +204,13 @@ class PeopleCsvConnector:
             elif number.startswith(typed) or address.startswith(typed) or _name_has(person, typed.split()):
                 others.append(person)
         return [self._now(person) for person in [*exact, *others][:limit]]
+
+    async def list_people(self, *, at_most: int, deadline: float, pace: Pace = unpaced) -> PeopleListed:
+        known = await self._newest(deadline, pace)
+        people = [self._now(person) for person in known.by_id.values()]
+        if known.export.bad:
+            return PeopleListed(people, f"{len(known.export.bad)} rows of HR's file cannot be read.")
+        return PeopleListed(people[:at_most], f"HR has more than {at_most} people." if len(people) > at_most else "")
 
     async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
         known = await self._newest(deadline, pace)

@@ -18,6 +18,7 @@ from connectors.account_set import AccountSet, equals_ignoring_case, value_shown
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, not_reachable
 from connectors.hosts import require_allowed
+from connectors.listing import AccountsListed, ListedAccount, cut
 from connectors.parameters import account_gone, account_of, unknown_attribute
 from connectors.protocols.ldap_directory import LdapDirectory
 from connectors.protocols.ldap_session import LdapSession
@@ -73,6 +74,10 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
         """The people that may have the value, with these attributes among others."""
 
     @abstractmethod
+    def everyone(self, context: Context, attributes: Collection[str]) -> Sequence[Entry]:
+        """All people below the base for people, with these attributes among others."""
+
+    @abstractmethod
     def values(self, entry: Entry, attribute: str) -> Sequence[str]: ...
 
     @abstractmethod
@@ -104,6 +109,21 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
         return await self._directory.converse(
             lambda session: self.find(self.begin(session), lookups), deadline=deadline, pace=pace
         )
+
+    async def list_accounts(
+        self, attributes: Collection[str], *, at_most: int, deadline: float, pace: Pace = unpaced
+    ) -> AccountsListed | None:
+        named = [name for name in attributes if _ATTRIBUTE.fullmatch(name)]
+
+        def work(session: LdapSession) -> AccountsListed:
+            context = self.begin(session)
+            found = []
+            for entry in self.everyone(context, named)[: at_most + 1]:
+                values = {name: tuple(self.values(entry, name)) for name in named}
+                found.append(ListedAccount(self.account(context, entry), values))
+            return cut(found, at_most)
+
+        return await self._directory.converse(work, deadline=deadline, pace=pace)
 
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         do = self.acts.act(effect.ability).do

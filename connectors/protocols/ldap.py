@@ -91,6 +91,9 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         wanted = f"({lookup.attribute}={escape_filter_chars(lookup.value)})"
         return session.search(self.settings.people_base, f"(&{self._person()}{wanted})", [*_READ, *attributes])
 
+    def everyone(self, session: LdapSession, attributes: Collection[str]) -> Sequence[LdapEntry]:
+        return session.search(self.settings.people_base, self._person(), [*_READ, *attributes])
+
     def values(self, entry: LdapEntry, attribute: str) -> Sequence[str]:
         return entry.every(attribute)
 

@@ -8,7 +8,7 @@ user's own `groups` is read-only (RFC 7643 section 4.1.2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from connectors.http.connector import MAY_BE_EMPTY, HttpKind, TokenSettings, ans
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.flows import change, parse, require_account, unexpected
 from connectors.http.requests import Answer, Flow, Operation
+from connectors.listing import ListedAccount
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.scim_attributes import is_attribute_path, values_at
 from connectors.protocols.scim_documents import ScimUser, lowered
@@ -89,6 +90,21 @@ def _find(server: ScimServer, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
     accounts = found.accounts()
     members = (yield from server.privileged_members()) if accounts and server.privileged else set()
     return [replace(each, privileged=each.privileged or each.native_id in members) for each in accounts]
+
+
+def _list(server: ScimServer, attributes: Collection[str], at_most: int) -> Flow[Sequence[ListedAccount]]:
+    found = []
+    for document in (yield from resources(LIST_USERS, None, at_most)):
+        if not isinstance(document, dict):
+            unexpected("A list of users holds something that is not a resource.")
+        account = _account(server, parse(lowered(document), ScimUser))
+        values = {name: tuple(values_at(document, name)) for name in attributes if is_attribute_path(name)}
+        found.append(ListedAccount(account, values))
+    members = (yield from server.privileged_members()) if found and server.privileged else set()
+    return [
+        replace(one, account=replace(one.account, privileged=True)) if one.account.native_id in members else one
+        for one in found
+    ]
 
 
 def _add_matching(
@@ -230,6 +246,7 @@ SCIM = HttpKind(
     auth=bearer,
     prepare=_server,
     find=_find,
+    list_accounts=_list,
     # Users rather than ServiceProviderConfig, which many servers show without any credential.
     check=answers(GET_USER.request("0")),
     setup=SCIM_SETUP,

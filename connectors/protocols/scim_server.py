@@ -272,9 +272,9 @@ def search_unproven(attributes: Collection[str]) -> ActionRequiredError:
     )
 
 
-def resources(operation: Operation, condition: str | None) -> Flow[list[Any]]:
+def resources(operation: Operation, condition: str | None, at_most: int | None = None) -> Flow[list[Any]]:
     params = {} if condition is None else {"filter": condition}
-    return (yield from all_pages(operation.request(params=params), _PAGES))
+    return (yield from all_pages(operation.request(params=params), _PAGES, at_most=at_most))
 
 
 def quoted(value: str) -> str:

@@ -6,7 +6,7 @@ the header `Effect-Key`, by which tests count what an effect did; no vendor's co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from connectors.http.connector import SAMPLE_SIZE, HttpKind, TokenSettings, answ
 from connectors.http.flows import Fields, all_pages, ask_if_present, parse, require_account
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
+from connectors.listing import ListedAccount, listed
 from connectors.parameters import account_of, text_of
 from connectors.read_backs import account_missing, none_left, seen
 from connectors.reference.changes import change_account
@@ -94,6 +95,11 @@ def _accounts(attribute: str, value: str) -> Flow[list[_Account]]:
     request = LIST_ACCOUNTS.request(params={attribute: value})
     found = [parse(item, _Account) for item in (yield from all_pages(request, _PAGES))]
     return [account for account in found if equals_ignoring_case(getattr(account, attribute), value)]
+
+
+def _list(settings: CodeHostingSettings, attributes: Collection[str], at_most: int) -> Flow[Sequence[ListedAccount]]:
+    items = yield from all_pages(LIST_ACCOUNTS.request(), _PAGES, at_most=at_most)
+    return [listed(parse(item, _Account).as_account(), attributes) for item in items]
 
 
 def _suspend(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -223,6 +229,7 @@ CODE_HOSTING = HttpKind(
             lambda item: parse(item, _Account).as_account(),
         ),
     ),
+    list_accounts=_list,
     check=answers(GET_ACCOUNT.request("0")),
     acts=ActTable(
         "code_hosting",

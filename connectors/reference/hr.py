@@ -26,6 +26,7 @@ from connectors.http.connector import (
 from connectors.http.flows import Fields, all_pages, ask_if_present, parse, unexpected
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
+from connectors.listing import PeopleListed
 from connectors.parameters import account_of, instant_of
 from connectors.people import Asset, Person, number_key
 from connectors.read_backs import account_missing, seen
@@ -89,6 +90,10 @@ def _people(conditions: Mapping[str, str], at_most: int | None = None) -> Flow[l
     size = str(_MAX_PAGE if at_most is None else min(at_most, _MAX_PAGE))
     request = LIST_PEOPLE.request(params={**conditions, "limit": size})
     return [parse(item, _Person) for item in (yield from all_pages(request, _PAGES, at_most=at_most))]
+
+
+def list_people(at_most: int) -> Flow[list[Person]]:
+    return [person.as_person() for person in (yield from _people({}, at_most))]
 
 
 def find_person(identifier: str) -> Flow[list[Person]]:
@@ -217,3 +222,7 @@ class HrConnector(HttpConnector[HrSettings, HrSettings]):
 
     async def managers(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         return await self._client.run(list_managers(person_id), deadline=deadline, pace=pace)
+
+    async def list_people(self, *, at_most: int, deadline: float, pace: Pace = unpaced) -> PeopleListed:
+        found = await self._client.run(list_people(at_most + 1), deadline=deadline, pace=pace)
+        return PeopleListed(found[:at_most], f"HR has more than {at_most} people." if len(found) > at_most else "")

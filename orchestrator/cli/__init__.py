@@ -75,8 +75,8 @@ def make_app() -> typer.Typer:
     _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
     of_starts = "List held starts; confirm or release them."
     _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)
-    of_systems = "List a packet's systems, check and test them, and connect others."
-    below = (systems.check, system_tests.test, connecting.connect)
+    of_systems = "List a packet's systems, check and test them, connect others, and list accounts without an owner."
+    below = (systems.check, system_tests.test, connecting.connect, systems.orphans)
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, *below)
     _add(app, OPERATORS, operating.retry, operating.skip, operating.hold, operating.release)
     of_tokens = "List and revoke API tokens; change who answers for a service."

@@ -20,6 +20,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.preview import Preview, Shown
 from orchestrator.documents.shown_matches import Answered
 from orchestrator.documents.system_test import SystemTested
@@ -117,7 +118,17 @@ class LedgerVerified(BaseModel):
     remedy: str = ""
 
 
-Answer = PeopleAnswer | PersonFacts | Preview | Started | SignsIn | SystemsChecked | SystemTested | LedgerVerified
+Answer = (
+    PeopleAnswer
+    | PersonFacts
+    | Preview
+    | Started
+    | SignsIn
+    | SystemsChecked
+    | SystemTested
+    | AccountOwners
+    | LedgerVerified
+)
 A = TypeVar("A", bound=Answer, covariant=True)
 
 
@@ -216,6 +227,14 @@ class SystemTestAsked(Asked[SystemTested]):
     wanted: str | None = Field(default=None, max_length=320)
 
 
+class ListAccountOwners(Asked[AccountOwners]):
+    """Which accounts of a system no person who works here owns."""
+
+    kind: Literal["list_account_owners"] = "list_account_owners"
+    packet: str = Field(max_length=200)
+    system: str = Field(max_length=200)
+
+
 class VerifyLedger(Asked[LedgerVerified]):
     """Reads every row again with code of its own. What it says is kept for the page."""
 
@@ -230,6 +249,7 @@ Question = Annotated[
     | WhoSignsIn
     | CheckSystems
     | SystemTestAsked
+    | ListAccountOwners
     | VerifyLedger,
     Field(discriminator="kind"),
 ]
@@ -242,6 +262,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "who_signs_in": SignsIn,
     "check_systems": SystemsChecked,
     "test_system": SystemTested,
+    "list_account_owners": AccountOwners,
     "verify_ledger": LedgerVerified,
 }
 """By the question's kind."""

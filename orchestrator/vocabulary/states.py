@@ -185,6 +185,7 @@ FAILURE: Vocabulary = {
     "not_found": "Not found in the system",
     "search_unproven": "Search results cannot be relied on",
     "list_incomplete": "Incomplete list",
+    "not_listed": "Accounts cannot be listed",
     "no_match_value": "No value to search for",
     "groups_not_left": "Some groups could not be left",
     "not_all_removed": "Some could not be removed",
@@ -234,6 +235,15 @@ TEST_PART: Vocabulary = {
 
 TEST_OUTCOME: Vocabulary = {"passed": "Passed", "partly": "Partly", "failed": "Failed", "skipped": "Not tested"}
 
+
+OWNERSHIP: Vocabulary = {
+    "owned": "Owned by a person who works here",
+    "left": "Of a person who has left",
+    "ambiguous": "Possibly of one person or of several",
+    "orphan": "Orphan: of no person whom HR knows",
+    "service": "Expected service account",
+}
+"""Whose an account of a system is."""
 
 SYSTEM_CLASS: Vocabulary = {
     "hr": "HR system",

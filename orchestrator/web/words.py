@@ -113,6 +113,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "step": states.STEP,
     "waits_for": states.WAITS_FOR,
     "under_hold": states.UNDER_HOLD,
+    "ownership": states.OWNERSHIP,
     "gate": states.GATE,
     "verdict": VERDICT,
     "task": states.TASK,

@@ -87,6 +87,11 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
         found = domain.session.search(self._people(domain), wanted, [*READ, *attributes])
         return [DomainUser(entry) for entry in found]
 
+    def everyone(self, domain: Domain, attributes: Collection[str]) -> Sequence[DomainUser]:
+        return [
+            DomainUser(entry) for entry in domain.session.search(self._people(domain), PERSON, [*READ, *attributes])
+        ]
+
     def values(self, user: DomainUser, attribute: str) -> Sequence[str]:
         return user.values(attribute)
 

@@ -23,7 +23,7 @@ from connectors.vendors.entra.ownership import hand_over_ownership, look_at_owne
 from connectors.vendors.entra.permissions import check_permissions
 from connectors.vendors.entra.reports import hand_over_reports, look_at_reports
 from connectors.vendors.entra.roles import look_at_roles, remove_roles
-from connectors.vendors.entra.search import find_users
+from connectors.vendors.entra.search import find_users, list_users
 from connectors.vendors.entra.setup import SETUP
 from connectors.vendors.entra.snapshot import snapshot
 from connectors.vendors.entra.users import delete, disable, look_at_deletion, look_at_status, revoke_sessions
@@ -40,6 +40,7 @@ ENTRA = HttpKind(
     auth=auth_of,
     prepare=lambda settings: settings,
     find=find_users,
+    list_accounts=list_users,
     check=check_permissions,
     setup=SETUP,
     dialect=DIALECT,

@@ -29,7 +29,7 @@ from connectors.vendors.google_workspace.groups import leave_groups, look_at_gro
 from connectors.vendors.google_workspace.licenses import look_at_licenses, remove_licenses
 from connectors.vendors.google_workspace.ownership import hand_over_ownership, look_at_ownership
 from connectors.vendors.google_workspace.roles import look_at_roles, remove_roles
-from connectors.vendors.google_workspace.search import find_users
+from connectors.vendors.google_workspace.search import find_users, list_users
 from connectors.vendors.google_workspace.setup import SETUP
 from connectors.vendors.google_workspace.snapshot import snapshot
 from connectors.vendors.google_workspace.transfers import look_at_transfers, transfer_data
@@ -45,6 +45,7 @@ GOOGLE_WORKSPACE = HttpKind(
     auth=DelegatedTokens,
     prepare=lambda settings: settings,
     find=find_users,
+    list_accounts=list_users,
     check=check,
     setup=SETUP,
     dialect=DIALECT,

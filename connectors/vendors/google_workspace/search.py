@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from connectors.abilities import Account, Lookup
 from connectors.http.connector import find_by
-from connectors.http.flows import parse, unexpected
+from connectors.http.flows import all_pages, parse, unexpected
 from connectors.http.requests import Flow
-from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSettings, is_gone, listed, quoted
+from connectors.listing import ListedAccount
+from connectors.vendors.google_workspace.admin_sdk import (
+    GoogleWorkspaceSettings,
+    is_gone,
+    listed,
+    pages,
+    quoted,
+)
 from connectors.vendors.google_workspace.users import LIST_USERS, WorkspaceUser, get_user, users_on_first_page
 
 _PAGE_SIZE = "500"
@@ -49,3 +56,21 @@ find_users = find_by(
     sample=_sample,
     prove_themselves=["id"],  # by Google's error form
 )
+
+
+def list_users(
+    settings: GoogleWorkspaceSettings, attributes: Collection[str], at_most: int
+) -> Flow[Sequence[ListedAccount]]:
+    request = LIST_USERS.request(params={"customer": settings.customer, "maxResults": _PAGE_SIZE})
+    items = yield from all_pages(request, pages("users"), at_most=at_most)
+    return [_with_values(parse(item, WorkspaceUser), attributes) for item in items]
+
+
+def _with_values(user: WorkspaceUser, attributes: Collection[str]) -> ListedAccount:
+    every = {
+        "id": (user.id,),
+        "primaryEmail": (user.email,),
+        "email": tuple(user.addresses),
+        "externalId": tuple(item.value for item in user.external_ids or () if item.value),
+    }
+    return ListedAccount(user.as_account(), {name: every[name] for name in attributes if name in every})

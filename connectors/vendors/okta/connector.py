@@ -24,7 +24,7 @@ from connectors.vendors.okta.factors import look_at_factors, reset_factors
 from connectors.vendors.okta.groups import leave_groups, look_at_groups
 from connectors.vendors.okta.organisation import SETTLE_TIME, TOKENS_LAST, OktaSettings, auth_of, error_code
 from connectors.vendors.okta.roles import look_at_admin_roles, remove_admin_roles
-from connectors.vendors.okta.search import by_attribute, by_id
+from connectors.vendors.okta.search import by_attribute, by_id, list_users
 from connectors.vendors.okta.setup import SETUP
 from connectors.vendors.okta.snapshot import snapshot
 from connectors.vendors.okta.users import (
@@ -60,6 +60,7 @@ OKTA = HttpKind(
         ),
         prove_themselves=["id"],  # by Okta's error code
     ),
+    list_accounts=list_users,
     check=check_credential,
     setup=SETUP,
     dialect=Dialect(code=error_code, failed_success=lambda body: bool(error_code(body))),

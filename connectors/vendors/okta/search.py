@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from connectors.abilities import Account, Lookup
 from connectors.http.flows import all_pages, parse, unexpected
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow
+from connectors.listing import ListedAccount, listed
 from connectors.vendors.okta.organisation import PAGE_SIZE, OktaSettings, is_gone
 from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
 
@@ -31,3 +32,10 @@ def by_attribute(parameter: str) -> Callable[[OktaSettings, Lookup], Flow[Sequen
         return [parse(item, UserRecord).as_account() for item in (yield from all_pages(request, LinkHeader()))]
 
     return find
+
+
+def list_users(settings: OktaSettings, attributes: Collection[str], at_most: int) -> Flow[Sequence[ListedAccount]]:
+    """Okta lists no users that are deactivated."""
+    request = LIST_USERS.request(params={"limit": PAGE_SIZE})
+    items = yield from all_pages(request, LinkHeader(), at_most=at_most)
+    return [listed(parse(item, UserRecord).as_account(), attributes) for item in items]

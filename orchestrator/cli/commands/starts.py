@@ -158,7 +158,7 @@ async def _start_one(
         answered: list[Document] = []
         if asks or any(settled):
             with looking("Searching all systems"):
-                preview = await _answered(server, await server.post("previews", body=body))
+                preview = await worker_answer(server, await server.post("previews", body=body))
             answered = answers(preview, *settled, reasons["reason"]) if any(settled) else []
             if asks and preview["urgent"]:
                 _require_terminal()
@@ -193,15 +193,15 @@ async def _preview(
     async with entering(folder, alias) as server:
         with looking("Searching all systems"):
             body = {**asked, "embargo": await _embargo(server, until, named)}
-            document = await _answered(server, await server.post("previews", body=body))
+            document = await worker_answer(server, await server.post("previews", body=body))
     if json:
         print_json(document)
     else:
         print_preview(document)
 
 
-async def _answered(server: Server, answer: Document) -> Document:
-    """The preview, once a worker has worked it out."""
+async def worker_answer(server: Server, answer: Document, name: str = "preview") -> Document:
+    """What a worker was asked for, once it has responded; `name` is its field in an inquiry."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PREVIEW_TIMEOUT_SECONDS
     while answer.get("state") == "waiting":
@@ -212,7 +212,7 @@ async def _answered(server: Server, answer: Document) -> Document:
             )  # fmt: skip
         await asyncio.sleep(POLL_SECONDS)
         answer = await server.get("inquiries", answer["inquiry_id"])
-    found: Document = answer["preview"] if "inquiry_id" in answer else answer
+    found: Document = answer[name] if "inquiry_id" in answer else answer
     return found
 
 

@@ -54,6 +54,16 @@ def require_check(system: str, actor: Actor, packet: Packet) -> None:
     _looks_after(system, actor, packet)
 
 
+def require_listing(system: str, actor: Actor, packet: Packet) -> None:
+    """Raises a `Refusal` for an actor who cannot have the accounts of this system listed: it shows accounts of
+    everyone, so it takes `read` on the system itself."""
+    require("list_accounts", actor)
+    if system not in packet.platform.systems:
+        known = ", ".join(packet.platform.systems)
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system[:60]}.", known=known)
+    require_level(packet.platform, packet.platform, actor, system, packet.name, Level.READ)
+
+
 def _looks_after(system: str, actor: Actor, packet: Packet, others: Iterable[Packet] = ()) -> None:
     systems = packet.platform.systems
     if system != e.EVERYTHING and system not in systems:

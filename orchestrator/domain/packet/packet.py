@@ -181,7 +181,8 @@ class SystemSpec(_Written):
     of one attempt; `settle` overrides how long the system may show an old state. `token_lifetime` overrides for how
     long access tokens or tickets that the system issued are accepted; zero if it issues none. `expected`: everyone has
     an account here, so finding none is a question for a person; otherwise it is an answer. `class` is what the system
-    is to the company; without it, the class of its connector counts."""
+    is to the company; without it, the class of its connector counts. `service_accounts` are patterns, such as `svc-*`,
+    for names of accounts that no person owns and that are expected."""
 
     title: Sentence
     connector: ConnectorName
@@ -197,6 +198,7 @@ class SystemSpec(_Written):
     queue: Slug | None = None
     support: str = ""
     runbook: str = ""
+    service_accounts: tuple[Sentence, ...] = ()
 
     @property
     def connector_origin(self) -> str:

@@ -19,7 +19,8 @@ Command = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "change_service_owners",
     "check_systems", "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run",
     "end_sessions",
-    "hold_run", "hold_system", "lift_legal_hold", "list_sessions", "list_tokens", "list_webhooks", "make_token",
+    "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
+    "make_token",
     "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
     "release_system",
     "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
@@ -104,6 +105,7 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
     "disable_webhook": CommandRule("disable a webhook"),
     "replace_webhook_secret": CommandRule("replace a webhook's secret"),
     # Readers
+    "list_accounts": CommandRule("list the accounts of a system", level=Level.READ),
     "list_tokens": CommandRule("list API tokens that others created", level=Level.READ, known_to_hr=False),
     "list_sessions": CommandRule("list sessions", level=Level.READ, known_to_hr=False),
     "list_webhooks": CommandRule("list webhooks", level=Level.READ, known_to_hr=False),

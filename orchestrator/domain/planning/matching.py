@@ -65,6 +65,11 @@ def _plain(text: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
+def loosely(value: str) -> str:
+    """Without case, diacritics and differences in spaces: what any key compares alike is alike in this form."""
+    return " ".join(_plain(value).casefold().split())
+
+
 def person_values(person: PersonFacts, key: str) -> tuple[str, ...]:
     """What the person has under a match key, as HR wrote it and without empty values. `name` is the display name and
     given with family name, and the former names."""

@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.preview import Preview
 from orchestrator.documents.questions import LedgerVerified
 from orchestrator.documents.system_test import SystemTested
@@ -22,14 +23,23 @@ from orchestrator.web.state import state_of
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
 
+class InquiryWaiting(ResponseModel):
+    """No worker has responded yet; poll `address`, which expires after 15 minutes."""
+
+    inquiry_id: str
+    state: Literal["waiting"] = "waiting"
+    address: str
+
+
 class Inquiry(ResponseModel):
-    """`preview`, `verification` or `system_test` is set once a worker has responded."""
+    """`preview`, `verification`, `system_test` or `accounts` is set once a worker has responded."""
 
     inquiry_id: str
     state: Literal["waiting", "answered"]
     preview: Preview | None = None
     verification: Verification | None = Field(None, description="The result of a verification of the ledger")
     system_test: SystemTested | None = Field(None, description="The result of a test of a system")
+    accounts: AccountOwners | None = Field(None, description="A system's accounts without an owner")
 
 
 @router.get("/inquiries/{inquiry_id}", summary="Get the result of a worker", responses=problems(403, 404, 409))
@@ -46,6 +56,8 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
             return Inquiry(inquiry_id=inquiry_id, state="answered", preview=answer)
         case SystemTested():
             return Inquiry(inquiry_id=inquiry_id, state="answered", system_test=answer)
+        case AccountOwners():
+            return Inquiry(inquiry_id=inquiry_id, state="answered", accounts=answer)
         case LedgerVerified():
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=verified(answer))
     raise unknown_inquiry()

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from orchestrator.web.pages.admin import (
     away,
     ledger,
+    orphans,
     packets,
     setup_checklist,
     staff,
@@ -24,6 +25,7 @@ router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
 for part in (
     new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files,
-    search, packets, systems, system_tests, setup_checklist, ledger, outcomes, away, tokens, staff, webhooks, starts,
+    search, packets, systems, system_tests, orphans, setup_checklist, ledger, outcomes, away, tokens, staff, webhooks,
+    starts,
 ):  # fmt: skip
     router.include_router(part.router)

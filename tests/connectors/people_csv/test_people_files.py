@@ -97,6 +97,23 @@ async def test_a_file_that_no_newer_one_replaced_is_an_outage_of_hr(tmp_path: Pa
     assert await names(hr) == {"Person Newest"}, "a newer file ends the outage"
 
 
+async def test_all_people_are_listed_unless_the_file_is_too_old_or_has_rows_that_cannot_be_read(
+    tmp_path: Path, clock: MovedClock
+) -> None:
+    path = write(tmp_path / "a.csv", "1,Person A,,,", "2,Person B,,,2020-06-30", age=1)
+    hr = source(path, clock)
+    found = await hr.list_people(at_most=10, deadline=5.0)
+    assert [(person.id, person.status) for person in found.people] == [("1", "active"), ("2", "left")]
+    assert found.missing == ""
+    assert (await hr.list_people(at_most=1, deadline=5.0)).missing == "HR has more than 1 people."
+    clock.ahead = 48 * 3600
+    with pytest.raises(TryAgainError, match="people_file_old"):
+        await hr.list_people(at_most=10, deadline=5.0)
+    clock.ahead = 3600.0
+    bad = source(write(tmp_path / "b.csv", "1,Person A,,,", "2,Person B,,,no date", age=1), clock)
+    assert (await bad.list_people(at_most=10, deadline=5.0)).missing == "1 rows of HR's file cannot be read."
+
+
 @pytest.mark.parametrize("hours", ["0", "-1", "nan", "inf", "two days"])
 def test_an_age_that_is_no_number_of_hours_is_refused(hours: str, tmp_path: Path, clock: MovedClock) -> None:
     with pytest.raises(ValidationError):

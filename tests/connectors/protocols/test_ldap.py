@@ -15,6 +15,7 @@ import pytest
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.listing import ListsAccounts
 from connectors.registry import connect
 from connectors.rehearsal import Rehearses
 from orchestrator.embedded.company.certificate import write_certificate
@@ -83,6 +84,20 @@ async def test_accounts_are_found_by_any_spelling_and_distinguished(
     assert found.privileged
     assert found.attributes["mail"] == admin.email
     assert not (await the_account(connectors["ldap"], person)).privileged
+
+
+async def test_all_people_are_listed_with_the_values_of_the_match_keys(
+    connectors: dict[str, Connector], hire: Hire
+) -> None:
+    (person,) = await hire()
+    directory = connectors["ldap"]
+    assert isinstance(directory, ListsAccounts)
+    found = await directory.list_accounts(["mail", "employeeNumber"], at_most=5000, deadline=30.0)
+    assert found is not None and found.complete
+    [one] = [one for one in found.accounts if one.values["employeeNumber"] == (person.employee_number,)]
+    assert one.values["mail"] == (person.email,) and one.account.active is True
+    cut = await directory.list_accounts(["mail"], at_most=1, deadline=30.0)
+    assert cut is not None and not cut.complete and len(cut.accounts) == 1
 
 
 async def test_more_entries_than_the_limit_are_an_error_and_no_short_list(company: Company, hire: Hire) -> None:

@@ -20,6 +20,7 @@ import pytest_asyncio
 
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.listing import ListsAccounts
 from connectors.registry import connect
 from tests.connectors import ldap_recordings
 from tests.connectors.vendors.samba_domain import HOST, PASSWORD, REALM, ROOT, SambaDomain
@@ -63,6 +64,16 @@ async def find(directory: Connector, name: str) -> Account:
 
 def effect(ability: str, account: Account, **parameters: Any) -> Effect:
     return Effect(ability, "run-1/step-1/1", account, parameters)
+
+
+async def test_all_users_are_listed_without_computers(directory: Connector, domain: SambaDomain) -> None:
+    name, _ = await user(domain, mail="listed@f.example", proxyAddresses=["smtp:one@f.example", "SMTP:two@f.example"])
+    assert isinstance(directory, ListsAccounts)
+    found = await directory.list_accounts(["sAMAccountName", "proxyAddresses"], at_most=5000, deadline=60.0)
+    assert found is not None and found.complete
+    [one] = [one for one in found.accounts if one.values["sAMAccountName"] == (name,)]
+    assert set(one.values["proxyAddresses"]) == {"one@f.example", "two@f.example"}
+    assert not [one for one in found.accounts if one.account.label.endswith("$")], "computers are no people"
 
 
 @pytest.mark.parametrize("cn", ["a space at the end\\ ", "\\ in\\, the\\=front", "(Müller)*@\\+\\;"])

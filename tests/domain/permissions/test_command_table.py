@@ -52,7 +52,7 @@ LINES = {
     "approve_gates": {"approve_gate"},
     "revoke_token": {"revoke_any_token", "revoke_token"},
 }
-ASKED_ELSEWHERE = {"check_systems", "verify_ledger"}
+ASKED_ELSEWHERE = {"check_systems", "list_accounts", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
@@ -126,7 +126,9 @@ def test_an_account_unknown_to_hr_reads_and_revokes_its_own_token() -> None:
     assert {command for command, rule in COMMANDS.items() if not rule.known_to_hr} == {
         *lists, "revoke_token", "verify_ledger",
     }  # fmt: skip
-    assert {command for command, rule in COMMANDS.items() if rule.level == Level.READ} == {*lists, "verify_ledger"}
+    assert {command for command, rule in COMMANDS.items() if rule.level == Level.READ} == {
+        *lists, "list_accounts", "verify_ledger",
+    }  # fmt: skip
 
 
 GRANTS = "levels:\n" + "".join(
@@ -168,6 +170,7 @@ def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY, {}),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned, {}),
         "release_system": lambda by: systems.release_system(Holds(held=True), "code", by, pinned, [pinned], {}),
+        "list_accounts": lambda by: systems.require_listing("code", by, pinned),
         "check_systems": lambda by: systems.require_check("code", by, pinned),
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
         "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),

@@ -1,15 +1,20 @@
-"""The commands `systems` and `systems check`: whether each system can be reached and accepts its credential."""
+"""The commands `systems`, `systems check` and `systems orphans`: whether each system can be reached and accepts its
+credential, and which accounts on it no person owns."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from orchestrator.cli.commands.starts import looking, worker_answer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, has_subcommand
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import instant, print_json, table
+from orchestrator.cli.terminal.screen import instant, print_json, say, table
+from orchestrator.vocabulary.states import OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
 
@@ -43,6 +48,54 @@ def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, fol
     _show(found, json)
     if any(system["reachable"] is False for system in found["systems"]):
         raise typer.Exit(REFUSED)
+
+
+def orphans(
+    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="The system's name in the packet.")],
+    alias: As = None,
+    packet: PacketName = PACKET,
+    json: Json = False,
+    folder: Folder = FOLDER,
+) -> None:
+    """List a system's accounts that no person who works here owns. Changes nothing."""
+
+    async def work() -> Document:
+        async with entering(folder, alias) as server:
+            with looking(f"Reading the accounts of {system} and the people in HR"):
+                answer = await server.post("systems", system, "orphans", body={"packet": packet})
+                return await worker_answer(server, answer, "accounts")
+
+    found = carry_out(work())
+    if json:
+        print_json(found)
+    else:
+        _show_orphans(found)
+    if found["code"]:
+        raise typer.Exit(REFUSED)
+
+
+def _show_orphans(found: Document) -> None:
+    if found["code"]:
+        say(f"{found['title']}: {found['detail']}")
+        return
+    if found["accounts"]:
+        table(
+            ("Account", "Owner", "Person", "State", "Attributes"),
+            [
+                (
+                    one["label"] + (" (privileged)" if one["privileged"] else ""),
+                    label(one["ownership"], OWNERSHIP),
+                    " ".join(part for part in (one["person"], one["employee_number"]) if part),
+                    {True: "active", False: "inactive", None: ""}[one["active"]],
+                    ", ".join(f"{name}={value}" for name, value in one["attributes"].items()),
+                )
+                for one in found["accounts"]
+            ],
+        )
+    counts = found["counts"]
+    say(", ".join(f"{label(kind, OWNERSHIP)}: {number}" for kind, number in counts.items() if number) or "No accounts.")
+    whole = "the complete list" if found["complete"] else "not the complete list: the system has more accounts"
+    say(f"Read {instant(found['read_at'])}, {whole}.")
 
 
 def _show(found: Document, json: bool) -> None:

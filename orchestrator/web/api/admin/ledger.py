@@ -18,9 +18,8 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import require_reading
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
 from orchestrator.web.api.runs.runs import person
-from orchestrator.web.api.runs.starts import InquiryWaiting
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import After, From, To, Word
 from orchestrator.web.api.schema.run_answers import PersonInRun

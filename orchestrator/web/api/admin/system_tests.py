@@ -16,8 +16,7 @@ from orchestrator.ledger.engine.system_tests import last_system_tests
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import inquiry_address
-from orchestrator.web.api.runs.starts import InquiryWaiting
+from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, InPacket, SystemName
 from orchestrator.web.state import state_of

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.documents.questions import CheckSystems
+from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.documents.questions import CheckSystems, ListAccountOwners
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
+from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
-from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
@@ -102,6 +104,37 @@ async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: I
     require_looking_after(caller, await readable(web, caller, asked.packet))
     await web.inquiries.ask(caller.actor.actor_id, CheckSystems(packet=asked.packet), within=HR_TIMEOUT_SECONDS)
     return await systems(request, caller, asked.packet)
+
+
+@router.post(
+    "/systems/{system}/orphans",
+    summary="List accounts without an owner",
+    responses={
+        **problems_of_post(404, 429),
+        202: {
+            "model": InquiryWaiting,
+            "description": "The lists are still being read; poll `Location`",
+            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
+        },
+    },
+)
+async def orphans(
+    request: Request, caller: ApiCaller, system: SystemName, asked: SystemsAsked, response: Response,
+    key: IdempotencyKey = None,
+) -> AccountOwners | InquiryWaiting:  # fmt: skip
+    """For callers with `read` on the system. A worker reads all accounts of the system and all people of HR, compares
+    them by the packet's match keys, and changes nothing. Lists that were read within the last minute are used again."""
+    web = state_of(request)
+    await readable(web, caller, asked.packet)
+    question = ListAccountOwners(packet=asked.packet, system=system)
+    try:
+        return await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
+    except InquiryFailed:
+        raise
+    except NotAnswered as late:
+        response.status_code = 202
+        response.headers["location"] = inquiry_address(late.inquiry_id)
+        return InquiryWaiting(inquiry_id=late.inquiry_id, address=inquiry_address(late.inquiry_id))
 
 
 @router.post("/systems/{system}/hold", summary="Pause changes on a system", responses=problems_of_post(404))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints
@@ -13,10 +13,10 @@ from orchestrator.documents.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
 from orchestrator.web.api.people import Wanted, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
-from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems_of_post
+from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
@@ -90,14 +90,6 @@ class PreviewWanted(RequestModel):
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
     urgent: bool = False
     embargo: WantedEmbargo | None = None
-
-
-class InquiryWaiting(ResponseModel):
-    """No worker has responded yet; poll `address`, which expires after 15 minutes."""
-
-    inquiry_id: str
-    state: Literal["waiting"] = "waiting"
-    address: str
 
 
 @router.post(

@@ -12,7 +12,7 @@ from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.questions import CheckSystems
-from orchestrator.domain.commands.systems import hold_system, release_system
+from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
 from orchestrator.domain.organisation.organisation import Holds
@@ -38,7 +38,7 @@ CHECK_TIMEOUT_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class SystemLine:
     """`seen` is the result of the last check, None before the first. `may_hold` and `may_release` are what the domain
-    would let the caller do."""
+    would let the caller do, and `may_list` is about the system's accounts."""
 
     name: str
     spec: SystemSpec
@@ -46,6 +46,7 @@ class SystemLine:
     held: bool
     may_hold: bool
     may_release: bool
+    may_list: bool
 
     @property
     def origin(self) -> str:
@@ -158,6 +159,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             held=name in held,
             may_hold=name not in held and _may_hold(caller, name, packet, in_use),
             may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
+            may_list=bool(spec.match) and _may_list(caller, name, packet),
         )
         for name, spec in packet.platform.systems.items()
     )
@@ -185,6 +187,14 @@ def _may_release(
 ) -> bool:
     try:
         release_system(holds, system, caller.actor, packet, in_use, active)
+    except Refusal:
+        return False
+    return True
+
+
+def _may_list(caller: Caller, system: str, packet: Packet) -> bool:
+    try:
+        require_listing(system, caller.actor, packet)
     except Refusal:
         return False
     return True
