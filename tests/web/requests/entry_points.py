@@ -142,9 +142,10 @@ class SignedIn:
 
     async def refused(self, command: RunCommand, status: int, code: str, cause: str, remedy: str) -> None:
         """The command is refused at every entry point, in words that say why and what to do."""
-        for at in ENTRY_POINTS:
+        for at in ("page", "terminal"):
             await self.refused_at(at, command, status, cause, remedy)
-        refused_by_api(await self.api.post(command.path, json=command.body), status, code)
+        problem = refused_by_api(await self.api.post(command.path, json=command.body), status, code)
+        assert cause in problem["detail"] and remedy in problem["remedy"], problem
 
     async def refused_at(self, at: str, command: RunCommand, status: int, *words: str) -> None:
         """The command is refused at this entry point, in these words."""
