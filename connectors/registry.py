@@ -35,6 +35,7 @@ from connectors.vendors.okta.connector import OKTA
 from connectors.vendors.postgresql import connector as postgresql
 from connectors.vendors.postgresql.settings import PostgresqlSettings
 from connectors.vendors.postgresql.setup import SETUP as POSTGRESQL_SETUP
+from connectors.vendors.slack.connector import SLACK
 
 Settings = TypeVar("Settings", bound=BaseModel)
 Entry = TypeVar("Entry", covariant=True)
@@ -101,6 +102,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "entra": over_http(ENTRA),
     "github": over_http(GITHUB),
     "google_workspace": over_http(GOOGLE_WORKSPACE),
+    "slack": over_http(SLACK),
     postgresql.KIND: ConnectorKind(
         PostgresqlSettings,
         postgresql.make_postgresql,

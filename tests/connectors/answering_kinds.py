@@ -40,6 +40,14 @@ GOOGLE_USER = {
     "externalIds": [{"value": "E-1", "type": "organization"}],
 }  # fmt: skip
 GOOGLE_USERS = {"kind": "admin#directory#users", "users": [GOOGLE_USER]}
+SLACK_TOKEN = {
+    "ok": True, "url": "https://vendor.slack.com/", "team": "Vendor", "user": "owner", "team_id": "T0VENDOR",
+    "user_id": "U0OWNER",
+}  # fmt: skip
+SLACK_USER = {
+    "id": "7", "team_id": "T0VENDOR", "name": "isa.lund", "deleted": False, "is_bot": False,
+    "profile": {"email": "isa.lund@vendor.example"},
+}  # fmt: skip
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -79,6 +87,8 @@ class AnsweringKind:
                 }  # fmt: skip
             if self.name == "github":
                 known |= {"organization": "vendor"}
+            if self.name == "slack":
+                known |= {"scim_url": address, "team_id": "T0VENDOR"}
             connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
             yield connector, server
             await connector.aclose()
@@ -91,6 +101,12 @@ class AnsweringKind:
             return ScriptedAnswer(200, GITHUB_MEMBER)
         if self.name == "github" and b"query Teams" in asked.body:
             return ScriptedAnswer(200, github_list("teams", []))
+        if asked.path == "/api/auth.test":
+            return ScriptedAnswer(200, SLACK_TOKEN)
+        if asked.path == "/api/users.info":
+            return ScriptedAnswer(200, {"ok": True, "user": SLACK_USER})
+        if self.name == "slack" and asked.path.startswith("/scim/v2/Users/"):
+            return ScriptedAnswer(200, SCIM_USER)
         if self.name == "scim" and asked.path == "/Groups":
             return ScriptedAnswer(200, {"totalResults": 0})
         return ScriptedAnswer(200, self.last_page)
@@ -137,6 +153,7 @@ KINDS = (
         GOOGLE_USERS,
         lambda following: ScriptedAnswer(200, GOOGLE_USERS | {"nextPageToken": following}),
     ),
+    AnsweringKind("slack", Lookup("externalId", "E-1"), {"totalResults": 1, "Resources": [SCIM_USER]}),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -155,5 +172,6 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "entra": ScriptedAnswer(200, {"value": []}),
     "github": ScriptedAnswer(200, github_list("externalIdentities", [])),
     "google_workspace": ScriptedAnswer(200, {"kind": "admin#directory#users"}),
+    "slack": ScriptedAnswer(200, {"totalResults": 0, "Resources": []}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}

@@ -153,7 +153,7 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Answeri
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         target = unquote(asked.target) + asked.body.decode()  # a search by POST has its condition in the body
         listed = ScriptedAnswer(200, {"mailboxes": [kind.last_page], "next": None}) if kind.name == "mail" else None
-        if asked.path in ("/ServiceProviderConfig", "/Groups"):
+        if asked.path in ("/ServiceProviderConfig", "/Groups", "/api/auth.test"):
             return kind.answers(asked)
         if answers == "empty" or absent.value in target:
             return ScriptedAnswer(200, {"mailboxes": []}) if asked.path == "/mailboxes" else NOTHING[kind.name]
@@ -165,8 +165,8 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Answeri
         return ScriptedAnswer(200, json.loads(whole))
 
     async with kind.connected(answer) as (connector, _):
-        # SCIM and GitHub compare the whole list where filters do not work.
-        whole_list = kind.name in ("scim", "github") and answers == "empty to every condition"
+        # SCIM and GitHub compare the whole list where filters do not work, Slack always by this attribute.
+        whole_list = kind.name in ("scim", "github", "slack") and answers == "empty to every condition"
         if answers == "honest" or whole_list:
             assert await connector.find_accounts([absent]) == []
             return
@@ -246,6 +246,7 @@ LEFT_AT = "2026-11-30T17:00:00+00:00"
         (KINDS[5], "release_license", {"address": "isa@vendor.example", "license": False}),
         (KINDS[6], "disable_account", ENTRA_USER | {"accountEnabled": False}),
         (KINDS[8], "suspend_account", GOOGLE_USER | {"suspended": True}),
+        (KINDS[9], "deactivate_account", SCIM_USER | {"active": False}),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -256,7 +257,8 @@ async def test_another_accounts_state_proves_nothing(kind: AnsweringKind, abilit
     body = shown
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
-        return kind.answers(asked) if asked.path == "/ServiceProviderConfig" else ScriptedAnswer(200, body)
+        known = ("/ServiceProviderConfig", "/api/auth.test", "/api/users.info")
+        return kind.answers(asked) if asked.path in known else ScriptedAnswer(200, body)
 
     async with kind.connected(answer) as (connector, server):
         assert (await connector.read_back(effect)).outcome == "done"
@@ -269,6 +271,7 @@ async def test_another_accounts_state_proves_nothing(kind: AnsweringKind, abilit
             "mail",
             "entra",
             "google_workspace",
+            "slack",
         ):  # these read the account before they change it
             with pytest.raises(ActionRequiredError, match="answer_not_understood"):
                 await connector.attempt(effect)

@@ -14,7 +14,17 @@ from tests.connectors.company_settings import KINDS as COMPANY_KINDS
 from tests.vendors.keys import private_key
 
 KINDS = sorted(
-    [*COMPANY_KINDS, "active_directory", "entra", "github", "google_workspace", "okta", "people_csv", "postgresql"]
+    [
+        *COMPANY_KINDS,
+        "active_directory",
+        "entra",
+        "github",
+        "google_workspace",
+        "okta",
+        "people_csv",
+        "postgresql",
+        "slack",
+    ]
 )
 COMPLETE = {
     "url": "https://systems.example/v2",
@@ -28,6 +38,7 @@ COMPLETE = {
     "path": "/run/systems/people",
     "organization": "example",
     "columns": '{"employee_number": "Number"}',
+    "team_id": "T0EXAMPLE",
 }
 
 

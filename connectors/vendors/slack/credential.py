@@ -1,0 +1,142 @@
+"""The token: whose it is, for which workspace or organization, and what its scopes allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.errors import ActionRequiredError
+from connectors.http.flows import Fields, parse
+from connectors.http.requests import Flow, Operation
+from connectors.vendors.slack.answers import said_ok
+from connectors.vendors.slack.settings import SlackSettings
+
+TEST_TOKEN = Operation("GET", "/api/auth.test", "auth_test")
+_OF_ORGANIZATION = "an app that is installed on the organization"
+
+
+class TokenOwner(Fields):
+    """`enterprise_id`: the organization of the workspace, or the one on which the app is installed."""
+
+    team_id: str = ""
+    user_id: str = ""
+    bot_id: str = ""
+    enterprise_id: str = ""
+    is_enterprise_install: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SlackCredential:
+    """`team_id` is the ID of the workspace, empty for a token of an organization. `scopes` is None where Slack did not
+    name them."""
+
+    owner: TokenOwner
+    scopes: frozenset[str] | None
+
+    @property
+    def for_organization(self) -> bool:
+        return self.owner.is_enterprise_install and bool(self.owner.enterprise_id)
+
+    @property
+    def is_bot(self) -> bool:
+        return bool(self.owner.bot_id)
+
+    @property
+    def place(self) -> str:
+        return self.owner.enterprise_id if self.for_organization else self.owner.team_id
+
+    def has(self, *scopes: str) -> bool:
+        return self.scopes is None or self.scopes.issuperset(scopes)
+
+    @property
+    def by_scim(self) -> bool:
+        """Whether Slack's SCIM API takes the token (docs.slack.dev/admins/scim-api, "Permissions")."""
+        return not BY_SCIM.lacking(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """`scopes`: all of them. `organization`: only a token of an organization; `scim`: of an organization where the
+    workspace is in one. Bots have neither."""
+
+    scopes: tuple[str, ...]
+    organization: bool = False
+    scim: bool = False
+
+    def lacking(self, credential: SlackCredential) -> list[str]:
+        missing = [scope for scope in self.scopes if not credential.has(scope)]
+        if credential.is_bot and (self.organization or self.scim):
+            return [*missing, "a user token"]
+        in_organization = self.organization or (self.scim and bool(credential.owner.enterprise_id))
+        return [*missing, *([_OF_ORGANIZATION] if in_organization and not credential.for_organization else [])]
+
+    def text(self) -> str:
+        return ", ".join(f"`{scope}`" for scope in self.scopes) + (f"; {_OF_ORGANIZATION}" if self.organization else "")
+
+
+BY_SCIM = Rights(("admin",), scim=True)
+FINDING = Rights(("users:read", "users:read.email"))
+RIGHTS: Mapping[str, tuple[Rights, ...]] = {
+    "snapshot_access": (Rights(("users:read",)),),
+    "deactivate_account": (
+        Rights(("users:read", "admin"), scim=True),
+        Rights(("users:read", "admin.users:read", "admin.users:write"), organization=True),
+    ),
+}
+"""By ability: one of these suffices."""
+
+
+def lacking(credential: SlackCredential, ability: str) -> list[str]:
+    """What the token lacks for the ability: nothing, or what the way lacks that lacks least."""
+    return min((rights.lacking(credential) for rights in RIGHTS[ability]), key=len)
+
+
+class SlackAccess:
+    """What the flows are given: the settings, and what Slack said of the token."""
+
+    def __init__(self, settings: SlackSettings) -> None:
+        self.settings = settings
+        self._known: SlackCredential | None = None
+
+    def credential(self, *, again: bool = False) -> Flow[SlackCredential]:
+        """Asked once, or `again`. Raises `ActionRequiredError("other_team")` for a token of another workspace or
+        organization than that of the settings: there, nothing that is found or absent says anything."""
+        if self._known is not None and not again:
+            return self._known
+        answer = yield TEST_TOKEN.request()
+        said_ok(answer)
+        header = answer.headers.get("x-oauth-scopes")
+        scopes = None if header is None else frozenset(one.strip() for one in header.split(",") if one.strip())
+        known = SlackCredential(parse(answer.body, TokenOwner), scopes)
+        if known.place != self.settings.team_id:
+            raise ActionRequiredError(
+                "other_team",
+                f"The token is of {_named(known)}, and not of {self.settings.team_id}.",
+                remedy="Correct team_id in platform.yaml, or use a token of this workspace or organization.",
+                happened="no",
+            )
+        self._known = known
+        return known
+
+    def require(self, ability: str) -> Flow[SlackCredential]:
+        """Before any other request of the ability. Raises `ActionRequiredError("rights_missing")`."""
+        return (yield from self.require_one(RIGHTS[ability]))
+
+    def require_one(self, ways: Sequence[Rights]) -> Flow[SlackCredential]:
+        known = yield from self.credential()
+        if all(one.lacking(known) for one in ways):  # the app may have been given a scope meanwhile
+            known = yield from self.credential(again=True)
+        missing = min((one.lacking(known) for one in ways), key=len)
+        if missing:
+            raise ActionRequiredError(
+                "rights_missing",
+                f"The token lacks {', '.join(missing)}.",
+                remedy=f"Give the Slack app {', '.join(missing)}, install it again, and replace the token.",
+                happened="no",
+            )
+        return known
+
+
+def _named(credential: SlackCredential) -> str:
+    kind = "the organization" if credential.for_organization else "the workspace"
+    return f"{kind} {credential.place}" if credential.place else "no workspace"

@@ -1,0 +1,81 @@
+"""Slack: each request, and each field that the connector reads, is one of Slack's own description of the Web API, or is
+named here with the reason why it is not. The simulator in `tests/vendors/slack` checks every request and answer of the
+other tests against the same description."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.vendors.slack as package
+import tests.vendors.slack as simulator
+from connectors.http.flows import Fields
+from connectors.http.requests import Operation
+from tests.connectors.answering_kinds import SLACK_TOKEN, SLACK_USER
+from tests.vendors.slack.simulator import METHODS, UNDESCRIBED, DescribedMethods
+
+FOLDER = Path(simulator.__file__).parent
+DESCRIPTION: dict[str, Any] = json.loads((FOLDER / "description.json").read_text())
+MODULES = [importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)]
+USED = {
+    f"{one.method} {one.path}": one for module in MODULES for one in vars(module).values() if isinstance(one, Operation)
+}
+NEWER = {
+    "TokenOwner": {"enterprise_id"},  # docs.slack.dev/reference/methods/auth.test
+    "OrganizationUser": {"is_primary_owner"},  # the type EnterpriseUser of Slack's @slack/web-api
+}
+"""Fields that the description of 2021 lacks."""
+READ = {
+    "UserProfile": DESCRIPTION["$defs"]["objs_user_profile"],
+    "OrganizationUser": DESCRIPTION["$defs"]["objs_enterprise_user"],
+    "SlackUser": DESCRIPTION["$defs"]["objs_user"],
+    "TokenOwner": DESCRIPTION["operations"]["GET /api/auth.test"]["responses"]["200"],
+}
+UNDESCRIBED_SHAPES = {"ListedUser"}
+"""Of answers that Slack does not describe; the simulator has them from Slack's pages."""
+
+
+@pytest.mark.parametrize("name", USED)
+def test_each_operation_is_described_or_has_a_page(name: str) -> None:
+    own = USED[name].path.removeprefix("/api/").replace(".", "_")
+    described = name in DESCRIPTION["operations"]
+    # Slack's description has admin.users.list too, but contradicts its page of today.
+    assert USED[name].operation_id == own if described else USED[name].operation_id in ("", own)
+    assert described != (name in UNDESCRIBED)
+    assert described or UNDESCRIBED[name].startswith("https://docs.slack.dev/reference/")
+
+
+def _properties(schema: Any) -> set[str]:
+    if not isinstance(schema, dict):
+        return set()
+    found = set(schema.get("properties", ()))
+    for part in schema.get("anyOf", schema.get("items", {}).get("anyOf", ())):
+        found |= _properties(part)
+    return found
+
+
+def test_each_field_that_the_connector_reads_is_described_by_slack() -> None:
+    models = {
+        name: each
+        for module in MODULES
+        for name, each in vars(module).items()
+        if isinstance(each, type) and issubclass(each, Fields) and each.__module__.startswith(package.__name__)
+    }
+    assert set(models) == READ.keys() | UNDESCRIBED_SHAPES
+    for name, schema in READ.items():
+        fields = {field.alias or key for key, field in models[name].model_fields.items()}
+        assert fields <= _properties(schema) | NEWER.get(name, set()), name
+
+
+def test_the_answers_of_other_tests_are_described_by_slack() -> None:
+    described = DescribedMethods.of(FOLDER)
+    assert list(described.faults_of_answer("GET /api/auth.test", 200, SLACK_TOKEN)) == []
+    shown = {"ok": True, "user": SLACK_USER}
+    lacking = "; ".join(described.faults_of_answer("GET /api/users.info", 200, shown))
+    assert SLACK_USER.keys() <= _properties(DESCRIPTION["$defs"]["objs_user"]), lacking
+    assert METHODS.keys() >= {name for name in USED if "/api/" in name}
