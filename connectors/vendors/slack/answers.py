@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.flows import Fields, parse, unexpected
 from connectors.http.pages import Cursor, Offset
-from connectors.http.requests import Answer
+from connectors.http.requests import Answer, Flow
 
 LIMIT = "200"
 """The size of a page that Slack recommends (docs.slack.dev/apis/web-api/pagination)."""
-_MAX_ITEMS = 500_000  # users of an organization
+_MAX_ITEMS = 500_000  # users of an organisation
 _NOT_ACCEPTED = (
     "not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type",
     "missing_scope", "no_permission", "access_denied", "accesslimited", "ekm_access_denied", "team_access_not_granted",
@@ -86,12 +86,19 @@ def said_ok(answer: Answer) -> bool:
 
 
 _Shape = TypeVar("_Shape", bound=Fields)
+_Known = TypeVar("_Known")
 
 
 def shown_in(answer: Answer, name: str, shape: type[_Shape]) -> _Shape:
     """The part `name` of an answer of the Web API."""
     said_ok(answer)
     return parse(answer.body.get(name), shape)
+
+
+def known(value: _Known) -> Flow[_Known]:
+    """A flow that sends nothing and returns the value."""
+    return value
+    yield  # pragma: no cover - makes this a generator
 
 
 def with_cursor(items_at: str) -> Cursor:

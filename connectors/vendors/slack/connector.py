@@ -1,4 +1,4 @@
-"""Slack: the users of a workspace or an organization, their sessions, user groups, groups of the identity provider,
+"""Slack: the users of a workspace or an organisation, their sessions, user groups, groups of the identity provider,
 roles and apps.
 
 Requests go to the Web API (docs.slack.dev/reference/methods) and, on Business+ and Enterprise plans, to the SCIM API
@@ -15,12 +15,17 @@ from connectors.http.auth import Auth, BearerToken
 from connectors.http.connector import HttpKind
 from connectors.vendors.slack.answers import DIALECT
 from connectors.vendors.slack.credential import SlackAccess
+from connectors.vendors.slack.idp_groups import leave_idp_groups, look_at_idp_groups
 from connectors.vendors.slack.rights import check
+from connectors.vendors.slack.roles import look_at_roles, remove_admin_roles
 from connectors.vendors.slack.search import find
+from connectors.vendors.slack.sessions import look_at_sessions, revoke_sessions
 from connectors.vendors.slack.settings import SlackSettings
 from connectors.vendors.slack.setup import SETUP
 from connectors.vendors.slack.snapshot import snapshot
+from connectors.vendors.slack.user_groups import leave_groups, look_at_groups
 from connectors.vendors.slack.users import deactivate, look_at_deactivation
+from connectors.vendors.slack.workspaces import look_at_workspaces, remove_from_workspaces
 
 _AT_ONCE = timedelta(0)
 _SETTLE_TIME = timedelta(minutes=1)
@@ -46,7 +51,8 @@ SLACK = HttpKind(
             Ability(
                 "snapshot_access",
                 "read",
-                "records the account's state, whether it is a guest or an administrator, and its workspaces",
+                "records the account's state, workspaces, sessions, user groups, groups of the identity provider, "
+                "roles, managed channels and installed apps, and what it is the only member or manager of",
                 reversible="yes",
             ),
             look=snapshot,
@@ -55,7 +61,7 @@ SLACK = HttpKind(
             Ability(
                 "deactivate_account",
                 "change",
-                "deactivates the account in the workspace, or in the organization and all its workspaces: it is signed "
+                "deactivates the account in the workspace, or in the organisation and all its workspaces: it is signed "
                 "out, and tokens that it gave to apps are revoked; bots and webhooks of apps that it installed go on",
                 reversible="yes",  # an administrator can activate it again
                 cuts_access=True,
@@ -65,6 +71,71 @@ SLACK = HttpKind(
             ),
             deactivate,
             look_at_deactivation,
+        ),
+        Act(
+            Ability(
+                "revoke_sessions",
+                "change",
+                "ends all web and mobile sessions of the account; needs an organisation",
+                reversible="yes",  # an account that may still sign in signs in again
+                ends=("sessions",),
+                cannot_end=("access_tokens", "refresh_tokens"),  # of apps
+                settles_within=_SETTLE_TIME,
+            ),
+            revoke_sessions,
+            look_at_sessions,
+        ),
+        Act(
+            Ability(
+                "remove_from_user_groups",
+                "change",
+                "removes the account from all user groups, or from those in `groups`; with `disable_emptied`, a group "
+                "without another member is disabled",
+                reversible="yes",  # the members before are in the reply
+                settles_within=_SETTLE_TIME,
+            ),
+            leave_groups,
+            look_at_groups,
+        ),
+        Act(
+            Ability(
+                "remove_from_idp_groups",
+                "change",
+                "removes the account from all groups of the SCIM API, or from those in `groups`",
+                reversible="yes",  # the groups it was in are in the reply and in the snapshot
+                settles_within=_SETTLE_TIME,
+            ),
+            leave_idp_groups,
+            look_at_idp_groups,
+        ),
+        Act(
+            Ability(
+                "remove_admin_roles",
+                "change",
+                "removes the assigned roles of the account, and makes an administrator or owner of the organisation or "
+                "a workspace a regular member; needs an organisation",
+                reversible="yes",  # the roles are in the reply and in the snapshot
+                cuts_access=True,
+                tokens_last=_AT_ONCE,  # Slack checks the roles at each request
+                settles_within=_SETTLE_TIME,
+            ),
+            remove_admin_roles,
+            look_at_roles,
+        ),
+        Act(
+            Ability(
+                "remove_from_workspaces",
+                "change",
+                "removes the account from all workspaces of the organisation, or from those in `workspaces`; its user "
+                "groups and channels there are not restored when it is added again",
+                reversible="yes",  # an administrator can add it again
+                cuts_access=True,
+                tokens_last=_AT_ONCE,
+                ends=("sessions", "access_tokens", "refresh_tokens"),
+                settles_within=_SETTLE_TIME,
+            ),
+            remove_from_workspaces,
+            look_at_workspaces,
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The token: whose it is, for which workspace or organization, and what its scopes allow."""
+"""The token: whose it is, for which workspace or organisation, and what its scopes allow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from connectors.vendors.slack.answers import said_ok
 from connectors.vendors.slack.settings import SlackSettings
 
 TEST_TOKEN = Operation("GET", "/api/auth.test", "auth_test")
-_OF_ORGANIZATION = "an app that is installed on the organization"
+_OF_ORGANIZATION = "an app that is installed on the organisation"
 
 
 class TokenOwner(Fields):
-    """`enterprise_id`: the organization of the workspace, or the one on which the app is installed."""
+    """`enterprise_id`: the organisation of the workspace, or the one on which the app is installed."""
 
     team_id: str = ""
     user_id: str = ""
@@ -27,14 +27,14 @@ class TokenOwner(Fields):
 
 @dataclass(frozen=True, slots=True)
 class SlackCredential:
-    """`team_id` is the ID of the workspace, empty for a token of an organization. `scopes` is None where Slack did not
+    """`team_id` is the ID of the workspace, empty for a token of an organisation. `scopes` is None where Slack did not
     name them."""
 
     owner: TokenOwner
     scopes: frozenset[str] | None
 
     @property
-    def for_organization(self) -> bool:
+    def for_organisation(self) -> bool:
         return self.owner.is_enterprise_install and bool(self.owner.enterprise_id)
 
     @property
@@ -43,7 +43,7 @@ class SlackCredential:
 
     @property
     def place(self) -> str:
-        return self.owner.enterprise_id if self.for_organization else self.owner.team_id
+        return self.owner.enterprise_id if self.for_organisation else self.owner.team_id
 
     def has(self, *scopes: str) -> bool:
         return self.scopes is None or self.scopes.issuperset(scopes)
@@ -56,22 +56,22 @@ class SlackCredential:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """`scopes`: all of them. `organization`: only a token of an organization; `scim`: of an organization where the
+    """`scopes`: all of them. `organisation`: only a token of an organisation; `scim`: of an organisation where the
     workspace is in one. Bots have neither."""
 
     scopes: tuple[str, ...]
-    organization: bool = False
+    organisation: bool = False
     scim: bool = False
 
     def lacking(self, credential: SlackCredential) -> list[str]:
         missing = [scope for scope in self.scopes if not credential.has(scope)]
-        if credential.is_bot and (self.organization or self.scim):
+        if credential.is_bot and (self.organisation or self.scim):
             return [*missing, "a user token"]
-        in_organization = self.organization or (self.scim and bool(credential.owner.enterprise_id))
-        return [*missing, *([_OF_ORGANIZATION] if in_organization and not credential.for_organization else [])]
+        in_organisation = self.organisation or (self.scim and bool(credential.owner.enterprise_id))
+        return [*missing, *([_OF_ORGANIZATION] if in_organisation and not credential.for_organisation else [])]
 
     def text(self) -> str:
-        return ", ".join(f"`{scope}`" for scope in self.scopes) + (f"; {_OF_ORGANIZATION}" if self.organization else "")
+        return ", ".join(f"`{scope}`" for scope in self.scopes) + (f"; {_OF_ORGANIZATION}" if self.organisation else "")
 
 
 BY_SCIM = Rights(("admin",), scim=True)
@@ -80,10 +80,29 @@ RIGHTS: Mapping[str, tuple[Rights, ...]] = {
     "snapshot_access": (Rights(("users:read",)),),
     "deactivate_account": (
         Rights(("users:read", "admin"), scim=True),
-        Rights(("users:read", "admin.users:read", "admin.users:write"), organization=True),
+        Rights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),
     ),
+    "revoke_sessions": (Rights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),),
+    "remove_from_user_groups": (Rights(("users:read", "usergroups:read", "usergroups:write")),),
+    "remove_from_idp_groups": (Rights(("users:read", "admin"), scim=True),),
+    "remove_admin_roles": (
+        Rights(
+            ("users:read", "admin.roles:read", "admin.roles:write", "admin.users:read", "admin.users:write"),
+            organisation=True,
+        ),
+    ),
+    "remove_from_workspaces": (Rights(("users:read", "admin.users:write"), organisation=True),),
 }
 """By ability: one of these suffices."""
+SHOWN_WITH: Mapping[str, Rights] = {
+    "sessions": Rights(("admin.users:read",), organisation=True),
+    "user_groups": Rights(("usergroups:read",)),
+    "idp_groups": BY_SCIM,
+    "roles": Rights(("admin.roles:read", "admin.users:read"), organisation=True),
+    "managed_channels": Rights(("admin.roles:read",), organisation=True),
+    "apps": Rights(("admin",)),
+}
+"""By part of the snapshot: what it needs besides."""
 
 
 def lacking(credential: SlackCredential, ability: str) -> list[str]:
@@ -100,7 +119,7 @@ class SlackAccess:
 
     def credential(self, *, again: bool = False) -> Flow[SlackCredential]:
         """Asked once, or `again`. Raises `ActionRequiredError("other_team")` for a token of another workspace or
-        organization than that of the settings: there, nothing that is found or absent says anything."""
+        organisation than that of the settings: there, nothing that is found or absent says anything."""
         if self._known is not None and not again:
             return self._known
         answer = yield TEST_TOKEN.request()
@@ -112,7 +131,7 @@ class SlackAccess:
             raise ActionRequiredError(
                 "other_team",
                 f"The token is of {_named(known)}, and not of {self.settings.team_id}.",
-                remedy="Correct team_id in platform.yaml, or use a token of this workspace or organization.",
+                remedy="Correct team_id in platform.yaml, or use a token of this workspace or organisation.",
                 happened="no",
             )
         self._known = known
@@ -138,5 +157,5 @@ class SlackAccess:
 
 
 def _named(credential: SlackCredential) -> str:
-    kind = "the organization" if credential.for_organization else "the workspace"
+    kind = "the organisation" if credential.for_organisation else "the workspace"
     return f"{kind} {credential.place}" if credential.place else "no workspace"

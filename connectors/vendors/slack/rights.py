@@ -11,7 +11,7 @@ from connectors.vendors.slack.users import LIST_ADMIN_USERS
 
 
 def check(access: SlackAccess) -> Flow[CredentialCheck]:
-    """Whether Slack accepts the token, of the right workspace or organization, and which abilities it lacks a scope
+    """Whether Slack accepts the token, of the right workspace or organisation, and which abilities it lacks a scope
     for. Says how accounts are deactivated."""
     credential = yield from access.credential(again=True)
     if missing := FINDING.lacking(credential):
@@ -25,7 +25,7 @@ def check(access: SlackAccess) -> Flow[CredentialCheck]:
     named = [f"{ability} ({', '.join(missing)})" for ability in RIGHTS if (missing := lacking(credential, ability))]
     said = [
         f"reachable, credential accepted: {'bot token' if credential.is_bot else 'user token'} of "
-        f"{'the organization' if credential.for_organization else 'the workspace'} {credential.place}",
+        f"{'the organisation' if credential.for_organisation else 'the workspace'} {credential.place}",
         "scopes: " + (", ".join(sorted(credential.scopes)) if credential.scopes else "not shown by Slack"),
         _deactivating(credential),
         *refused,
@@ -57,7 +57,7 @@ def _refused(access: SlackAccess, credential: SlackCredential) -> Flow[list[str]
                 "an owner or administrator. Without it, remove the scope admin from the app and install it again.",
                 happened="no",
             ) from None
-    if credential.for_organization and credential.has("admin.users:read"):
+    if credential.for_organisation and credential.has("admin.users:read"):
         try:
             yield LIST_ADMIN_USERS.request(params={"limit": "1"})
         except (ActionRequiredError, RefusedError):

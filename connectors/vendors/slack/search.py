@@ -84,7 +84,7 @@ class _Search:
     def _deactivated(self) -> Flow[list[Account]]:
         """The users that Slack's lists show as deactivated; none where the token may read no such list."""
         credential = self._credential
-        if credential.for_organization:
+        if credential.for_organisation:
             if not credential.has("admin.users:read"):
                 return []
             return [
@@ -117,7 +117,7 @@ class _Search:
             page = SCIM_PAGES.items((yield access.settings.scim(asked)))
             active = [one for one in page if parse(lowered(one), ScimUser).active]
             return [_as_account(one) for one in active if values_at(one, _PATHS["email"])]
-        if self._credential.for_organization:
+        if self._credential.for_organisation:
             pages, request = with_cursor("users"), LIST_ADMIN_USERS.request(params={"limit": SAMPLE_SIZE})
             listed = [parse(item, ListedUser) for item in pages.items((yield request))]
             return [_with_email(one.id, one.username, one.email) for one in listed]
@@ -143,7 +143,7 @@ def _shown(document: dict[str, Any], asked: Mapping[str, set[str]]) -> dict[str,
 
 
 def find(access: SlackAccess, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
-    """The accounts of people of this workspace or organization, also deactivated ones and guests. Bots and people of
+    """The accounts of people of this workspace or organisation, also deactivated ones and guests. Bots and people of
     other companies (Slack Connect) are none. Each account shows every attribute that was asked for."""
     credential = yield from access.require_one([FINDING])
     asked = values_asked(lookups)

@@ -1,6 +1,6 @@
 """Users: what Slack shows of one, and how one is deactivated.
 
-`users.info` shows each user, also bots, guests and people of other companies (Slack Connect). In an organization its
+`users.info` shows each user, also bots, guests and people of other companies (Slack Connect). In an organisation its
 `deleted` is about one workspace, so there the state of the account is read from the SCIM API, or else from the list of
 deactivated users.
 """
@@ -35,8 +35,8 @@ class UserProfile(Fields):
     email: str | None = None
 
 
-class OrganizationUser(Fields):
-    """The user in the organization; `teams` are the workspaces that the user is in."""
+class OrganisationUser(Fields):
+    """The user in the organisation; `teams` are the workspaces that the user is in."""
 
     enterprise_id: str = ""
     is_admin: bool = False
@@ -47,7 +47,7 @@ class OrganizationUser(Fields):
 
 class SlackUser(Fields):
     """What `users.info` shows. `is_admin` and `is_owner` are about the workspace, `enterprise_user` about the
-    organization."""
+    organisation."""
 
     id: str = Field(min_length=1)
     name: str = ""
@@ -61,7 +61,7 @@ class SlackUser(Fields):
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     profile: UserProfile = UserProfile()
-    enterprise_user: OrganizationUser | None = None
+    enterprise_user: OrganisationUser | None = None
 
     @property
     def is_of_a_person(self) -> bool:
@@ -75,19 +75,19 @@ class SlackUser(Fields):
     @property
     def privileged(self) -> bool:
         known = self.enterprise_user
-        of_organization = known is not None and (known.is_admin or known.is_owner or known.is_primary_owner)
-        return self.is_admin or self.is_owner or self.is_primary_owner or of_organization
+        of_organisation = known is not None and (known.is_admin or known.is_owner or known.is_primary_owner)
+        return self.is_admin or self.is_owner or self.is_primary_owner or of_organisation
 
     @property
     def is_primary(self) -> bool:
         return self.is_primary_owner or (self.enterprise_user is not None and self.enterprise_user.is_primary_owner)
 
     def belongs_to(self, credential: SlackCredential) -> bool:
-        """Whether the user is one of the workspace or organization. Slack shows people of other companies too."""
+        """Whether the user is one of the workspace or organisation. Slack shows people of other companies too."""
         known = self.enterprise_user
         if self.is_stranger:
             return False
-        if credential.for_organization:
+        if credential.for_organisation:
             return known is not None and known.enterprise_id == credential.place
         if known is not None and known.enterprise_id:
             return known.enterprise_id == credential.owner.enterprise_id and credential.place in (
@@ -97,7 +97,7 @@ class SlackUser(Fields):
 
     def workspaces(self, credential: SlackCredential) -> list[str]:
         """Those in which the credential can act for the user."""
-        if not credential.for_organization:
+        if not credential.for_organisation:
             return [credential.place]
         return sorted(self.enterprise_user.teams) if self.enterprise_user else []
 
@@ -133,10 +133,18 @@ def user_of(access: SlackAccess, effect: Effect) -> Flow[SlackUser | None]:
 
 
 def user_to_change(access: SlackAccess, effect: Effect) -> Flow[SlackUser]:
-    """Raises `RefusedError`: account_gone, not_a_person, other_company."""
+    """Raises `RefusedError`: account_gone, own_administrator, not_a_person, other_company."""
     user = yield from user_of(access, effect)
     if user is None:
         raise account_gone(effect)
+    credential = yield from access.credential()
+    if user.id == credential.owner.user_id:
+        raise RefusedError(
+            "own_administrator",
+            f"{user.name} installed the app with whose token Offboard works.",
+            remedy="Let another administrator install the app, and replace the token first.",
+            happened="no",
+        )
     if not user.is_of_a_person:
         raise RefusedError(
             "not_a_person",
@@ -144,7 +152,7 @@ def user_to_change(access: SlackAccess, effect: Effect) -> Flow[SlackUser]:
             remedy="Remove the app of the bot in Slack instead, and find the accounts again.",
             happened="no",
         )
-    if not user.belongs_to((yield from access.credential())):
+    if not user.belongs_to(credential):
         raise RefusedError(
             "other_company",
             f"{user.name} is a user of another company or workspace.",
@@ -189,7 +197,7 @@ def scim_user(access: SlackAccess, user_id: str) -> Flow[dict[str, Any] | None]:
 
 
 def deactivated_users(access: SlackAccess) -> Flow[list[ListedUser]]:
-    """Of the organization: without `is_active` Slack lists active users only."""
+    """Of the organisation: without `is_active` Slack lists active users only."""
     request = LIST_ADMIN_USERS.request(params={"is_active": "false", "limit": LIMIT})
     return [parse(item, ListedUser) for item in (yield from all_pages(request, with_cursor("users")))]
 
@@ -200,7 +208,7 @@ def is_active(access: SlackAccess, user: SlackUser) -> Flow[bool | None]:
     if credential.by_scim:
         document = yield from scim_user(access, user.id)
         return None if document is None else parse(lowered(document), ScimUser).active
-    if not credential.for_organization or not user.deleted:
+    if not credential.for_organisation or not user.deleted:
         return not user.deleted
     if not credential.has("admin.users:read"):
         return None
@@ -208,7 +216,7 @@ def is_active(access: SlackAccess, user: SlackUser) -> Flow[bool | None]:
 
 
 def deactivate(access: SlackAccess, effect: Effect) -> Flow[Mapping[str, Any]]:
-    """By SCIM where the token may, else by `admin.users.deactivate`, which only organizations have."""
+    """By SCIM where the token may, else by `admin.users.deactivate`, which only organisations have."""
     credential = yield from access.require("deactivate_account")
     user = yield from user_to_change(access, effect)
     if (yield from is_active(access, user)) is False:

@@ -15,6 +15,7 @@ from connectors.registry import connect, connector_kinds
 from connectors.rehearsal import Rehearsal, Rehearses
 from tests.connectors.vendors.connected_github import connected_github
 from tests.connectors.vendors.connected_google import connected_google
+from tests.connectors.vendors.connected_slack import connected_slack
 from tests.vendors.entra.seeds import seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
 from tests.vendors.okta.seeds import seed_okta
@@ -61,6 +62,13 @@ async def google() -> AsyncIterator[tuple[Simulator, Connector, Account]]:
         yield here.google, here.connector, Account(here.isa.id, here.isa.email)
 
 
+@asynccontextmanager
+async def slack() -> AsyncIterator[tuple[Simulator, Connector, Account]]:
+    async with connected_slack() as here:
+        here.grid.user_groups = {id: one for id, one in here.grid.user_groups.items() if len(one.users) > 1}
+        yield here.slack, here.owner, Account(here.isa.id, here.isa.user_name)
+
+
 def changes_of(calls: Sequence[Call]) -> list[str]:
     return [
         f"{call.method} {call.path}"
@@ -78,7 +86,7 @@ async def rehearsed(connector: Connector, ability: str, account: Account) -> Reh
         return None
 
 
-@pytest.mark.parametrize("vendor", [okta, entra, github, google])
+@pytest.mark.parametrize("vendor", [okta, entra, github, google, slack])
 async def test_no_ability_changes_anything_when_it_is_rehearsed(vendor: Any) -> None:
     async with vendor() as (there, connector, account):
         there.forget()

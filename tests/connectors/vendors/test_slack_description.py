@@ -27,16 +27,21 @@ USED = {
 }
 NEWER = {
     "TokenOwner": {"enterprise_id"},  # docs.slack.dev/reference/methods/auth.test
-    "OrganizationUser": {"is_primary_owner"},  # the type EnterpriseUser of Slack's @slack/web-api
+    "OrganisationUser": {"is_primary_owner"},  # the type EnterpriseUser of Slack's @slack/web-api
 }
 """Fields that the description of 2021 lacks."""
+LOGS = DESCRIPTION["operations"]["GET /api/team.integrationLogs"]["responses"]["200"]
 READ = {
     "UserProfile": DESCRIPTION["$defs"]["objs_user_profile"],
-    "OrganizationUser": DESCRIPTION["$defs"]["objs_enterprise_user"],
+    "OrganisationUser": DESCRIPTION["$defs"]["objs_enterprise_user"],
     "SlackUser": DESCRIPTION["$defs"]["objs_user"],
     "TokenOwner": DESCRIPTION["operations"]["GET /api/auth.test"]["responses"]["200"],
+    "UserGroup": DESCRIPTION["$defs"]["objs_subteam"],
+    "_Members": DESCRIPTION["operations"]["GET /api/usergroups.users.list"]["responses"]["200"],
+    "_Paging": DESCRIPTION["$defs"]["objs_paging"],
+    "AppChange": LOGS["properties"]["logs"]["items"],
 }
-UNDESCRIBED_SHAPES = {"ListedUser"}
+UNDESCRIBED_SHAPES = {"Assignment", "ListedUser", "Session"}
 """Of answers that Slack does not describe; the simulator has them from Slack's pages."""
 
 

@@ -100,7 +100,7 @@ async def test_a_token_of_another_team_is_refused_everywhere(here: ConnectedSlac
 async def test_the_check_says_what_the_token_can_do_and_which_scope_is_missing(here: ConnectedSlack) -> None:
     everything = await here.owner.check()
     assert (everything.reachable, everything.lacking) == (True, ())
-    assert f"user token of the organization {here.place}" in everything.detail
+    assert f"user token of the organisation {here.place}" in everything.detail
     assert "accounts are deactivated by the SCIM API" in everything.detail
     web = await here.with_scopes("users:read", "users:read.email", "admin.users:read", "admin.users:write").check()
     assert "accounts are deactivated by admin.users.deactivate" in web.detail
@@ -110,7 +110,7 @@ async def test_the_check_says_what_the_token_can_do_and_which_scope_is_missing(h
     assert "deactivate_account (admin, a user token)" in bot.lacking
     assert "accounts cannot be deactivated" in bot.detail
     workspace = await here.with_scopes("users:read", "users:read.email", "admin", team=here.corp).check()
-    assert "deactivate_account (an app that is installed on the organization)" in workspace.lacking
+    assert "deactivate_account (an app that is installed on the organisation)" in workspace.lacking
     blind = await here.with_scopes("users:read").check()
     assert not blind.reachable and blind.code == "rights_missing" and "users:read.email" in blind.detail
     member = here.with_scopes("users:read", "users:read.email", "admin", user=here.kim)
