@@ -173,7 +173,7 @@ FAILURE: Vocabulary = {
     "other_team": "Credential of another workspace or organisation",
     "other_company": "User of another company",
     "not_a_person": "Not an account of a person",
-    "group_by_provider": "Group is filled by the identity provider",
+    "group_filled_elsewhere": "Members of the group are managed elsewhere",
     "seat_by_team": "Seat assigned by a team",
     "parameter_invalid": "Invalid value",
     "parameter_missing": "Required value missing",

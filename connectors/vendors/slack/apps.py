@@ -10,7 +10,7 @@ from connectors.http.flows import Fields, all_pages, parse, unexpected
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.vendors.slack.answers import said_ok
 from connectors.vendors.slack.credential import SlackCredential
-from connectors.vendors.slack.users import SlackUser
+from connectors.vendors.slack.users import SlackMember
 
 LIST_INTEGRATION_LOGS = Operation("GET", "/api/team.integrationLogs", "team_integrationLogs")
 _PER_PAGE = "100"
@@ -58,7 +58,7 @@ class _CountedPages:
         return request.with_params(page=str(paging.page + 1)) if paging.page < paging.pages else None
 
 
-def apps_of(credential: SlackCredential, user: SlackUser) -> Flow[list[Mapping[str, str]]]:
+def apps_of(credential: SlackCredential, user: SlackMember) -> Flow[list[Mapping[str, str]]]:
     """Those that the user added or changed and did not remove since; the newest entry of each counts. Slack does not
     list tokens: an app that the user added may hold one of the user, of its bot, or both."""
     found: list[Mapping[str, str]] = []

@@ -62,7 +62,7 @@ SLACK = HttpKind(
                 "deactivate_account",
                 "change",
                 "deactivates the account in the workspace, or in the organisation and all its workspaces: it is signed "
-                "out, and tokens that it gave to apps are revoked; bots and webhooks of apps that it installed go on",
+                "out, and tokens that it gave to apps are revoked; bots and webhooks of apps that it installed stay",
                 reversible="yes",  # an administrator can activate it again
                 cuts_access=True,
                 tokens_last=_AT_ONCE,

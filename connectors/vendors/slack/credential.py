@@ -55,7 +55,7 @@ class SlackCredential:
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class SlackRights:
     """`scopes`: all of them. `organisation`: only a token of an organisation; `scim`: of an organisation where the
     workspace is in one. Bots have neither."""
 
@@ -74,33 +74,33 @@ class Rights:
         return ", ".join(f"`{scope}`" for scope in self.scopes) + (f"; {_OF_ORGANIZATION}" if self.organisation else "")
 
 
-BY_SCIM = Rights(("admin",), scim=True)
-FINDING = Rights(("users:read", "users:read.email"))
-RIGHTS: Mapping[str, tuple[Rights, ...]] = {
-    "snapshot_access": (Rights(("users:read",)),),
+BY_SCIM = SlackRights(("admin",), scim=True)
+FINDING = SlackRights(("users:read", "users:read.email"))
+RIGHTS: Mapping[str, tuple[SlackRights, ...]] = {
+    "snapshot_access": (SlackRights(("users:read",)),),
     "deactivate_account": (
-        Rights(("users:read", "admin"), scim=True),
-        Rights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),
+        SlackRights(("users:read", "admin"), scim=True),
+        SlackRights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),
     ),
-    "revoke_sessions": (Rights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),),
-    "remove_from_user_groups": (Rights(("users:read", "usergroups:read", "usergroups:write")),),
-    "remove_from_idp_groups": (Rights(("users:read", "admin"), scim=True),),
+    "revoke_sessions": (SlackRights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),),
+    "remove_from_user_groups": (SlackRights(("users:read", "usergroups:read", "usergroups:write")),),
+    "remove_from_idp_groups": (SlackRights(("users:read", "admin"), scim=True),),
     "remove_admin_roles": (
-        Rights(
+        SlackRights(
             ("users:read", "admin.roles:read", "admin.roles:write", "admin.users:read", "admin.users:write"),
             organisation=True,
         ),
     ),
-    "remove_from_workspaces": (Rights(("users:read", "admin.users:write"), organisation=True),),
+    "remove_from_workspaces": (SlackRights(("users:read", "admin.users:write"), organisation=True),),
 }
 """By ability: one of these suffices."""
-SHOWN_WITH: Mapping[str, Rights] = {
-    "sessions": Rights(("admin.users:read",), organisation=True),
-    "user_groups": Rights(("usergroups:read",)),
+SHOWN_WITH: Mapping[str, SlackRights] = {
+    "sessions": SlackRights(("admin.users:read",), organisation=True),
+    "user_groups": SlackRights(("usergroups:read",)),
     "idp_groups": BY_SCIM,
-    "roles": Rights(("admin.roles:read", "admin.users:read"), organisation=True),
-    "managed_channels": Rights(("admin.roles:read",), organisation=True),
-    "apps": Rights(("admin",)),
+    "roles": SlackRights(("admin.roles:read", "admin.users:read"), organisation=True),
+    "managed_channels": SlackRights(("admin.roles:read",), organisation=True),
+    "apps": SlackRights(("admin",)),
 }
 """By part of the snapshot: what it needs besides."""
 
@@ -141,7 +141,7 @@ class SlackAccess:
         """Before any other request of the ability. Raises `ActionRequiredError("rights_missing")`."""
         return (yield from self.require_one(RIGHTS[ability]))
 
-    def require_one(self, ways: Sequence[Rights]) -> Flow[SlackCredential]:
+    def require_one(self, ways: Sequence[SlackRights]) -> Flow[SlackCredential]:
         known = yield from self.credential()
         if all(one.lacking(known) for one in ways):  # the app may have been given a scope meanwhile
             known = yield from self.credential(again=True)

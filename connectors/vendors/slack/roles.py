@@ -24,7 +24,7 @@ from connectors.vendors.slack.credential import SlackAccess, SlackCredential
 from connectors.vendors.slack.users import (
     LIST_ADMIN_USERS,
     ListedUser,
-    SlackUser,
+    SlackMember,
     unless_primary,
     user_of,
     user_to_change,
@@ -73,7 +73,7 @@ def _administrators(workspace: str) -> Flow[set[str]]:
     return {parse(item, ListedUser).id for item in listed}
 
 
-def roles_of(credential: SlackCredential, user: SlackUser) -> Flow[Roles]:
+def roles_of(credential: SlackCredential, user: SlackMember) -> Flow[Roles]:
     every = yield from assignments()
     known_user = user.enterprise_user
     administers = [credential.place] if known_user is not None and (known_user.is_admin or known_user.is_owner) else []

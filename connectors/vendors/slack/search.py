@@ -26,7 +26,7 @@ from connectors.vendors.slack.users import (
     GET_USER,
     LIST_ADMIN_USERS,
     ListedUser,
-    SlackUser,
+    SlackMember,
     deactivated_users,
     is_active,
     scim_user,
@@ -47,7 +47,7 @@ _PATHS: Mapping[str, str] = {
 _FILTERS = {"email": "email", "userName": "userName"}  # docs.slack.dev/reference/scim-api, "Filter"
 
 
-class _Search:
+class _SlackSearch:
     """One search. The list of all users, which may be long, is read once for all its lookups."""
 
     def __init__(self, access: SlackAccess, credential: SlackCredential) -> None:
@@ -91,7 +91,7 @@ class _Search:
                 _with_email(one.id, one.username, one.email) for one in (yield from deactivated_users(self._access))
             ]
         request = LIST_USERS.request(params={"team_id": credential.place, "limit": LIMIT})
-        users = [parse(item, SlackUser) for item in (yield from all_pages(request, with_cursor("members")))]
+        users = [parse(item, SlackMember) for item in (yield from all_pages(request, with_cursor("members")))]
         return [_with_email(user.id, user.name, user.profile.email) for user in users if user.deleted]
 
     def _by_filter(self, access: SlackAccess, lookup: Lookup) -> Flow[Sequence[Account]]:
@@ -122,7 +122,7 @@ class _Search:
             listed = [parse(item, ListedUser) for item in pages.items((yield request))]
             return [_with_email(one.id, one.username, one.email) for one in listed]
         request = LIST_USERS.request(params={"team_id": self._credential.place, "limit": SAMPLE_SIZE})
-        users = [parse(item, SlackUser) for item in with_cursor("members").items((yield request))]
+        users = [parse(item, SlackMember) for item in with_cursor("members").items((yield request))]
         return [_with_email(one.id, one.name, one.profile.email) for one in users if not one.deleted]
 
 
@@ -148,7 +148,7 @@ def find(access: SlackAccess, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
     credential = yield from access.require_one([FINDING])
     asked = values_asked(lookups)
     found = []
-    for account in (yield from _Search(access, credential).find()(access, lookups)):
+    for account in (yield from _SlackSearch(access, credential).find()(access, lookups)):
         user = user_at((yield GET_USER.request(params={"user": account.native_id}, missing_ok=True)))
         if user is None or user.id != account.native_id or not user.is_of_a_person or not user.belongs_to(credential):
             continue

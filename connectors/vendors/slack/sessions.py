@@ -17,7 +17,7 @@ RESET_SESSIONS = Operation("POST", "/api/admin.users.session.reset", "admin_user
 LIST_SESSIONS = Operation("GET", "/api/admin.users.session.list")
 
 
-class Session(Fields):
+class DeviceSession(Fields):
     session_id: int
     user_id: str
     team_id: str = ""
@@ -26,7 +26,7 @@ class Session(Fields):
         return {"id": str(self.session_id), "name": f"session {self.session_id}", "workspace": self.team_id}
 
 
-def sessions_in(user_id: str, workspace: str) -> Flow[list[Session]]:
+def sessions_in(user_id: str, workspace: str) -> Flow[list[DeviceSession]]:
     """Slack says with the error `no_active_sessions` that there are none."""
     pages = with_cursor("active_sessions")
     request = LIST_SESSIONS.request(params={"user_id": user_id, "team_id": workspace, "limit": LIMIT})
@@ -37,7 +37,7 @@ def sessions_in(user_id: str, workspace: str) -> Flow[list[Session]]:
     following = pages.next(request, first, len(listed))
     if following is not None:
         listed += yield from all_pages(following, pages)
-    return [one for one in (parse(item, Session) for item in listed) if one.user_id == user_id]
+    return [one for one in (parse(item, DeviceSession) for item in listed) if one.user_id == user_id]
 
 
 def revoke_sessions(access: SlackAccess, effect: Effect) -> Flow[Mapping[str, Any]]:

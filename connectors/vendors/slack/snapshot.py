@@ -16,7 +16,7 @@ from connectors.vendors.slack.idp_groups import groups_of
 from connectors.vendors.slack.roles import assignments, roles_of
 from connectors.vendors.slack.sessions import sessions_in
 from connectors.vendors.slack.user_groups import groups_in
-from connectors.vendors.slack.users import SlackUser, is_active, user_of
+from connectors.vendors.slack.users import SlackMember, is_active, user_of
 
 _CHANNEL = "C"  # how IDs of channels begin
 
@@ -53,14 +53,14 @@ def snapshot(access: SlackAccess, effect: Effect) -> Flow[ReadBack]:
     return seen(True, {**user.evidence(), **evidence, "alone": alone, "not_shown": not_shown})
 
 
-def _sessions(credential: SlackCredential, user: SlackUser) -> Flow[list[Any]]:
+def _sessions(credential: SlackCredential, user: SlackMember) -> Flow[list[Any]]:
     found = []
     for workspace in user.workspaces(credential):
         found += [one.shown() for one in (yield from sessions_in(user.id, workspace))]
     return found
 
 
-def _user_groups(credential: SlackCredential, user: SlackUser) -> Flow[list[Any]]:
+def _user_groups(credential: SlackCredential, user: SlackMember) -> Flow[list[Any]]:
     found = []
     for workspace in user.workspaces(credential):
         for group in (yield from groups_in(workspace)):
@@ -69,15 +69,15 @@ def _user_groups(credential: SlackCredential, user: SlackUser) -> Flow[list[Any]
     return found
 
 
-def _idp_groups(access: SlackAccess, user: SlackUser) -> Flow[list[Any]]:
+def _idp_groups(access: SlackAccess, user: SlackMember) -> Flow[list[Any]]:
     return [group.shown() for group in (yield from groups_of(access, user.id)) or ()]
 
 
-def _roles(credential: SlackCredential, user: SlackUser) -> Flow[list[Any]]:
+def _roles(credential: SlackCredential, user: SlackMember) -> Flow[list[Any]]:
     return (yield from roles_of(credential, user)).shown()
 
 
-def _managed_channels(user: SlackUser) -> Flow[list[Any]]:
+def _managed_channels(user: SlackMember) -> Flow[list[Any]]:
     """Slack does not name the channels that a user made, other than by a search through all channels."""
     every = [one for one in (yield from assignments()) if one.entity_id.startswith(_CHANNEL)]
     managers = Counter(one.entity_id for one in every)

@@ -22,7 +22,7 @@ from connectors.read_backs import account_missing, none_left
 from connectors.removals import GroupsLeft
 from connectors.vendors.slack.answers import known, said_ok
 from connectors.vendors.slack.credential import SlackAccess, SlackCredential
-from connectors.vendors.slack.users import SlackUser, user_of, user_to_change
+from connectors.vendors.slack.users import SlackMember, user_of, user_to_change
 
 LIST_GROUPS = Operation("GET", "/api/usergroups.list", "usergroups_list")
 LIST_MEMBERS = Operation("GET", "/api/usergroups.users.list", "usergroups_users_list")
@@ -31,16 +31,24 @@ DISABLE_GROUP = Operation("POST", "/api/usergroups.disable", "usergroups_disable
 
 
 class UserGroup(Fields):
-    """`by_provider`: the members come from a group of the identity provider. `deleted_at` is 0 for a group that is not
-    disabled."""
+    """`deleted_at` is 0 for a group that is not disabled. `is_idp_group` and `is_membership_locked` are in Slack's
+    answers and not in its documents; `auto_type` is that of the groups of administrators and owners, which Slack
+    fills."""
 
     id: str = Field(min_length=1)
     team_id: str = ""
     name: str = ""
     handle: str = ""
     deleted_at: int = Field(default=0, alias="date_delete")
-    by_provider: bool = Field(default=False, alias="auto_provision")
+    auto_type: str | None = None
+    auto_provision: bool = False
+    is_idp_group: bool = False
+    is_membership_locked: bool = False
     users: list[str] = Field(default=[])
+
+    @property
+    def is_filled_elsewhere(self) -> bool:
+        return bool(self.auto_type) or self.auto_provision or self.is_idp_group or self.is_membership_locked
 
     def shown(self) -> dict[str, str]:
         return {"id": self.id, "name": self.handle or self.name or self.id, "workspace": self.team_id}
@@ -49,7 +57,7 @@ class UserGroup(Fields):
         return self.id == name or comparable(name.removeprefix("@")) in (comparable(self.handle), comparable(self.name))
 
 
-class _Members(Fields):
+class GroupMembers(Fields):
     users: list[str]
 
 
@@ -68,7 +76,7 @@ class _Groups:
     """The groups of the user's workspaces: those that have the user, of the names in `groups` if it was given; the
     names that no group has; and whether any group has another member."""
 
-    def __init__(self, user: SlackUser, every: list[UserGroup], names: Iterable[str] | None) -> None:
+    def __init__(self, user: SlackMember, every: list[UserGroup], names: Iterable[str] | None) -> None:
         self.any_listed = bool(every)
         self.others = any(set(group.users) - {user.id} for group in every)
         having = [group for group in every if user.id in group.users]
@@ -77,7 +85,7 @@ class _Groups:
         self.shows_more = len(having) > len(self.of_user)
 
 
-def user_groups(credential: SlackCredential, user: SlackUser, effect: Effect) -> Flow[_Groups]:
+def user_groups(credential: SlackCredential, user: SlackMember, effect: Effect) -> Flow[_Groups]:
     every: list[UserGroup] = []
     for workspace in user.workspaces(credential):
         every += yield from groups_in(workspace)
@@ -117,16 +125,17 @@ def _disables(effect: Effect) -> bool:
 
 def _members(group: UserGroup) -> Flow[list[str]]:
     request = LIST_MEMBERS.request(params={"team_id": group.team_id, "usergroup": group.id})
-    return (yield from ask(request, _Members)).users
+    return (yield from ask(request, GroupMembers)).users
 
 
-def _leave(group: UserGroup, user: SlackUser, members: list[str], *, disable: bool) -> Flow[bool]:
+def _leave(group: UserGroup, user: SlackMember, members: list[str], *, disable: bool) -> Flow[bool]:
     """Whether the group was disabled, since it would have had no member."""
-    if group.by_provider:
+    if group.is_filled_elsewhere:
         raise RefusedError(
-            "group_by_provider",
-            "Its members come from a group of the identity provider, and Slack lets them be changed only there.",
-            remedy="Remove the account from the group in the identity provider, or with remove_from_idp_groups.",
+            "group_filled_elsewhere",
+            "Its members come from the identity provider or from a role, and Slack lets them be changed only there.",
+            remedy="Remove the account from the group in the identity provider or with remove_from_idp_groups, and an "
+            "administrator's or owner's role with remove_admin_roles.",
             happened="no",
         )
     rest = [one for one in members if one != user.id]

@@ -45,7 +45,7 @@ class OrganisationUser(Fields):
     teams: list[str] = Field(default=[])
 
 
-class SlackUser(Fields):
+class SlackMember(Fields):
     """What `users.info` shows. `is_admin` and `is_owner` are about the workspace, `enterprise_user` about the
     organisation."""
 
@@ -117,12 +117,12 @@ class ListedUser(Fields):
     username: str = ""
 
 
-def user_at(answer: Answer) -> SlackUser | None:
+def user_at(answer: Answer) -> SlackMember | None:
     require_own(answer)
-    return None if answer.missing else shown_in(answer, "user", SlackUser)
+    return None if answer.missing else shown_in(answer, "user", SlackMember)
 
 
-def user_of(access: SlackAccess, effect: Effect) -> Flow[SlackUser | None]:
+def user_of(access: SlackAccess, effect: Effect) -> Flow[SlackMember | None]:
     """The user of the account, None where Slack has none."""
     yield from access.credential()
     account = account_of(effect)
@@ -132,7 +132,7 @@ def user_of(access: SlackAccess, effect: Effect) -> Flow[SlackUser | None]:
     return user
 
 
-def user_to_change(access: SlackAccess, effect: Effect) -> Flow[SlackUser]:
+def user_to_change(access: SlackAccess, effect: Effect) -> Flow[SlackMember]:
     """Raises `RefusedError`: account_gone, own_administrator, not_a_person, other_company."""
     user = yield from user_of(access, effect)
     if user is None:
@@ -163,7 +163,7 @@ def user_to_change(access: SlackAccess, effect: Effect) -> Flow[SlackUser]:
 
 
 @contextlib.contextmanager
-def unless_primary(user: SlackUser) -> Iterator[None]:
+def unless_primary(user: SlackMember) -> Iterator[None]:
     """Slack lets no one deactivate, remove or change a primary owner, but does not show in each answer who is one.
     Raises `RefusedError("primary_owner")` before the change, or where Slack refuses the change for this reason."""
     if user.is_primary:
@@ -176,7 +176,7 @@ def unless_primary(user: SlackUser) -> Iterator[None]:
         raise
 
 
-def _primary_owner(user: SlackUser) -> RefusedError:
+def _primary_owner(user: SlackMember) -> RefusedError:
     return RefusedError(
         "primary_owner",
         f"{user.name} is the primary owner, whom Slack lets no one deactivate, remove or change.",
@@ -202,7 +202,7 @@ def deactivated_users(access: SlackAccess) -> Flow[list[ListedUser]]:
     return [parse(item, ListedUser) for item in (yield from all_pages(request, with_cursor("users")))]
 
 
-def is_active(access: SlackAccess, user: SlackUser) -> Flow[bool | None]:
+def is_active(access: SlackAccess, user: SlackMember) -> Flow[bool | None]:
     """Whether the account is active; None where Slack does not show it to this token."""
     credential = yield from access.credential()
     if credential.by_scim:

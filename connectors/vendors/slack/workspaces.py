@@ -11,12 +11,12 @@ from connectors.parameters import names_of
 from connectors.read_backs import account_missing, none_left, seen
 from connectors.removals import Removals
 from connectors.vendors.slack.credential import SlackAccess
-from connectors.vendors.slack.users import SlackUser, is_active, unless_primary, user_of, user_to_change
+from connectors.vendors.slack.users import SlackMember, is_active, unless_primary, user_of, user_to_change
 
 REMOVE_USER = Operation("POST", "/api/admin.users.remove", "admin_users_remove")
 
 
-def _wanted(user: SlackUser, effect: Effect) -> list[str]:
+def _wanted(user: SlackMember, effect: Effect) -> list[str]:
     """Of the user's workspaces those that `workspaces` names by ID, or all."""
     named = names_of(effect, "workspaces")
     teams = sorted(user.enterprise_user.teams) if user.enterprise_user else []
