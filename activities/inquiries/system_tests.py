@@ -17,9 +17,20 @@ from orchestrator.domain.commands.systems import require_check
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.engine.system_reports import SystemSeen, keep_report
 from orchestrator.ledger.engine.system_tests import begin_system_test, note_system_test
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
+
+
+def _seen(tested: SystemTested) -> SystemSeen:
+    """A test is a check too: whether the system responded and accepted the credential."""
+    parts = {part.part: part for part in tested.parts}
+    if "credential" in parts and parts["credential"].outcome == "passed":
+        return SystemSeen(tested.system, True, detail=parts["credential"].said)
+    wrong = next((part for part in tested.parts if part.outcome == "failed"), tested.parts[0])
+    reachable = False if wrong.outcome == "failed" else None
+    return SystemSeen(tested.system, reachable, wrong.code, f"{wrong.said} {wrong.remedy}".strip())
 
 
 class PacketSystemTests:
@@ -57,6 +68,7 @@ class PacketSystemTests:
         else:
             tested = await self._tested(inquiry_id, packet, unfinished, person)
         await self._note(packet, inquiry_id, tested, finished=True)
+        await keep_report(self._database, packet.name, _seen(tested))
         return tested
 
     async def _tested(

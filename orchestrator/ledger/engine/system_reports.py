@@ -63,6 +63,14 @@ async def keep_reports(database: Database, packet: str, seen: Sequence[SystemSee
     return now
 
 
+async def keep_report(database: Database, packet: str, seen: SystemSeen) -> None:
+    """Of one system; the reports of the others stay. Raises `LedgerUnavailable`."""
+    async with database.transaction() as connection:
+        now: datetime = (await connection.execute(select(func.engine.now()))).scalar_one()
+        values = {"system": seen.system, "reachable": seen.reachable, "code": seen.code, "detail": seen.detail}
+        await connection.execute(_KEEP, {"packet": packet, "now": now, **values})
+
+
 async def last_reports(database: Database, packet: str) -> dict[str, SystemReport]:
     """By system; a system that was never checked is missing. Raises `LedgerUnavailable`."""
     async with database.connect() as connection:

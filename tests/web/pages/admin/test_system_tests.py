@@ -97,6 +97,15 @@ async def test_a_system_that_does_not_answer_says_why_and_without_a_person_nothi
     finally:
         await stack.company.restart()
     assert not found["ok"] and outcomes(found)["tcp"] == "failed" and outcomes(found)["credential"] == "skipped"
+    assert await reachable(operator) is False, "a test counts as a check"
+    await result_of(operator, "code")
+    assert await reachable(operator) is True
+
+
+async def reachable(operator: httpx.AsyncClient) -> bool | None:
+    listed = (await operator.get("/systems", params={"packet": PACKET})).json()["systems"]
+    found: bool | None = {one["system"]: one["reachable"] for one in listed}["code"]
+    return found
 
 
 async def test_the_page_runs_a_test_and_keeps_its_result(visit: Visit, leaver: Leavers) -> None:
