@@ -317,6 +317,27 @@ def test_a_cancelled_run_is_no_way_around_a_hold() -> None:
     assert again.legal_hold
 
 
+def test_a_new_plan_and_a_new_packet_version_keep_the_hold() -> None:
+    story = at_deletion()
+    story.place_legal_hold(by=LEX)
+    story.replan()
+    story.later(MINUTE)
+    story.search()
+    assert story.state.legal_hold and story.begin("remove") is None
+    story.today(packet(workflow=ERASES))
+    assert story.state.legal_hold and story.begin("remove") is None
+    with pytest.raises(Refusal) as refused:
+        story.lift_legal_hold(by=OLE)
+    assert code_of(refused) == "role_missing", "an operator lifts no hold under any version"
+
+
+def test_in_a_process_without_the_connector_what_cannot_be_undone_waits() -> None:
+    story = at_deletion()
+    story.place_legal_hold(by=LEX)
+    story.world = replace(story.world, abilities={**story.world.abilities, "forge": {}})
+    assert standing(story)["remove"] == "waits" and story.begin("remove") is None
+
+
 def test_an_urgent_run_keeps_the_hold_and_removes_access_at_once() -> None:
     story = Story(with_legal(), urgent=True)
     story.knows(LEX)

@@ -26,7 +26,7 @@ PACKET = packet(platform=("levels:\n", LEVELS))
 BOT = Actor(actor_id="card-bot", kind="service", roles=frozenset({"cards_reader"}))
 OF_CARDS = ("holder-of-card", "proof of cards", "why cards")
 OF_CODE = ("login-of-code", "proof of code", "why code", "refused_by_code")
-OF_RECORD = ("ada@mail.example", "Counsel", "Sales", "why ada leaves", "why paused")
+OF_RECORD = ("ada@mail.example", "Counsel", "Sales", "why ada leaves", "why paused", "a matter", "the matter is closed")
 FOR_ALL = ("Ada Lovelace", "E-1", "Europe/Berlin")
 
 
@@ -50,6 +50,8 @@ def run() -> Story:
     run.append([e.StepRetryOrdered(step_id=run.id("sessions"), generation=2, by="ole", reason="why code")])
     run.append([e.StepRetryOrdered(step_id=run.id("pay"), generation=2, by="ole", reason="why cards")])
     run.append([e.RunHeld(by="ole", reason="why paused")])
+    run.append([e.LegalHoldPlaced(hold_id="hold-1", by="lex", reason="a matter")])
+    run.append([e.LegalHoldLifted(hold_id="hold-1", by="luz", reason="the matter is closed")])
     return run
 
 
