@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from connectors.abilities import Lookup
+from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError
+from connectors.vendors.slack.credential import SlackCredential, TokenOwner
+from connectors.vendors.slack.users import SlackMember
+from tests.connectors.answering_kinds import KINDS, SLACK_USER
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
 from tests.connectors.vendors.connected_slack import ConnectedSlack, connected_slack
 
 
@@ -50,7 +55,7 @@ async def test_a_deactivated_account_is_found_as_such(here: ConnectedSlack) -> N
     assert found.active is False
 
 
-async def test_bots_and_people_of_other_companies_are_no_accounts_and_guests_are(here: ConnectedSlack) -> None:
+async def test_bots_are_no_accounts_and_guests_are(here: ConnectedSlack) -> None:
     bot = here.grid.new_user("robot@corp.example", "Robot", "", here.seed.workspaces[0], is_bot=True)
     guest = here.grid.new_user("gus@other.example", "Gus", "", here.seed.workspaces[0], guest="multi")
     for connector in (here.owner, here.bot):
@@ -60,6 +65,57 @@ async def test_bots_and_people_of_other_companies_are_no_accounts_and_guests_are
     with pytest.raises(RefusedError, match="not_a_person"):
         await here.do("deactivate_account", bot)
     assert here.effects() == []
+
+
+ORGANISATION = TokenOwner(team_id="E0CORP", enterprise_id="E0CORP", is_enterprise_install=True)
+IN_ORGANISATION = TokenOwner(team_id="T0CORP", enterprise_id="E0CORP")
+ALONE = TokenOwner(team_id="T0CORP")
+
+
+def member(team: str, enterprise: str = "", *teams: str, **shown: Any) -> SlackMember:
+    known = {"enterprise_user": {"enterprise_id": enterprise, "teams": list(teams)}} if enterprise else {}
+    return SlackMember.model_validate({"id": "U0ISA", "team_id": team, **known, **shown})
+
+
+@pytest.mark.parametrize(
+    ("owner", "shown", "belongs"),
+    [
+        (ORGANISATION, member("T0CORP", "E0CORP", "T0CORP"), True),
+        (ORGANISATION, member("T0CORP", "E0CORP"), True),  # in no workspace
+        (ORGANISATION, member("T0OTHER", "E0OTHER", "T0OTHER"), False),
+        (ORGANISATION, member("T0OTHER"), False),
+        (ORGANISATION, member("T0CORP", "E0CORP", "T0CORP", is_stranger=True), False),
+        (IN_ORGANISATION, member("T0HOME", "E0CORP", "T0HOME", "T0CORP"), True),
+        (IN_ORGANISATION, member("T0HOME", "E0CORP", "T0HOME"), False),
+        (IN_ORGANISATION, member("T0CORP", "E0OTHER", "T0CORP"), False),
+        (ALONE, member("T0CORP"), True),
+        (ALONE, member("T0OTHER"), False),
+        (ALONE, member("T0OTHER", "E0OTHER", "T0OTHER"), False),
+        (ALONE, member("T0CORP", is_stranger=True), False),
+    ],
+)
+def test_a_user_of_another_company_or_workspace_is_no_account(
+    owner: TokenOwner, shown: SlackMember, belongs: bool
+) -> None:
+    """Slack shows people of other companies whom Slack Connect lets in. The simulator has none."""
+    assert shown.belongs_to(SlackCredential(owner, None)) is belongs
+
+
+async def test_a_search_that_finds_a_user_of_another_company_finds_no_account() -> None:
+    kind = next(one for one in KINDS if one.name == "slack")
+    team = "T0VENDOR"
+
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
+        if asked.path == "/api/users.info":
+            return ScriptedAnswer(200, {"ok": True, "user": {**SLACK_USER, "team_id": team}})
+        return kind.answers(asked)
+
+    async with kind.connected(answer) as (connector, _):
+        assert len(await connector.find_accounts([kind.lookup])) == 1
+        team = "T0OTHER"
+        assert await connector.find_accounts([kind.lookup]) == []
+        with pytest.raises(RefusedError, match="other_company"):
+            await connector.attempt(Effect("deactivate_account", "key", Account("7", "isa.lund")))
 
 
 async def test_without_scim_accounts_are_found_by_mail_address_only(here: ConnectedSlack) -> None:
