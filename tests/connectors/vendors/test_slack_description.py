@@ -14,8 +14,11 @@ import pytest
 
 import connectors.vendors.slack as package
 import tests.vendors.slack as simulator
+from connectors.errors import ActionRequiredError
+from connectors.http.dialect import Verdict
 from connectors.http.flows import Fields, parse
-from connectors.http.requests import Operation
+from connectors.http.requests import Answer, Operation
+from connectors.vendors.slack.answers import DIALECT, is_gone, require_own
 from connectors.vendors.slack.user_groups import UserGroup
 from tests.connectors.answering_kinds import SLACK_TOKEN, SLACK_USER
 from tests.vendors.slack.simulator import METHODS, UNDESCRIBED, DescribedMethods
@@ -99,3 +102,34 @@ def test_the_answers_of_other_tests_are_described_by_slack() -> None:
     lacking = "; ".join(described.faults_of_answer("GET /api/users.info", 200, shown))
     assert SLACK_USER.keys() <= _properties(DESCRIPTION["$defs"]["objs_user"]), lacking
     assert METHODS.keys() >= {name for name in USED if "/api/" in name}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (200, {"ok": True}, Verdict.DONE),
+        (200, {"ok": False, "error": "user_already_deleted"}, Verdict.DONE),
+        (200, {"ok": False, "error": "users_not_found"}, Verdict.MISSING),
+        (200, {"ok": False, "error": "missing_scope", "needed": "admin.users:write"}, Verdict.CREDENTIAL),
+        (200, {"ok": False, "error": "fatal_error"}, Verdict.FAILED),
+        (200, {"ok": False, "error": "ratelimited"}, Verdict.RATE_LIMITED),
+        (200, {"ok": False, "error": "invalid_users"}, Verdict.REFUSED),
+        (200, {"ok": False}, Verdict.REFUSED),
+        (400, {"detail": "no_such_user"}, Verdict.MISSING),
+        (404, {"detail": "no_such_user"}, Verdict.MISSING),
+        (400, {"detail": "permission_denied"}, Verdict.CREDENTIAL),
+        (400, {"detail": "cannot_disable_primary_owner"}, Verdict.REFUSED),
+        (404, "not found", Verdict.MISSING),
+    ],
+)
+def test_what_slacks_errors_mean(status: int, body: Any, verdict: Verdict) -> None:
+    """The SCIM API's codes with any status: Slack does not document which status a code has."""
+    assert DIALECT.verdict(status, body, {}) is verdict
+
+
+@pytest.mark.parametrize(("body", "own"), [({"detail": "no_such_user"}, True), (None, False), ({"detail": "?"}, False)])
+def test_a_404_counts_only_with_slacks_code(body: Any, own: bool) -> None:
+    assert is_gone(Answer(404, body)) is own
+    if not own:
+        with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+            require_own(Answer(404, body))
