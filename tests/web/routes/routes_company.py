@@ -144,6 +144,8 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
         await _furnish(made, here.company)
         for who in CONFLICTED:
             await _sign_in_conflicted(made, who, open_ones)
+        for name in ("gate", "page gate"):  # by another person than those of the table, so that one of them can lift it
+            await made.post("report", f"/runs/{made.runs[name]}/legal-holds", {"reason": "A court asked for it."})
         # What Offboard still does in this run: otherwise it would do it during one of the tests.
         await here.engine.nudge(made.runs["own"])
         await made.run("own", _at_rest)

@@ -67,6 +67,8 @@ POST   /runs/{run_id}/release                          +  x  x  +  x  +  x  ?  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
 POST   /runs/{run_id}/end                              +  +  +  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/legal-holds                      +  x  x  x  x  x  x  ?  s  s
+POST   /runs/{run_id}/legal-holds/lift                 +  x  x  x  x  x  x  ?  s  s   another person placed it
 # Deciding, doing, settling.
 POST   /runs/{run_id}/gates/{gate_id}                  x  +  x  x  x  x  x  ?  s  s
 POST   /decisions                                      x  +  x  x  x  x  x  ?  s  s
@@ -91,6 +93,8 @@ GET    /checklist                                      +  +  +  +  +  +  +  x  s
 GET    /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/{system}/test                 x  x  x  +  x  +  x  ?  s  s
 GET    /systems/{packet}/{system}/test/{inquiry_id}    x  x  x  ?  x  ?  x  ?  s  s
+POST   /systems/{packet}/{system}/orphans              +  +  x  +  +  +  +  ?  s  s   the packet grants finance nothing
+GET    /systems/{packet}/{system}/orphans/{inquiry_id} ?  ?  ?  ?  ?  ?  ?  ?  s  s   no list with this id
 GET    /ledger                                         +  +  +  +  +  +  +  +  s  s
 POST   /ledger/verify                                  +  +  +  +  +  +  +  x  s  s
 GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s  s   a verification is for all readers
@@ -142,6 +146,8 @@ POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/legal-holds               +  x  x  x  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/legal-holds/lift          +  x  x  x  x  x  x  ?  x  s   another person placed it
 # Deciding, doing, settling.
 POST   /api/v1/runs/{run_id}/gates/{gate_id}/decision  x  +  x  x  x  x  x  ?  x  s
 POST   /api/v1/decisions                               x  +  x  x  x  x  x  ?  x  s
@@ -168,6 +174,7 @@ POST   /api/v1/systems/{system}/hold                   x  x  x  +  x  +  x  -  x
 POST   /api/v1/systems/{system}/release                x  x  x  +  x  +  x  -  x  s
 GET    /api/v1/checklist                               +  +  +  +  +  +  +  x  +  s
 POST   /api/v1/systems/{system}/test                   x  x  x  +  x  +  x  -  x  s
+POST   /api/v1/systems/{system}/orphans                +  +  x  +  +  +  +  -  x  s   the packet grants finance nothing
 GET    /api/v1/systems/{system}/test                   x  x  x  ?  x  ?  x  -  x  s   never tested
 GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/ledger/history                          +  +  +  +  +  +  +  +  +  s

@@ -167,6 +167,7 @@ async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, s
         "hold": ("hold", WHY, "hold", WHY),
         "release": ("release", None, "release", {}),
         "end": ("end", WHY, "end", WHY),
+        "legal hold": ("legal-holds", WHY, "legal-holds", WHY),
         "replan": ("replan", {}, "replan", {}),
         "embargo": ("embargo", {"until": made.made["later"], "named": []}, "embargo",
                     {"until": made.made["later"][:16], "zone": "UTC"}),

