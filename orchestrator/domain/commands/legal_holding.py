@@ -46,11 +46,17 @@ def lift(state: RunState, hold_id: str | None, reason: str, actor: Actor, world:
     require("lift_legal_hold", actor, state.asked.person_id)
     roles = legal_hold_roles(world.pinned, world.current)
     hold = _hold(state, hold_id)
-    others = independent_people(state, has_one_of(roles), world) - {_first_person(state, hold, world)}
+    first = _first_person(state, hold, world)
+
+    def is_second(other: Actor) -> bool:
+        return not other.roles.isdisjoint(roles) and (first is None or other.human != first)
+
     # Without another person in the role, the packet's owners decide: a hold must not last for ever.
-    roles = roles if others else tuple(dict.fromkeys((*roles, *_owners(world.current))))
+    if not independent_people(state, is_second, world):
+        roles = tuple(dict.fromkeys((*roles, *_owners(world.current))))
     require_one_of(actor, roles)
-    require_independent(state, actor, has_one_of(roles), world)
+    # Nor do the leaver's reports wait for a person who can't lift this hold.
+    require_independent(state, actor, is_second, world)
     if _is_first_person(state, hold, actor, world):
         raise NotAllowed(
             "second_person_needed",
@@ -67,12 +73,17 @@ def at_start(
 ) -> list[Event]:
     """The holds that the run begins under: those still in force in the person's run `before`, so that a run that was
     cancelled is no way around a hold; one where the packet's condition says so; and the one that the requester asks for
-    with a `reason`, which needs a role for it."""
+    with a `reason`, which needs a role for it. A hold of a run that is still under an embargo is carried over without
+    its reason and without the run: people read this run for whom the other does not exist."""
     state = fold(RunState(), asked, world.now)
     placed: list[Event] = []
     for hold in _in_force(before):
-        carried = {"by": hold.placed.by, "reason": hold.placed.reason, "from_run": before.run_id if before else None}
-        placed.append(e.LegalHoldPlaced(hold_id=_next_id(len(placed)), **carried))
+        carried = hold.placed.model_copy(update={"hold_id": _next_id(len(placed)), "from_run": None})
+        if before is not None and before.embargo_until is not None and world.now < before.embargo_until:
+            carried = carried.model_copy(update={"reason": None})
+        elif before is not None:
+            carried = carried.model_copy(update={"from_run": before.run_id})
+        placed.append(carried)
     if _condition_holds(world.pinned, asked):
         placed.append(e.LegalHoldPlaced(hold_id=_next_id(len(placed))))
     if reason is not None:

@@ -61,12 +61,12 @@ def _(event: e.LegalHoldLifted, run: RunState, at: datetime) -> LegalHolds:
 
 def destroys(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> bool:
     """Whether the step destroys something, by its connector or, for a task, by the packet. Where this process does not
-    have the connector: whether it cannot be undone and is not there to remove access."""
+    have the connector: whether it cannot be undone, or for a limited time only, and is not there to remove access."""
     if step.is_task:
         return any(one.task is not None and one.task.destroys for one in packet.workflow.steps if one.name == step.name)
     system = packet.platform.systems.get(step.system)
     ability = find_ability(catalogue, system.connector, step.ability) if system is not None else None
-    return ability.destroys if ability is not None else step.reversible == "no" and not step.cuts_access
+    return ability.destroys if ability is not None else step.reversible != "yes" and not step.cuts_access
 
 
 def kept_by_legal_hold(state: RunState, step: PlannedStep, packet: Packet, catalogue: Catalogue) -> bool:

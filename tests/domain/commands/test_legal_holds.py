@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import reduce
 
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import legal_holding
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.run.legal_holds import destroying_steps
-from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.legal_holds import destroying_steps, destroys
 from orchestrator.domain.run.steps import why_no_call
 from tests.domain.run_world import (
     ANNA,
@@ -117,6 +114,24 @@ def test_owners_of_the_packet_lift_it_where_no_other_person_has_the_role() -> No
     assert code_of(refused) == "role_missing", "another person of legal can"
     story.without_role("luz", "legal")
     story.lift_legal_hold(by=SAM)
+    assert not story.state.legal_hold
+
+
+def test_the_leavers_reports_lift_it_if_only_the_person_who_placed_it_is_no_report() -> None:
+    """The head of a company leaves: everyone reports to the leaver but the person who placed the hold."""
+    story = at_deletion()
+    story.place_legal_hold(by=LEX)
+    story.without_role("luz", "legal")
+    rob, sue = actor("rob", "legal", above=[PERSON_ID]), actor("sue", "safety_owner", above=[PERSON_ID])
+    story.knows(rob, sue)
+    with pytest.raises(Refusal) as refused:
+        story.lift_legal_hold(by=rob)
+    assert code_of(refused) == "reports_to_person", "a safety owner can, who is no report"
+    story.without_role("sam", "safety_owner")
+    with pytest.raises(Refusal) as refused:
+        story.lift_legal_hold(by=LEX)
+    assert code_of(refused) == "second_person_needed"
+    story.lift_legal_hold(by=rob)
     assert not story.state.legal_hold
 
 
@@ -261,25 +276,6 @@ def test_a_task_that_deletes_data_is_withdrawn_and_opens_again() -> None:
     story.complete("hand_over")
 
 
-def started(current: Packet, reason: str | None, by: object = HR, before: RunState | None = None) -> RunState:
-    """The run at its start, under the holds that it begins under."""
-    story = Story(current)
-    story.knows(LEX, LUZ)
-    assert story.state.request is not None
-    placed = legal_holding.at_start(story.state.request, reason, by, story.world, before)  # type: ignore[arg-type]
-    return reduce(lambda state, event: fold(state, event, story.now), [story.state.request, *placed], RunState())
-
-
-def test_a_run_starts_under_a_hold_by_the_packets_condition() -> None:
-    assert not started(with_legal('person.department == "Legal"'), None).legal_hold
-    state = started(with_legal('person.department == "Sales"'), None)
-    assert [hold.placed.by for hold in state.legal_holds] == [""]
-
-
-def test_a_condition_that_cannot_be_evaluated_places_a_hold() -> None:
-    assert [hold.placed.by for hold in started(with_legal("int(person.department) > 3"), None).legal_holds] == [""]
-
-
 def test_the_requester_does_not_lift_a_hold_of_the_packet() -> None:
     story = at_deletion(Story(packet(workflow=ERASES)))
     eve = actor("eve", "requester")
@@ -289,32 +285,6 @@ def test_the_requester_does_not_lift_a_hold_of_the_packet() -> None:
         story.lift_legal_hold(by=HR)
     assert code_of(refused) == "second_person_needed"
     story.lift_legal_hold(by=eve)
-
-
-def test_a_hold_at_the_start_needs_a_role_and_a_reason() -> None:
-    state = started(packet(workflow=ERASES), "a claim")
-    assert [(hold.placed.by, hold.placed.reason) for hold in state.legal_holds] == [("hr", "a claim")]
-    for reason, by, code in (("a claim", ANNA, "role_missing"), (" ", HR, "reason_missing")):
-        with pytest.raises(Refusal) as refused:
-            started(packet(workflow=ERASES), reason, by)
-        assert code_of(refused) == code
-    feed = actor("feed", "requester", kind="service")
-    with pytest.raises(Refusal) as refused:
-        started(packet(workflow=ERASES), "a claim", feed)
-    assert code_of(refused) == "only_people"
-
-
-def test_a_cancelled_run_is_no_way_around_a_hold() -> None:
-    story = at_deletion()
-    story.place_legal_hold(by=LEX)
-    story.place_legal_hold(by=LUZ)
-    story.lift_legal_hold("hold-2", by=LEX)
-    story.end()
-    again = started(with_legal(), None, before=story.state)
-    assert [(one.placed.hold_id, one.placed.by, one.placed.from_run) for one in again.legal_holds] == [
-        ("hold-1", "lex", story.state.run_id)
-    ]
-    assert again.legal_hold
 
 
 def test_a_new_plan_and_a_new_packet_version_keep_the_hold() -> None:
@@ -336,6 +306,18 @@ def test_in_a_process_without_the_connector_what_cannot_be_undone_waits() -> Non
     story.place_legal_hold(by=LEX)
     story.world = replace(story.world, abilities={**story.world.abilities, "forge": {}})
     assert standing(story)["remove"] == "waits" and story.begin("remove") is None
+
+
+@pytest.mark.parametrize(
+    "reversible, cuts, kept",
+    [("no", False, True), ("limited", False, True), ("yes", False, False), ("no", True, False)],
+)
+def test_a_process_without_the_connector_keeps_what_cannot_be_undone_for_good(
+    reversible: str, cuts: bool, kept: bool
+) -> None:
+    story = Story(with_legal())
+    step = story.planned("remove").model_copy(update={"reversible": reversible, "cuts_access": cuts})
+    assert destroys(step, story.world.pinned, {}) is kept
 
 
 def test_an_urgent_run_keeps_the_hold_and_removes_access_at_once() -> None:
