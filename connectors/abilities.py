@@ -139,7 +139,7 @@ class ReadBack:
 class Reachability:
     """Whether the system answered and accepted our credential; `detail` is for operators and holds no secret. `code`
     is that of the error where it did not. `lacking` are the abilities, or sentences about them, for which the
-    credential has too few rights, as far as the check can tell."""
+    credential lacks permissions, as far as the check can tell."""
 
     reachable: bool
     detail: str

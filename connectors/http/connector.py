@@ -73,7 +73,7 @@ C_contra = TypeVar("C_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class CredentialCheck:
-    """The result of a check: what to say, and the abilities that the credential has too few rights for."""
+    """The result of a check: its text, and the abilities for which the credential lacks permissions."""
 
     said: str
     lacking: tuple[str, ...] = ()

@@ -9,6 +9,7 @@
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
 | `SystemTestAsked` | `SystemTested` | accounts that may have the system checked; with a person, that may prepare runs |
+| `ListAccountOwners` | `AccountOwners` | accounts with `read` on the system |
 | `VerifyLedger` | `LedgerVerified` | whom the page lets |
 """
 
