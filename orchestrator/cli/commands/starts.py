@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
 
 from orchestrator.cli.commands.preview import print_preview, print_urgent
 from orchestrator.cli.commands.settling import answers
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Server, ServerRefused
+from orchestrator.cli.server.inquiries import worker_answer
+from orchestrator.cli.server.server import Document, Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason, Zone
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import cutoff, name, print_json, say
+from orchestrator.cli.terminal.screen import cutoff, name, print_json, say, working
 
-PREVIEW_TIMEOUT_SECONDS = 120.0
-"""Seconds in which a worker looks into every system. Its answer is kept for a quarter of an hour."""
-POLL_SECONDS = 1.0
 FIRST_ZONE = timezone(timedelta(hours=14))
 """The zone in which each local time comes first."""
 
@@ -157,8 +151,8 @@ async def _start_one(
         body = {**asked, "embargo": await _embargo(server, until, named)}
         answered: list[Document] = []
         if asks or any(settled):
-            with looking("Searching all systems"):
-                preview = await worker_answer(server, await server.post("previews", body=body))
+            with working("Searching all systems"):
+                preview = await worker_answer(server, await server.post("previews", body=body), "preview")
             answered = answers(preview, *settled, reasons["reason"]) if any(settled) else []
             if asks and preview["urgent"]:
                 _require_terminal()
@@ -191,29 +185,13 @@ async def _preview(
 ) -> None:
     _require_cutoff(asked)
     async with entering(folder, alias) as server:
-        with looking("Searching all systems"):
+        with working("Searching all systems"):
             body = {**asked, "embargo": await _embargo(server, until, named)}
-            document = await worker_answer(server, await server.post("previews", body=body))
+            document = await worker_answer(server, await server.post("previews", body=body), "preview")
     if json:
         print_json(document)
     else:
         print_preview(document)
-
-
-async def worker_answer(server: Server, answer: Document, name: str = "preview") -> Document:
-    """What a worker was asked for, once it has responded; `name` is its field in an inquiry."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + PREVIEW_TIMEOUT_SECONDS
-    while answer.get("state") == "waiting":
-        if loop.time() > until:
-            raise ServerRefused(
-                503, "not_answered", f"No worker has responded within {PREVIEW_TIMEOUT_SECONDS:g} seconds.",
-                "Try again. If it fails again, check that a worker is running and that it can reach the systems.",
-            )  # fmt: skip
-        await asyncio.sleep(POLL_SECONDS)
-        answer = await server.get("inquiries", answer["inquiry_id"])
-    found: Document = answer[name] if "inquiry_id" in answer else answer
-    return found
 
 
 async def _embargo(server: Server, until: str | None, named: list[str]) -> Document | None:
@@ -246,10 +224,3 @@ def _require_terminal() -> None:
 def _require_cutoff(asked: Document) -> None:
     if asked["zone"] is not None and asked["cutoff"] is None:
         raise LocalRefusal("cutoff_missing", "--zone needs --cutoff.", "Add --cutoff 2026-11-30T17:00.")
-
-
-@contextmanager
-def looking(doing: str) -> Iterator[None]:
-    """Something that moves while a terminal waits."""
-    with Console(stderr=True).status(doing):
-        yield

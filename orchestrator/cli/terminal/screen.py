@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,6 +54,13 @@ def complain(what: str, remedy: str, *further: str) -> None:
 def note(text: str) -> None:
     """Something to know beside the answer; on standard error, so that the answer stays alone."""
     Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(Text(clean(text)))
+
+
+@contextmanager
+def working(doing: str) -> Iterator[None]:
+    """Shows on standard error, for as long as the terminal waits, that the command is at work."""
+    with Console(stderr=True).status(doing):
+        yield
 
 
 def say(text: str, style: str = "") -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import complain, note, print_json, say, table
+from orchestrator.cli.terminal.screen import complain, note, print_json, say, table, working
 from orchestrator.domain.errors import Invalid
 from orchestrator.settings import PREFIX, SettingMissing
 
@@ -47,7 +46,7 @@ def checkpoint(
         finally:
             await database.aclose()
 
-    with _busy("Reading the events since the last checkpoint"):
+    with working("Reading the events since the last checkpoint"):
         signed = carry_out(work())
     if out is None:
         typer.echo(signed, nl=False)
@@ -99,7 +98,7 @@ def verify(
         url = server_settings(folder).database_url
         return await asyncio.to_thread(verify_database, url, against=notes, verifier_key=key)
 
-    with _busy("Reading every row"):
+    with working("Reading every row"):
         found = carry_out(work())
     if json:
         print_json(
@@ -163,7 +162,7 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
         except FileExistsError:
             raise LocalRefusal("file_exists", f"{out} already exists.", "Give the name of a new file.") from None
 
-    with _busy("Exporting all rows"):
+    with working("Exporting all rows"):
         count = carry_out(work())
     say(f"{count} events in {out}.")
 
@@ -184,7 +183,7 @@ def rebuild(folder: Folder = FOLDER) -> None:
         finally:
             await database.aclose()
 
-    with _busy("Reading all events"):
+    with working("Reading all events"):
         made = carry_out(work())
     table(
         ("Table", "Rows", "Corrected"),
@@ -256,7 +255,7 @@ def rewrap(folder: Folder = FOLDER) -> None:
         finally:
             await database.aclose()
 
-    with _busy("Encrypting with the new master key"):
+    with working("Encrypting with the new master key"):
         done = carry_out(work())
     say(f"Encrypted again: the keys of {done.people} people, and {done.sealed} other values.")
     left = f"the keys of {done.people_left} people, and {done.sealed_left} other values"
@@ -276,8 +275,3 @@ def rewrap(folder: Folder = FOLDER) -> None:
         f"any more: remove it from {PREFIX}MASTER_KEY.",
         style="green",
     )
-
-
-def _busy(doing: str):  # type: ignore[no-untyped-def]  # rich's status, a context manager
-    """Something that moves while a terminal waits."""
-    return Console(stderr=True).status(doing)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, ServerRefused
+from orchestrator.cli.server.inquiries import worker_answer
+from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import print_json
+from orchestrator.cli.terminal.screen import print_json, working
 from orchestrator.cli.terminal.system_test_view import print_system_test
-
-TIMEOUT_SECONDS, POLL_SECONDS = 75.0, 0.2
-"""A test ends within a minute."""
 
 
 def test(
@@ -34,19 +31,9 @@ def test(
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            asked = await server.post("systems", system, "test", body={"packet": packet, "person": person})
-            until = asyncio.get_running_loop().time() + TIMEOUT_SECONDS
-            while True:
-                answer = await server.get("inquiries", asked["inquiry_id"])
-                if answer["state"] != "waiting":
-                    found: Document = answer["system_test"]
-                    return found
-                if asyncio.get_running_loop().time() > until:
-                    raise ServerRefused(
-                        503, "not_answered", f"No worker has responded within {TIMEOUT_SECONDS:g} seconds.",
-                        "Try again. If it fails again, check that a worker is running.",
-                    )  # fmt: skip
-                await asyncio.sleep(POLL_SECONDS)
+            with working(f"Testing {system}"):
+                answer = await server.post("systems", system, "test", body={"packet": packet, "person": person})
+                return await worker_answer(server, answer, "system_test")
 
     found = carry_out(work())
     if json:

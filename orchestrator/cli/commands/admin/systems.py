@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.commands.starts import looking, worker_answer
 from orchestrator.cli.server.access import entering
+from orchestrator.cli.server.inquiries import worker_answer
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, has_subcommand
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import instant, print_json, say, table
+from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
 from orchestrator.vocabulary.states import OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
@@ -61,7 +61,7 @@ def orphans(
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            with looking(f"Reading the accounts of {system} and the people in HR"):
+            with working(f"Reading the accounts of {system} and the people in HR"):
                 answer = await server.post("systems", system, "orphans", body={"packet": packet})
                 return await worker_answer(server, answer, "accounts")
 
