@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator.documents.account_owners import AccountOwners
@@ -63,5 +63,15 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
     raise unknown_inquiry()
 
 
-def inquiry_address(inquiry_id: str) -> str:
-    return f"/api/v1/inquiries/{inquiry_id}"
+def waiting(response: Response, inquiry_id: str) -> InquiryWaiting:
+    """The response with 202 to a request that a worker has not answered yet."""
+    address = f"/api/v1/inquiries/{inquiry_id}"
+    response.status_code = 202
+    response.headers["location"] = address
+    return InquiryWaiting(inquiry_id=inquiry_id, address=address)
+
+
+def result_at_location(description: str) -> dict[str, Any]:
+    """The 202 of an operation that responds with `waiting`, for the OpenAPI document."""
+    schema = {"description": "The address of the result", "schema": {"type": "string"}}
+    return {"description": description, "headers": {"Location": schema}}

@@ -18,7 +18,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import require_reading
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
 from orchestrator.web.api.runs.runs import person
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import After, From, To, Word
@@ -106,10 +106,7 @@ async def history(
     status_code=202,
     responses={
         **problems_of_post(429),
-        202: {
-            "description": "A worker is verifying every row; the result will be at `Location`",
-            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
-        },
+        202: result_at_location("A worker is verifying every row; the result will be at `Location`"),
     },
 )
 async def verify(request: Request, caller: ApiCaller, response: Response, key: IdempotencyKey = None) -> InquiryWaiting:
@@ -117,8 +114,7 @@ async def verify(request: Request, caller: ApiCaller, response: Response, key: I
     web = state_of(request)
     await require_reading(web, caller)
     inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())
-    response.headers["location"] = inquiry_address(inquiry_id)
-    return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
+    return waiting(response, inquiry_id)
 
 
 @router.get("/verifications/last", summary="Get the last verification", responses=problems(404))

@@ -16,7 +16,7 @@ from orchestrator.ledger.engine.system_tests import last_system_tests
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, InPacket, SystemName
 from orchestrator.web.state import state_of
@@ -48,10 +48,7 @@ class LastSystemTest(ResponseModel):
     status_code=202,
     responses={
         **problems_of_post(404, 429),
-        202: {
-            "description": "A worker is testing the system; the result will be at `Location`",
-            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
-        },
+        202: result_at_location("A worker is testing the system; the result will be at `Location`"),
     },
 )
 async def test_system(
@@ -69,8 +66,7 @@ async def test_system(
     require_check(system, caller.actor, await readable(web, caller, wanted.packet))
     question = SystemTestAsked(packet=wanted.packet, system=system, wanted=wanted.person)
     inquiry_id = await web.inquiries.put(caller.actor.actor_id, question)
-    response.headers["location"] = inquiry_address(inquiry_id)
-    return InquiryWaiting(inquiry_id=inquiry_id, address=inquiry_address(inquiry_id))
+    return waiting(response, inquiry_id)
 
 
 test_system.__test__ = False  # type: ignore[attr-defined]  # a route, whatever imports it

@@ -15,7 +15,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
 from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
@@ -111,11 +111,7 @@ async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: I
     summary="List accounts without an owner",
     responses={
         **problems_of_post(404, 429),
-        202: {
-            "model": InquiryWaiting,
-            "description": "The lists are still being read; poll `Location`",
-            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
-        },
+        202: {"model": InquiryWaiting} | result_at_location("The lists are still being read; poll `Location`"),
     },
 )
 async def orphans(
@@ -132,9 +128,7 @@ async def orphans(
     except InquiryFailed:
         raise
     except NotAnswered as late:
-        response.status_code = 202
-        response.headers["location"] = inquiry_address(late.inquiry_id)
-        return InquiryWaiting(inquiry_id=late.inquiry_id, address=inquiry_address(late.inquiry_id))
+        return waiting(response, late.inquiry_id)
 
 
 @router.post("/systems/{system}/hold", summary="Pause changes on a system", responses=problems_of_post(404))

@@ -13,7 +13,7 @@ from orchestrator.documents.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, inquiry_address
+from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
 from orchestrator.web.api.people import Wanted, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
@@ -140,11 +140,7 @@ def _terms(asked: RunAsked | PreviewWanted) -> dict[str, Any]:
     summary="Preview a run",
     responses={
         **problems_of_post(429),
-        202: {
-            "model": InquiryWaiting,
-            "description": "No worker has responded yet; poll `Location`",
-            "headers": {"Location": {"description": "The address of the result", "schema": {"type": "string"}}},
-        },
+        202: {"model": InquiryWaiting} | result_at_location("No worker has responded yet; poll `Location`"),
     },
 )
 async def preview(
@@ -159,6 +155,4 @@ async def preview(
     except InquiryFailed:
         raise
     except NotAnswered as late:
-        response.status_code = 202
-        response.headers["location"] = inquiry_address(late.inquiry_id)
-        return InquiryWaiting(inquiry_id=late.inquiry_id, address=inquiry_address(late.inquiry_id))
+        return waiting(response, late.inquiry_id)
