@@ -78,9 +78,6 @@ class CredentialCheck:
     said: str
     lacking: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return self.said
-
 
 HttpDo = Callable[[C, Effect], Flow[Mapping[str, Any]]]
 """Carries an effect out and returns the reply's detail. `C` is what the kind prepares from its settings."""

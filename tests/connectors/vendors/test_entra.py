@@ -18,7 +18,7 @@ from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.recordings import read_recording, replay
 from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.entra.graph import EntraSettings
-from connectors.vendors.entra.permissions import PERMISSIONS, lacking
+from connectors.vendors.entra.permissions import PERMISSIONS, check_permissions, lacking
 from tests.connectors.vendors.vendor_description import RECORDINGS
 
 ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
@@ -345,7 +345,7 @@ def test_a_snapshot_names_what_the_app_may_not_read() -> None:
 
 
 def test_the_check_names_what_the_app_may_not_do() -> None:
-    said = str(replay(ENTRA.check(SETTINGS), exchanges("check"), ENTRA.dialect))
+    said = replay(check_permissions(SETTINGS), exchanges("check"), ENTRA.dialect).said
     assert "permissions: Application.Read.All, GroupMember.ReadWrite.All, User.EnableDisableAccount.All" in said
     missing = said.partition("not allowed by them: ")[2]
     assert "disable_account" not in missing and "remove_from_groups" not in missing
