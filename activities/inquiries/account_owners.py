@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from activities.connections import Connections
-from activities.inquiries.people import People
+from activities.inquiries.people import People, facts_of
 from activities.inquiries.reachability import elsewhere
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.listing import AccountsListed, ListsAccounts
@@ -25,7 +25,6 @@ from orchestrator.documents.account_owners import (
     OwnershipCounts,
     UnownedAccount,
 )
-from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.planning.account_owners import OwnedAccount, owners_of
 
@@ -124,22 +123,9 @@ async def _everyone(people: People) -> Sequence[Person]:
 
 
 def _owned(read: _Read, spec: SystemSpec) -> list[OwnedAccount]:
-    people = [(_facts(person), person.status == "left") for person in read.people]
+    people = [(facts_of(person, person.manager_email), person.status == "left") for person in read.people]
     listed = [(one.account.label, one.values) for one in read.accounts.accounts]
     return owners_of(listed, people, spec.match, spec.service_accounts)
-
-
-def _facts(person: Person) -> PersonFacts:
-    return PersonFacts(
-        hr_id=person.id,
-        employee_number=person.employee_number,
-        given_name=person.given_name,
-        family_name=person.family_name,
-        display_name=person.display_name,
-        email=person.email,
-        former_emails=person.former_emails,
-        former_names=person.former_names,
-    )
 
 
 def _answer(

@@ -64,22 +64,7 @@ class People:
         if person.manager_id is not None and manager_email is None:
             manager = await (await self._source()).person(person.manager_id, **self._limits())
             manager_email = manager.email if manager is not None else None
-        return PersonFacts(
-            hr_id=person.id,
-            employee_number=person.employee_number,
-            given_name=person.given_name,
-            family_name=person.family_name,
-            display_name=person.display_name,
-            email=person.email,
-            former_emails=person.former_emails,
-            former_names=person.former_names,
-            department=person.department,
-            title=person.title,
-            manager_hr_id=person.manager_id,
-            manager_email=manager_email,
-            country=person.country,
-            time_zone=person.time_zone,
-        )
+        return facts_of(person, manager_email)
 
     async def actor(
         self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True
@@ -121,3 +106,23 @@ class People:
                 happened="no",
             )
         return connector
+
+
+def facts_of(person: Person, manager_email: str | None) -> PersonFacts:
+    """HR's record as a run keeps it. `manager_email`: None where it is not known, or not asked for."""
+    return PersonFacts(
+        hr_id=person.id,
+        employee_number=person.employee_number,
+        given_name=person.given_name,
+        family_name=person.family_name,
+        display_name=person.display_name,
+        email=person.email,
+        former_emails=person.former_emails,
+        former_names=person.former_names,
+        department=person.department,
+        title=person.title,
+        manager_hr_id=person.manager_id,
+        manager_email=manager_email,
+        country=person.country,
+        time_zone=person.time_zone,
+    )
