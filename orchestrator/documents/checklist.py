@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.ledger.engine.notices import NoticeBook
@@ -74,7 +75,7 @@ async def _answered(database: Database, packets: Sequence[Packet]) -> dict[tuple
             if report.reachable and report.answered_at is not None:
                 found[packet.name, name] = report.answered_at
         for name, row in (await last_system_tests(database, packet.name)).items():
-            if row.finished_at is not None and '"part":"credential","outcome":"passed"' in row.result:
+            if row.finished_at is not None and SystemTested.model_validate_json(row.result).credential_accepted:
                 found[packet.name, name] = max(row.finished_at, found.get((packet.name, name), row.finished_at))
     return found
 
