@@ -58,23 +58,25 @@ def require_listing(system: str, actor: Actor, packet: Packet) -> None:
     """Raises a `Refusal` for an actor who cannot have the accounts of this system listed: it shows accounts of
     everyone, so it takes `read` on the system itself."""
     require("list_accounts", actor)
-    if system not in packet.platform.systems:
-        known = ", ".join(packet.platform.systems)
-        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system[:60]}.", known=known)
+    _require_system(system, packet)
     require_level(packet.platform, packet.platform, actor, system, packet.name, Level.READ)
 
 
 def _looks_after(system: str, actor: Actor, packet: Packet, others: Iterable[Packet] = ()) -> None:
-    systems = packet.platform.systems
-    if system != e.EVERYTHING and system not in systems:
-        known = ", ".join(systems)
-        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system}.", known=known)
+    if system != e.EVERYTHING:
+        _require_system(system, packet)
     require_one_of(actor, pausing_roles(packet))
-    for one in systems if system == e.EVERYTHING else (system,):
+    for one in packet.platform.systems if system == e.EVERYTHING else (system,):
         require_level(packet.platform, packet.platform, actor, one, packet.name, Level.PREPARE)
     for other in others:
         if other is not packet and _concerns(system, other):
             _looks_after(system, actor, other)
+
+
+def _require_system(system: str, packet: Packet) -> None:
+    if system not in packet.platform.systems:
+        known = ", ".join(packet.platform.systems)
+        raise Invalid("unknown_system", f"Packet {packet.name} has no system {system[:60]}.", known=known)
 
 
 def held_back(
