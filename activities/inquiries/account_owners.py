@@ -112,11 +112,14 @@ class AccountOwnersList:
 
 async def _everyone(people: People) -> Sequence[Person]:
     """Raises `ActionRequiredError("list_incomplete")` where people are missing: their accounts would look like
-    orphans."""
+    orphans. So would all accounts if HR shows only people who have left, as with a permission that covers no others."""
     found = await people.everyone(MAX_PEOPLE, deadline=DEADLINE_SECONDS)
-    if found.missing:
+    missing = found.missing
+    if not missing and all(person.status == "left" for person in found.people):
+        missing = "HR's list has no person who works here."
+    if missing:
         raise ActionRequiredError(
-            "list_incomplete", f"{found.missing} Accounts of people who are missing would look like orphans.",
+            "list_incomplete", f"{missing} Accounts of people who are missing would look like orphans.",
             remedy="Correct HR's record, then try again.", happened="no",
         )  # fmt: skip
     return found.people

@@ -51,3 +51,26 @@ def test_what_could_be_of_several_people_or_only_possibly_of_one_is_ambiguous() 
 
 def test_the_possible_match_of_a_namesake_does_not_make_an_account_ambiguous() -> None:
     assert owned(number="E-3", name="Ada Łukasz") == ("owned", 2)
+
+
+def test_a_number_in_another_spelling_is_no_orphan() -> None:
+    """Spreadsheets take leading zeros away, and systems write hyphens and spaces in their own way."""
+    zeros = [(PersonFacts(hr_id="4", employee_number="0042", email="dan@f.example"), False)]
+    for spelled in ("42", "00042", " 0042 "):
+        [found] = owners_of([("dan", {"number": (spelled,)})], zeros, (NUMBER,))
+        assert found.ownership == ("owned" if spelled == " 0042 " else "ambiguous"), spelled
+    for spelled in ("E1", "E 1", "e\u20131", "E-01"):
+        assert owned(number=spelled) == ("ambiguous", None), spelled
+    for other in ("E-10", "E-11", "1", "4200", "-"):
+        assert owned(number=other) == ("orphan", None), other
+
+
+def test_an_account_of_a_person_who_left_may_be_of_a_namesake_who_works_here() -> None:
+    """A person who was hired again can have a second record in HR, under another number."""
+    again = [
+        *PEOPLE,
+        (PersonFacts(hr_id="9", employee_number="E-9", email="b2@f.example", display_name="Ben Gone"), False),
+    ]
+    for people, ownership in ((PEOPLE, "left"), (again, "ambiguous")):
+        [found] = owners_of([("ben", {"number": ("E-2",), "name": ("Ben Gone",)})], people, (NUMBER, EMAIL, NAME))
+        assert found.ownership == ownership

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import pytest
 
+from activities.connections import Connections
+from activities.inquiries.account_owners import AccountOwnersList, Hidden
+from activities.inquiries.people import People
+from connectors.errors import ActionRequiredError
+from connectors.listing import PeopleListed
+from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.stack import Stack
 from tests.web.api.running import PACKET, WITHIN, Leavers, refused
 from tests.web.conftest import Program, Visit
@@ -32,6 +39,26 @@ async def add_account(stack: Stack, user_name: str, external_id: str | None = No
         document = user | ({"externalId": external_id} if external_id is not None else {})
         answer = await client.post(f"{known['IDENTITY_URL']}/Users", json=document)
         assert answer.status_code == 201, answer.text
+
+
+class NoOneWorksHere:
+    """HR with a permission that covers no one who works here."""
+
+    async def everyone(self, most: int, *, deadline: float) -> PeopleListed:
+        return PeopleListed([])
+
+
+async def test_a_list_of_hr_without_people_who_work_here_makes_no_account_an_orphan() -> None:
+    lists = AccountOwnersList(cast(Connections, None), frozenset())
+    with pytest.raises(ActionRequiredError) as refused:
+        await lists.of(
+            starter_packet("standard-leaver"),
+            "identity",
+            cast(People, NoOneWorksHere()),
+            cast(Hidden, None),
+            shows_people=True,
+        )
+    assert refused.value.code == "list_incomplete"
 
 
 async def test_accounts_without_an_owner_are_listed_for_people_who_read_the_system(
