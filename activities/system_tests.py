@@ -1,4 +1,4 @@
-"""Tests one system: the way to it, the credential and its permissions, one person looked up, and what a run would do
+"""Tests one system: the connection, the credential and its permissions, one person looked up, and what a run would do
 there. Requests that read are sent, and no other (`connectors.rehearsal`).
 
 Texts of systems can name people, so those about the person and about requests are not in the result: codes and our own
@@ -19,7 +19,7 @@ from activities.failures import log_unexpected
 from connectors import registry
 from connectors.abilities import Account, Connector, Effect, Lookup, Pace
 from connectors.errors import ConnectorError, RefusedError
-from connectors.reach import WayStep, way_to
+from connectors.reach import ConnectionStep, try_connection
 from connectors.rehearsal import Rehearsal, Rehearses, with_counts
 from orchestrator.documents.system_test import Part, PartOutcome, RequestOfRun, SystemTested, TestedAbility, TestedPart
 from orchestrator.domain.organisation.person import PersonFacts
@@ -27,7 +27,7 @@ from orchestrator.domain.packet.expressions import Expression, ExpressionFailed,
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.planning.matching import FoundAccount, MatchResult, lookups, match_accounts
 
-WAY_SECONDS = 10.0
+CONNECTION_SECONDS = 10.0
 CHECK_SECONDS = 20.0
 TEST_SECONDS = 60.0
 """Of a whole test. What is not done by then is named as not tested."""
@@ -116,7 +116,7 @@ class SystemTest:
 
     async def _run(self) -> None:
         connector = await self._settings()
-        if connector is None or not await self._way() or not await self._check(connector):
+        if connector is None or not await self._connection() or not await self._check(connector):
             self._rest(_NOT_REACHED)
         else:
             await self._requests(connector, await self._look_up(connector))
@@ -131,12 +131,12 @@ class SystemTest:
         self._done("settings", "passed", "complete", began)
         return connector
 
-    async def _way(self) -> bool:
+    async def _connection(self) -> bool:
         endpoint = self._connections.endpoint(self._system, self._spec)
         if endpoint is None:
             return True
 
-        def took(step: WayStep) -> None:
+        def took(step: ConnectionStep) -> None:
             self._add(
                 TestedPart(
                     part=step.name,
@@ -148,7 +148,7 @@ class SystemTest:
                 )
             )
 
-        return await way_to(endpoint, deadline=WAY_SECONDS, done=took)
+        return await try_connection(endpoint, deadline=CONNECTION_SECONDS, done=took)
 
     async def _check(self, connector: Connector) -> bool:
         began = _time()

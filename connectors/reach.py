@@ -1,5 +1,5 @@
-"""The way to a system, one step after the other: the name, the connection, and the certificate, with the reason in
-words where one fails. Nothing is sent but what TLS needs."""
+"""Tries a connection to a system in steps: the name, the port, and the certificate, with the cause and the remedy of
+the step that fails. Nothing is sent but what TLS needs."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class WayStep:
-    """One step of the way. `seconds` is how long it took."""
+class ConnectionStep:
+    """One step of a connection. `seconds` is how long it took."""
 
     name: Literal["dns", "tcp", "tls"]
     passed: bool
@@ -64,7 +64,9 @@ def endpoint_by_url(settings: object) -> Endpoint | None:
     return Endpoint(host, port, parts.scheme in _TLS_SCHEMES, str(getattr(settings, "ca_file", "")))
 
 
-async def way_to(endpoint: Endpoint, *, deadline: float, done: Callable[[WayStep], object] = lambda step: None) -> bool:
+async def try_connection(
+    endpoint: Endpoint, *, deadline: float, done: Callable[[ConnectionStep], object] = lambda step: None
+) -> bool:
     """Takes the steps until one fails, all within `deadline` seconds. `done` is called with each. Returns whether all
     passed."""
     loop = asyncio.get_running_loop()
@@ -79,7 +81,7 @@ async def way_to(endpoint: Endpoint, *, deadline: float, done: Callable[[WayStep
         except TimeoutError:
             passed, said = False, f"There was no response from {endpoint.host}:{endpoint.port} in time."
             remedy = "Check that a firewall lets this worker connect to the system."
-        done(WayStep(name, passed, said, remedy, loop.time() - began))  # type: ignore[arg-type]  # one of the three
+        done(ConnectionStep(name, passed, said, remedy, loop.time() - began))  # type: ignore[arg-type]  # one of the three
         if not passed:
             return False
     return True

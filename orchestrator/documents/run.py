@@ -95,7 +95,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
     `waits_for` says why a step cannot start; `evidence` is the most recent."""
     evidence = {id_: without_content(words) for id_, words in _last_words(happened).items()}
     destroying = destroying_steps(state, world.pinned, world.abilities) if state.legal_hold else ()
-    under_hold = {step.step_id: standing for step, standing in destroying}
+    under_hold = {step.step_id: held for step, held in destroying}
     shown = []
     for step_id, step in state.plan.steps.items():
         known, where = state.work.steps[step_id], readiness(state, step, world)

@@ -6,14 +6,14 @@ import asyncio
 import ssl
 from pathlib import Path
 
-from connectors.reach import Endpoint, WayStep, way_to
+from connectors.reach import ConnectionStep, Endpoint, try_connection
 from orchestrator.embedded.company.certificate import write_certificate
 from tests.connectors.raw_servers import listening, silence
 
 
-async def steps(endpoint: Endpoint, deadline: float = 5.0) -> tuple[bool, list[WayStep]]:
-    done: list[WayStep] = []
-    return await way_to(endpoint, deadline=deadline, done=done.append), done
+async def steps(endpoint: Endpoint, deadline: float = 5.0) -> tuple[bool, list[ConnectionStep]]:
+    done: list[ConnectionStep] = []
+    return await try_connection(endpoint, deadline=deadline, done=done.append), done
 
 
 async def test_a_certificate_is_accepted_or_refused_with_the_reason_in_words(tmp_path: Path) -> None:

@@ -67,8 +67,8 @@ def legal_hold_lines(document: Document) -> Iterator[str]:
         carried = f", carried over from run {hold['from_run']}" if hold["from_run"] else ""
         reason = f": {hold['reason']}" if hold["reason"] else ""
         yield f"Legal hold {hold['hold_id']}, {who}, {instant(hold['placed_at'])}{carried}{reason}"
-    for standing, words in UNDER_HOLD.items():
-        names = [step["name"] for step in document["steps"] if in_force and step["legal_hold"] == standing]
+    for state, words in UNDER_HOLD.items():
+        names = [step["name"] for step in document["steps"] if in_force and step["legal_hold"] == state]
         if names:
             yield f"  {words}: {', '.join(names)}"
 

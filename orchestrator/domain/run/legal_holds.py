@@ -74,14 +74,14 @@ def kept_by_legal_hold(state: RunState, step: PlannedStep, packet: Packet, catal
     return state.legal_hold and destroys(step, packet, catalogue)
 
 
-StandingUnderHold = Literal["waits", "may_have_happened", "done"]
+StateUnderHold = Literal["waits", "may_have_happened", "done"]
 """What became of a step that destroys something: a hold keeps it from running; it was begun and its outcome is not
 known; or it was done before."""
 
 
 def destroying_steps(
     state: RunState, packet: Packet, catalogue: Catalogue
-) -> Iterator[tuple[PlannedStep, StandingUnderHold]]:
+) -> Iterator[tuple[PlannedStep, StateUnderHold]]:
     """The steps of the plan that destroy something, but for those that never run, in the order of the plan."""
     for id_, step in state.plan.steps.items():
         known = state.work.steps[id_]

@@ -18,6 +18,7 @@ from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.queries import RunPage
 from orchestrator.vocabulary.ended import ended_sentences
+from orchestrator.vocabulary.states import UNDER_HOLD
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
@@ -115,10 +116,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "clock": _clock(seen),
         "embargo": _embargo(seen),
         "legal_holds": _legal_holds(document, seen),
-        "under_hold": {
-            standing: [step["title"] for step in steps if step["legal_hold"] == standing]
-            for standing in ("waits", "may_have_happened", "done")
-        },
+        "under_hold": {code: [step["title"] for step in steps if step["legal_hold"] == code] for code in UNDER_HOLD},
         "may": {
             "legal_hold": permissions.place_legal_hold(),
             "lift": any(permissions.lift_legal_hold(hold["hold_id"]).allowed for hold in document["legal_holds"]),
