@@ -202,20 +202,11 @@ def _paragraph(text: str, first: str, others: str) -> None:
 def _ask(kind: str, settings: dict[str, str]) -> None:
     """Asks for the settings that are missing. What is typed for a secret says where it is, never the secret."""
     setup, known = _setup(kind), {setting.name: setting for setting in _settings(kind)}
-    ways = [one for one in (setup.credentials if setup is not None else ()) if one.settings]
+    credentials = [one for one in (setup.credentials if setup is not None else ()) if one.settings]
     wanted = [name for name, setting in known.items() if setting.required]
-    if ways:
-        way = ways[0]
-        if len(ways) > 1 and not any(name in settings for one in ways for name in one.settings):
-            for number, one in enumerate(ways, 1):
-                say(f"{number}. {one.title}")
-            number = 0
-            while not 1 <= number <= len(ways):
-                number = int(typer.prompt("Credential", type=int, default=1))
-            way = ways[number - 1]
-        elif chosen := [one for one in ways if any(name in settings for name in one.settings)]:
-            way = chosen[0]
-        wanted += [name for name in way.settings if name not in wanted]
+    if credentials:
+        taken = _credential(credentials, settings).settings
+        wanted += [name for name in taken if name not in wanted]
     for name in wanted:
         while name not in settings:
             where = " (env:NAME or file:NAME)" if known[name].secret else ""
@@ -224,6 +215,20 @@ def _ask(kind: str, settings: dict[str, str]) -> None:
                 say(f"{name} is a secret. Say where it is: env:NAME or file:NAME.")
                 continue
             settings[name] = value
+
+
+def _credential(credentials: Sequence[SystemCredential], settings: Mapping[str, str]) -> SystemCredential:
+    """The one of which a setting is given; or the only one, or the one that the user chooses."""
+    if given := [one for one in credentials if any(name in settings for name in one.settings)]:
+        return given[0]
+    if len(credentials) == 1:
+        return credentials[0]
+    for number, one in enumerate(credentials, 1):
+        say(f"{number}. {one.title}")
+    number = 0
+    while not 1 <= number <= len(credentials):
+        number = int(typer.prompt("Credential", type=int, default=1))
+    return credentials[number - 1]
 
 
 def _spec(kind: str, name: str, settings: Mapping[str, str]) -> SystemSpec:
