@@ -7,11 +7,12 @@ follows may depend on the response to a change, so a rehearsal says where it cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from connectors.abilities import Effect, Pace, unpaced
+from connectors.errors import ConnectorError
 
 MAX_CHANGES = 100
 """Changes after which a rehearsal ends: an ability that repeats a change until it shows would never end."""
@@ -58,8 +59,16 @@ class Rehearsing:
         if sum(one.changes for one in self.requests) >= MAX_CHANGES:
             raise RehearsalStopped
 
-    def ended(self, *, complete: bool) -> Rehearsal:
-        return Rehearsal(tuple(self.requests), complete)
+    async def of(self, work: Awaitable[object]) -> Rehearsal:
+        """What `work`, which notes its requests here, would send. Raises the `ConnectorError` that comes before its
+        first change; later errors can come from the changes that were not sent, so they end the rehearsal only."""
+        try:
+            await work
+        except (ConnectorError, RehearsalStopped):
+            if not self.changed:
+                raise
+            return Rehearsal(tuple(self.requests), complete=False)
+        return Rehearsal(tuple(self.requests))
 
 
 @runtime_checkable

@@ -49,7 +49,7 @@ from connectors.http.dialect import Dialect
 from connectors.http.judging import fail, fail_sent, judge
 from connectors.http.requests import Answer, Flow, Outgoing, Request
 from connectors.http.sending import HttpResponse, NotReceived, new_client, send
-from connectors.rehearsal import Rehearsal, RehearsalStopped, RehearsedRequest, Rehearsing
+from connectors.rehearsal import Rehearsal, RehearsedRequest, Rehearsing
 from connectors.tls import require_private
 
 T = TypeVar("T")
@@ -102,15 +102,7 @@ class HttpClient:
         """What the flow would send. Raises the `ConnectorError` that comes before its first change."""
         rehearsing = Rehearsing()
         run = _Run(self, asyncio.get_running_loop().time() + deadline, pace, rehearsing)
-        try:
-            await run.drive(flow)
-        except RehearsalStopped:
-            return rehearsing.ended(complete=False)
-        except ConnectorError:
-            if not rehearsing.changed:
-                raise
-            return rehearsing.ended(complete=False)
-        return rehearsing.ended(complete=True)
+        return await rehearsing.of(run.drive(flow))
 
     async def aclose(self) -> None:
         await self.http.aclose()

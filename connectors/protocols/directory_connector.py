@@ -24,7 +24,7 @@ from connectors.protocols.ldap_directory import LdapDirectory
 from connectors.protocols.ldap_session import LdapSession
 from connectors.protocols.ldap_settings import DirectorySettings, address
 from connectors.read_backs import account_missing
-from connectors.rehearsal import Rehearsal, RehearsalStopped, Rehearsing
+from connectors.rehearsal import Rehearsal, Rehearsing
 from connectors.tls import require_private, trust
 
 Settings = TypeVar("Settings", bound=DirectorySettings)
@@ -177,13 +177,8 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
             assert step is not None  # every ability of a directory is read back
             step(self, context, entry, effect)
 
-        try:
-            await self._directory.converse(work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
-        except (ConnectorError, RehearsalStopped):
-            if not rehearsing.changed:
-                raise
-            return rehearsing.ended(complete=False)
-        return rehearsing.ended(complete=True)
+        talk = self._directory.converse(work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
+        return await rehearsing.of(talk)
 
     def find(self, context: Context, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()

@@ -11,7 +11,7 @@ from connectors.errors import ConnectorError, not_reachable
 from connectors.hosts import require_allowed
 from connectors.parameters import unknown_attribute
 from connectors.read_backs import account_missing
-from connectors.rehearsal import Rehearsal, RehearsalStopped, Rehearsing
+from connectors.rehearsal import Rehearsal, Rehearsing
 from connectors.vendors.postgresql.finding import ATTRIBUTES, find
 from connectors.vendors.postgresql.memberships import leave_groups, look_at_groups
 from connectors.vendors.postgresql.ownership import hand_over, look_at_ownership
@@ -86,13 +86,8 @@ class PostgresqlConnector:
             elif act.look is not None:
                 await act.look(talk, await account(talk, effect), effect)
 
-        try:
-            await converse(self._settings, work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
-        except (ConnectorError, RehearsalStopped):
-            if not rehearsing.changed:
-                raise
-            return rehearsing.ended(complete=False)
-        return rehearsing.ended(complete=True)
+        talk = converse(self._settings, work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
+        return await rehearsing.of(talk)
 
     async def check(self, *, deadline: float = 10.0, pace: Pace = unpaced) -> Reachability:
         try:
