@@ -6,7 +6,7 @@ import ipaddress
 
 from fastapi import Request
 
-from orchestrator.web.requests.patience import plain_address
+from orchestrator.web.requests.client_addresses import plain_address
 from orchestrator.web.state import state_of
 
 SUBSCRIBER_PREFIX_BITS = 64

@@ -1,28 +1,17 @@
-"""How long a connection may take to send the head of a request, and whose address it has. The proxy limits how many
-connections there are."""
+"""How long a connection may take to send the head of a request. The proxy limits how many connections there are."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from orchestrator.web.requests.client_addresses import plain_address
+
 HEAD_WITHIN: Final = 30.0
 """Seconds from the connection, or from the first byte of another request, to the end of the request's head."""
-
-
-def plain_address(host: str) -> str:
-    """A server that listens on IPv6 and IPv4 together sees IPv4 addresses as `::ffff:192.0.2.1` (RFC 4291 section
-    2.5.5.2), which no list of proxies has and which are all in one network. Other texts stay as they are."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    inner = address.ipv4_mapped if address.version == 6 else None
-    return host if inner is None else str(inner)
 
 
 class PatientProtocol(H11Protocol):
