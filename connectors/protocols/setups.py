@@ -11,7 +11,7 @@ LDAP_SETUP = Setup(
             "entry with a password",
             (),
             (
-                "Create an entry for Offboard that is no person's, such as "
+                "Create an entry for Offboard that belongs to no person, such as "
                 "`cn=offboard,ou=services,dc=example,dc=org`, and keep its password as a file.",
                 "Give it the permissions of the abilities that the packet uses, in the access control of the server.",
             ),

@@ -19,8 +19,8 @@ SETUP = Setup(
             (
                 "In the Microsoft Entra admin center, under App registrations, register an app for accounts of this "
                 "tenant only. `tenant` and `client_id` are on its overview page.",
-                "Under Certificates & secrets, make a client secret, and keep its value as a file. It ends on the day "
-                "that you choose: plan its renewal.",
+                "Under Certificates & secrets, create a client secret, and keep its value as a file. It expires on "
+                "the day that you choose: plan its renewal.",
                 "Under API permissions, add the application permissions of Microsoft Graph for the abilities that the "
                 "packet uses, and grant the consent of an administrator.",
             ),

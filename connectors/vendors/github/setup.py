@@ -21,7 +21,7 @@ def _permissions(ability: str) -> str:
 def _scopes(ability: str) -> str:
     scopes = RIGHTS[ability].scopes
     if not scopes:
-        return "not possible: GitHub takes only an app"
+        return "not possible: GitHub accepts only an app"
     return " or ".join(f"`{scope}`" for scope in scopes) + _SCOPE_NOTES.get(ability, "")
 
 
@@ -53,7 +53,7 @@ SETUP = Setup(
             ("token",),
             (
                 "As an owner of the organisation who is not a person who may leave, create a personal access token "
-                "with an end, and keep it as a file.",
+                "with an expiry date, and keep it as a file.",
                 "If the organisation requires SAML single sign-on, authorise the token for it on the token's page.",
             ),
             (

@@ -20,7 +20,7 @@ _SCOPES = {
 }
 _ROLE = "group administrator (`USER_ADMIN`), or a custom role that can manage users, sessions, factors and memberships"
 _ROLES = {
-    "remove_from_apps": "application administrator (`APP_ADMIN`) besides",
+    "remove_from_apps": "also application administrator (`APP_ADMIN`)",
     "remove_admin_roles": "super administrator (`SUPER_ADMIN`)",
     "revoke_api_tokens": "super administrator (`SUPER_ADMIN`)",
 }

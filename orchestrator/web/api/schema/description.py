@@ -42,7 +42,10 @@ TAGS: list[dict[str, Any]] = [
     {"name": "people", "description": "Searching leavers in HR. Results expire; addresses contain no names."},
     {"name": "packets", "description": "The three files that govern runs, with an explanation in sentences."},
     {"name": "starts", "description": "Limits on starts: which are reached, and which starts are held."},
-    {"name": "systems", "description": "Checking systems, and pausing changes on them."},
+    {
+        "name": "systems",
+        "description": "Checking and testing systems, pausing changes on them, and listing accounts without an owner.",
+    },
     {"name": "ledger", "description": "Its size, its verification and its events."},
     {"name": "outcomes", "description": "How long access stayed open, and the manual work saved."},
     {"name": "away", "description": "Delegation of approvals and tasks."},
