@@ -59,6 +59,7 @@ def test_what_cannot_be_undone_says_what_it_destroys(kind: str) -> None:
         if ability.level == "change" and ability.reversible == "no":
             assert ability.destroys or ability.hands_over or ability.destroys_nothing_because, ability.name
         assert not (ability.destroys and ability.destroys_nothing_because), ability.name
+        assert not (ability.destroys and ability.cuts_access), f"a legal hold would keep access open: {ability.name}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
