@@ -23,7 +23,7 @@ from orchestrator.documents.preview import Preview, PreviewDuty, is_asked, previ
 from orchestrator.documents.questions import RunTerms
 from orchestrator.documents.shown_matches import MatchShown
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import requests
+from orchestrator.domain.commands import legal_holding, requests
 from orchestrator.domain.organisation.duties import duties_of
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -95,6 +95,8 @@ class Previews:
         found = await self._found(person, key, pinned, current)
         details = {account.account_id: account.model_dump(mode="json") for account in found.accounts}
         state = fold(RunState(), asked, now)
+        for hold in legal_holding.by_condition(pinned, asked):
+            state = fold(state, hold, now)
         state = fold(state, e.AccountsSearched(results=found.results, details=details), now)
         state = fold(state, make_plan(state, pinned, self._runs.abilities), now)
         handles = {

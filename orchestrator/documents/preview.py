@@ -23,6 +23,7 @@ from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
+from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
 
@@ -102,7 +103,8 @@ class MatchQuestion(Shown):
 
 class PreviewStep(Shown):
     """`reversible_until` is the time after which a `limited` step cannot be undone any more, if it is known when the
-    step runs; `before_gates` is true for steps that an urgent start runs immediately."""
+    step runs; `before_gates` is true for steps that an urgent start runs immediately; `legal_hold` for steps that wait
+    for the legal hold that the packet's condition places."""
 
     step_id: str
     name: str
@@ -119,6 +121,7 @@ class PreviewStep(Shown):
     due_at: datetime | None
     task_for: str | None
     withheld: bool
+    legal_hold: bool = False
 
 
 class PreviewGate(Shown):
@@ -162,8 +165,9 @@ class PreviewDuty(Shown):
 
 
 class Preview(Shown):
-    """`looked_at` is the time of the search. `steps_left_open` are names of steps that cannot be planned before an
-    account match is confirmed or a system responds."""
+    """`legal_hold` is true where the run would start under a legal hold by the packet's condition (`legal_hold.when`);
+    holds of an earlier run are not included. `looked_at` is the time of the search. `steps_left_open` are names of
+    steps that cannot be planned before an account match is confirmed or a system responds."""
 
     person: PreviewPerson | None
     packet: str
@@ -182,6 +186,7 @@ class Preview(Shown):
     gates: tuple[PreviewGate, ...]
     warnings: tuple[PreviewWarning, ...] = ()
     duties: tuple[PreviewDuty, ...] = ()
+    legal_hold: bool = False
 
 
 def preview(
@@ -214,11 +219,12 @@ def preview(
             for result in searched
             if is_asked(packet, result)
         ),
-        steps=tuple(_step(state, step) for step in state.plan.steps.values()),
+        steps=tuple(_step(state, step, packet, world) for step in state.plan.steps.values()),
         steps_left_open=tuple(sorted(state.plan.open_steps)),
         gates=_gates(state, packet, list(world.actors.values())),
         warnings=tuple(_warnings(state, packet, world)),
         duties=tuple(duties),
+        legal_hold=state.legal_hold,
     )
 
 
@@ -273,12 +279,13 @@ def _question(
     )
 
 
-def _step(state: RunState, step: PlannedStep) -> PreviewStep:
+def _step(state: RunState, step: PlannedStep, packet: Packet, world: World) -> PreviewStep:
     due, lasts = due_at(state, step), step.reversible_for
     until = None
     if step.reversible == "limited" and due is not None and lasts is not None:
         until = max(due, state.requested_at) + lasts  # what fell due already is done now at the earliest
     account = run_document.account(state, step)
+    withheld = state.asked.phase == "shadow" and step.level > Level.PREPARE
     return PreviewStep(
         step_id=step.step_id,
         name=step.name,
@@ -294,7 +301,8 @@ def _step(state: RunState, step: PlannedStep) -> PreviewStep:
         before_gates=state.goes_before_gates(step),
         due_at=due,
         task_for=step.task_role,
-        withheld=state.asked.phase == "shadow" and step.level > Level.PREPARE,
+        withheld=withheld,
+        legal_hold=not withheld and kept_by_legal_hold(state, step, packet, world.abilities),
     )
 
 

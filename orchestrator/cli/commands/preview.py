@@ -52,6 +52,7 @@ def print_preview(document: Document) -> None:
             f"Gate {gate['gate']}: approval by {role_words(gate['roles'])} ({people}, within "
             f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
         )
+    _legal_hold(document)
     for warning in document["warnings"]:
         say(f"{warning['title']}: {warning['message']}", style="yellow")
     for duty in document["duties"]:
@@ -75,8 +76,19 @@ def print_urgent(document: Document) -> None:
         say(f"  {system['title']}: {accounts}")
     at_once = [step["title"] for step in document["steps"] if step["before_gates"] and not step["withheld"]]
     say(f"Immediately, before approval: {'; '.join(at_once) or 'nothing'}.")
+    _legal_hold(document)
     for warning in document["warnings"]:
         say(f"{warning['title']}: {warning['message']}", style="yellow")
+
+
+def _legal_hold(document: Document) -> None:
+    if not document["legal_hold"]:
+        return
+    kept = ", ".join(step["name"] for step in document["steps"] if step["legal_hold"]) or "none of the planned steps"
+    say(
+        "The packet's condition places a legal hold at the start. A person other than the requester lifts it.", "yellow"
+    )
+    say(f"Kept by legal hold: {kept}", style="yellow")
 
 
 def _when(step: Document) -> str:

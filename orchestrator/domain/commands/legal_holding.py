@@ -84,12 +84,16 @@ def at_start(
         elif before is not None:
             carried = carried.model_copy(update={"from_run": before.run_id})
         placed.append(carried)
-    if _condition_holds(world.pinned, asked):
-        placed.append(e.LegalHoldPlaced(hold_id=_next_id(len(placed))))
+    placed += by_condition(world.pinned, asked, len(placed))
     if reason is not None:
         state = reduce(lambda known, event: fold(known, event, world.now), placed, state)
         placed += place(state, reason, actor, world)
     return placed
+
+
+def by_condition(packet: Packet, asked: e.RunRequested, placed: int = 0) -> list[e.LegalHoldPlaced]:
+    """The hold that the packet's condition places at the start, after `placed` others; none where it does not hold."""
+    return [e.LegalHoldPlaced(hold_id=_next_id(placed))] if _condition_holds(packet, asked) else []
 
 
 def _in_force(state: RunState | None) -> Iterator[LegalHold]:

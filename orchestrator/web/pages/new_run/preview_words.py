@@ -62,6 +62,7 @@ def preview_page(preview: Preview, draft: RunDraft, staff: Mapping[str, StaffMem
             for gate in preview.gates
         ],
         "at_once": [step for step in preview.steps if step.before_gates and step.level > Level.PREPARE],
+        "kept": [step.title for step in preview.steps if step.legal_hold],
         "cannot_be_undone": sum(_undone(step) == "no" for step in preview.steps),
         "passed": not preview.urgent and preview.cutoff < preview.looked_at,
         "late": preview.urgent and not draft.urgent,
