@@ -11,12 +11,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.system_reports import last_reports
-from orchestrator.ledger.engine.system_tests import last_system_tests
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.visibility import Viewer
@@ -68,15 +66,13 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Che
 
 
 async def _answered(database: Database, packets: Sequence[Packet]) -> dict[tuple[str, str], datetime]:
-    """By packet and system: when the system last responded and accepted the credential, in a check or a test."""
+    """By packet and system: when the system responded and accepted the credential, for systems that did in their last
+    check or test."""
     found: dict[tuple[str, str], datetime] = {}
     for packet in packets:
         for name, report in (await last_reports(database, packet.name)).items():
             if report.reachable and report.answered_at is not None:
                 found[packet.name, name] = report.answered_at
-        for name, row in (await last_system_tests(database, packet.name)).items():
-            if row.finished_at is not None and SystemTested.model_validate_json(row.result).credential_accepted:
-                found[packet.name, name] = max(row.finished_at, found.get((packet.name, name), row.finished_at))
     return found
 
 

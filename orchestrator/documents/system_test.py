@@ -65,10 +65,6 @@ class SystemTested(Shown):
     abilities: tuple[TestedAbility, ...] = ()
     accounts: tuple[str, ...] = Field((), description="The accounts that were found for the person")
 
-    @property
-    def credential_accepted(self) -> bool:
-        return any(part.part == "credential" and part.outcome == "passed" for part in self.parts)
-
     def without_person(self) -> SystemTested:
         """What is stored."""
         return self.model_copy(update={"accounts": ()})
