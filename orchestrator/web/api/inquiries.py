@@ -9,16 +9,16 @@ from pydantic import Field
 
 from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.preview import Preview
-from orchestrator.documents.questions import LedgerVerified
+from orchestrator.documents.questions import A, Asked, LedgerVerified
 from orchestrator.documents.system_test import SystemTested
-from orchestrator.web.access.caller import ApiCaller
+from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.api.admin.verification import Verification, verified
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.parameters import Id
-from orchestrator.web.inquiries import unknown_inquiry
-from orchestrator.web.state import state_of
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered, unknown_inquiry
+from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
 
@@ -61,6 +61,18 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
         case LedgerVerified():
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=verified(answer))
     raise unknown_inquiry()
+
+
+async def answered_or_waiting(
+    web: WebState, caller: Caller, question: Asked[A], response: Response
+) -> A | InquiryWaiting:
+    """The worker's answer, or `waiting` where none came in time. Raises the worker's `Refusal`, and `InquiryFailed`."""
+    try:
+        return await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
+    except InquiryFailed:
+        raise
+    except NotAnswered as late:
+        return waiting(response, late.inquiry_id)
 
 
 def waiting(response: Response, inquiry_id: str) -> InquiryWaiting:

@@ -15,10 +15,10 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
+from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, result_at_location
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
-from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
+from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
@@ -123,12 +123,7 @@ async def orphans(
     web = state_of(request)
     await readable(web, caller, asked.packet)
     question = ListAccountOwners(packet=asked.packet, system=system)
-    try:
-        return await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
-    except InquiryFailed:
-        raise
-    except NotAnswered as late:
-        return waiting(response, late.inquiry_id)
+    return await answered_or_waiting(web, caller, question, response)
 
 
 @router.post("/systems/{system}/hold", summary="Pause changes on a system", responses=problems_of_post(404))

@@ -13,13 +13,12 @@ from orchestrator.documents.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
-from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
+from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, result_at_location
 from orchestrator.web.api.people import Wanted, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
-from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS, InquiryFailed, NotAnswered
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -150,9 +149,4 @@ async def preview(
     web = state_of(request)
     await may_prepare(web, caller, asked.packet)
     question = PreviewAsked(**_terms(asked), actor_id=caller.actor.actor_id)
-    try:
-        return await web.inquiries.ask(caller.actor.actor_id, question, within=HR_TIMEOUT_SECONDS)
-    except InquiryFailed:
-        raise
-    except NotAnswered as late:
-        return waiting(response, late.inquiry_id)
+    return await answered_or_waiting(web, caller, question, response)
