@@ -114,7 +114,7 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
         return StepReadiness("stopped", "task" if known.status == "unknown" else "exception")
     if state.held or "*" in world.holds or (step.system and step.system in world.holds):
         return StepReadiness("waiting", "hold")
-    if not _predecessors_done(state, step):
+    if not _predecessors_done(state, step, world):
         return StepReadiness("waiting", "predecessors")
     if step.account_id and not _account_still_matches(state, step, world):
         asked = not account_gone(state, step, world)
@@ -214,16 +214,27 @@ def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
     return max((instant for instant in instants if instant is not None), default=LONG_AGO)
 
 
-def _predecessors_done(state: RunState, step: PlannedStep) -> bool:
+def _predecessors_done(state: RunState, step: PlannedStep, world: World) -> bool:
     first = state.goes_before_gates(step)
     for other in state.plan.steps.values():
         if other.name not in step.needs or state.work.steps[other.step_id].final:
             continue
+        if step.removes_access and state.legal_hold and _waits_for_legal_hold(state, other, world):
+            continue  # a legal hold keeps data, and never access
         if first and not state.goes_before_gates(other) and not _records_first(state, other, step):
             continue  # an urgent run does not leave access open for the sake of a hand-over
         return False
     # What a step needs may lie on a system whose accounts are still a question: then it is not done yet.
     return first or state.plan.open_steps.isdisjoint(step.needs)
+
+
+def _waits_for_legal_hold(state: RunState, step: PlannedStep, world: World) -> bool:
+    """Whether a legal hold keeps the step, or a step that it needs, from running."""
+    if state.work.steps[step.step_id].final:
+        return False
+    return kept_by_legal_hold(state, step, world.pinned, world.abilities) or any(
+        _waits_for_legal_hold(state, other, world) for other in state.plan.steps.values() if other.name in step.needs
+    )
 
 
 def _records_first(state: RunState, other: PlannedStep, step: PlannedStep) -> bool:

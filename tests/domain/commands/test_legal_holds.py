@@ -336,3 +336,24 @@ def test_no_hold_is_placed_on_a_finished_run() -> None:
     with pytest.raises(Refusal) as refused:
         story.place_legal_hold(by=LEX)
     assert code_of(refused) == "run_finished"
+
+
+@pytest.mark.parametrize("between", ["remove", "file"], ids=["directly", "with a step between"])
+def test_a_removal_of_access_does_not_wait_for_what_a_hold_keeps(between: str) -> None:
+    """The packet deletes on a system before it removes access in another place."""
+    story = Story(with_legal(workflow=(WORKFLOW[WORKFLOW.index("  - {name: freeze"):], f"""\
+  - {{name: remove, title: Remove, system: code, ability: erase,
+     needs: [sessions, hand_over], at: cutoff, gate: access}}
+  - {{name: file, title: File, task: {{role: operator, instruction: File it.}}, needs: [remove], at: cutoff}}
+  - name: passwords
+    title: Passwords
+    task: {{role: operator, instruction: Change the shared passwords., cuts_access: true}}
+    needs: [disable, {between}]
+    at: cutoff
+""")))  # fmt: skip
+    story.knows(LEX, LUZ)
+    story.place_legal_hold(by=LEX)
+    at_deletion(story)
+    story.complete("passwords")
+    assert story.readiness("remove").waits_for == "legal_hold"
+    assert story.readiness("file").waits_for == "predecessors", "what removes no access keeps its order"
