@@ -76,7 +76,7 @@ def at_start(
     with a `reason`, which needs a role for it. A hold of a run that is still under an embargo is carried over without
     its reason and without the run: people read this run for whom the other does not exist."""
     state = fold(RunState(), asked, world.now)
-    placed: list[Event] = []
+    placed: list[e.LegalHoldPlaced] = []
     for hold in _in_force(before):
         carried = hold.placed.model_copy(update={"hold_id": _next_id(len(placed)), "from_run": None})
         if before is not None and before.embargo_until is not None and world.now < before.embargo_until:
@@ -87,8 +87,8 @@ def at_start(
     placed += by_condition(world.pinned, asked, len(placed))
     if reason is not None:
         state = reduce(lambda known, event: fold(known, event, world.now), placed, state)
-        placed += place(state, reason, actor, world)
-    return placed
+        return [*placed, *place(state, reason, actor, world)]
+    return [*placed]
 
 
 def by_condition(packet: Packet, asked: e.RunRequested, placed: int = 0) -> list[e.LegalHoldPlaced]:

@@ -73,3 +73,10 @@ def test_a_hold_from_a_run_under_embargo_is_carried_over_without_what_it_is_abou
         (hold,) = started(with_legal(), None, before=before).legal_holds
         assert (hold.placed.reason, hold.placed.from_run) == carried
         assert hold.placed.by == "lex", "another person lifts it"
+
+
+def test_the_packets_condition_places_one_hold_however_often_it_is_carried_over() -> None:
+    held = with_legal('person.department == "Sales"')
+    once = started(held, None)
+    again = started(held, None, before=once)
+    assert [(one.placed.by, one.placed.from_run) for one in again.legal_holds] == [("", once.run_id)]
