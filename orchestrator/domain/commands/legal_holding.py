@@ -84,7 +84,8 @@ def at_start(
         elif before is not None:
             carried = carried.model_copy(update={"from_run": before.run_id})
         placed.append(carried)
-    placed += by_condition(world.pinned, asked, len(placed))
+    if all(hold.by for hold in placed):  # one that was carried over is about the same matter
+        placed += by_condition(world.pinned, asked, len(placed))
     if reason is not None:
         state = reduce(lambda known, event: fold(known, event, world.now), placed, state)
         return [*placed, *place(state, reason, actor, world)]
