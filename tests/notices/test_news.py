@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator import commands
+from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -56,6 +57,26 @@ async def test_the_other_people_of_hr_hear_of_what_hr_postpones_pauses_and_cance
         assert to(sent, person.email) == [], "the leaver hears nothing"
         assert set(to(sent, approver.email)) == {"An approval needs your attention"}, "approvers are not HR"
         await no_more_than(here, len(await mails(here)))
+
+
+async def test_the_person_who_placed_a_lifted_hold_hears_of_it_without_a_role_of_hr(
+    install: Install, hire: Hire
+) -> None:
+    person, placer, lifter, third = await hire(4)
+    approvals = b"legal_hold: {allowed_to: [legal]}\n"
+    levels = {"levels:\n": "levels:\n  - {who: legal, systems: [hr], up_to: read}\n"}
+    files = dict(quick_packet(changed=levels).files)
+    packet = parse_packet({**files, "approvals.yaml": files["approvals.yaml"] + approvals})
+    async with install(packet=packet) as here:
+        lex = await signed_in(here, "lex", placer, ("legal",))
+        luz = await signed_in(here, "luz", lifter, ("legal",))
+        await signed_in(here, "lea", third, ("legal",))
+        run = await here.start(person, cutoff=FAR_FUTURE)
+        await commands.place_legal_hold(here.services, lex, run, "A claim")
+        await commands.lift_legal_hold(here.services, luz, run, "Settled", None)
+        sent = await told(here, placer, "A legal hold was lifted", run)
+        assert to(sent, lifter.email) == to(sent, third.email) == [], "they neither placed it nor are HR"
+        assert to(sent, await address_of(here, "E-1003")) == ["A legal hold was lifted"], "HR"
 
 
 async def told(here: Installation, reader: Employee, subject: str, run: str) -> list[Mail]:

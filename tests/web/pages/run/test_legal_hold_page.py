@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tests.web.api.running import FUTURE
-from tests.web.conftest import Visit
+import html
+from datetime import UTC, datetime, timedelta
+
+from tests.web.api.running import FUTURE, Leavers, start, wanted
+from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
+from tests.web.pages.forms import look_ahead
 from tests.web.pages.pressing import ParsedPage, press
 
 
@@ -32,3 +36,38 @@ async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(visit: Visit
     lifted = await press(await visit("safety-owner"), path, "Lift legal hold", fill={"reason": "Settled"})
     said = ParsedPage(lifted.text).text
     assert "The legal hold is lifted." in said and "Under legal hold." not in said and "“Settled”" in said
+
+
+async def test_a_run_starts_under_a_hold_from_the_page_of_the_preview(visit: Visit, leaver: Leavers) -> None:
+    hr = await visit("hr")
+    preview = await look_ahead(hr, await leaver())
+    assert "Start under a legal hold" in ParsedPage(preview.text).text
+    started = await press(hr, preview.url.path, "Start run", fill={"legal_hold": "Claim 12/26"})
+    assert started.url.path.startswith("/runs/r")
+    said = ParsedPage(started.text).text
+    assert "Under legal hold." in said and "“Claim 12/26”" in said
+    preview = await look_ahead(hr, await leaver())
+    started = await press(hr, preview.url.path, "Start run")
+    assert "Under legal hold." not in ParsedPage(started.text).text, "an empty field is no hold"
+
+
+async def test_the_field_is_shown_to_people_who_can_place_holds(visit: Visit, leaver: Leavers) -> None:
+    operator = await visit("operator")
+    preview = await look_ahead(operator, await leaver())
+    assert "Start the run" in preview.text and 'name="legal_hold"' not in preview.text
+    forged = await operator.submit(preview.url.path, {"legal_hold": "Claim 12/26"})
+    assert forged.status_code == 403 and "/runs/r" not in forged.url.path
+
+
+async def test_a_hold_that_a_duplicate_request_asks_for_is_shown_to_those_who_see_the_run(
+    visit: Visit, program: Program, leaver: Leavers
+) -> None:
+    hr, operator, person = await program("hr"), await program("operator"), await leaver()
+    until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    run_id = await start(operator, person, embargo={"until": until, "named": ["it", "finance", "safety-owner"]})
+    received = await hr.post("/runs", json=wanted(person, legal_hold="Claim 12/26"))
+    assert received.status_code == 202 and run_id not in received.text
+    said = ParsedPage(html.unescape((await (await visit("operator")).get(f"/runs/{run_id}")).text)).text
+    assert "A legal hold is requested: “Claim 12/26”. Place it on this run if the request is right." in said
+    run = (await operator.get(f"/runs/{run_id}")).json()
+    assert not run["legal_hold"], "the request alone places none"
