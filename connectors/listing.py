@@ -27,10 +27,12 @@ class ListedAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountsListed:
-    """`complete` is false where the system has more accounts than were asked for."""
+    """`complete` is false where the system has more accounts than were asked for. `local_parts` names attributes whose
+    values are the part of a mail address before the @."""
 
     accounts: Sequence[ListedAccount]
     complete: bool
+    local_parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from activities.connections import Connections
 from activities.inquiries.people import People, facts_of
@@ -39,12 +40,22 @@ Hidden = Callable[[Sequence[str]], Awaitable[Collection[str]]]
 """Of people by HR's ids, those whose leaving the asker does not see."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Read:
     accounts: AccountsListed
     people: Sequence[Person]
     at: datetime
     until: float
+
+    @cached_property
+    def addresses(self) -> Mapping[str, Sequence[str]]:
+        """The mail addresses of people, by the part before the @."""
+        found: dict[str, list[str]] = {}
+        for person in self.people:
+            for address in (person.email, *person.former_emails):
+                if address:
+                    found.setdefault(address.partition("@")[0].casefold(), []).append(address)
+        return found
 
 
 class AccountOwnersList:
@@ -127,8 +138,18 @@ async def _everyone(people: People) -> Sequence[Person]:
 
 def _owned(read: _Read, spec: SystemSpec) -> list[OwnedAccount]:
     people = [(facts_of(person, person.manager_email), person.status == "left") for person in read.people]
-    listed = [(one.account.label, one.values) for one in read.accounts.accounts]
+    listed = [(one.account.label, _whole_addresses(one.values, read)) for one in read.accounts.accounts]
     return owners_of(listed, people, spec.match, spec.service_accounts)
+
+
+def _whole_addresses(values: Mapping[str, tuple[str, ...]], read: _Read) -> Mapping[str, tuple[str, ...]]:
+    """For the part of an address before the @: the addresses of people that begin with it, as in a search."""
+    return {
+        name: tuple(address for one in several for address in read.addresses.get(one.casefold(), (one,)))
+        if name in read.accounts.local_parts
+        else several
+        for name, several in values.items()
+    }
 
 
 def _answer(
@@ -146,7 +167,7 @@ def _answer(
                 "label": one.label,
                 "active": listed.account.active,
                 "privileged": listed.account.privileged,
-                "attributes": {name: ", ".join(values) for name, values in one.values.items() if values},
+                "attributes": {name: ", ".join(values) for name, values in listed.values.items() if values},
                 "person": person.display_name if person is not None else None,
                 "employee_number": person.employee_number if person is not None else None,
             })

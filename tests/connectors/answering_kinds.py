@@ -97,6 +97,10 @@ class AnsweringKind:
         """One account, on one page."""
         if self.name == "scim" and asked.path == "/ServiceProviderConfig":
             return ScriptedAnswer(404)
+        if self.name == "github" and asked.path.endswith("/members"):
+            return ScriptedAnswer(200, [GITHUB_MEMBER["user"]] if "role=admin" not in asked.target else [])
+        if self.name == "github" and asked.path.endswith("/outside_collaborators"):
+            return ScriptedAnswer(200, [])
         if self.name == "github" and asked.method == "GET":
             return ScriptedAnswer(200, GITHUB_MEMBER)
         if self.name == "github" and b"query Teams" in asked.body:

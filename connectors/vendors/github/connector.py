@@ -14,6 +14,7 @@ from connectors.http.connector import HttpKind
 from connectors.vendors.github import credentials, membership, snapshot
 from connectors.vendors.github.answers import DIALECT
 from connectors.vendors.github.finding import find
+from connectors.vendors.github.listing import list_users
 from connectors.vendors.github.rights import check
 from connectors.vendors.github.settings import HEADERS, GitHubSettings, auth
 from connectors.vendors.github.setup import SETUP
@@ -30,6 +31,7 @@ GITHUB = HttpKind(
     auth=auth,
     prepare=lambda settings: settings,
     find=find,
+    list_accounts=list_users,
     check=check,
     setup=SETUP,
     dialect=DIALECT,

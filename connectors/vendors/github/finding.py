@@ -33,6 +33,7 @@ from connectors.vendors.github.settings import GitHubSettings
 from connectors.vendors.github.teams import teams_of
 
 _PEOPLE = "User"  # as against organisations and bots, which have logins and numbers too
+ATTRIBUTES = ("id", "login", *IDENTITY_ATTRIBUTES, VERIFIED_EMAIL)
 
 
 def _account(standing: Standing, **attributes: str) -> Account:

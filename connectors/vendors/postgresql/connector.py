@@ -9,10 +9,11 @@ from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachab
 from connectors.acts import Act, ActTable
 from connectors.errors import ConnectorError, not_reachable
 from connectors.hosts import require_allowed
+from connectors.listing import AccountsListed
 from connectors.parameters import unknown_attribute
 from connectors.read_backs import account_missing
 from connectors.rehearsal import Rehearsal, Rehearsing
-from connectors.vendors.postgresql.finding import ATTRIBUTES, find
+from connectors.vendors.postgresql.finding import ATTRIBUTES, every_login, find
 from connectors.vendors.postgresql.memberships import leave_groups, look_at_groups
 from connectors.vendors.postgresql.ownership import hand_over, look_at_ownership
 from connectors.vendors.postgresql.removal import drop, look_at_removal
@@ -52,6 +53,16 @@ class PostgresqlConnector:
             if lookup.attribute not in ATTRIBUTES:
                 raise unknown_attribute(KIND, lookup.attribute, ATTRIBUTES)
         return await converse(self._settings, lambda talk: find(talk, lookups), deadline=deadline, pace=pace)
+
+    async def list_accounts(
+        self, attributes: Collection[str], *, at_most: int, deadline: float, pace: Pace = unpaced
+    ) -> AccountsListed | None:
+        for name in attributes:
+            if name not in ATTRIBUTES:
+                raise unknown_attribute(KIND, name, ATTRIBUTES)
+        return await converse(
+            self._settings, lambda talk: every_login(talk, attributes, at_most), deadline=deadline, pace=pace
+        )
 
     async def attempt(self, effect: Effect, *, pace: Pace = unpaced) -> Reply:
         do = ACTS.act(effect.ability).do

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
 from connectors.abilities import Account, Lookup
 from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
 from connectors.errors import ActionRequiredError
-from connectors.vendors.postgresql.memberships import inherited, memberships
-from connectors.vendors.postgresql.roles import Role, as_oid, roles_where
+from connectors.listing import AccountsListed, ListedAccount, cut
+from connectors.vendors.postgresql.memberships import inherited, memberships, reached_by
+from connectors.vendors.postgresql.roles import Role, as_oid, login_roles, roles_where
 from connectors.vendors.postgresql.server import Conversation
 
 _POWERFUL = frozenset(
@@ -90,11 +91,28 @@ def _given(role: Role, name: str, wanted: set[str]) -> str | None:
 async def _account(talk: Conversation, role: Role, given: Mapping[str, str]) -> Account:
     direct = {each.name for each in await memberships(talk, role)}
     reached = direct | {each["name"] for each in await inherited(talk, role)}
+    return _shown(talk, role, given, reached)
+
+
+def _shown(talk: Conversation, role: Role, given: Mapping[str, str], reached: Collection[str]) -> Account:
     return Account(
         native_id=str(role.oid),
         label=role.name,
         # The name is kept with the account: an act compares it with the name that the OID has then.
         attributes={**given, "rolname": role.name},
         active=role.can_login,
-        privileged=bool(role.powers or reached & (_POWERFUL | talk.settings.privileged_names)),
+        privileged=bool(role.powers or set(reached) & (_POWERFUL | talk.settings.privileged_names)),
     )
+
+
+async def every_login(talk: Conversation, attributes: Collection[str], at_most: int) -> AccountsListed:
+    """The roles that can sign in. The role that we are signed in as is one of them."""
+    roles = await login_roles(talk, at_most + 1)
+    reached = await reached_by(talk, roles)
+    found = []
+    for role in roles:
+        shown = {name: _ATTRIBUTES[name].shown(role) for name in attributes}
+        values = {name: (value.strip(),) for name, value in shown.items() if value is not None and value.strip()}
+        found.append(ListedAccount(_shown(talk, role, {}, reached.get(role.oid, ())), values))
+    partly = frozenset(name for name in attributes if _ATTRIBUTES[name].asked is _local_part)
+    return replace(cut(found, at_most), local_parts=partly)

@@ -7,7 +7,7 @@ theirs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,13 @@ _ALL = sql.SQL(
     " UNION SELECT m.roleid, m.member FROM pg_catalog.pg_auth_members m JOIN reached ON m.member = reached.oid)"
     " SELECT DISTINCT g.rolname::text AS name, v.rolname::text AS via FROM reached"
     " JOIN pg_catalog.pg_roles g ON g.oid = reached.oid JOIN pg_catalog.pg_roles v ON v.oid = reached.via ORDER BY 1, 2"
+)
+_ALL_OF_MANY = sql.SQL(
+    "WITH RECURSIVE reached(member, oid) AS ("
+    " SELECT member, roleid FROM pg_catalog.pg_auth_members WHERE member::int8 = ANY(%(oids)s::int8[])"
+    " UNION SELECT reached.member, m.roleid FROM pg_catalog.pg_auth_members m JOIN reached ON m.member = reached.oid)"
+    " SELECT reached.member::int8 AS member, g.rolname::text AS name FROM reached"
+    " JOIN pg_catalog.pg_roles g ON g.oid = reached.oid"
 )
 _MEMBERS = sql.SQL(
     "SELECT DISTINCT r.rolname::text AS name FROM pg_catalog.pg_auth_members m"
@@ -74,6 +81,14 @@ async def memberships(talk: Conversation, role: Role) -> list[RoleGrant]:
 async def inherited(talk: Conversation, role: Role) -> list[dict[str, str]]:
     """Roles that are reached through another one: `name`, and `via`."""
     return [dict(row) for row in await talk.rows(_ALL, {"oid": role.oid})]
+
+
+async def reached_by(talk: Conversation, roles: Collection[Role]) -> Mapping[int, set[str]]:
+    """By OID, the names of all roles that each of these is a member of, directly or through others."""
+    found: dict[int, set[str]] = {}
+    for row in await talk.rows(_ALL_OF_MANY, {"oids": [role.oid for role in roles]}):
+        found.setdefault(row["member"], set()).add(row["name"])
+    return found
 
 
 async def members(talk: Conversation, role: Role) -> list[str]:

@@ -30,6 +30,7 @@ _COLUMNS = sql.SQL(
     " pg_catalog.shobj_description(r.oid, 'pg_authid') AS comment FROM pg_catalog.pg_roles r "
 )
 _BY_OID = _COLUMNS + sql.SQL("WHERE r.oid = %(oid)s::int8::oid")
+_LOGINS = _COLUMNS + sql.SQL("WHERE r.rolname !~ '^pg_' AND r.rolcanlogin ORDER BY r.oid LIMIT %(at_most)s::int8")
 _BY_NAME = _COLUMNS + sql.SQL("WHERE r.rolname = %(name)s::text")
 
 
@@ -85,6 +86,11 @@ async def roles_where(talk: Conversation, condition: sql.SQL, value: str) -> lis
     """Without the roles that PostgreSQL predefines."""
     query = _COLUMNS + sql.SQL("WHERE r.rolname !~ '^pg_' AND ") + condition + sql.SQL(" ORDER BY r.oid")
     return [role_of(row) for row in await talk.rows(query, {"value": value})]
+
+
+async def login_roles(talk: Conversation, at_most: int) -> list[Role]:
+    """The roles that can sign in, or the first ones up to the number; without those that PostgreSQL predefines."""
+    return [role_of(row) for row in await talk.rows(_LOGINS, {"at_most": at_most})]
 
 
 async def role_with_oid(talk: Conversation, oid: int, database: str = "") -> Role | None:

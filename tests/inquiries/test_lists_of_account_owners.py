@@ -1,0 +1,140 @@
+"""A worker's list of accounts without an owner: a system that responds late or not at all, and names of accounts that
+are only a part of people's mail addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import activities.inquiries.account_owners as listing
+from activities.connections import Connections
+from activities.inquiries.account_owners import AccountOwnersList
+from activities.inquiries.people import People
+from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.embedded.postgres import PostgresServer
+from tests.conftest import Hire
+from tests.connectors.answering_kinds import ACCOUNT
+from tests.connectors.raw_servers import listening
+from tests.inquiries.conftest import Asking
+from tests.integration.installation import Installation
+from tests.integration.packets import quick_packet
+
+CODE = """\
+    connector: code_hosting
+    connection: {url: env:CODE_URL, token: env:CODE_TOKEN}
+    hosts: [127.0.0.1, localhost]
+    match: [{key: employee_number, attribute: employee_number}, {key: email, attribute: email}]
+"""
+DATABASE = """\
+    connector: postgresql
+    connection: {host: env:DATABASE_HOST, user: env:DATABASE_USER, password: env:DATABASE_PASSWORD}
+    hosts: ["env:DATABASE_HOST"]
+    match: [{key: employee_number, attribute: comment}, {key: email, attribute: email_local_part, strength: weak}]
+"""
+
+
+class SlowCode:
+    """Responds with one account once it is released."""
+
+    def __init__(self) -> None:
+        self.asked, self.released = asyncio.Event(), asyncio.Event()
+        self.requests = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.requests += 1
+        self.asked.set()
+        await self.released.wait()
+        body = json.dumps({"accounts": [ACCOUNT]})
+        writer.write(f"HTTP/1.1 200 -\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+
+
+class Listing:
+    """Lists of the system `code`, with these settings of the environment beside those of the company."""
+
+    def __init__(self, here: Installation, packet: Packet, folder: Path, environment: Mapping[str, str]) -> None:
+        self._connections = Connections({**here.settings.environment, **environment}, secrets_folder=folder)
+        self._packet = packet
+        self._people = People(self._connections, packet, here.backend.keyring)
+        self._lists = AccountOwnersList(self._connections, frozenset())
+
+    async def __call__(self) -> AccountOwners:
+        async def none_hidden(hr_ids: Sequence[str]) -> Collection[str]:
+            return ()
+
+        return await self._lists.of(self._packet, "code", self._people, none_hidden, shows_people=False)
+
+    async def aclose(self) -> None:
+        await self._connections.aclose()
+
+
+async def test_a_cancelled_list_keeps_no_other_waiting_and_one_in_time_is_shared(
+    asking: Asking, tmp_path: Path
+) -> None:
+    code = SlowCode()
+    async with asking(worker=False, relay=False) as (here, _), listening(code.serve) as port:
+        listed = Listing(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
+        first = asyncio.create_task(listed())
+        await asyncio.wait_for(code.asked.wait(), 20)
+        others = [asyncio.create_task(listed()) for _ in range(2)]
+        first.cancel()
+        with suppress(asyncio.CancelledError):
+            await first
+        assert first.cancelled()
+        code.released.set()
+        found = await asyncio.wait_for(asyncio.gather(*others), 20)
+        assert [one.counts.orphan for one in found] == [1, 1] and found[0].read_at == found[1].read_at
+        assert code.requests == 2, "the cancelled list, and one for the two others"
+        await listed.aclose()
+
+
+async def test_a_system_that_does_not_respond_in_time_is_named_and_asked_again(
+    asking: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = SlowCode()
+    async with asking(worker=False, relay=False) as (here, _), listening(code.serve) as port:
+        listed = Listing(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
+        monkeypatch.setattr(listing, "DEADLINE_SECONDS", 1.0)
+        late = await listed()
+        assert (late.code, late.complete, late.accounts) == ("deadline_over", False, ()) and late.detail
+        code.released.set()
+        found = await listed()
+        assert (found.code, found.complete, found.counts.orphan) == ("", True, 1), "a failure is not kept"
+        await listed.aclose()
+
+
+async def test_names_that_are_a_part_of_an_address_are_compared_as_in_a_search(
+    asking: Asking, hire: Hire, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    by_comment, by_name = await hire(2)
+    local = by_name.email.partition("@")[0]
+    roles = {f"warehouse_{by_comment.employee_number}": by_comment.employee_number, local: None, "warehouse_job": None}
+    async with await psycopg.AsyncConnection.connect(postgres.conninfo("postgres"), autocommit=True) as admin:
+        try:
+            for name, comment in roles.items():
+                await admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+                await admin.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(sql.Identifier(name), comment))
+            packet = quick_packet(changed={CODE: DATABASE})
+            known = {"DATABASE_HOST": str(admin.info.host), "DATABASE_USER": admin.info.user, "DATABASE_PASSWORD": "-"}
+            async with asking(worker=False, relay=False) as (here, _):
+                listed = Listing(here, packet, tmp_path, known)
+                found = await listed()
+                await listed.aclose()
+        finally:
+            for name in roles:
+                await admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+    shown = {one.label: one for one in found.accounts}
+    assert found.code == "" and found.counts.owned == 1, found.detail
+    assert f"warehouse_{by_comment.employee_number}" not in shown
+    assert shown["warehouse_job"].ownership == "orphan"
+    assert shown[local].ownership == "ambiguous", "the key is weak"
+    assert shown[local].attributes == {"email_local_part": local}, "no address of a person is shown"
