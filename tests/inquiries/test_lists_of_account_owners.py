@@ -7,8 +7,11 @@ import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from psycopg import sql
@@ -17,14 +20,21 @@ import activities.inquiries.account_owners as listing
 from activities.connections import Connections
 from activities.inquiries.account_owners import AccountOwnersList
 from activities.inquiries.people import People
+from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.documents.questions import ListAccountOwners
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.embargo import EmbargoTerms
+from orchestrator.domain.run.cutoff import parse_cutoff
+from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
+from orchestrator.embedded.temporal import TemporalServer
 from tests.conftest import Hire
 from tests.connectors.answering_kinds import ACCOUNT
 from tests.connectors.raw_servers import listening
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.inquiries.conftest import Asking
-from tests.integration.installation import Installation
+from tests.integration.installation import FAR_FUTURE, ZONE, Installation, new_settings
 from tests.integration.packets import quick_packet
 
 CODE = """\
@@ -138,3 +148,46 @@ async def test_names_that_are_a_part_of_an_address_are_compared_as_in_a_search(
     assert shown["warehouse_job"].ownership == "orphan"
     assert shown[local].ownership == "ambiguous", "the key is weak"
     assert shown[local].attributes == {"email_local_part": local}, "no address of a person is shown"
+
+
+def says_left(hr_url: str, gone: Collection[str]) -> ScriptedServer:
+    """HR, which says of these employees that they have left."""
+
+    def answer(asked: ReceivedRequest) -> ScriptedAnswer:
+        passed = {name: asked.headers[name] for name in ("authorization", "content-type") if name in asked.headers}
+        url = httpx.URL(hr_url).join(asked.target)
+        response = httpx.request(asked.method, url, headers=passed, content=asked.body)
+        body = response.json() if response.content else {}
+        for person in body.get("people", [body]):
+            if person.get("employee_number") in gone:
+                person |= {"status": "left"}
+        return ScriptedAnswer(response.status_code, body, {"Content-Type": "application/json"})
+
+    return ScriptedServer(answer)
+
+
+async def test_a_leaver_under_an_embargo_is_listed_for_people_who_are_named_only(
+    asking: Asking, hire: Hire, database_url: str, temporal: TemporalServer, company: Company
+) -> None:
+    [person] = await hire()
+    gone: set[str] = set()
+    settings = new_settings(database_url, temporal.address, company)
+    hr = says_left(settings.environment["HR_URL"], gone)
+    async with listening(hr.serve) as port:
+        changed = {**settings.environment, "HR_URL": f"http://127.0.0.1:{port}"}
+        async with asking(settings=replace(settings, environment=changed)) as (here, inquiries):
+            terms = EmbargoTerms(
+                await here.backend.ledger.now() + timedelta(days=30), ("hr", "it", "operator", "finance")
+            )
+            await commands.start_run(
+                here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+                parse_cutoff(FAR_FUTURE, ZONE), embargo=terms,
+            )  # fmt: skip
+            gone.add(person.employee_number)
+            question = ListAccountOwners(packet=here.packet.name, system="identity")
+            seen = await inquiries.ask("operator", question)
+            unseen = await inquiries.ask("auditor", question)
+    assert seen.code == unseen.code == "" and seen.read_at == unseen.read_at, "one list, read for both"
+    assert person.employee_number in str([one.attributes for one in seen.accounts if one.ownership == "left"])
+    assert person.employee_number not in str([one.model_dump() for one in unseen.accounts])
+    assert unseen.counts.owned == seen.counts.owned + 1 and unseen.counts.left == seen.counts.left - 1
