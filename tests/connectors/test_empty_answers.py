@@ -24,6 +24,8 @@ from tests.connectors.answering_kinds import (
     OKTA_USER,
     PERSON,
     SCIM_USER,
+    SLACK_TOKEN,
+    SLACK_USER,
     AnsweringKind,
 )
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
@@ -40,6 +42,7 @@ OWN: Mapping[str, tuple[str, Any]] = {
     "entra": ("/users/7", ENTRA_USER | {"licenseAssignmentStates": [LICENCE]}),
     "github": ("/user/7", {"id": 7, "login": "isa-lund", "type": "User"}),
     "google_workspace": ("/admin/directory/v1/users/7", GOOGLE_USER | {"isAdmin": True, "aliases": ["isa@x.example"]}),
+    "slack": ("/api/users.info", {"ok": True, "user": SLACK_USER | {"is_admin": True}}),
 }
 """The path of the account's own document, and the document."""
 PARAMETERS = {
@@ -59,6 +62,13 @@ def empty(kind: str, asked: ReceivedRequest) -> ScriptedAnswer:
     if kind == "github":
         nothing = {"pageInfo": {"hasNextPage": False, "endCursor": None}, "nodes": []}
         return ScriptedAnswer(200, {"data": {"organization": {"teams": nothing}}})
+    if kind == "slack" and asked.path.startswith("/api/"):
+        lists: dict[str, list[object]] = {
+            "active_sessions": [], "usergroups": [], "users": [], "role_assignments": [], "members": [],
+        }  # fmt: skip
+        return ScriptedAnswer(200, SLACK_TOKEN if asked.path == "/api/auth.test" else {"ok": True, **lists})
+    if kind == "slack" and asked.path.startswith("/scim/v2/Users/"):
+        return ScriptedAnswer(200, SCIM_USER)
     if kind in ("code_hosting", "hr") and asked.path.count("/") == 3:
         return ScriptedAnswer(200, {asked.path.rpartition("/")[2]: [], "payments": [], "next": None})
     return NOTHING[kind]
