@@ -99,8 +99,8 @@ class Runs:
         return (await self.load_many([run_id]))[run_id]
 
     async def load_many(self, run_ids: Sequence[str]) -> dict[str, RunSnapshot]:
-        """Several runs at one moment, for as many reads as one of them takes. Raises `Invalid` naming the first id that
-        there is no run with."""
+        """Several runs at one moment, with as many reads as for one. Raises `Invalid` for the first unknown id."""
+        kept = {run_id for run_id in run_ids if self._runs.get(e.run_stream(run_id))[0] > 0}
         states = await self._advanced(self._runs, {run_id: e.run_stream(run_id) for run_id in run_ids})
         for run_id, (version, _) in states.items():
             if version == 0:
@@ -156,6 +156,8 @@ class Runs:
             versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
             found[run_id] = RunSnapshot(state, world, versions)
             self._keep(run_id, found[run_id])
+        if over := [run_id for run_id in found if run_id in kept and found[run_id].state.finished]:
+            found |= await self.load_many(over)  # decrypted again: the person can have been erased meanwhile
         return found
 
     async def state_now(self, run_id: str) -> tuple[RunState, datetime]:
