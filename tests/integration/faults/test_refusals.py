@@ -38,8 +38,8 @@ class Activities(SystemActivities):
 
 
 class Lease:
-    async def held(self, intent: Any) -> bool:
-        return True
+    async def refusal(self, intent: Any) -> None:
+        return None
 
 
 async def carried_out(error: ConnectorError, shows: str) -> Any:
