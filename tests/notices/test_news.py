@@ -166,7 +166,7 @@ async def test_safety_owners_hear_of_a_service_that_was_revoked_or_expires_or_ha
                 lasts=timedelta(days=days),
             )  # fmt: skip
             made.append(token)
-        first = await address_of(here, "E-1006")
+        first = await address_of(here, "E-1004")
         for address in (first, owner.email):
             await mails_until(here, lambda sent, a=address: EXPIRES in to(sent, a), EXPIRES)
         await commands.revoke_token(here.services, tokens, second, names, made[0].token_id)
