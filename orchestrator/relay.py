@@ -1,8 +1,9 @@
 """Follows the ledger and wakes workflows that missed an event: a nudge was lost, or the cluster was replaced.
 
 Three looks. By position, as events come: what concerns runs beyond the one that it is recorded in, as when a hold on a
-system is lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from another
-cluster than today's, or is overdue for something. By Temporal's list: open runs that have no workflow, 1,000 at a time.
+system is placed or lifted. By sweep: every open run whose workflow has not reported the ledger's version, reported from
+another cluster than today's, or is overdue for something. By Temporal's list: open runs that have no workflow, 1,000
+at a time.
 
 Beside these it follows for webhooks, which send events, and for the workflow that mails people what waits for
 them.
@@ -21,6 +22,7 @@ from orchestrator.domain.events import (
     ActorRecorded,
     DecisionsDelegated,
     DelegationEnded,
+    HoldPlaced,
     HoldReleased,
     RolesRevoked,
     ServiceOwnersChanged,
@@ -49,7 +51,8 @@ PEOPLE = frozenset(
         ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded, TokenMade, TokenRevoked, ServiceOwnersChanged,
     )
 )  # fmt: skip
-LIFTED = frozenset({HoldReleased.type_name()})
+HOLDS = frozenset({HoldPlaced.type_name(), HoldReleased.type_name()})
+"""A pause that keeps access open is reported to HR, also by a run that nothing else would wake before its cutoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class Relay:
         if tail == position:
             return False
         happened = await engine_reports.event_types_between(self._database, position, tail)
-        if LIFTED & happened:
+        if HOLDS & happened:
             await self._nudge(await engine_reports.open_runs(self._database))
         elif happened:
             self._people_changed = self._people_changed or bool(PEOPLE & happened)

@@ -182,9 +182,34 @@ async def test_a_workflow_that_runs_is_not_disturbed_by_the_check(install: Insta
         await here.wait_until(run, gate_open, "an open gate")
         for _ in range(3):
             await here.engine.start_again(run)
-        history = await here.engine.client.get_workflow_handle(workflow_id(run)).fetch_history()
-        signals = [event for event in history.events if event.HasField("workflow_execution_signaled_event_attributes")]
-        assert len(signals) == 1, "that of the start"
+        assert await signals_of(here, run) == 1, "that of the start"
+
+
+async def test_a_run_that_waits_hears_of_a_pause_and_of_its_end(install: Install, hire: Hire) -> None:
+    """A pause that keeps access open is reported to HR, also where no date of the run comes before its cutoff."""
+    async with install(packet=quick_packet(), relay=False) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        await here.wait_until(run, gate_open, "an open gate")
+        relay = Relay(
+            here.backend.database,
+            here.backend.ledger,
+            here.engine,
+            Webhooks(here.backend.database, here.backend.keyring, here.backend.ledger),
+        )
+        await relay.follow()
+        place = (here.services, here.actors["operator"], "code", here.packet.name, [here.packet.name])
+        lift = (here.services, here.actors["safety-owner"], "code", here.packet.name, [here.packet.name])
+        for change in (commands.hold_system(*place), commands.release_system(*lift)):
+            before = await signals_of(here, run)
+            assert await change
+            await relay.follow()
+            assert await signals_of(here, run) == before + 1
+
+
+async def signals_of(here: Installation, run: str) -> int:
+    history = await here.engine.client.get_workflow_handle(workflow_id(run)).fetch_history()
+    return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
 
 
 async def test_a_run_that_takes_no_more_signals_stops_no_other(
