@@ -283,6 +283,23 @@ async def test_faults_and_effects_are_also_reached_over_the_systems_own_address(
     assert effects[-1]["key"] == "k"
 
 
+async def test_a_slow_request_that_was_given_up_is_done_when_the_faults_are_cleared(
+    company: Company, hire: Hire
+) -> None:
+    [person] = await hire()
+    account = await the_code_account(company, person)
+    await company.break_("code", "slow", method="POST", seconds=600)
+    async with httpx.AsyncClient(timeout=0.3, trust_env=False) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(
+                f"{company.connections['CODE_URL']}/accounts/{account['id']}/suspend",
+                headers={"Authorization": f"Bearer {company.connections['CODE_TOKEN']}"},
+            )
+    assert await company.effects("code") == []
+    await company.clear_faults()
+    assert [effect["target"] for effect in await company.effects("code")] == [account["id"]]
+
+
 @pytest.mark.parametrize("system", PREFIXES)
 async def test_an_outage_and_its_end(company: Company, system: str) -> None:
     await company.stop(system)

@@ -118,12 +118,12 @@ class CompanyProcess:
         return JSONResponse({}, status_code=201)
 
     async def clear_faults(self, request: Request) -> JSONResponse:
-        self._guard(request).faults.clear()
+        await self._guard(request).clear_faults()
         return JSONResponse({})
 
     async def clear_all_faults(self, request: Request) -> JSONResponse:
         for guard in self.guards.values():
-            guard.faults.clear()
+            await guard.clear_faults()
         return JSONResponse({})
 
     async def start(self, request: Request) -> JSONResponse:

@@ -122,6 +122,18 @@ class GuardedSystem:
         self.faults: list[Fault] = []
         self.requests: deque[str] = deque(maxlen=5000)
         """Method, path and query of the latest requests that came with the right token."""
+        self._slowed: set[asyncio.Future[None]] = set()
+        self._served = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def clear_faults(self) -> None:
+        """Also answers the requests that a fault slows down, and returns when they are answered: a test that gave one
+        up must not leave an effect to the next test."""
+        self.faults.clear()
+        for slowed in self._slowed:
+            slowed.cancel()
+        await self._idle.wait()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,8 +151,18 @@ class GuardedSystem:
         REQUEST_LINE.set(f"{method} {path}")
         query = unquote_plus(scope["query_string"].decode("latin-1"))
         self.requests.append(f"{method} {path}?{query}" if query else f"{method} {path}")
+        self._served += 1
+        self._idle.clear()
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._served -= 1
+            if not self._served:
+                self._idle.set()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         for fault in self.faults:
-            if fault.applies(method, path):
+            if fault.applies(scope["method"], scope["path"]):
                 if fault.times is not None:
                     fault.times -= 1
                 if await self._commit(fault, scope, receive, send):
@@ -150,7 +172,12 @@ class GuardedSystem:
     async def _commit(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> bool:
         """Misbehave; true when the request is thereby answered (or never will be)."""
         if fault.mode == "slow":
-            await asyncio.sleep(fault.seconds)
+            slowed = asyncio.get_running_loop().create_future()
+            self._slowed.add(slowed)
+            try:
+                await asyncio.wait({slowed}, timeout=fault.seconds)
+            finally:
+                self._slowed.discard(slowed)
             return False
         if fault.mode == "one_a_page":
             size = b"count" if b"count=" in scope["query_string"] else b"limit"
@@ -197,7 +224,7 @@ class GuardedSystem:
             else:
                 await answer(send, 201, {"faults": len(self.faults)})
         elif (method, path) == ("DELETE", "/_company/faults"):
-            self.faults.clear()
+            await self.clear_faults()
             await answer(send, 200, {"faults": 0})
         else:
             await self.app(scope, receive, send)  # a system may have a `/_company` route of its own
