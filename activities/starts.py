@@ -10,7 +10,7 @@ from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Services
-from orchestrator.documents.questions import StartAsked, Started
+from orchestrator.documents.runs.questions import StartAsked, Started
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.organisation.organisation import actor_of

@@ -34,7 +34,7 @@ from tests.tally import write_outcome
 
 if TYPE_CHECKING:
     from orchestrator.embedded.stack import Stack
-    from tests.connectors.vendors.samba_domain import SambaDomain
+    from tests.connectors.vendors.active_directory.samba_domain import SambaDomain
 
 TEMPLATE = "migrated_template"
 SERVERS = frozenset({"postgres", "temporal", "shared_company", "stack", "chromium", "fragile", "time_skipping_server",
@@ -145,7 +145,7 @@ async def shared_company(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 @pytest_asyncio.fixture(scope="session")
 async def samba() -> AsyncIterator[SambaDomain]:
     """One Active Directory domain for the session, for tests marked `servers`; add users of your own."""
-    from tests.connectors.vendors.samba_domain import samba_domain, why_absent
+    from tests.connectors.vendors.active_directory.samba_domain import samba_domain, why_absent
 
     if why_absent():
         pytest.skip(why_absent())

@@ -17,18 +17,18 @@ from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from activities.inquiries.account_owners import AccountOwnersList
+from activities.inquiries.packet_system_tests import PacketSystemTests
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.inquiries.previews import Previews
 from activities.inquiries.reachability import check_systems
-from activities.inquiries.system_tests import PacketSystemTests
 from activities.starts import Starts
 from connectors.errors import ConnectorError
 from connectors.people import Person
 from orchestrator.commands import Services
-from orchestrator.documents import questions as q
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.preview import Preview
+from orchestrator.documents.runs import questions as q
+from orchestrator.documents.runs.preview import Preview
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.systems import require_listing

@@ -9,7 +9,7 @@ from activities.connections import Connections
 from activities.failures import log_unexpected
 from connectors.errors import ConnectorError
 from orchestrator.deciding.runs import Runs
-from orchestrator.documents.questions import SystemChecked
+from orchestrator.documents.runs.questions import SystemChecked
 from orchestrator.domain import events as e
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 

@@ -12,7 +12,7 @@ from orchestrator.commands.services import Done, Outcome, Received, Services, de
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import StartContext, StartDecision
-from orchestrator.documents.shown_matches import Answered, MatchShown
+from orchestrator.documents.runs.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunDecision
-from orchestrator.documents.questions import Started
+from orchestrator.documents.runs.questions import Started
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import acting_now

@@ -25,7 +25,7 @@ from orchestrator.demo.questions import AtTerminal
 from orchestrator.demo.screen import Screen
 from orchestrator.demo.story import DOWN, LockedRecord, Outage
 from orchestrator.demo.timeline import timeline_entry
-from orchestrator.documents.questions import StartAsked
+from orchestrator.documents.runs.questions import StartAsked
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.gates import why_not_decide
 from orchestrator.domain.errors import Refusal, TooLate

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.documents.plain_words import roles, sentence
-from orchestrator.documents.run import instruction, may_take_effect_until
+from orchestrator.documents.runs.run import instruction, may_take_effect_until
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.run import RunState
 from orchestrator.reading.rows import Item

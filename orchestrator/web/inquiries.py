@@ -12,8 +12,8 @@ import secrets
 from datetime import timedelta
 from typing import Any, cast
 
-from orchestrator.documents import questions as q
-from orchestrator.documents.questions import (
+from orchestrator.documents.runs import questions as q
+from orchestrator.documents.runs.questions import (
     Question,
     StartAsked,
     VerifyLedger,

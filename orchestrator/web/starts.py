@@ -10,7 +10,7 @@ import asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Services
-from orchestrator.documents.questions import StartAsked, Started
+from orchestrator.documents.runs.questions import StartAsked, Started
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn

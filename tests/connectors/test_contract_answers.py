@@ -36,10 +36,10 @@ from tests.connectors.answering_kinds import (
 )
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
-from tests.connectors.vendors.entra_description import GRAPH
-from tests.connectors.vendors.github_description import GITHUB_REST
-from tests.connectors.vendors.google_description import GOOGLE
-from tests.connectors.vendors.okta_description import check_answer
+from tests.connectors.vendors.entra.entra_description import GRAPH
+from tests.connectors.vendors.github.github_description import GITHUB_REST
+from tests.connectors.vendors.google_workspace.google_description import GOOGLE
+from tests.connectors.vendors.okta.okta_description import check_answer
 from tests.vendors.github.graphql import schema
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.documents.account_access import MAX_VALUES, access_of
+from orchestrator.documents.runs.account_access import MAX_VALUES, access_of
 from tests.domain.run_world import AttemptResult, Story, packet
 
 PACKET = packet(platform=("token: env:CODE_TOKEN}", "token: env:CODE_TOKEN, privileged: 'Global-Admins, owners'}"))

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from orchestrator import commands
-from orchestrator.documents.exceptions import exception_document, exception_documents
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
+from orchestrator.documents.runs.exceptions import exception_document, exception_documents
 from orchestrator.reading.rows import Item
 from tests.ledger.small_office import AUDREY, HOUR, IVO, OLE, REFUSED, SAM, SmallOffice, sees, small_office
 

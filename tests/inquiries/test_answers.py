@@ -12,7 +12,7 @@ import pytest
 import activities.inquiries.inquiries as inquiry_activities
 from connectors.errors import ConnectorError
 from orchestrator import commands
-from orchestrator.documents.questions import (
+from orchestrator.documents.runs.questions import (
     CheckSystems,
     FindPeople,
     LedgerVerified,

@@ -22,7 +22,7 @@ from activities.inquiries.account_owners import AccountOwnersList
 from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.questions import ListAccountOwners
+from orchestrator.documents.runs.questions import ListAccountOwners
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 
-from orchestrator.documents.questions import FindPeople, PeopleAnswer
+from orchestrator.documents.runs.questions import FindPeople, PeopleAnswer
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from orchestrator.backend import open_backend
-from orchestrator.documents.questions import (
+from orchestrator.documents.runs.questions import (
     CheckSystems,
     FindPeople,
     PeopleAnswer,

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.commands import Done, Received, Services
-from orchestrator.documents.questions import PersonFactsAsked, PreviewAsked, RunTerms, StartAsked, Started
+from orchestrator.documents.runs.questions import PersonFactsAsked, PreviewAsked, RunTerms, StartAsked, Started
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Level

@@ -32,7 +32,7 @@ from activities.starts import Starts
 from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision
-from orchestrator.documents.questions import StartAsked, Started
+from orchestrator.documents.runs.questions import StartAsked, Started
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult, Intent

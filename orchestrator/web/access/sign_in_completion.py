@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from fastapi import Request
 
 from orchestrator import commands
-from orchestrator.documents.questions import WhoSignsIn
+from orchestrator.documents.runs.questions import WhoSignsIn
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable

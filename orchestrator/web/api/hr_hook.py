@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from orchestrator import commands
-from orchestrator.documents.questions import StartAsked
+from orchestrator.documents.runs.questions import StartAsked
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
 from orchestrator.web import starts

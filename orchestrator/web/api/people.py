@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
-from orchestrator.documents.questions import FindPeople, PersonFactsAsked, PersonMatch
+from orchestrator.documents.runs.questions import FindPeople, PersonFactsAsked, PersonMatch
 from orchestrator.domain.commands.requests import require_prepare
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import ApiCaller, Caller

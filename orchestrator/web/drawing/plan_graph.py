@@ -1,8 +1,8 @@
 """A run's plan as a graph: one box a step, from left to right by what needs what, each with its state and its gate.
 
-Drawn from the run's document (`orchestrator/documents/run.py`). A state is shown by shape, word and tone; a step behind
-a gate carries the gate's name on its upper edge, with what was decided. A line is left out where another way says the
-same. Each box leads to `#step-ID`, the step's row in the table beside it.
+Drawn from the run's document (`orchestrator/documents/runs/run.py`). A state is shown by shape, word and tone; a step
+behind a gate carries the gate's name on its upper edge, with what was decided. A line is left out where another way
+says the same. Each box leads to `#step-ID`, the step's row in the table beside it.
 """
 
 from __future__ import annotations

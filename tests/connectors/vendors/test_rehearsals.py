@@ -13,9 +13,9 @@ from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ConnectorError
 from connectors.registry import connect, connector_kinds
 from connectors.rehearsal import Rehearsal, Rehearses
-from tests.connectors.vendors.connected_github import connected_github
-from tests.connectors.vendors.connected_google import connected_google
-from tests.connectors.vendors.connected_slack import connected_slack
+from tests.connectors.vendors.github.connected_github import connected_github
+from tests.connectors.vendors.google_workspace.connected_google import connected_google
+from tests.connectors.vendors.slack.connected_slack import connected_slack
 from tests.vendors.entra.seeds import seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
 from tests.vendors.okta.seeds import seed_okta

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.documents.exception_remedies import exception_remedy
+from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.exposure import exposure

@@ -8,13 +8,13 @@ from dataclasses import replace
 import ldap3
 import pytest
 
-from orchestrator.documents.account_access import access_of
+from orchestrator.documents.runs.account_access import access_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
 from tests.conftest import Hire
-from tests.connectors.vendors.samba_domain import ADMINISTRATOR, HOST, PASSWORD, ROOT, SambaDomain
+from tests.connectors.vendors.active_directory.samba_domain import ADMINISTRATOR, HOST, PASSWORD, ROOT, SambaDomain
 from tests.integration.conftest import Install
 from tests.integration.installation import new_settings, statuses
 from tests.integration.packets import APPROVALS

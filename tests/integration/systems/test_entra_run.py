@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from orchestrator.documents.run import run_document
+from orchestrator.documents.runs.run import run_document
 from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet

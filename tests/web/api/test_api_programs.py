@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from orchestrator import commands
-from orchestrator.documents.questions import FindPeople
+from orchestrator.documents.runs.questions import FindPeople
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.embedded.stack import Stack

@@ -283,7 +283,7 @@ async def _test(name: str, spec: SystemSpec, person: str | None) -> SystemTested
     from datetime import UTC, datetime
 
     from activities.connections import Connections
-    from activities.system_tests import SystemTest, every_ability, person_named
+    from activities.system_test import SystemTest, every_ability, person_named
     from orchestrator.settings import PREFIX, SECRETS_FOLDER
 
     folder = Path(os.environ.get(f"{PREFIX}SECRETS_FOLDER") or SECRETS_FOLDER)

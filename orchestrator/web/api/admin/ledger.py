@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
-from orchestrator.documents.questions import VerifyLedger
+from orchestrator.documents.runs.questions import VerifyLedger
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification

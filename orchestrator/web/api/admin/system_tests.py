@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from orchestrator.documents.questions import SystemTestAsked
+from orchestrator.documents.runs.questions import SystemTestAsked
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands.systems import require_check
 from orchestrator.domain.errors import Invalid

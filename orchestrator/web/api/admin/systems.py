@@ -9,7 +9,7 @@ from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.questions import CheckSystems, ListAccountOwners
+from orchestrator.documents.runs.questions import CheckSystems, ListAccountOwners
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from orchestrator.documents.questions import LedgerVerified
+from orchestrator.documents.runs.questions import LedgerVerified
 from orchestrator.ledger.proofs.verifications import VerificationKept
 from orchestrator.web.api.schema.description import ResponseModel
 

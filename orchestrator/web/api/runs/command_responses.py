@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Response
 
 from orchestrator.commands import Done
-from orchestrator.documents.questions import Started
+from orchestrator.documents.runs.questions import Started
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 
 LATER: dict[int | str, dict[str, Any]] = {

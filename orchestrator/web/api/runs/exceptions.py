@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.documents.exceptions import exception_documents
+from orchestrator.documents.runs.exceptions import exception_documents
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
 from orchestrator.web.access.caller import ApiCaller

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
-from orchestrator.documents.duties import duty_documents
-from orchestrator.documents.run import run_document, without_content
+from orchestrator.documents.runs.duties import duty_documents
+from orchestrator.documents.runs.run import run_document, without_content
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage, StateFilter
 from orchestrator.reading.rows import PersonName, RunRow

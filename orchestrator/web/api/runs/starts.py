@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from orchestrator.documents.preview import Preview
-from orchestrator.documents.questions import PreviewAsked, StartAsked
-from orchestrator.documents.shown_matches import Answered
+from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.questions import PreviewAsked, StartAsked
+from orchestrator.documents.runs.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute

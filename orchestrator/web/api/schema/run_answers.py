@@ -1,4 +1,4 @@
-"""One run as the API answers it: `documents.run` with a type and a word for each part."""
+"""One run as the API answers it: `documents.runs.run` with a type and a word for each part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from orchestrator.documents.preview import PreviewPerson
+from orchestrator.documents.runs.preview import PreviewPerson
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus

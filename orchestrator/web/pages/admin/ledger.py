@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
-from orchestrator.documents.questions import VerifyLedger
+from orchestrator.documents.runs.questions import VerifyLedger
 from orchestrator.domain.errors import Refusal
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash

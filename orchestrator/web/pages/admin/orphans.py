@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.questions import ListAccountOwners
+from orchestrator.documents.runs.questions import ListAccountOwners
 from orchestrator.domain.commands.systems import require_listing
 from orchestrator.domain.errors import Invalid
 from orchestrator.web.access.caller import PageCaller

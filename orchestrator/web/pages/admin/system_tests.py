@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.documents.questions import SystemTestAsked
+from orchestrator.documents.runs.questions import SystemTestAsked
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands.systems import require_check
 from orchestrator.domain.errors import Refusal

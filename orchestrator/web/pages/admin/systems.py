@@ -11,7 +11,7 @@ from starlette.responses import Response
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
-from orchestrator.documents.questions import CheckSystems
+from orchestrator.documents.runs.questions import CheckSystems
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING

@@ -17,8 +17,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.documents.preview import MatchQuestion, Preview
-from orchestrator.documents.questions import FindPeople, PeopleAnswer, PreviewAsked, Started
+from orchestrator.documents.runs.preview import MatchQuestion, Preview
+from orchestrator.documents.runs.questions import FindPeople, PeopleAnswer, PreviewAsked, Started
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase

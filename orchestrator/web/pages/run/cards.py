@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.documents import run as documents
-from orchestrator.documents.account_access import access_of
-from orchestrator.documents.exception_remedies import exception_remedy
+from orchestrator.documents.runs import run as documents
+from orchestrator.documents.runs.account_access import access_of
+from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.domain.approvals import naming, rejections
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.events import ExceptionOpened

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from orchestrator.documents.duties import duty_documents
-from orchestrator.documents.run import run_document
+from orchestrator.documents.runs.duties import duty_documents
+from orchestrator.documents.runs.run import run_document
 from orchestrator.domain.commands.requests import systems_left_changed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure

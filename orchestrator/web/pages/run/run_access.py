@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.deciding.snapshots import RunSnapshot
-from orchestrator.documents import run as documents
+from orchestrator.documents.runs import run as documents
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World, due_at

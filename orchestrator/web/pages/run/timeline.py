@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.documents.run import account_of, without_content
+from orchestrator.documents.runs.run import account_of, without_content
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded

@@ -1,0 +1,59 @@
+"""Exceptions as documents: the owner of each, its repairs, and the facts that help to resolve it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.deciding.snapshots import RunSnapshot
+from orchestrator.documents.runs.exception_remedies import exception_remedy
+from orchestrator.documents.runs.run import account_of, decision_behind, not_selected
+from orchestrator.domain.exceptions.exception_rule import Repair
+from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.reading.queries import Queries
+from orchestrator.reading.rows import ExceptionLine
+from orchestrator.reading.visibility import Viewer
+
+Document = dict[str, Any]
+OF_A_VOTE = ("gate_rejected", "excluded_from_approval")
+"""Kinds of exception whose document names the vote that rejected the gate or excluded the step."""
+
+
+async def exception_documents(queries: Queries, viewer: Viewer, lines: Sequence[ExceptionLine]) -> list[Document]:
+    """Runs are read all at once, and only for exceptions that concern a system or a vote. The lines are of runs that
+    the viewer sees."""
+    concerned = [line.run_id for line in lines if line.system is not None or line.kind in OF_A_VOTE]
+    looked = await queries.snapshots(viewer, list(dict.fromkeys(concerned)))
+    return [exception_document(line, looked.get(line.run_id)) for line in lines]
+
+
+def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None) -> Document:
+    """`snapshot` is the run as the viewer reads it, for support, runbook, the accounts that could be meant and the vote
+    that the exception is about."""
+    document = asdict(line)
+    document["exception_id"] = document.pop("id")
+    document["person"] = document["person"] if line.person.name is not None else None
+    document["code"] = line.code or None
+    document["closed_by"] = line.closed_by or None
+    document["candidates"], document["not_selected"] = [], []
+    rule = RULES.get(line.kind)
+    repairs = rule.repairs if rule is not None else ()
+    document["remedy"] = rule.remedy if rule is not None else ""
+    document["repairs"] = list(repairs)
+    document["support"] = document["runbook"] = None
+    known = snapshot.state.work.exceptions.get(line.id) if snapshot is not None else None
+    document["decision"] = decision_behind(snapshot.state, known.opened) if snapshot is not None and known else None
+    if line.system is None or snapshot is None:
+        return document
+    pinned = snapshot.world.pinned
+    document["remedy"] = exception_remedy(line.kind, line.code, line.system, pinned)
+    spec = pinned.platform.systems.get(line.system)
+    if spec is not None:
+        document["support"], document["runbook"] = spec.support or None, spec.runbook or None
+    if line.closed_at is None and Repair.SETTLE in repairs:
+        found = snapshot.state.accounts.planned_on.get(line.system)
+        candidates = found.candidates if found is not None else ()
+        document["candidates"] = [account_of(snapshot.state, id_) for id_ in candidates]
+        document["not_selected"] = not_selected(snapshot.state, known) if known is not None else []
+    return document
