@@ -1,4 +1,5 @@
-"""Lists of all accounts of a system, and of all people of HR: for the question which accounts no person owns.
+"""Lists of all accounts of a system and of all people of HR, for the question which accounts no person owns; and of
+all leavers of HR, for the feed that starts their runs.
 
 Optional: a kind that cannot list accounts has none of these methods, or returns None. A list changes nothing.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
 
 from connectors.abilities import Account, Pace, unpaced
@@ -43,6 +45,38 @@ class PeopleListed:
     missing: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ListedLeaver:
+    """A person who leaves, or has left, by HR's own record. `person_id` is `Person.id`. `leaving_at` is an aware time,
+    the same as `Person.leaving_at`. `place` says where the record is, such as `line 12`; it names no person."""
+
+    person_id: str
+    leaving_at: datetime
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A record that could be a leaver's. `place` is as for `ListedLeaver`; `message` says what is wrong and what to do,
+    and quotes no more of the record than a wrong date, time or zone."""
+
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaversListed:
+    """Everyone who leaves or has left, each once. A person without a leaving is not in it. `source` names what was
+    read, such as a file; `as_of` is when HR wrote it, an aware time. `version` is the same for the same records, so
+    that they need not be processed again."""
+
+    leavers: Sequence[ListedLeaver]
+    unreadable: Sequence[UnreadableRecord]
+    source: str
+    as_of: datetime
+    version: str
+
+
 Listing = Callable[[C, Collection[str], int], Flow[Sequence[ListedAccount]]]
 """Every account with its values under these attributes, or the first ones up to the number."""
 
@@ -60,6 +94,14 @@ class ListsAccounts(Protocol):
 class ListsPeople(Protocol):
     async def list_people(self, *, at_most: int, deadline: float, pace: Pace = unpaced) -> PeopleListed:
         """Raises `ConnectorError`, also where HR's record is older than its settings allow."""
+        ...
+
+
+@runtime_checkable
+class ListsLeavers(Protocol):
+    async def leavers(self, *, deadline: float, pace: Pace = unpaced) -> LeaversListed:
+        """Everyone or an error: a list that may be cut off is not returned. Records that cannot be read are named in
+        it. Raises `ConnectorError`, which names the place, also where HR's record is older than its settings allow."""
         ...
 
 

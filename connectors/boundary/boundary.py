@@ -33,7 +33,7 @@ from connectors.boundary.storable import is_storable, storable_text
 from connectors.boundary.unforeseen import kinds_of, places_of
 from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError, not_reachable
-from connectors.listing import AccountsListed, ListsAccounts, ListsPeople, PeopleListed
+from connectors.listing import AccountsListed, LeaversListed, ListsAccounts, ListsLeavers, ListsPeople, PeopleListed
 from connectors.people import PeopleSource, Person
 from connectors.rehearsal import Rehearsal, Rehearses
 
@@ -115,6 +115,19 @@ class _CheckedPeopleSource(_CheckedConnector):
             )  # fmt: skip
         found = await _call(lambda paced: people.list_people(at_most=at_most, deadline=deadline, pace=paced), pace)
         return PeopleListed(_storable(found.people), found.missing)
+
+    async def leavers(self, *, deadline: float, pace: Pace = unpaced) -> LeaversListed:
+        people = self._people
+        if not isinstance(people, ListsLeavers):
+            raise ActionRequiredError(
+                "not_listed", "The connector of the HR system cannot list leavers, so they start no runs.",
+                remedy="Use a connector for HR that lists leavers, or HR's webhook.", happened="no",
+            )  # fmt: skip
+        found = await _call(lambda paced: people.leavers(deadline=deadline, pace=paced), pace)
+        _require_storable([[one.person_id, one.place] for one in found.leavers])
+        _require_storable([[one.place, one.message] for one in found.unreadable])
+        _require_storable([found.source, found.version])
+        return found
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         return _storable(

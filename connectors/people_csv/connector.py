@@ -8,6 +8,7 @@ unknown, and an unknown person has not left.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 import unicodedata
@@ -32,7 +33,7 @@ from connectors.abilities import (
 )
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.listing import PeopleListed
+from connectors.listing import LeaversListed, ListedLeaver, PeopleListed, UnreadableRecord
 from connectors.people import Person, number_key
 from connectors.people_csv.folder import EARLIER_FILES, FoundFile, complete_files, content_of, require_recent
 from connectors.people_csv.mapping import ExportFormat, export_format
@@ -211,6 +212,18 @@ class PeopleCsvConnector:
         if known.export.bad:
             return PeopleListed(people, f"{len(known.export.bad)} rows of HR's file cannot be read.")
         return PeopleListed(people[:at_most], f"HR has more than {at_most} people." if len(people) > at_most else "")
+
+    async def leavers(self, *, deadline: float, pace: Pace = unpaced) -> LeaversListed:
+        known = await self._newest(deadline, pace)
+        leavers = [
+            ListedLeaver(row.person.id, row.cutoff.instant, f"line {row.line}")
+            for row in known.export.rows
+            if row.cutoff is not None
+        ]
+        unreadable = [UnreadableRecord(f"line {row.line}", f"the row {row.message}") for row in known.export.bad]
+        file = known.file
+        version = hashlib.sha256(repr(file.identity).encode()).hexdigest()
+        return LeaversListed(leavers, unreadable, file.path.name, datetime.fromtimestamp(file.modified, UTC), version)
 
     async def person(self, person_id: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Person | None:
         known = await self._newest(deadline, pace)

@@ -290,3 +290,25 @@ async def test_a_kind_without_acts_pretends_none(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_opened_says_who_needs_the_permission(tmp_path: Path, clock: MovedClock) -> None:
     with pytest.raises(ActionRequiredError, match="people_file_missing"):
         await source(tmp_path / "none.csv", clock).person("1")
+
+
+async def test_leavers_are_listed_with_the_rows_that_cannot_be_read(tmp_path: Path, clock: MovedClock) -> None:
+    write(
+        tmp_path / "people.csv", f"1,Person One,,,{NEXT_YEAR}-02-26", "2,Person Two,,,", "3,Person Three,,,soon",
+        f"4,Person Four,,,{LAST_YEAR}-01-02",
+    )  # fmt: skip
+    hr = source(tmp_path, clock)
+    found = await hr.leavers(deadline=5.0)
+    assert [(one.person_id, one.leaving_at.isoformat(), one.place) for one in found.leavers] == [
+        ("1", f"{NEXT_YEAR}-02-26T18:00:00+00:00", "line 2"), ("4", f"{LAST_YEAR}-01-02T18:00:00+00:00", "line 5"),
+    ]  # fmt: skip
+    for one in found.leavers:
+        person = await hr.person(one.person_id)
+        assert person is not None and person.leaving_at == one.leaving_at
+    [bad] = found.unreadable
+    assert bad.place == "line 4" and "the row has the last day 'soon'" in bad.message
+    assert (found.source, found.as_of) == ("people.csv", NOW)
+    assert (await hr.leavers(deadline=5.0)).version == found.version
+    write(tmp_path / "people.csv", *(f"{number},Person,,," for number in range(1, 5)), age=-0.01)
+    changed = await hr.leavers(deadline=5.0)
+    assert not changed.leavers and not changed.unreadable and changed.version != found.version
