@@ -28,6 +28,8 @@ from connectors.setup import Setup
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.active_directory.setup import SETUP as ACTIVE_DIRECTORY_SETUP
+from connectors.vendors.bamboohr.company import BambooHrSettings
+from connectors.vendors.bamboohr.connector import BAMBOOHR, BambooHrConnector
 from connectors.vendors.entra.connector import ENTRA
 from connectors.vendors.github.connector import GITHUB
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
@@ -63,6 +65,10 @@ def _hr(settings: HrSettings, allowed_hosts: Collection[str]) -> Connector:
     return HrConnector(settings, allowed_hosts=allowed_hosts)
 
 
+def _bamboohr(settings: BambooHrSettings, allowed_hosts: Collection[str]) -> Connector:
+    return BambooHrConnector(settings, allowed_hosts=allowed_hosts)
+
+
 def _mail(settings: mail.MailSettings, allowed_hosts: Collection[str]) -> Connector:
     return mail.MailConnector(settings, allowed_hosts=allowed_hosts)
 
@@ -95,6 +101,9 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
         local_path="path",
         system_class="hr",
         setup=PEOPLE_CSV_SETUP,
+    ),
+    BAMBOOHR.name: ConnectorKind(
+        BambooHrSettings, _bamboohr, BAMBOOHR.acts, is_people_source=True, system_class="hr", setup=BAMBOOHR.setup
     ),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),

@@ -270,11 +270,13 @@ class _Run:
     def _judge(self, request: Request, received: HttpResponse) -> Answer:
         body = received.body
 
+        headers = {name.lower(): value for name, value in received.headers.items()}
+
         def excerpt() -> str:
             # Redacted before it is cut: a part of a secret would not be recognised.
-            return self._client.redact(body.decode(errors="replace"))[:_MAX_EXCERPT_CHARACTERS]
+            said = self._client.dialect.message(headers, body.decode(errors="replace"))
+            return self._client.redact(said)[:_MAX_EXCERPT_CHARACTERS]
 
-        headers = {name.lower(): value for name, value in received.headers.items()}
         value = self._json(request, received) if 200 <= received.status < 300 else json_or_none(body)
         answer = Answer(received.status, value, headers, str(received.url))
         judged = judge(request, answer, self._client.dialect, excerpt=excerpt, allowed=self._client.allows)

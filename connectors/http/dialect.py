@@ -54,7 +54,8 @@ class Dialect:
     `verdicts` too. `limit_headers` name headers that say when to come back, by name in lower case: a number of
     seconds, a date, or a time since 1970. `remaining_headers` say how many requests are left. `limit_seconds` is when
     to come back where no header says it, None where the vendor names no time. `lacks_right` says of the headers of a
-    404 whether the credential lacks a right, where the vendor hides so what it may not see."""
+    404 whether the credential lacks a right, where the vendor hides so what it may not see. `message_header` names
+    the header, in lower case, with the reason of an error, where the vendor has one."""
 
     code: Callable[[Any], str] = no_code
     verdicts: Mapping[tuple[int, str], Verdict] = field(default_factory=dict)
@@ -68,6 +69,11 @@ class Dialect:
     remaining_headers: tuple[str, ...] = ("x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
     limit_seconds: float | None = None
     lacks_right: Callable[[Mapping[str, str]], bool] = no_right_lacking
+    message_header: str = ""
+
+    def message(self, headers: Mapping[str, str], body: str) -> str:
+        """What the system says about an error."""
+        return f"{headers.get(self.message_header, '')} {body}".strip()
 
     def verdict(self, status: int, body: Any, headers: Mapping[str, str]) -> Verdict:
         """What an answer with this status means; not asked for redirects and for 401, which mean the same for all.

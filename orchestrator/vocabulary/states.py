@@ -190,6 +190,7 @@ FAILURE: Vocabulary = {
     "not_found": "Not found in the system",
     "search_unproven": "Search results cannot be relied on",
     "list_incomplete": "Incomplete list",
+    "fields_hidden": "Fields hidden from the credential",
     "not_listed": "Accounts cannot be listed",
     "no_match_value": "No value to search for",
     "groups_not_left": "Some groups could not be left",

@@ -48,6 +48,12 @@ SLACK_USER = {
     "id": "7", "team_id": "T0VENDOR", "name": "isa.lund", "deleted": False, "is_bot": False,
     "profile": {"email": "isa.lund@vendor.example"},
 }  # fmt: skip
+BAMBOO_EMPLOYEE = {
+    "employeeId": "7", "firstName": "Isa", "lastName": "Lund", "preferredName": None, "photoUrl": None,
+    "jobTitleName": None, "status": "Active", "_restrictedFields": [], "employeeNumber": "E-1",
+    "workEmail": "isa.lund@vendor.example", "country": None, "hireDate": "2020-01-15", "departmentName": None,
+    "locationName": None, "reportsToId": None,
+}  # fmt: skip
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -85,6 +91,8 @@ class AnsweringKind:
                     "admin_email": "admin@vendor.example", "service_account_email": "offboard@vendor.example",
                     "private_key": private_key().as_pem(private=True).decode(),
                 }  # fmt: skip
+            if self.name == "bamboohr":
+                known = {"url": address, "api_key": "k3y", "time_zone": "America/Denver"}
             if self.name == "github":
                 known |= {"organization": "vendor"}
             if self.name == "slack":
@@ -118,6 +126,11 @@ class AnsweringKind:
 
 def cursor(items: str, item: Mapping[str, Any]) -> Callable[[str], ScriptedAnswer]:
     return lambda following: ScriptedAnswer(200, {items: [item], "next": following})
+
+
+def bamboo_page(*employees: Any, following: str | None = None) -> dict[str, Any]:
+    page = {"limit": 500, "nextCursor": following, "prevCursor": None}
+    return {"data": list(employees), "meta": {"total": len(employees), "page": page}, "_links": {}}
 
 
 def github_list(name: str, nodes: list[Any], following: str | None = None) -> dict[str, Any]:
@@ -158,6 +171,12 @@ KINDS = (
         lambda following: ScriptedAnswer(200, GOOGLE_USERS | {"nextPageToken": following}),
     ),
     AnsweringKind("slack", Lookup("externalId", "E-1"), {"totalResults": 1, "Resources": [SCIM_USER]}),
+    AnsweringKind(
+        "bamboohr",
+        Lookup("employeeNumber", "E-1"),
+        bamboo_page(BAMBOO_EMPLOYEE),
+        lambda following: ScriptedAnswer(200, bamboo_page(BAMBOO_EMPLOYEE, following=following)),
+    ),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -177,5 +196,6 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "github": ScriptedAnswer(200, github_list("externalIdentities", [])),
     "google_workspace": ScriptedAnswer(200, {"kind": "admin#directory#users"}),
     "slack": ScriptedAnswer(200, {"totalResults": 0, "Resources": []}),
+    "bamboohr": ScriptedAnswer(200, bamboo_page()),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}

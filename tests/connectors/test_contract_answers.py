@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -19,6 +20,7 @@ from connectors.registry import connector_kinds
 from tests.connectors.answering_kinds import (
     ABSENT,
     ACCOUNT,
+    BAMBOO_EMPLOYEE,
     CARD,
     ENTRA_USER,
     GITHUB_IDENTITY,
@@ -32,6 +34,7 @@ from tests.connectors.answering_kinds import (
     PERSON,
     SCIM_USER,
     AnsweringKind,
+    bamboo_page,
     named,
 )
 from tests.connectors.raw_servers import listening
@@ -40,6 +43,8 @@ from tests.connectors.vendors.entra.entra_description import GRAPH
 from tests.connectors.vendors.github.github_description import GITHUB_REST
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
 from tests.connectors.vendors.okta.okta_description import check_answer
+from tests.vendors import bamboohr
+from tests.vendors.bamboohr.described import BambooDescription
 from tests.vendors.github.graphql import schema
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
@@ -131,6 +136,12 @@ def test_googles_answers_are_described_by_google() -> None:
         GOOGLE.check_answer("GET", "/admin/directory/v1/users", answer.status, answer.body)
 
 
+def test_bamboohrs_answers_are_described_by_bamboohr() -> None:
+    described = BambooDescription.of(Path(bamboohr.__file__).parent)
+    for body in (bamboo_page(BAMBOO_EMPLOYEE), NOTHING["bamboohr"].body):
+        assert list(described.faults_of_answer("GET /api/v1/employees", 200, body)) == []
+
+
 def test_githubs_answers_are_described_by_github() -> None:
     GITHUB_REST.check_answer("GET", "/orgs/vendor/memberships/isa-lund", 200, GITHUB_MEMBER)
     known = schema().types
@@ -165,8 +176,8 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Answeri
         return ScriptedAnswer(200, json.loads(whole))
 
     async with kind.connected(answer) as (connector, _):
-        # SCIM and GitHub compare the whole list where filters do not work, Slack always by this attribute.
-        whole_list = kind.name in ("scim", "github", "slack") and answers == "empty to every condition"
+        # SCIM and GitHub compare the whole list where filters do not work, Slack and BambooHR always by this attribute.
+        whole_list = kind.name in ("scim", "github", "slack", "bamboohr") and answers == "empty to every condition"
         if answers == "honest" or whole_list:
             assert await connector.find_accounts([absent]) == []
             return

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from connectors.abilities import Connector
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, connect
 from orchestrator.embedded.company.people import Employee
+from tests.vendors.bamboohr.seeds import seed_bamboohr
+from tests.vendors.bamboohr.simulator import BambooSimulator
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 Source = Callable[[Sequence[Employee]], PeopleSource]
@@ -26,10 +30,26 @@ def people_file(path: Path, people: Sequence[Employee]) -> None:
     path.write_text("\n".join(rows) + "\n")
 
 
+@pytest_asyncio.fixture
+async def bamboohr() -> AsyncIterator[Callable[[Sequence[Employee]], Connector]]:
+    opened: list[Connector] = []
+    async with BambooSimulator().start() as bamboo:
+
+        def of(people: Sequence[Employee]) -> Connector:
+            seed = seed_bamboohr(bamboo, [replace(person, leaving=False) for person in people])
+            settings = {"url": bamboo.url, "time_zone": "UTC", "api_key": seed.api_key}
+            opened.append(connect("bamboohr", settings, allowed_hosts=["127.0.0.1"]))
+            return opened[-1]
+
+        yield of
+        for connector in opened:
+            await connector.aclose()
+
+
 @pytest.fixture
 def source(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Source:
     """The people who were hired, as this kind of system has them."""
-    connectors: dict[str, Connector] = request.getfixturevalue("connectors") if kind != "people_csv" else {}
+    connected = request.getfixturevalue(kind if kind == "bamboohr" else "connectors") if kind != "people_csv" else None
 
     def of(people: Sequence[Employee]) -> PeopleSource:
         if kind == "people_csv":
@@ -37,7 +57,7 @@ def source(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Source:
             settings = {"path": str(tmp_path), "columns": json.dumps(COLUMNS), "settle_seconds": "0"}
             connector = connect(kind, settings, allowed_hosts=[])
         else:
-            connector = connectors[kind]
+            connector = connected(people) if kind == "bamboohr" else connected[kind]
         assert isinstance(connector, PeopleSource)
         return connector
 

@@ -17,6 +17,7 @@ KINDS = sorted(
     [
         *COMPANY_KINDS,
         "active_directory",
+        "bamboohr",
         "entra",
         "github",
         "google_workspace",
@@ -39,6 +40,8 @@ COMPLETE = {
     "organization": "example",
     "columns": '{"employee_number": "Number"}',
     "team_id": "T0EXAMPLE",
+    "api_key": "key-123",
+    "time_zone": "Europe/Berlin",
 }
 
 

@@ -16,6 +16,8 @@ from orchestrator.embedded.company.people import Employee
 from tests.cli.command_line import CommandResult, Offboard
 from tests.cli.pseudo_terminal import at_a_terminal
 from tests.connectors.raw_servers import listening, silence
+from tests.vendors.bamboohr.seeds import seed_bamboohr
+from tests.vendors.bamboohr.simulator import BambooSimulator
 from tests.vendors.okta.seeds import OktaSeed, seed_okta
 from tests.vendors.okta.simulator import OktaSimulator
 
@@ -73,6 +75,25 @@ async def test_a_system_is_tested_without_a_change_and_its_lines_are_those_of_pl
     spec = SystemSpec.model_validate(lines["sign-in"])
     assert spec.connector == "okta" and spec.connection["token"] == "env:OKTA_TOKEN"
     assert spec.hosts == ("127.0.0.1",) and [key.attribute for key in spec.match] == ["employeeNumber", "login"]
+
+
+async def test_bamboohr_is_connected_as_the_hr_system(offboard: Offboard) -> None:
+    async with BambooSimulator().start() as bamboo:
+        seed = seed_bamboohr(bamboo)
+        given = ("--set", f"url={bamboo.url}", "--set", "api_key=env:BAMBOOHR_KEY", "--set", "time_zone=Europe/Berlin")
+        words = ("systems", "connect", "bamboohr", *given, "--person", "E-1015")
+        tested = await offboard(*words, env={"BAMBOOHR_KEY": seed.api_key, "COLUMNS": "80"})
+        assert tested.code == 0, tested.out + tested.err
+        assert {call.method for call in bamboo.requests} == {"GET"}
+        weak = bamboo.state.new_user("weak@corp.example", None, "employmentHistoryStatus", "country")
+        blind = await offboard(*words, env={"BAMBOOHR_KEY": bamboo.state.new_key(weak), "COLUMNS": "80"})
+        said = " ".join(blind.out.split())
+        assert blind.code == 1
+        assert all(name in said for name in ("country", "employmentHistoryStatus", "employmentStatus"))
+    assert "matched by employee_number" in tested.out and seed.api_key not in tested.out + tested.err
+    lines = yaml.safe_load(tested.out[tested.out.index("systems:") :])["systems"]
+    spec = SystemSpec.model_validate(lines["bamboohr"])
+    assert (spec.connector, spec.connection["time_zone"]) == ("bamboohr", "Europe/Berlin")
 
 
 async def test_the_guide_shows_what_the_command_prints(offboard: Offboard) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.vendors.description import Description
+from tests.vendors.description import Description, Document
 
+NEWER = ("employeeNumber", "country")
+"""Fields of the list of employees that the description of June 2026 lacks. BambooHR's page of today has them:
+https://documentation.bamboohr.com/reference/list-employees (`employeeNumber` in its text), and all of them are in
+https://github.com/BambooHR/bhr-api-php/blob/33dbcf25/docs/Model/GetEmployeesEmployeeResponse.md."""
 PAGE = frozenset({"limit", "after", "before"})
 """The schema of `page` asks for a cursor that is a text and a number at once; the names are checked only."""
 
@@ -24,6 +29,15 @@ def nested(query: Mapping[str, list[str]], name: str) -> dict[str, Any]:
 
 
 class BambooDescription(Description):
+    def __init__(self, document: Document) -> None:
+        document = copy.deepcopy(document)
+        known = document["$defs"]
+        known["EmployeeOptionalField"]["enum"] += NEWER
+        known["GetEmployeesEmployeeResponse"]["allOf"][1]["properties"] |= {
+            name: {"type": ["string", "null"]} for name in NEWER
+        }
+        super().__init__(document)
+
     def faults_of_request(self, operation: str, query: Mapping[str, list[str]], body: Any) -> Iterator[str]:
         flat = {name: values for name, values in query.items() if "[" not in name}
         yield from super().faults_of_request(operation, flat, body)

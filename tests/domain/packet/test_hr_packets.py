@@ -1,4 +1,5 @@
-"""A starter packet with people from CSV files, as docs/connectors/people-csv.md describes it."""
+"""A starter packet with people from CSV files or from BambooHR, as docs/connectors/people-csv.md and
+docs/connectors/bamboohr.md describe it."""
 
 from __future__ import annotations
 
@@ -16,19 +17,19 @@ from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
 
-PAGE = Path(__file__).parents[3] / "docs" / "connectors" / "people-csv.md"
+PAGES = Path(__file__).parents[3] / "docs" / "connectors"
 
 
-def documented() -> tuple[dict[str, Any], dict[str, Any]]:
-    platform, workflow = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+def documented(page: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    platform, workflow = re.findall(r"```yaml\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
     return yaml.safe_load(platform), yaml.safe_load(workflow)
 
 
-def changed(*, steps: bool = True, **hr: Any) -> Packet:
+def changed(*, page: str = "people-csv.md", steps: bool = True, **hr: Any) -> Packet:
     starter = starter_packet("standard-leaver")
     platform: dict[str, Any] = yaml.safe_load(starter.files[PLATFORM_FILE])
     workflow: dict[str, Any] = yaml.safe_load(starter.files[WORKFLOW_FILE])
-    their_platform, their_workflow = documented()
+    their_platform, their_workflow = documented(page)
     platform["systems"] |= their_platform["systems"]
     platform["hr"] = their_platform["hr"] | hr
     if steps:
@@ -45,12 +46,14 @@ def problems(packet: Packet) -> list[PacketProblem]:
     )
 
 
-def test_the_documented_configuration_is_valid() -> None:
-    assert problems(changed()) == []
+@pytest.mark.parametrize("page", ["people-csv.md", "bamboohr.md"])
+def test_the_documented_configuration_is_valid(page: str) -> None:
+    assert problems(changed(page=page)) == []
 
 
-def test_steps_that_a_file_cannot_carry_out_are_named() -> None:
-    said = [f"{problem.field}: {problem.message}" for problem in problems(changed(steps=False))]
+@pytest.mark.parametrize("page", ["people-csv.md", "bamboohr.md"])
+def test_steps_that_cannot_be_carried_out_there_are_named(page: str) -> None:
+    said = [f"{problem.field}: {problem.message}" for problem in problems(changed(page=page, steps=False))]
     assert any("record_leaving" in one for one in said) and any("schedule_final_pay" in one for one in said), said
 
 

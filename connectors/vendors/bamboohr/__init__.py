@@ -1,0 +1,1 @@
+"""BambooHR, an HR system: https://www.bamboohr.com."""
