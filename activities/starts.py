@@ -15,8 +15,9 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn
-from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.reading.queries import Queries
 
 
@@ -67,6 +68,28 @@ class Starts:
             hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
             sign_in=SignIn(asked.signed_in_recently, asked.sign_in_minutes),
         )
+        return commands.started(done)
+
+    async def start_reported(self, actor: Actor, packet: Packet, hr_id: str, leaving_at: datetime) -> Started | None:
+        """Opens the run of a person who leaves by HR's own record, as HR's feed: with HR's date, in the person's zone.
+        A leaving has one run of the feed, whatever became of it, also if two processes ask at once: the run's id is
+        derived from both. None where HR has another leaving by now. Raises like `start`."""
+        people = People(self._connections, packet, self._services.keyring)
+        known = await people.by_id(hr_id)
+        if known is None or known.leaving_at != leaving_at:
+            return None
+        person_id = await self._services.keyring.person_for("hr", hr_id)
+        start_id = f"hr-feed:{person_id}:{leaving_at.astimezone(UTC).isoformat()}"
+        before = await commands.run_started(self._services, actor, start_id)
+        if before is not None:
+            return commands.started(before)
+        person = await people.facts(known)
+        cutoff = parse_cutoff(f"{leaving_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z", person.time_zone or "UTC")
+        done = await commands.start_run(
+            self._services, actor, person, packet.name, cutoff, start_id=start_id,
+            expected=is_expected(known.status, known.leaving_at, cutoff),
+            hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
+        )  # fmt: skip
         return commands.started(done)
 
 

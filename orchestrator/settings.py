@@ -73,7 +73,8 @@ class Settings:
     notices. `webhook_hosts` are the only ones that webhooks go to (see `orchestrator.notifications.hook_addresses`).
     `secrets_folder` has the only files that a packet may name as `file:PATH`.
     `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
-    first packet."""
+    first packet. `hr_feed_packet` is the packet whose HR system is read every `hr_feed_seconds` for leavers, whose runs
+    start under it; without it HR's records start no run."""
 
     database_url: str = field(repr=False)
     master_key: str = field(repr=False)
@@ -98,6 +99,8 @@ class Settings:
     webhook_ca_file: str = ""
     first_packet: str | None = None
     secrets_folder: Path = SECRETS_FOLDER
+    hr_feed_packet: str | None = None
+    hr_feed_seconds: float = 60.0
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -139,6 +142,8 @@ class Settings:
             webhook_ca_file=given.get(PREFIX + "WEBHOOK_CA_FILE", ""),
             first_packet=get("FIRST_PACKET"),
             secrets_folder=path("SECRETS_FOLDER") or SECRETS_FOLDER,
+            hr_feed_packet=get("HR_FEED_PACKET"),
+            hr_feed_seconds=_number(given, "HR_FEED_SECONDS", 60, 1, 86_400),
             environment=given,
         )
 

@@ -18,6 +18,7 @@ from activities.attempts.systems import SystemActivities
 from activities.connections import Connect, Connections
 from activities.deliveries.notices import NoticeActivities, Post
 from activities.deliveries.webhooks import Outside, WebhookActivities
+from activities.hr_feed import HrFeed
 from activities.inquiries.inquiries import InquiryActivities
 from activities.runs import RunActivities
 from connectors.protocols.smtp import MailServer
@@ -56,7 +57,7 @@ MAX_INQUIRIES = 100
 """Questions of pages and the API that one worker answers at once, beside its places for steps."""
 CLUSTER_CHECK_SECONDS = 10.0  # between two checks of the cluster's id
 COUNT_SECONDS = 30.0  # between two counts of open items, for metrics
-RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled
+RELAY_STOPS_WITHIN_SECONDS = 5.0  # after that its look is cancelled, and that of HR's feed
 MakeActivities = Callable[[Runs, Keyring, Connections, Rates, EngineReports], SystemActivities]
 
 
@@ -90,10 +91,12 @@ async def working(
         systems = make_activities(backend.runs, backend.keyring, connections, Rates(backend.database), reports)
         runs = RunActivities(backend.runs, reports)
         activities: list[Callable[..., Any]] = [runs.advance, systems.search_accounts, systems.execute_steps]
+        services = Services(backend.runs, backend.keyring, engine)
+        queries = Queries(backend.database, backend.ledger, backend.runs)
         inquiries = InquiryActivities(
             InquiryRows(backend.database, backend.keyring),
-            Services(backend.runs, backend.keyring, engine),
-            Queries(backend.database, backend.ledger, backend.runs),
+            services,
+            queries,
             connections,
             Rates(backend.database),
             settings.database_url,
@@ -132,7 +135,26 @@ async def working(
             await stack.enter_async_context(
                 Worker(engine.client, task_queue=queue, activities=activities, build_id=BUILD_ID)
             )
+        if settings.hr_feed_packet is not None:
+            feed = HrFeed(
+                services, queries, connections, backend.database, settings.hr_feed_packet,
+                every=settings.hr_feed_seconds, failed=failed,
+            )  # fmt: skip
+            await stack.enter_async_context(_feeding(feed))
         yield backend, engine
+
+
+@asynccontextmanager
+async def _feeding(feed: HrFeed) -> AsyncIterator[None]:
+    task = asyncio.create_task(feed.run(), name="HR's feed")
+    try:
+        yield
+    finally:
+        feed.stop()
+        await asyncio.wait([task], timeout=RELAY_STOPS_WITHIN_SECONDS)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 def _counter(watched: Telemetry | None) -> Callable[[str], None]:

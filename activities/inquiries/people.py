@@ -8,7 +8,7 @@ from typing import TypedDict
 from activities.connections import Connections
 from connectors.abilities import Pace
 from connectors.errors import ActionRequiredError
-from connectors.listing import ListsPeople, PeopleListed
+from connectors.listing import LeaversListed, ListsLeavers, ListsPeople, PeopleListed
 from connectors.people import PeopleSource, Person
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
@@ -18,6 +18,8 @@ from orchestrator.ledger.persons.keys import Keyring, new_person_id
 
 DEADLINE_SECONDS = 30.0
 """One question to the HR system, its turn included."""
+LIST_DEADLINE_SECONDS = 300.0
+"""A list of all leavers, which can have many pages."""
 
 
 class _Limits(TypedDict):
@@ -58,6 +60,14 @@ class People:
             raise ActionRequiredError("not_listed", f"System {name} does not list people.", happened="no")
         pace = self._connections.pace(name, self._packet.platform.systems[name], deadline=deadline)
         return await source.list_people(at_most=most, deadline=deadline, pace=pace)
+
+    async def leavers(self) -> LeaversListed:
+        """Everyone who leaves or has left."""
+        source, name = await self._source(), self._packet.platform.hr.system
+        if not isinstance(source, ListsLeavers):
+            raise ActionRequiredError("not_listed", f"System {name} does not list leavers.", happened="no")
+        pace = self._connections.pace(name, self._packet.platform.systems[name], deadline=LIST_DEADLINE_SECONDS)
+        return await source.leavers(deadline=LIST_DEADLINE_SECONDS, pace=pace)
 
     async def facts(self, person: Person) -> PersonFacts:
         manager_email = person.manager_email

@@ -19,6 +19,7 @@ ActorKind = Literal["person", "service", "assistant"]
 HR_FEED: Final = "hr-webhook"
 """The account as which HR's own system acts when it reports leavers with a signed webhook. No one can sign in as it,
 and no token can be created for it."""
+HR_FEED_ROLE: Final = "hr_system"
 
 
 class Level(StrEnum):
@@ -95,6 +96,11 @@ class Actor(BaseModel):
     def reaches(self, level: Level) -> bool:
         """Whether their session or token allows this level. Whether their roles grant it is checked elsewhere."""
         return self.up_to is None or level <= self.up_to
+
+
+def hr_feed() -> Actor:
+    """HR's own system, as its signed webhook and the feed that reads its records act."""
+    return Actor(actor_id=HR_FEED, kind="service", roles=frozenset({HR_FEED_ROLE}))
 
 
 def limited(actor: Actor, needed: Level = Level.PREPARE) -> NotAllowed:

@@ -37,6 +37,7 @@ _KEY_LENGTHS = (KEY_BYTES, 2 * KEY_BYTES)
 """A key that replaced another one has the key of the hashes after its own bytes."""
 _KEYS = "SELECT person_id, wrapped FROM keyring.person_keys WHERE person_id = ANY(%s)"
 _FIND = "SELECT person_id FROM keyring.lookups WHERE tag = %s"
+_FIND_ALL = "SELECT tag, person_id FROM keyring.lookups WHERE tag = ANY(%s)"
 # One statement, so that a person is never found without a key.
 _CLAIM = """
 WITH claimed AS (
@@ -220,6 +221,13 @@ class Keyring:
             found = await connection.execute(_FIND, (self.lookup_tag(kind, value),))
             row = await found.fetchone()
         return None if row is None else str(row[0])
+
+    async def find_people(self, kind: str, values: Iterable[str]) -> dict[str, str]:
+        """Those of these values that lead to a person, with one query."""
+        tags = {self.lookup_tag(kind, value): value for value in values}
+        async with self._database.driver() as connection:
+            rows = await (await connection.execute(_FIND_ALL, (list(tags),))).fetchall()
+        return {tags[bytes(tag)]: str(person_id) for tag, person_id in rows}
 
     async def person_for(self, kind: str, value: str, *, create: bool = True) -> str | None:
         """The person whom this value leads to. If there is none and `create` is set, a new one with a key; of

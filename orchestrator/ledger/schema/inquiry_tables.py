@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Table, Text, text
 
 from orchestrator.ledger.schema.columns import instant, metadata
 
@@ -45,6 +45,22 @@ system_tests = Table(
     instant("started_at"),
     instant("finished_at", nullable=True),
     Column("result", Text, nullable=False),
+    schema="engine",
+)
+
+hr_feeds = Table(
+    "hr_feeds",
+    metadata,
+    Column("packet", Text, primary_key=True),
+    Column("system", Text, nullable=False),
+    instant("since", nullable=True),
+    instant("due_at"),
+    instant("checked_at", nullable=True),
+    instant("read_at", nullable=True),
+    Column("version", Text, nullable=False, server_default=text("''")),
+    Column("code", Text, nullable=False, server_default=text("''")),
+    Column("detail", Text, nullable=False, server_default=text("''")),
+    Column("report", LargeBinary),
     schema="engine",
 )
 

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from orchestrator import commands
 from orchestrator.documents.runs.questions import StartAsked
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.permissions.levels import HR_FEED, Actor
+from orchestrator.domain.permissions.levels import HR_FEED, hr_feed
 from orchestrator.web import starts
 from orchestrator.web.api.people import Wanted
 from orchestrator.web.api.runs.command_responses import start_outcome
@@ -40,7 +40,6 @@ router = APIRouter(prefix="/api/v1/hooks", tags=["webhooks"])
 WINDOW: Final = timedelta(minutes=5)
 REPORT_TTL: Final = timedelta(days=30)
 """How long a delivery's id is known: it is repeated under the same id, signed again, for days."""
-ROLE: Final = "hr_system"
 _ID: Final = re.compile(r"[!-~]{1,200}")
 _PREFIX: Final = "whsec_"
 
@@ -129,7 +128,7 @@ async def _start(request: Request, web: WebState, body: bytes) -> Response:
         asked = Leaving.model_validate_json(body)
     except ValidationError as wrong:
         return await answer(request, invalid_request(wrong.errors(include_url=False, include_input=False)))
-    actor = Actor(actor_id=HR_FEED, kind="service", roles=frozenset({ROLE}))
+    actor = hr_feed()
     try:
         await commands.record_actor(web.services, actor)
         question = StartAsked(packet=asked.packet, wanted=asked.person, cutoff=asked.cutoff, zone=asked.zone)

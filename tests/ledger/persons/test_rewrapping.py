@@ -20,7 +20,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import PersonErased, UnreadableEvent, WrongMasterKey
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
-from orchestrator.ledger.engine import inquiries, webhooks
+from orchestrator.ledger.engine import hr_feeds, inquiries, webhooks
 from orchestrator.ledger.engine.inquiries import InquiryRows
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.persons.keys import Keyring, load_master_keys, next_master_key
@@ -34,7 +34,7 @@ from tests.ledger.conftest import MASTER_KEY
 from tests.ledger.sample_events import EVENT_TYPES, Noted
 
 OLD = base64.b64encode(MASTER_KEY).decode()
-SEALED = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED)
+SEALED = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED, *hr_feeds.SEALED)
 Administer = Callable[..., Awaitable[CommandResult]]
 
 

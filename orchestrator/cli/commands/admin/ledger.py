@@ -241,7 +241,7 @@ def rewrap(folder: Folder = FOLDER) -> None:
     async def work() -> Rewrapped:
         from orchestrator.cli.server.installation import server_settings
         from orchestrator.ledger.access import answers, sessions
-        from orchestrator.ledger.engine import inquiries, webhooks
+        from orchestrator.ledger.engine import hr_feeds, inquiries, webhooks
         from orchestrator.ledger.persons.keys import Keyring, load_master_keys
         from orchestrator.ledger.persons.rewrapping import rewrap
         from orchestrator.ledger.schema.database import Database
@@ -250,7 +250,9 @@ def rewrap(folder: Folder = FOLDER) -> None:
         database = Database(settings.database_url)
         try:
             keyring = Keyring(database, *load_master_keys(settings.master_key, PREFIX + "MASTER_KEY"))
-            sealed = (*webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED)
+            sealed = (
+                *webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED, *hr_feeds.SEALED,
+            )  # fmt: skip
             return await rewrap(database, keyring, sealed)
         finally:
             await database.aclose()

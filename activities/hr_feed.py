@@ -1,0 +1,219 @@
+"""HR's feed: reads who leaves from HR's own records, and starts their runs.
+
+    list of leavers ─► whose leaving has no run yet ─► start, as HR's feed ─► report for the page
+
+It keeps no list of what it has started: which leavings have a run is read from the ledger each time, so a look can be
+repeated, interrupted, and made by two workers. Starts go the way of all starts (`activities/starts.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from activities.connections import Connections
+from activities.inquiries.packets import governing
+from activities.inquiries.people import People
+from activities.starts import Starts
+from connectors.errors import ConnectorError
+from connectors.listing import LeaversListed, ListedLeaver
+from orchestrator import commands
+from orchestrator.commands import Services
+from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReport, Standing
+from orchestrator.domain.commands.reported_leavings import (
+    DateChange,
+    changed_leaving,
+    had_run,
+    started_for,
+    waits_for_hr,
+)
+from orchestrator.domain.errors import Refusal
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.permissions.levels import Actor, hr_feed
+from orchestrator.domain.run.run import RunState
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.engine.hr_feeds import HrFeedRows, LatestRun
+from orchestrator.ledger.schema.database import Database
+from orchestrator.reading.queries import Queries
+
+log = logging.getLogger("offboard.hr_feed")
+
+LEASE: Final = timedelta(minutes=15)
+"""For how long another worker leaves a look to the one that began it."""
+HELD: Final = frozenset({"starts_held", "last_holder"})
+"""Refusals after which a second person confirms the start, and the next look repeats it."""
+CHANGES: Final[dict[DateChange, str]] = {
+    "earlier": "HR has an earlier leaving date than this run's cutoff. Move the cutoff, or correct the date in HR.",
+    "later": "HR has a later leaving date than this run's cutoff. Move the cutoff, or correct the date in HR.",
+    "taken_back": "HR has no leaving date any more. Cancel the run, or correct the date in HR.",
+}
+
+
+@dataclass(slots=True)
+class _Outcome:
+    started: int = 0
+    with_run: int = 0
+    items: list[FeedItem] = field(default_factory=list)
+
+    def add(self, place: str, standing: Standing, message: str = "", run_id: str | None = None) -> None:
+        self.items.append(FeedItem(place=place, standing=standing, message=message, run_id=run_id))
+
+
+class HrFeed:
+    """`packet` names the packet whose HR system is read, and under which runs start. `every` is in seconds. `failed`
+    counts an error that was not expected."""
+
+    def __init__(
+        self, services: Services, queries: Queries, connections: Connections, database: Database, packet: str, *,
+        every: float = 60.0, failed: Callable[[str], None] = lambda task: None,
+    ) -> None:  # fmt: skip
+        self._services = services
+        self._queries = queries
+        self._connections = connections
+        self._rows = HrFeedRows(database, services.keyring)
+        self._starts = Starts(services, queries, connections)
+        self._packet = packet
+        self._every = every
+        self._failed = failed
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ends `run` after the look that is in progress: a cancelled query may leave its connection unreturned."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Survives every error: the next look repeats what failed."""
+        while not self._stopped.is_set():
+            with self._surviving():
+                await self.look()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), self._every)
+
+    @contextlib.contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """An error is logged without its message, which may name a person."""
+        try:
+            yield
+        except LedgerError as error:
+            log.warning("HR's feed paused, retrying: %s", type(error).__name__)
+        except Exception as error:
+            log.error("HR's feed failed, retrying: %s", type(error).__name__)
+            self._failed("hr_feed")
+
+    async def look(self) -> FeedReport | None:
+        """Reads HR's list once and starts what is new in it. None where another worker does, and where no list could be
+        read: then what was wrong is kept for the page, and nothing is started."""
+        if not await self._rows.claim(self._packet, LEASE):
+            return None
+        try:
+            return await self._look()
+        except ConnectorError as error:
+            await self._rows.keep_problem(self._packet, error.code, f"{error.detail} {error.remedy}".strip())
+        except Refusal as refused:
+            await self._rows.keep_problem(self._packet, refused.code, refused.message)
+        finally:
+            # A little early, so that the same worker's next look finds it due.
+            await self._rows.release(self._packet, timedelta(seconds=self._every * 0.9))
+        return None
+
+    async def _look(self) -> FeedReport:
+        actor = hr_feed()
+        await commands.record_actor(self._services, actor)
+        _, packet = await governing(self._services.runs, self._queries, self._packet, actor)
+        people = People(self._connections, packet, self._services.keyring)
+        listed = await people.leavers()
+        since = await self._rows.begin(packet.name, packet.platform.hr.system)
+        found = await self._processed(actor, packet, people, listed, since)
+        before = await self._rows.last(packet.name)
+        earlier = 0
+        if before is not None and before.report is not None and before.version == listed.version:
+            earlier = FeedReport.model_validate_json(before.report).started
+        report = FeedReport(
+            source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=earlier + found.started,
+            with_run=found.with_run, items=tuple(found.items[:MAX_ITEMS]), items_in_all=len(found.items),
+        )  # fmt: skip
+        await self._rows.keep(packet.name, listed.version, report.model_dump_json().encode())
+        return report
+
+    async def _processed(
+        self, actor: Actor, packet: Packet, people: People, listed: LeaversListed, since: datetime
+    ) -> _Outcome:
+        outcome = _Outcome()
+        for record in listed.unreadable:
+            outcome.add(record.place, "unreadable", record.message)
+        now = await self._services.runs.ledger.now()
+        known = await self._services.keyring.find_people("hr", [one.person_id for one in listed.leavers])
+        latest = await self._rows.latest_runs(known.values())
+        due: list[ListedLeaver] = []
+        for leaver in listed.leavers:
+            run = latest.get(known.get(leaver.person_id, ""))
+            if run is not None and await self._had_run(leaver, run, outcome):
+                outcome.with_run += 1
+            elif waits_for_hr(leaver.leaving_at, packet, since, now):
+                outcome.add(leaver.place, "left_before")
+            else:
+                due.append(leaver)
+        await self._start(actor, packet, due, outcome)
+        await self._taken_back(packet, people, known.values(), outcome)
+        return outcome
+
+    async def _had_run(self, leaver: ListedLeaver, run: LatestRun, outcome: _Outcome) -> bool:
+        if run.closed_at is None:
+            state = (await self._services.runs.load(run.run_id)).state
+            change = changed_leaving(state, leaver.leaving_at)
+            if change is not None and not _under_embargo(state, await self._services.runs.ledger.now()):
+                outcome.add(leaver.place, "date_changed", CHANGES[change], run.run_id)
+            return True
+        if had_run(leaver.leaving_at, run.cutoff, run.state == "ended", run.closed_at):
+            return True
+        return started_for((await self._services.runs.load(run.run_id)).state, leaver.leaving_at)
+
+    async def _start(self, actor: Actor, packet: Packet, due: Sequence[ListedLeaver], outcome: _Outcome) -> None:
+        cap = packet.workflow.thresholds.batch_cap
+        if len(due) > cap:
+            said = f"{len(due)} runs would start; the limit of packet {packet.name} is {cap} per list."
+            for leaver in due:
+                outcome.add(leaver.place, "too_many", said)
+            return
+        for leaver in due:
+            await self._start_one(actor, packet, leaver, outcome)
+
+    async def _start_one(self, actor: Actor, packet: Packet, leaver: ListedLeaver, outcome: _Outcome) -> None:
+        try:
+            done = await self._starts.start_reported(actor, packet, leaver.person_id, leaver.leaving_at)
+        except ConnectorError as error:
+            outcome.add(leaver.place, "refused", f"{error.detail} {error.remedy}".strip())
+        except Refusal as refused:
+            if refused.code == "run_open":
+                outcome.with_run += 1
+            else:
+                outcome.add(leaver.place, "held" if refused.code in HELD else "refused", refused.message)
+        else:
+            if done is None:
+                outcome.add(leaver.place, "changed_since")
+            elif done.run_id is None:
+                outcome.with_run += 1  # under an embargo: those who see that run were asked
+            else:
+                outcome.started += 1
+
+    async def _taken_back(self, packet: Packet, people: People, listed: Iterable[str], outcome: _Outcome) -> None:
+        """Open runs whose person HR's record has no leaving for any more. A person who is missing in it takes nothing
+        back: an export can be truncated."""
+        for run_id in await self._rows.other_open_runs(packet.name, list(listed)):
+            state = (await self._services.runs.load(run_id)).state
+            facts = state.asked.facts
+            if facts is None or state.asked.hr_leaving_at is None:
+                continue
+            with contextlib.suppress(ConnectorError):
+                person = await people.by_id(facts["hr_id"])
+                if person is not None and person.leaving_at is None and changed_leaving(state, None) is not None:
+                    outcome.add("", "taken_back", CHANGES["taken_back"], run_id)
+
+
+def _under_embargo(state: RunState, now: datetime) -> bool:
+    return state.embargo_until is not None and now < state.embargo_until

@@ -1,0 +1,247 @@
+"""A file in HR's folder starts the runs of its leavers: each leaving once, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from activities.inquiries.people import People
+from orchestrator import commands
+from orchestrator.domain.permissions.embargo import EmbargoTerms
+from orchestrator.domain.permissions.levels import HR_FEED, hr_feed
+from orchestrator.domain.run.cutoff import parse_cutoff
+from tests.hr_feed.feeding import PACKET, csv_packet, feeding, leaves, row
+from tests.ledger.small_office import HANNA, SAM, STAFF
+
+NEXT_YEAR = datetime.now(UTC).year + 1
+FRIDAY = f"{NEXT_YEAR}-02-26"
+URGENT = """
+urgent:
+  allowed_to: [requester]
+  review_by: [safety_owner]
+  review_within: P1D
+  late_after: PT15M
+starts: {window: PT1H, per_requester: 50, per_packet: 50, urgent_per_requester: 1, urgent_per_packet: 50}
+"""
+GRANTED = [{"who": "hr_system", "kind": "service", "systems": ["identity"], "up_to": "change"}]
+
+
+def standings(report: object) -> list[tuple[str, str]]:
+    return [(item.place, item.standing) for item in report.items]  # type: ignore[attr-defined]
+
+
+async def test_a_file_starts_the_runs_of_its_leavers_once(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        file = here.put(row(1, FRIDAY), row(2), row(3, f"{NEXT_YEAR}-03-05", "12:30"))
+        report = await here.look()
+        assert (report.source, report.leavers, report.started, report.items) == (file.name, 2, 2, ())
+        run = await here.run_of(1)
+        assert (run.asked.requested_by, run.asked.packet, run.zone) == (HR_FEED, PACKET, "Europe/Berlin")
+        assert run.local_cutoff == f"{FRIDAY}T18:00:00+01:00" and run.cutoff == run.asked.hr_leaving_at
+        assert not run.urgent and not run.asked.hr_disagrees
+        assert (await here.run_of(3)).local_cutoff == f"{NEXT_YEAR}-03-05T12:30:00+01:00"
+        assert await here.runs_of(2) == []
+        for _ in range(2):
+            report = await here.look()
+            assert (report.started, report.with_run) == (2, 2), "of this file, and nothing new"
+        report = await here.look(row(1, FRIDAY), row(2, FRIDAY), row(3, f"{NEXT_YEAR}-03-05", "12:30"))
+        assert (report.started, report.with_run) == (1, 2)
+        assert len(await here.runs_of(1)) == len(await here.runs_of(2)) == 1
+
+
+async def test_two_workers_start_a_leaver_once(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        here.put(*(row(number, FRIDAY) for number in range(1, 6)))
+        reports = await asyncio.gather(*(here.another().look() for _ in range(3)))
+        assert sum(report is not None for report in reports) == 1, "one reads, and the others find it not due"
+        for number in range(1, 6):
+            assert len(await here.runs_of(number)) == 1
+        here.put(*(row(number, FRIDAY) for number in range(1, 11)))
+        # As if the lease had run out while the first one was reading.
+        await asyncio.gather(*(here.another()._look() for _ in range(3)))
+        for number in range(1, 11):
+            assert len(await here.runs_of(number)) == 1
+
+
+async def test_people_who_left_before_the_first_file_wait_for_hr_and_late_data_is_caught_up(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        now = datetime.now(UTC)
+        old = [leaves(number, now - timedelta(hours=1 + number)) for number in range(1, 40)]
+        report = await here.look(*old, row(50, FRIDAY))
+        assert (report.leavers, report.started) == (40, 1)
+        assert standings(report) == [(f"line {number + 1}", "left_before") for number in range(1, 40)]
+        await here.office.advance_clock(timedelta(hours=5))
+        report = await here.look(*old, row(50, FRIDAY), leaves(51, now + timedelta(hours=1)))
+        assert (report.started, report.with_run, len(report.items)) == (1, 1, 39)
+        late = await here.run_of(51)
+        assert late.cutoff < await here.office.ledger.now(), "the file came after the last day"
+
+
+async def test_a_leaving_that_was_taken_care_of_starts_nothing_and_a_rehired_person_leaves_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        await here.look(row(1, FRIDAY), row(2, FRIDAY))
+        cancelled = await here.run_of(1)
+        await commands.end_run(here.office.services, HANNA, cancelled.run_id, "They stay.")
+        assert (await here.look(row(1, FRIDAY), row(2, FRIDAY))).with_run == 2
+        assert len(await here.runs_of(1)) == 1, "HR cancelled it, and the file is not corrected yet"
+        await here.look(row(1), row(2, FRIDAY))
+        report = await here.look(row(1, f"{NEXT_YEAR}-09-30"), row(2, FRIDAY))
+        assert report.started == 1 and len(await here.runs_of(1)) == 2
+
+
+async def test_a_cutoff_that_a_person_of_hr_moved_is_no_change_in_hr(database_url: str, tmp_path: Path) -> None:
+    """Also with a cutoff that HR's record does not have: access can end weeks before the last day."""
+    async with feeding(database_url, tmp_path) as here:
+        assert (await here.look(row(1, FRIDAY))).started == 1
+        run = await here.run_of(1)
+        early = parse_cutoff(f"{NEXT_YEAR}-01-15T18:00", "Europe/Berlin")
+        await commands.reschedule_run(here.office.services, HANNA, run.run_id, early)
+        report = await here.look()
+        assert (report.with_run, report.items) == (1, ()), "HR's record did not change"
+
+
+async def test_files_that_cannot_be_trusted_start_nothing(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        assert await here.feed.look() is None
+        kept = await here.rows.last(PACKET)
+        assert kept is not None and (kept.code, kept.report) == ("people_file_missing", None)
+        whole = [row(number, FRIDAY if number == 1 else "") for number in range(1, 30)]
+        report = await here.look(*whole)
+        assert report.started == 1
+        for rows, staying, code in (
+            ([row(2, FRIDAY)], 3, "people_file_too_small"),
+            ([*whole, row(2, FRIDAY), '3,"not closed'], 12, "export_quotation"),
+        ):
+            file = here.put(*rows, staying=staying)
+            assert await here.feed.look() is None
+            kept = await here.rows.last(PACKET)
+            assert kept is not None and kept.code == code and kept.report is not None, "the last report stays"
+            file.unlink()
+        old = here.put(*whole, row(40, FRIDAY))
+        here.age(old, timedelta(days=3))
+        assert await here.feed.look() is None
+        kept = await here.rows.last(PACKET)
+        assert kept is not None and kept.code == "people_file_old"
+        assert await here.runs_of(2) == await here.runs_of(40) == []
+        old.unlink()
+        assert (await here.look()).with_run == 1
+        kept = await here.rows.last(PACKET)
+        assert kept is not None and not kept.code
+
+
+async def test_rows_that_cannot_be_read_are_named_and_the_others_start(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        report = await here.look(row(1, "bald"), row(2, FRIDAY), row(3, FRIDAY), row(3, FRIDAY))
+        assert report.started == 1 and standings(report) == [
+            ("line 2", "unreadable"), ("line 4", "unreadable"), ("line 5", "unreadable"),
+        ]  # fmt: skip
+        assert "'bald'" in report.items[0].message
+        assert await here.runs_of(1) == await here.runs_of(3) == []
+        async with here.office.database.driver() as connection:
+            [sealed] = await (await connection.execute("SELECT report FROM engine.hr_feeds")).fetchone() or [b""]
+        assert b"bald" not in bytes(sealed) and b"line 2" not in bytes(sealed)
+    assert "bald" not in caplog.text and "Person" not in caplog.text
+
+
+async def test_a_file_that_would_start_more_runs_than_a_list_can_starts_none(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        report = await here.look(*(row(number, FRIDAY) for number in range(1, 12)))
+        assert report.started == 0 and {item.standing for item in report.items} == {"too_many"}
+        assert "11 runs would start; the limit of packet csv-feed is 10" in report.items[0].message
+        assert (await here.look(*(row(number, FRIDAY) for number in range(1, 11)))).started == 10
+
+
+async def test_a_changed_date_is_named_and_a_missing_row_takes_nothing_back(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        await here.look(row(1, FRIDAY), row(2, FRIDAY), row(3, FRIDAY), row(4, FRIDAY))
+        report = await here.look(row(1, f"{NEXT_YEAR}-01-29"), row(2, f"{NEXT_YEAR}-04-30"), row(3))
+        found = [(item.place, item.standing, item.run_id) for item in report.items]
+        ids = [(await here.run_of(number)).run_id for number in range(1, 4)]
+        assert found == [
+            ("line 2", "date_changed", ids[0]), ("line 3", "date_changed", ids[1]), ("", "taken_back", ids[2]),
+        ]  # fmt: skip
+        cutoff = parse_cutoff(f"{NEXT_YEAR}-04-30T18:00", "Europe/Berlin")
+        await commands.reschedule_run(here.office.services, HANNA, ids[1], cutoff)
+        await commands.end_run(here.office.services, HANNA, ids[2], "They stay.")
+        assert [item.run_id for item in (await here.look()).items] == [ids[0]]
+
+
+async def test_a_run_under_an_embargo_is_the_run_of_this_leaving_and_in_no_report(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        at = parse_cutoff(f"{FRIDAY}T18:00", "Europe/Berlin")
+        here.put(row(1, FRIDAY))
+        people = People(here.connections, here.office.packet, here.office.keyring)
+        facts = await people.facts(await people.find("1"))
+        embargo = EmbargoTerms(until=at.instant + timedelta(days=9), named=tuple(actor.actor_id for actor in STAFF))
+        done = await commands.start_run(here.office.services, HANNA, facts, PACKET, at, embargo=embargo)
+        report = await here.look()
+        assert (report.started, report.with_run, report.items) == (0, 1, ())
+        assert isinstance(done, commands.Done) and len(await here.runs_of(1)) == 1
+        report = await here.look(row(1, f"{NEXT_YEAR}-01-29"))
+        assert report.items == ()
+
+
+async def test_late_starts_above_the_limit_are_held_until_a_second_person_confirms(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path, csv_packet(URGENT, GRANTED)) as here:
+        await here.look(row(9, FRIDAY))
+        now = datetime.now(UTC)
+        await here.office.advance_clock(timedelta(hours=5))
+        late = [leaves(number, now + timedelta(hours=number)) for number in range(1, 4)]
+        report = await here.look(row(9, FRIDAY), *late)
+        assert report.started == 1 and standings(report) == [("line 4", "held"), ("line 5", "held")]
+        assert (await here.run_of(1)).urgent
+        starts, _ = await here.office.runs.starts.read()
+        first = next(iter(starts.held.values()))
+        assert first.held.by == hr_feed().actor_id
+        await commands.confirm_start(here.office.services, SAM, first.held.held_id)
+        report = await here.look()
+        assert report.started == 2 and standings(report) == [("line 5", "held")]
+
+
+async def test_a_packet_that_is_not_in_use_is_named(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        here.feed._packet = "nosuch"
+        assert await here.feed.look() is None
+        kept = await here.rows.last("nosuch")
+        assert kept is not None and kept.code == "unknown_packet" and "nosuch" in kept.detail
+
+
+async def test_an_unexpected_error_ends_no_look_after_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed: list[str] = []
+    async with feeding(database_url, tmp_path) as here:
+        here.put(row(1, FRIDAY))
+        look, looks = here.feed._look, 0
+
+        async def broken() -> object:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                raise ZeroDivisionError("a name")
+            return await look()
+
+        monkeypatch.setattr(here.feed, "_look", broken)
+        here.feed._failed = failed.append
+        task = asyncio.create_task(here.feed.run())
+        try:
+            async with asyncio.timeout(20):
+                while not await here.runs_of(1):
+                    await asyncio.sleep(0.02)
+        finally:
+            here.feed.stop()
+            await task
+    assert failed == ["hr_feed"] and "a name" not in caplog.text and "ZeroDivisionError" in caplog.text
