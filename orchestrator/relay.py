@@ -29,6 +29,7 @@ from orchestrator.domain.events import (
     TokenMade,
     TokenRevoked,
 )
+from orchestrator.domain.packet.packet_history import PacketMoved
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger
@@ -51,8 +52,9 @@ PEOPLE = frozenset(
         ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded, TokenMade, TokenRevoked, ServiceOwnersChanged,
     )
 )  # fmt: skip
-HOLDS = frozenset({HoldPlaced.type_name(), HoldReleased.type_name()})
-"""A pause that keeps access open is reported to HR, also by a run that nothing else would wake before its cutoff."""
+ALL_RUNS = frozenset({HoldPlaced.type_name(), HoldReleased.type_name(), PacketMoved.type_name()})
+"""A pause that keeps access open is reported to HR, and so are systems that only a later packet version covers, also by
+a run that nothing else would wake before its cutoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Relay:
         if tail == position:
             return False
         happened = await engine_reports.event_types_between(self._database, position, tail)
-        if HOLDS & happened:
+        if ALL_RUNS & happened:
             await self._nudge(await engine_reports.open_runs(self._database))
         elif happened:
             self._people_changed = self._people_changed or bool(PEOPLE & happened)

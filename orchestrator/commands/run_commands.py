@@ -16,7 +16,7 @@ from orchestrator.documents.runs.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
-from orchestrator.domain.commands import legal_holding, operating, pausing, requests, starting
+from orchestrator.domain.commands import extending, legal_holding, operating, pausing, requests, starting
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
@@ -278,10 +278,17 @@ async def settle_match(
     )
 
 
-async def replan_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
-    return await decide_on(
-        services, actor, run_id, lambda actor, state, world: operating.replan(state, reason, actor, world)
-    )
+async def replan_run(
+    services: Services, actor: Actor, run_id: str, reason: str | None = None, version: str | None = None
+) -> Done:
+    """Under the packet version `version`, if one is given: the one in use, which covers further systems."""
+
+    def decide(actor: Actor, state: RunState, world: World) -> Sequence[Event]:
+        if version is None:
+            return operating.replan(state, reason, actor, world)
+        return extending.extend(state, version, reason, actor, world)
+
+    return await decide_on(services, actor, run_id, decide)
 
 
 async def accept_exception(services: Services, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:

@@ -20,6 +20,9 @@ class PacketShelf:
         self.history = history
         self._texts = texts
 
+    def has(self, version: str) -> bool:
+        return version in self._texts
+
     def version(self, version: str) -> Packet:
         adopted = self._texts.get(version)
         if adopted is None:

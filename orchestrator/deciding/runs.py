@@ -6,6 +6,8 @@
 
 An append names the versions of what the decision rests on (the run, for a command the accounts, for an intent all that
 was read), so that it never rests on a state that has changed. The read tables change in the same transaction.
+
+Over 400 lines: one class, whose methods share what it has read.
 """
 
 from __future__ import annotations
@@ -107,8 +109,13 @@ class Runs:
                 raise unknown_run(run_id)
         packets = {state.asked.packet: packet_stream(state.asked.packet) for _, state in states.values()}
         shelves = await self._advanced(self._shelves, packets)
+        for _, state in states.values():
+            name = state.asked.packet
+            if not shelves[name][1].has(state.packet_version):  # adopted since this process read the packet
+                await self.shelf(name)
+                shelves[name] = self._shelves.get(packets[name])
         pinned = {
-            run_id: shelves[state.asked.packet][1].version(state.asked.packet_version)
+            run_id: shelves[state.asked.packet][1].version(state.packet_version)
             for run_id, (_, state) in states.items()
         }
         systems = {system for packet in pinned.values() for system in packet.platform.systems} | {e.EVERYTHING}
@@ -136,7 +143,7 @@ class Runs:
             stream = e.run_stream(run_id)
             _, state = self._runs.advance(stream, before, page.events[stream])
             shelf_version, shelf = shelves[state.asked.packet]
-            current, about = shelf.today_for(state.asked.packet_version), state.asked.person_id
+            current, about = shelf.today_for(state.packet_version), state.asked.person_id
             placed = {system: holds[system] for system in (*pinned[run_id].platform.systems, e.EVERYTHING)}
             world = World(
                 now=page.now,
@@ -156,8 +163,8 @@ class Runs:
             versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}
             found[run_id] = RunSnapshot(state, world, versions)
             self._keep(run_id, found[run_id])
-        if over := [run_id for run_id in found if run_id in kept and found[run_id].state.finished]:
-            found |= await self.load_many(over)  # decrypted again: the person can have been erased meanwhile
+        if again := [id_ for id_, one in found.items() if one.outdated or (id_ in kept and one.state.finished)]:
+            found |= await self.load_many(again)  # over: decrypted again, since the person can have been erased
         return found
 
     async def state_now(self, run_id: str) -> tuple[RunState, datetime]:
@@ -222,7 +229,8 @@ class Runs:
         clock = time.monotonic()
         if seen is None or version < seen.state.version or clock - seen.world.read_at > SNAPSHOT_TTL_SECONDS:
             return None
-        return RunSnapshot(state, seen.world.later(clock), seen.read_versions)
+        snapshot = RunSnapshot(state, seen.world.later(clock), seen.read_versions)
+        return None if snapshot.outdated else snapshot
 
     async def advance(self, run_id: str) -> RunDecision:
         """Whatever is due by now: nothing causes it but time."""

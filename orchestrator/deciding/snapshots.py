@@ -33,6 +33,11 @@ class RunSnapshot:
     read_versions: Mapping[str, int]
 
     @property
+    def outdated(self) -> bool:
+        """Whether the world has the packet version from before a re-plan under another one."""
+        return self.world.pinned.version != self.state.packet_version
+
+    @property
     def progress(self) -> Progress:
         return progress(self.state, self.world)
 

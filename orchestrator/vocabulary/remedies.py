@@ -132,6 +132,9 @@ COMMON: Final[Remedies] = MappingProxyType(
         "too_many_uploads": "Complete the task with the uploaded files, at most {most}; or put them into one archive. "
         "Unused files are deleted after a day.",
         "too_many_webhooks": "Disable one first.",
+        "version_conflicts": "Wait until these steps are done, then re-plan; or, once what is approved is done, cancel "
+        "the run and start it again.",
+        "version_not_offered": "View the run: its exceptions name the systems and the packet version in use.",
         "unknown_actor": ("Use one of: {known}.", "Use the IDs of users who have signed in."),
         "unknown_colleague": "Choose a colleague who has signed in and has a record in HR.",
         "unknown_event_type": "Use one of: {known}.",

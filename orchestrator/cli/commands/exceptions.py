@@ -161,15 +161,27 @@ def assign(
     carry_out(work())
 
 
-def replan(run_id: Run, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
+def replan(
+    run_id: Run,
+    reason: Reason = None,
+    new_version: Annotated[
+        bool, typer.Option("--new-version", help="Take the packet version in use, which covers further systems.")
+    ] = False,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
     """Re-plan a run: search all systems again. Approvals of steps that did not change stay valid. Rejected and excluded
     steps stay so, unless you rejected or excluded them, or the gate escalates to a role of yours and you give a reason.
+    With --new-version only the systems that the run does not cover are searched, and what is decided stays decided.
     """
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            found = (await server.run(run_id))["run_id"]
-            done = await server.post("runs", found, "replan", body={"reason": reason})
+            run = await server.run(run_id)
+            found, body = run["run_id"], {"reason": reason}
+            if new_version:
+                body["packet_version"] = run["packet_version_in_use"]
+            done = await server.post("runs", found, "replan", body=body)
             say(f"Run {found} is being re-planned.")
             print_outcome(done)
 

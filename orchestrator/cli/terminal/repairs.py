@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "retry_anew": "offboard retry RUN STEP --again",
         "skip": "offboard skip RUN STEP --reason …",
         "replan": "offboard exceptions replan RUN",
+        "replan_under_version": "offboard exceptions replan RUN --new-version",
         "accept": "offboard exceptions accept RUN EXCEPTION --reason …",
         "name_decider": "offboard exceptions assign RUN EXCEPTION ACCOUNT --reason …",
         "end": "offboard end RUN --reason …",

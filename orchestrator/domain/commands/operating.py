@@ -41,9 +41,9 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     kept = kept_access.open_about(state, step_id=step_id) if undoes else None
     if kept is not None:
         on = (planned.system, level) if reported else ("", None)
-        rests_on = _operator(state, actor, world, *on, or_roles=kept.opened.owners)
+        rests_on = operator_of(state, actor, world, *on, or_roles=kept.opened.owners)
     else:
-        rests_on = _operator(state, actor, world, planned.system, level)
+        rests_on = operator_of(state, actor, world, planned.system, level)
     # A step stopped because its requester lost the level. An operator who has it can continue it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over and kept is None:
@@ -67,7 +67,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
-    rests_on = _operator(state, actor, world, independent=True)
+    rests_on = operator_of(state, actor, world, independent=True)
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if known.final or known.status == "started":
@@ -104,7 +104,7 @@ def settle(
     require("settle_match", actor, state.asked.person_id)
     kept = kept_access.open_about(state, system=system)
     further = kept.opened.owners if kept is not None else ()
-    rests_on = _operator(state, actor, world, system, Level.PREPARE, independent=True, or_roles=further)
+    rests_on = operator_of(state, actor, world, system, Level.PREPARE, independent=True, or_roles=further)
     same = state.accounts.settled.get(system) == tuple(sorted(set(accounts)))
     if system not in set(unsettled(state, world.pinned)) and (kept is None or same):
         raise TooLate("nothing_to_settle", f"No account match on {system} needs an answer.")
@@ -129,7 +129,7 @@ def settle(
         # Not one about a step: an answer about accounts does not undo that the step was skipped.
         asks = about.system == system and about.step_id is None and Repair.SETTLE in RULES[about.kind].repairs
         if exception.open and asks:
-            happened.append(_closing(id_, "settled", actor, rests_on, reason))
+            happened.append(closing(id_, "settled", actor, rests_on, reason))
     return happened + kept_access.kept_by_settling(state, system, accounts, actor.actor_id, world)
 
 
@@ -144,7 +144,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     if not back:
         if rejections.taken_back(state, actor, "a reason", world) and not actor.has_one_of(_owners(world)):
             raise Invalid("reason_missing", "A reason is required to take back a rejection of another person.")
-        rests_on = _operator(state, actor, world, world.current.platform.hr.system, Level.PREPARE, independent=True)
+        rests_on = operator_of(state, actor, world, world.current.platform.hr.system, Level.PREPARE, independent=True)
     kept = frozenset(rejections.refused_digests(state)) - back
     happened: list[Event] = [
         e.RunReplanned(
@@ -154,7 +154,7 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     for id_, exception in state.work.exceptions.items():
         closes = Repair.REPLAN in RULES[exception.opened.kind].closed_by
         if exception.open and closes and not rejections.stays_refused(state, exception.opened, kept):
-            happened.append(_closing(id_, "replanned", actor, rests_on, reason))
+            happened.append(closing(id_, "replanned", actor, rests_on, reason))
     if state.plan.stale and not back and len(happened) == 1:
         return []
     return happened
@@ -187,7 +187,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         )  # fmt: skip
     if not reason.strip():
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
-    happened: list[Event] = [_closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+    happened: list[Event] = [closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
     if state.finished and RULES[kind].is_review:
         # Nothing follows after the end of a run, so what said that the review had no reviewer is closed here.
         happened += [
@@ -276,7 +276,7 @@ def _owners(world: World) -> tuple[str, ...]:
     return (world.pinned.approvals.exceptions.owner,)
 
 
-def _operator(
+def operator_of(
     state: RunState, actor: Actor, world: World, system: str = "", level: Level | None = None, *,
     independent: bool = False, or_roles: Collection[str] = (),
 ) -> str | None:  # fmt: skip
@@ -361,7 +361,7 @@ def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
     return exception
 
 
-def _closing(
+def closing(
     exception_id: str, disposition: str, actor: Actor, rests_on: str | None, reason: str | None
 ) -> e.ExceptionClosed:
     return e.ExceptionClosed.model_validate({
@@ -375,7 +375,7 @@ def _closed(
     kinds: tuple[str, ...],
 ) -> list[Event]:  # fmt: skip
     return [
-        _closing(id_, disposition, actor, rests_on, reason)
+        closing(id_, disposition, actor, rests_on, reason)
         for id_, exception in state.work.exceptions.items()
         if exception.open and exception.opened.step_id == step_id and exception.opened.kind in kinds
     ]

@@ -18,9 +18,14 @@ class PlanFrozen(Event):
 
 class RunReplanned(Event):
     """A user requested a new search and a new plan, after a rejection or a difference. `still_refused` are the digests
-    that stay rejected or excluded. Earlier versions did not record them, and asked again about all."""
+    that stay rejected or excluded. Earlier versions did not record them, and asked again about all.
+
+    With a `packet_version`, the run is planned under that version from here on. Only the systems of `further_steps`
+    (steps by name, each with its system) are searched for it, and the present plan goes on until then."""
 
     by: str
     on_behalf_of: str | None = None
     still_refused: tuple[str, ...] = added_later(())
     reason: Personal[str] = None
+    packet_version: str = added_later("")
+    further_steps: dict[str, str] = added_later({})

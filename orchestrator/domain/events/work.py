@@ -14,7 +14,7 @@ ExceptionKind = Literal[
     "task_overdue", "urgent_review", "account_gone", "condition_unclear", "not_carried_out", "second_request",
     "connector_missing", "start_limit", "decider_missing", "reviewer_missing",
     "pause_unconfirmed", "left_behind", "service_without_owner", "access_kept",
-    "role_without_holder", "legal_hold",
+    "role_without_holder", "legal_hold", "system_not_covered",
 ]  # fmt: skip
 
 QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}

@@ -60,7 +60,7 @@ def person_erased(context: ExceptionContext, _: str) -> Wanted | None:
 
 def not_asked(context: ExceptionContext, system: str) -> Wanted | None:
     state = context.state
-    waited = context.world.now - state.plan.wanted_since
+    waited = context.world.now - state.plan.wanted_from(system)
     if state.asked.facts is None or state.held or waited < context.patience:
         return None
     return Wanted(f"{system}-unasked", system=system, code="nobody_looked")

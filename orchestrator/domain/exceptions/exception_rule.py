@@ -16,6 +16,7 @@ from orchestrator.domain.organisation.services import without_owner_after
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES, missing_systems
 from orchestrator.domain.planning.searching import searched_systems
+from orchestrator.domain.planning.uncovered import uncovered_systems
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
 
@@ -33,6 +34,8 @@ class Repair(StrEnum):
     """Try the step once more under a new effect key, although the first attempt may have taken effect."""
     SKIP = "skip"
     REPLAN = "replan"
+    REPLAN_UNDER_VERSION = "replan_under_version"
+    """Re-plan the run under the packet version in use."""
     ACCEPT = "accept"
     """Close the exception with a reason. What still has to be done stays to be done."""
     NAME_DECIDER = "name_decider"
@@ -60,6 +63,7 @@ class Subject(Enum):
     CONNECTOR_MISSING = "each system whose connector is missing: in this process, or where it was searched"
     HELD_SYSTEM = "each system of the workflow on which changes are paused"
     ROLE = "each role in Offboard that only the leaver has: its name"
+    UNCOVERED_SYSTEM = "each system that the packet version in use covers, and the run's version does not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
         case Subject.HELD_SYSTEM:
             named = dict.fromkeys(step.system for step in world.pinned.workflow.steps if step.system is not None)
             return [s for s in named if e.EVERYTHING in world.holds or s in world.holds]
+        case Subject.UNCOVERED_SYSTEM:
+            return list(not_covered(state, world))
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]
@@ -129,6 +135,13 @@ def roles_only_the_leaver_has(state: RunState, world: World) -> tuple[str, ...]:
     if state.asked.phase == "shadow":
         return ()
     return roles_left_alone(state.asked.person_id, world.actors.values(), world.departed)
+
+
+def not_covered(state: RunState, world: World) -> tuple[str, ...]:
+    """None in a dry run, which removes no access, and in a world that was read before the run took its version."""
+    if state.asked.phase == "shadow" or state.packet_version != world.pinned.version:
+        return ()
+    return uncovered_systems(world.pinned, world.current)
 
 
 @dataclass(frozen=True, slots=True)

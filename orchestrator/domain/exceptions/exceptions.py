@@ -4,6 +4,8 @@ A new kind is one rule here and one word in `events.ExceptionKind`. Ids and the 
 decide which events a run gets.
 
 The conditions are in files of their own, by their subject.
+
+Over 400 lines: one table, in which the order of the rules counts.
 """
 
 from __future__ import annotations
@@ -39,10 +41,12 @@ from orchestrator.domain.exceptions.open_access_conditions import (
     confirmed_or_over,
     has_holder,
     has_owner,
+    is_covered,
     no_longer_kept,
     pause_unconfirmed,
     role_alone,
     service_alone,
+    system_not_covered,
     system_paused,
     task_paused,
 )
@@ -389,6 +393,19 @@ _RULES: Final = (
         opens=(Trigger(Subject.STEP, waits_for_legal_hold),),
         overcome=while_step(is_kept_by_legal_hold),
         owners=hr_and_legal,
+        people_only=True,
+    ),
+    ExceptionRule(
+        kind="system_not_covered",
+        title="System not covered",
+        meaning="The packet version in use has steps on this system. The version of this run has none, or fewer: this "
+        "run may leave access open there.",
+        remedy="Re-plan the run under the packet version in use: what is approved continues, and the new steps are "
+        "submitted for approval. If the run does not have to cover the system, accept the exception and give a reason.",
+        repairs=(Repair.REPLAN_UNDER_VERSION, Repair.ACCEPT),
+        opens=(Trigger(Subject.UNCOVERED_SYSTEM, system_not_covered),),
+        overcome=is_covered,
+        owners=hr_roles,
         people_only=True,
     ),
 )

@@ -10,6 +10,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     ExceptionContext,
     Subject,
     Wanted,
+    not_covered,
     roles_only_the_leaver_has,
     services_left_alone,
     subjects,
@@ -138,3 +139,19 @@ def role_alone(context: ExceptionContext, role: str) -> Wanted | None:
 
 def has_holder(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     return opened.code not in roles_only_the_leaver_has(context.state, context.world)
+
+
+def system_not_covered(context: ExceptionContext, system: str) -> Wanted | None:
+    """Under a new id after it was overcome, as when the version was taken out of use; not after it was accepted."""
+    before = [
+        known
+        for known in context.state.work.exceptions.values()
+        if (known.opened.kind, known.opened.system) == ("system_not_covered", system)
+    ]
+    if any(known.open or known.disposition == "accepted" for known in before):
+        return None
+    return Wanted(f"{system}-{len(before) + 1}", system=system)
+
+
+def is_covered(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.system not in not_covered(context.state, context.world)

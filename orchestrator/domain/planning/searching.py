@@ -98,8 +98,11 @@ def reached_by(system: str, pinned: Packet, current: Packet) -> SystemSpec:
 
 def all_asked(state: RunState, packet: Packet, holds: Set[str] = frozenset()) -> bool:
     """Every system has been asked since a plan was wanted, whether it answered or not. A system on hold is not asked,
-    and delays no other system: its steps continue once it is released."""
-    looks = (state.accounts.searches.get(system) for system in searched_systems(packet) if system not in holds)
+    and delays no other system: its steps continue once it is released. Nor does a system that the run got with a later
+    packet version, until it was searched."""
+    added = set(state.plan.added.values()) - state.accounts.searches.keys()
+    systems = (system for system in searched_systems(packet) if system not in holds and system not in added)
+    looks = (state.accounts.searches.get(system) for system in systems)
     return all(look is not None and look.tried_at >= state.plan.wanted_since for look in looks)
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class PlanState:
     """`steps` are the steps by id, and those of an earlier plan that were started. `open_steps` are the packet's names
     of steps that wait for the question which accounts are the person's. `wanted_since` is when a plan was last asked
-    for; `stale` says that the plan no longer fits what is known."""
+    for; `stale` says that the plan no longer fits what is known. `added` are the steps, by name with their systems,
+    that the run got with a later packet version, and `added_at` is when it took the last one."""
 
     steps: Mapping[str, PlannedStep] = field(default_factory=dict)
     open_steps: frozenset[str] = frozenset()
@@ -31,6 +32,12 @@ class PlanState:
     wanted_since: datetime = LONG_AGO
     first_planned_at: datetime | None = None
     planned_at: datetime | None = None
+    added: Mapping[str, str] = field(default_factory=dict)
+    added_at: datetime = LONG_AGO
+
+    def wanted_from(self, system: str) -> datetime:
+        """Since when a search of the system has been wanted."""
+        return max(self.wanted_since, self.added_at) if system in self.added.values() else self.wanted_since
 
 
 @singledispatch
@@ -70,4 +77,11 @@ def _(event: e.PlanFrozen, run: RunState, at: datetime) -> PlanState:
 
 @fold_plan.register(e.RunReplanned)
 def _(event: e.RunReplanned, run: RunState, at: datetime) -> PlanState:
+    if event.packet_version:
+        # What is approved does not wait for the further systems: their steps are open until each has answered.
+        return replace(
+            run.plan,
+            open_steps=run.plan.open_steps | event.further_steps.keys(),
+            added={**run.plan.added, **event.further_steps}, added_at=at,
+        )  # fmt: skip
     return replace(run.plan, wanted_since=at, stale=True)

@@ -34,13 +34,15 @@ EMBARGO_ENDS_SOON: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """`version` and `recorded_at` are those of the last event. `moved_by` is the account that set the cutoff, where it
+    """`version` and `recorded_at` are those of the last event. `packet_version` is that of the request, or of the last
+    re-plan that took another one. `moved_by` is the account that set the cutoff, where it
     is not the requester's; not known from events of versions that did not record repeated steps."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
     request: e.RunRequested | None = None
     requested_at: datetime = LONG_AGO
+    packet_version: str = ""
     cutoff: datetime = LONG_AGO
     zone: str = "UTC"
     local_cutoff: str = ""
@@ -98,9 +100,10 @@ class RunState:
 
     def goes_before_gates(self, step: PlannedStep) -> bool:
         """An urgent run starts at once with what cuts access and can be taken back; on an account that one person
-        selected, once a second person has confirmed the selection. Until then the step has its gate."""
+        selected, once a second person has confirmed the selection. Until then the step has its gate. So has a step that
+        the run got with a later packet version: the review of the urgent start can be over."""
         first = self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
-        return first and not self.selection_unconfirmed(step.system)
+        return first and step.name not in self.plan.added and not self.selection_unconfirmed(step.system)
 
     def is_done(self, step_id: str) -> bool:
         """Whether the step is verified or attested. One that removes access and that a person reports as done counts
@@ -151,7 +154,8 @@ def _fold_run(event: Event, state: RunState, at: datetime) -> RunState:
 def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
     return replace(
         state,
-        request=event, requested_at=at, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
+        request=event, requested_at=at, packet_version=event.packet_version,
+        cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
         embargo_until=_bounded(event.embargo_until, event.cutoff, at), named=event.named,
     )  # fmt: skip
 
@@ -176,6 +180,11 @@ def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
         state, embargo_until=_bounded(event.until, state.cutoff, state.requested_at), named=event.named,
         embargo_ended_at=ended_at,
     )  # fmt: skip
+
+
+@_fold_run.register(e.RunReplanned)
+def _(event: e.RunReplanned, state: RunState, at: datetime) -> RunState:
+    return replace(state, packet_version=event.packet_version or state.packet_version)
 
 
 @_fold_run.register(e.SecondRequestReceived)

@@ -62,7 +62,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "person_id": asked.person_id,
         "state": run_status(state),
         "packet_name": asked.packet,
-        "packet_version": asked.packet_version,
+        "packet_version": state.packet_version,
         "cutoff": state.cutoff,
         "zone": state.zone,
         "urgent": asked.urgent,

@@ -295,11 +295,22 @@ def kept_by_legal_hold() -> Story:
     return story
 
 
+def system_not_covered() -> Story:
+    story = Story()
+    own = story.world.pinned
+    further = "steps:\n  - {name: stage, title: Stage, system: hr, ability: stage_leaving}\n"
+    story.today(packet(workflow=("steps:\n", further)))
+    story.today(own)
+    story.today(packet(workflow=("steps:\n", further)))
+    story.accept(story.exception("system_not_covered"), by=HR)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
-    kept_by_legal_hold,
+    kept_by_legal_hold, system_not_covered,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -73,6 +73,11 @@ def replan(run_id: str) -> RunCommand:
     return _of_run(run_id, "replan", {}, "replan", {}, ("exceptions", "replan", run_id))
 
 
+def replan_under(run_id: str, version: str) -> RunCommand:
+    said = {"packet_version": version}
+    return _of_run(run_id, "replan", said, "replan", said, ("exceptions", "replan", run_id, "--new-version"))
+
+
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 

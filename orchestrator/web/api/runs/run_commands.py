@@ -37,6 +37,15 @@ class WithReason(RequestModel):
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
 
 
+class Replanning(WithReason):
+    packet_version: Id | None = Field(
+        None,
+        description="The packet version in use, if it covers systems that the run does not (exceptions of the kind "
+        "`system_not_covered`), by at least 8 characters. Only those systems are searched. Null: the run keeps its "
+        "version",
+    )
+
+
 class LegalHoldReason(RequestModel):
     reason: Reason = Field(
         description="Encrypted; visible to everyone who can see the run", examples=["Claim before the labour court"]
@@ -126,15 +135,15 @@ async def release(
 
 @router.post("/replan", summary="Re-plan a run", responses=REFUSED)
 async def replan(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: WithReason, response: Response,
+    request: Request, caller: ApiCaller, run_id: RunId, asked: Replanning, response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:  # fmt: skip
     """Searches all systems again. Approvals of unchanged steps stay valid. Rejected and excluded steps are submitted
     for approval again only if the person who rejected or excluded them asks for it, or a person with a role that the
     gate escalates to, who gives a reason."""
-    return run_outcome(
-        await commands.replan_run(state_of(request).services, caller.actor, run_id, asked.reason), response
-    )
+    services = state_of(request).services
+    done = await commands.replan_run(services, caller.actor, run_id, asked.reason, asked.packet_version)
+    return run_outcome(done, response)
 
 
 @router.post("/legal-holds", summary="Place a legal hold", responses=REFUSED)

@@ -272,6 +272,9 @@ class WholeRun(RunHeader):
     tokens_unknown_on: list[str] = Field(
         [], description="Systems of which it is not known for how long they accept tokens that were issued before"
     )
+    packet_version_in_use: str | None = Field(
+        None, description="The packet version that is in use today; a re-plan can take it if it covers further systems"
+    )
     access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
     systems: list[SystemInRun]
     steps: list[StepInRun] = Field(description="In the order of the plan")

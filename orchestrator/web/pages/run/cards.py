@@ -262,7 +262,7 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "not_selected": [], "none": False, "retry": False,
-    "again": False, "skip": False, "replan": False,
+    "again": False, "skip": False, "replan": False, "version": "",
     "release_starts": False, "deciders": [],
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
@@ -277,10 +277,11 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
     skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
     replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
+    extend = permissions.replan_under_version() if Repair.REPLAN_UNDER_VERSION in repairs else None
     people, name = _nameable(seen, exception_id, known)
     # A rejection is made final by skipping its steps, in the plan.
     finals = [permissions.skip(id_) for id_ in rejections.rejected_steps(state, opened)]
-    trials = [trial for trial in (accept, settle, retry, skip, replan, name, *finals) if trial is not None]
+    trials = [trial for trial in (accept, settle, retry, skip, replan, extend, name, *finals) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
@@ -299,6 +300,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "again": Repair.RETRY_ANEW in repairs,
         "skip": skip is not None and skip.allowed,
         "replan": replan is not None and replan.allowed,
+        "version": seen.world.current.version if extend is not None and extend.allowed else "",
         "release_starts": Repair.RELEASE_STARTS in repairs,
         "deciders": people if name is not None and name.allowed else [],
         "task_kind": state.work.tasks[task].opened.kind if task is not None else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
-from orchestrator.domain.commands import legal_holding, operating, pausing, requests
+from orchestrator.domain.commands import extending, legal_holding, operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
@@ -76,6 +76,10 @@ class Permissions:
 
     def replan(self) -> DryRun:
         return self._try(lambda: operating.replan(self.state, SAID, self.actor, self.world))
+
+    def replan_under_version(self) -> DryRun:
+        version = self.world.current.version
+        return self._try(lambda: extending.extend(self.state, version, None, self.actor, self.world))
 
     def replan_for(self, exception_id: str) -> DryRun:
         """As a repair of this exception: a re-plan that leaves a step rejected or excluded repairs nothing."""

@@ -98,7 +98,8 @@ async def replan(request: Request, caller: PageCaller, form: Form, run_id: str) 
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
         lambda: commands.replan_run(
-            state_of(request).services, caller.actor, run_id, text(form, "reason") or None
+            state_of(request).services, caller.actor, run_id, text(form, "reason") or None,
+            text(form, "packet_version") or None,
         ),
         lambda seen: "The run is being re-planned. Approvals of unchanged steps stay valid.",
     )  # fmt: skip

@@ -59,7 +59,8 @@ class RunAccess:
 
     def system(self, system: str | None) -> str:
         """What the packet calls a system; empty for none."""
-        spec = self.world.pinned.platform.systems.get(system or "")
+        named = system or ""
+        spec = self.world.pinned.platform.systems.get(named) or self.world.current.platform.systems.get(named)
         return spec.title if spec is not None else system or ""
 
     def place(self, name: str) -> str:
