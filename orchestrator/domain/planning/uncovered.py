@@ -2,7 +2,7 @@
 that version.
 
 A run keeps its version, so that what was approved never grows. A person can have it take the version in use, with a
-re-plan (`commands/extending.py`, decision 0052).
+re-plan (`commands/extending.py`, decision 0053).
 """
 
 from __future__ import annotations
