@@ -93,6 +93,7 @@ def _list(company: BambooHrCompany) -> Flow[LeaversListed]:
         elif person.status == "left":
             said = "the employee is inactive without a day; enter the termination with its date in employment status"
             unreadable.append(UnreadableRecord(place, said))
+    leavers.sort(key=lambda one: one.leaving_at, reverse=True)  # a report names the first ones
     written = repr(sorted([(one.person_id, one.leaving_at.isoformat()) for one in leavers]) + [
         (one.place, one.message) for one in unreadable
     ])  # fmt: skip

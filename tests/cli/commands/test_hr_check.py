@@ -174,3 +174,16 @@ async def test_the_table_fits_a_terminal_of_80_columns(
     table = shown.getvalue().partition("Leaves")[2].partition("People:")[0]
     assert "Lindqvist" in table and "A run starts" in table
     assert max(len(line) for line in table.splitlines()) <= 80
+
+
+async def test_a_list_is_checked_where_people_are_in_bamboohr(offboard: Offboard, packet: Path, tmp_path: Path) -> None:
+    platform = yaml.safe_load((packet / "platform.yaml").read_text())
+    connection = {"url": "https://corp.bamboohr.com", "api_key": "env:KEY", "time_zone": "America/Denver"}
+    platform["systems"]["hr"] |= {"connector": "bamboohr", "connection": connection, "hosts": ["corp.bamboohr.com"]}
+    platform["hr"]["export_format"].pop("time_zone")
+    (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    file = export(tmp_path / "people.csv", f"1;Isa Lund;isa@f.example;;{day(30)};Leaving;", "2;Bo Berg;b@f.example;;;;")
+    shown = await offboard("hr", "check", str(file), "--packet", str(packet), "--json")
+    assert shown.code == 0, shown.out + shown.err
+    found = {row["employee_number"]: (row["result"], row["zone"]) for row in shown.json["rows"]}
+    assert found == {"1": ("starts", None), "2": ("works", None)}, "the zone is BambooHR's to say"
