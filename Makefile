@@ -78,7 +78,7 @@ docs: setup ## Write the generated pages in docs/reference
 	@$(RUN)/python -m docs.generate
 
 sbom: setup ## Write the locked Python packages of the image with their hashes to SBOM=sbom.json (CycloneDX 1.5)
-	@$(TOOLS)/bin/python -m uv export --quiet --frozen --no-dev --format cyclonedx1.5 \
+	@$(TOOLS)/bin/python -m uv export --quiet --frozen --no-dev --extra aws --format cyclonedx1.5 \
 		--preview-features sbom-export --output-file $(SBOM)
 	@echo "$(SBOM)"
 

@@ -28,6 +28,7 @@ from connectors.setup import Setup
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.active_directory.setup import SETUP as ACTIVE_DIRECTORY_SETUP
+from connectors.vendors.aws.connector import AWS_IAM
 from connectors.vendors.bamboohr.company import BambooHrSettings
 from connectors.vendors.bamboohr.connector import BAMBOOHR, BambooHrConnector
 from connectors.vendors.entra.connector import ENTRA
@@ -112,6 +113,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "github": over_http(GITHUB),
     "google_workspace": over_http(GOOGLE_WORKSPACE),
     "slack": over_http(SLACK),
+    "aws_iam": over_http(AWS_IAM),
     postgresql.KIND: ConnectorKind(
         PostgresqlSettings,
         postgresql.make_postgresql,

@@ -1,9 +1,11 @@
-"""Unpacks the body of a response and reads it as JSON."""
+"""Unpacks the body of a response and reads it, as JSON unless a vendor's interface has another form."""
 
 from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 from connectors.boundary.storable import is_storable
@@ -101,13 +103,24 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-def json_or_none(body: bytes) -> Any:
-    """The same, and None for what is not JSON."""
-    try:
-        return read_json(body)
-    except ValueError:
-        return None
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyForm:
+    """The form of a vendor's bodies. `read` makes JSON values of a body, None of an empty one, and raises `ValueError`
+    for a body of another form or with text that cannot be stored."""
+
+    name: str
+    read: Callable[[bytes], Any]
+
+    def read_or_none(self, body: bytes) -> Any:
+        """The same, and None for a body of another form."""
+        try:
+            return self.read(body)
+        except ValueError:
+            return None
+
+
+JSON = BodyForm("JSON", read_json)

@@ -1,4 +1,4 @@
-"""The HTTP client of connectors: it sends the requests that a flow yields, and exchanges JSON.
+"""The HTTP client of connectors: it sends the requests that a flow yields, and reads the responses.
 
 `connectors.http.sending` sends each request. The client promises beyond that, for all connectors:
 
@@ -6,7 +6,7 @@
 - without TLS only this machine itself is spoken to;
 - every address, including that of a next page or a token endpoint, is on the list of allowed hosts; redirects are
   never followed, since a followed redirect could carry the credential elsewhere;
-- an answer is JSON (RFC 8259), of a limited size, and has the expected shape;
+- an answer is JSON (RFC 8259), or of the form that the kind names, of a limited size, and has the expected shape;
 - each request is tried once, and once more where a 401 shows that a token ended early: a 401 did nothing;
 - one mapping from what went wrong to who must react, which a vendor's `Dialect` may refine:
 
@@ -43,7 +43,7 @@ import httpx
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.hosts import Redaction, base_url, port_of, read_url, require_allowed
-from connectors.http.answers import json_or_none, read_json
+from connectors.http.answers import JSON, BodyForm
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect
 from connectors.http.judging import fail, fail_sent, judge
@@ -71,6 +71,7 @@ class HttpClient:
         ca_file: str = "",
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         media_type: str = "application/json",
+        body_form: BodyForm = JSON,
         headers: Mapping[str, str] | None = None,
         dialect: Dialect | None = None,
         clock: Callable[[], float] = time.time,
@@ -88,6 +89,7 @@ class HttpClient:
         self.dialect = dialect or Dialect()
         self.max_answer_bytes = max_answer_bytes
         self.media_type = media_type
+        self.body_form = body_form
         self.http = new_client(ca_file=ca_file, headers={"Accept": media_type, **(headers or {})})
 
     def __repr__(self) -> str:
@@ -277,19 +279,21 @@ class _Run:
             said = self._client.dialect.message(headers, body.decode(errors="replace"))
             return self._client.redact(said)[:_MAX_EXCERPT_CHARACTERS]
 
-        value = self._json(request, received) if 200 <= received.status < 300 else json_or_none(body)
+        form = self._client.body_form if request.authenticated else JSON  # a token endpoint answers as OAuth has it
+        read = 200 <= received.status < 300
+        value = self._value(request, received, form) if read else form.read_or_none(body)
         answer = Answer(received.status, value, headers, str(received.url))
         judged = judge(request, answer, self._client.dialect, excerpt=excerpt, allowed=self._client.allows)
         self._changed = self._changed or (request.changes and not judged.missing)
         return judged
 
-    def _json(self, request: Request, received: HttpResponse) -> Any:
+    def _value(self, request: Request, received: HttpResponse, form: BodyForm) -> Any:
         try:
-            return read_json(received.body)
+            return form.read(received.body)
         except ValueError:
             fail_sent(
                 request, ActionRequiredError, "answer_not_understood",
-                f"The response to {request.method} {received.url.path} is not JSON.",
+                f"The response to {request.method} {received.url.path} is not {form.name}.",
                 remedy="Check that url is the address of the system's API, not of a page or a proxy.",
             )  # fmt: skip
 

@@ -27,6 +27,7 @@ from connectors.abilities import (
 from connectors.account_set import AccountSet, equals_ignoring_case
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, not_reachable
+from connectors.http.answers import JSON, BodyForm
 from connectors.http.auth import Auth, BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.dialect import Dialect
@@ -98,8 +99,8 @@ class HttpKind(Generic[S, C]):
     remembers what the system offers. `check` is a flow that shows whether the system answers and accepts the
     credential, and returns what to say about it, or a `CredentialCheck`; it raises `ConnectorError` where not.
     `list_accounts` lists all accounts (`connectors.listing`), None where the system cannot.
-    `headers` are sent with each request, such as the version of the interface. `system_class` and
-    `setup`: see `connectors.packages.ConnectorKind`."""
+    `headers` are sent with each request, such as the version of the interface; `body_form` is that of the responses.
+    `system_class` and `setup`: see `connectors.packages.ConnectorKind`."""
 
     name: str
     settings: type[S]
@@ -110,6 +111,7 @@ class HttpKind(Generic[S, C]):
     check: Callable[[C], Flow[str | CredentialCheck]]
     dialect: Dialect = field(default_factory=Dialect)
     media_type: str = "application/json"
+    body_form: BodyForm = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     system_class: SystemClass | None = None
     setup: Setup | None = None
@@ -130,6 +132,7 @@ class HttpConnector(Generic[S, C]):
             ca_file=settings.ca_file,
             max_answer_bytes=settings.max_answer_bytes,
             media_type=kind.media_type,
+            body_form=kind.body_form,
             headers=kind.headers,
             dialect=kind.dialect,
         )

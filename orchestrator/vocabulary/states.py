@@ -155,6 +155,8 @@ FAILURE: Vocabulary = {
     "employed_again": "Employed again according to HR",
     "account_gone": "Account no longer exists",
     "account_in_use": "Account still in use",
+    "wrong_account": "Credential of another account",
+    "console_access_left": "Password for the console not deleted yet",
     "own_account": "Account that Offboard signs in with",
     "not_deactivated": "Account not deactivated yet",
     "not_revoked": "Sessions not revoked",

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 from connectors.abilities import Connector, Lookup
 from connectors.registry import connect
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
+from tests.vendors.aws.description import AwsDescription
 from tests.vendors.keys import private_key
 
 TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
@@ -54,6 +56,10 @@ BAMBOO_EMPLOYEE = {
     "workEmail": "isa.lund@vendor.example", "country": None, "hireDate": "2020-01-15", "departmentName": None,
     "locationName": None, "reportsToId": None,
 }  # fmt: skip
+AWS_USER = {
+    "UserName": "isa.lund", "UserId": "7", "Path": "/", "Arn": "arn:aws:iam::123456789012:user/isa.lund",
+    "CreateDate": "2026-01-05T09:00:00Z", "Tags": [{"Key": "employeeNumber", "Value": "E-1"}],
+}  # fmt: skip
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -95,6 +101,11 @@ class AnsweringKind:
                 known = {"url": address, "api_key": "k3y", "time_zone": "America/Denver"}
             if self.name == "github":
                 known |= {"organization": "vendor"}
+            if self.name == "aws_iam":
+                known = {
+                    "url": address, "sts_url": address, "account_id": "123456789012", "access_key_id": "AKIAEXAMPLE",
+                    "secret_access_key": "s3cret",
+                }  # fmt: skip
             if self.name == "slack":
                 known |= {"scim_url": address, "team_id": "T0VENDOR"}
             connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
@@ -121,6 +132,8 @@ class AnsweringKind:
             return ScriptedAnswer(200, SCIM_USER)
         if self.name == "scim" and asked.path == "/Groups":
             return ScriptedAnswer(200, {"totalResults": 0})
+        if self.name == "aws_iam" and (action := aws_action(asked)) != "GetAccountAuthorizationDetails":
+            return aws_answer(action)
         return ScriptedAnswer(200, self.last_page)
 
 
@@ -136,6 +149,23 @@ def bamboo_page(*employees: Any, following: str | None = None) -> dict[str, Any]
 def github_list(name: str, nodes: list[Any], following: str | None = None) -> dict[str, Any]:
     found: Any = {"pageInfo": {"hasNextPage": bool(following), "endCursor": following}, "nodes": nodes}
     return {"data": {"organization": {"samlIdentityProvider": {name: found}, name: found}}}
+
+
+def aws_action(asked: ReceivedRequest) -> str:
+    """All requests to AWS have the same path."""
+    return parse_qs(asked.target.partition("?")[2] + "&" + asked.body.decode())["Action"][0]
+
+
+def aws_answer(action: str, **fields: Any) -> ScriptedAnswer:
+    """In XML as AWS writes it, with these fields; lists that are not among them are empty."""
+    description = AwsDescription.read()
+    body = description.nothing(action) | fields
+    return ScriptedAnswer(200, description.written(action, body, "request-1").encode())
+
+
+def aws_users(following: str = "") -> ScriptedAnswer:
+    more = {"IsTruncated": True, "Marker": following} if following else {}
+    return aws_answer("GetAccountAuthorizationDetails", UserDetailList=[AWS_USER], **more)
 
 
 KINDS = (
@@ -177,6 +207,7 @@ KINDS = (
         bamboo_page(BAMBOO_EMPLOYEE),
         lambda following: ScriptedAnswer(200, bamboo_page(BAMBOO_EMPLOYEE, following=following)),
     ),
+    AnsweringKind("aws_iam", Lookup("tag:employeeNumber", "E-1"), aws_users().body, aws_users),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -197,5 +228,6 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "google_workspace": ScriptedAnswer(200, {"kind": "admin#directory#users"}),
     "slack": ScriptedAnswer(200, {"totalResults": 0, "Resources": []}),
     "bamboohr": ScriptedAnswer(200, bamboo_page()),
+    "aws_iam": aws_answer("GetAccountAuthorizationDetails"),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}

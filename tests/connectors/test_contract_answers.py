@@ -20,6 +20,7 @@ from connectors.registry import connector_kinds
 from tests.connectors.answering_kinds import (
     ABSENT,
     ACCOUNT,
+    AWS_USER,
     BAMBOO_EMPLOYEE,
     CARD,
     ENTRA_USER,
@@ -44,6 +45,7 @@ from tests.connectors.vendors.github.github_description import GITHUB_REST
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
 from tests.connectors.vendors.okta.okta_description import check_answer
 from tests.vendors import bamboohr
+from tests.vendors.aws.description import AwsDescription
 from tests.vendors.bamboohr.described import BambooDescription
 from tests.vendors.github.graphql import schema
 
@@ -150,6 +152,14 @@ def test_githubs_answers_are_described_by_github() -> None:
     assert GITHUB_IDENTITY["samlIdentity"].keys() <= known["ExternalIdentitySamlAttributes"].keys()
 
 
+def test_awss_answers_are_described_by_aws() -> None:
+    """But for the ID, which is shorter than AWS's."""
+    known = {"UserDetailList": [AWS_USER | {"UserId": "AIDAEXAMPLEEXAMPLEEX"}], "IsTruncated": True, "Marker": "1"}
+    description = AwsDescription.read()
+    for body in (known, description.nothing("GetAccountAuthorizationDetails")):
+        assert list(description.faults_of_answer("GetAccountAuthorizationDetails", 200, body)) == []
+
+
 def test_every_kind_over_http_is_here() -> None:
     others = {"ldap", "active_directory", "people_csv", "postgresql"}
     assert {kind.name for kind in KINDS} == connector_kinds().keys() - others
@@ -170,14 +180,20 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Answeri
             return ScriptedAnswer(200, {"mailboxes": []}) if asked.path == "/mailboxes" else NOTHING[kind.name]
         if kind.lookup.value in target:
             return kind.answers(asked) if answers == "honest" else NOTHING[kind.name]
-        whole = json.dumps((listed or kind.answers(asked)).body)
+        body = (listed or kind.answers(asked)).body
+        if isinstance(body, bytes):  # XML
+            hidden = f">{kind.lookup.value}<".encode() if answers == "without the attribute" else b""
+            return ScriptedAnswer(200, body.replace(hidden, b"><") if hidden else body)
+        whole = json.dumps(body)
         if answers == "without the attribute":
             whole = whole.replace(json.dumps(kind.lookup.value), '""' if kind.name == "mail" else "null")
         return ScriptedAnswer(200, json.loads(whole))
 
     async with kind.connected(answer) as (connector, _):
-        # SCIM and GitHub compare the whole list where filters do not work, Slack and BambooHR always by this attribute.
-        whole_list = kind.name in ("scim", "github", "slack", "bamboohr") and answers == "empty to every condition"
+        # SCIM and GitHub compare the whole list where filters do not work; Slack, BambooHR and AWS always by this
+        # attribute.
+        listing = kind.name in ("scim", "github", "slack", "bamboohr", "aws_iam")
+        whole_list = listing and answers == "empty to every condition"
         if answers == "honest" or whole_list:
             assert await connector.find_accounts([absent]) == []
             return

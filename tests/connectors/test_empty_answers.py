@@ -16,6 +16,7 @@ from connectors.errors import ConnectorError
 from connectors.registry import connector_kinds
 from tests.connectors.answering_kinds import (
     ACCOUNT,
+    AWS_USER,
     CARD,
     ENTRA_USER,
     GOOGLE_USER,
@@ -27,6 +28,8 @@ from tests.connectors.answering_kinds import (
     SLACK_TOKEN,
     SLACK_USER,
     AnsweringKind,
+    aws_action,
+    aws_answer,
 )
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
 
@@ -43,13 +46,18 @@ OWN: Mapping[str, tuple[str, Any]] = {
     "github": ("/user/7", {"id": 7, "login": "isa-lund", "type": "User"}),
     "google_workspace": ("/admin/directory/v1/users/7", GOOGLE_USER | {"isAdmin": True, "aliases": ["isa@x.example"]}),
     "slack": ("/api/users.info", {"ok": True, "user": SLACK_USER | {"is_admin": True}}),
+    "aws_iam": ("GetUser", aws_answer("GetUser", User=AWS_USER).body),
 }
-"""The path of the account's own document, and the document."""
+"""The path (for AWS the action) of the account's own document, and the document."""
 PARAMETERS = {
     "at": "2026-11-30T17:00:00+00:00", "to_email": "bo@vendor.example", "forward_to": "bo@vendor.example",
     "emails": ["isa@vendor.example"],
 }  # fmt: skip
 NOT_OVER_HTTP = {"ldap", "active_directory", "postgresql"}
+
+
+def place_of(kind: str, asked: ReceivedRequest) -> str:
+    return aws_action(asked) if kind == "aws_iam" else unquote(asked.path)
 
 
 def empty(kind: str, asked: ReceivedRequest) -> ScriptedAnswer:
@@ -69,6 +77,8 @@ def empty(kind: str, asked: ReceivedRequest) -> ScriptedAnswer:
         return ScriptedAnswer(200, SLACK_TOKEN if asked.path == "/api/auth.test" else {"ok": True, **lists})
     if kind == "slack" and asked.path.startswith("/scim/v2/Users/"):
         return ScriptedAnswer(200, SCIM_USER)
+    if kind == "aws_iam":
+        return aws_answer(aws_action(asked))
     if kind in ("code_hosting", "hr") and asked.path.count("/") == 3:
         return ScriptedAnswer(200, {asked.path.rpartition("/")[2]: [], "payments": [], "next": None})
     return NOTHING[kind]
@@ -89,18 +99,19 @@ async def test_an_empty_answer_alone_makes_nothing_done(kind: AnsweringKind, abi
     path, document = OWN[kind.name]
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
-        is_own = unquote(asked.path) == path
+        is_own = place_of(kind.name, asked) == path
         return ScriptedAnswer(200, document) if is_own else empty(kind.name, asked)
 
     native_id = "isa@vendor.example" if kind.name == "mail" else "7"
-    effect = Effect(ability, "key", Account(native_id, "isa"), PARAMETERS)
+    name = "isa.lund" if kind.name == "aws_iam" else "isa"
+    effect = Effect(ability, "key", Account(native_id, name), PARAMETERS)
     async with kind.connected(answer) as (connector, server):
         try:
             outcome = (await connector.read_back(effect)).outcome
         except ConnectorError as error:
             outcome = error.code
     assert outcome != "done"
-    assert path in [unquote(asked.path) for asked in server.asked] or outcome == "rights_missing"
+    assert path in [place_of(kind.name, asked) for asked in server.asked] or outcome == "rights_missing"
     # The system was understood: what it answers is of its own form.
     assert outcome in ("not_done", "unknown", "rights_missing", "recipient_not_found", "answer_not_understood")
 

@@ -7,7 +7,7 @@ import pytest
 from connectors.listing import ListsAccounts, ListsPeople
 from tests.connectors.answering_kinds import KINDS, AnsweringKind, named
 
-LISTING = {"scim", "okta", "entra", "google_workspace", "code_hosting", "github"}
+LISTING = {"scim", "okta", "entra", "google_workspace", "code_hosting", "github", "aws_iam"}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in LISTING], ids=named)

@@ -17,6 +17,7 @@ KINDS = sorted(
     [
         *COMPANY_KINDS,
         "active_directory",
+        "aws_iam",
         "bamboohr",
         "entra",
         "github",
@@ -53,6 +54,11 @@ def complete(kind: str) -> dict[str, str]:
     if kind == "google_workspace":
         key = private_key().as_pem(private=True).decode()
         settings |= {"admin_email": "admin@example.com", "private_key": key, "service_account_email": "app@example.com"}
+    if kind == "aws_iam":
+        settings |= {
+            "sts_url": "https://systems.example/sts", "account_id": "123456789012", "access_key_id": "AKIA-1",
+            "secret_access_key": "s3cret-1",
+        }  # fmt: skip
     if kind == "postgresql":
         settings |= {"host": "systems.example", "user": "offboard", "ca_file": certifi.where()}
     return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})

@@ -255,7 +255,8 @@ def test_the_image_is_built_from_the_lock_and_runs_as_an_unprivileged_user() -> 
     assert "USER 10001:10001" in last
     synced = re.findall(r"^RUN uv sync (.*)$", text, re.MULTILINE)
     assert synced and all({"--frozen", "--no-dev"} <= set(line.split()) for line in synced)
-    assert "--all-extras" not in text and "--extra" not in text
+    assert "--all-extras" not in text, "the embedded servers are for demo and tests"
+    assert [re.findall(r"--extra (\w+)", line) for line in synced] == [["aws"], ["aws"]]
     lock = (ROOT / "uv.lock").read_text()
     locked = re.search(r'name = "uv"\nversion = "([^"]+)"', lock)
     assert locked is not None and f'"uv=={locked[1]}"' in text

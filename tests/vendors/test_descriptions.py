@@ -14,7 +14,8 @@ from tests.vendors.description import Description
 from tests.vendors.reduction import read_document, reduced
 
 FOLDER = Path(__file__).parent
-VENDORS = sorted(path.parent.name for path in FOLDER.glob("*/simulator.py"))
+VENDORS = sorted(path.parent.name for path in FOLDER.glob("*/simulator.py") if path.parent.name != "aws")
+"""That of AWS is read from botocore: `tests/vendors/aws/test_aws_simulator.py`."""
 PUBLISHED = os.environ.get("VENDOR_DESCRIPTIONS", "")
 """A folder with descriptions as the vendors publish them: files that begin with the name of a simulator's folder."""
 

@@ -13,6 +13,7 @@ from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ConnectorError
 from connectors.registry import connect, connector_kinds
 from connectors.rehearsal import Rehearsal, Rehearses
+from tests.connectors.vendors.aws.connected_aws import connected_aws
 from tests.connectors.vendors.github.connected_github import connected_github
 from tests.connectors.vendors.google_workspace.connected_google import connected_google
 from tests.connectors.vendors.slack.connected_slack import connected_slack
@@ -69,6 +70,12 @@ async def slack() -> AsyncIterator[tuple[Simulator, Connector, Account]]:
         yield here.slack, here.owner, Account(here.isa.id, here.isa.user_name)
 
 
+@asynccontextmanager
+async def aws() -> AsyncIterator[tuple[Simulator, Connector, Account]]:
+    async with connected_aws() as here:
+        yield here.aws, here.connector, Account(here.isa.id, here.isa.name)
+
+
 def changes_of(calls: Sequence[Call]) -> list[str]:
     return [
         f"{call.method} {call.path}"
@@ -86,7 +93,7 @@ async def rehearsed(connector: Connector, ability: str, account: Account) -> Reh
         return None
 
 
-@pytest.mark.parametrize("vendor", [okta, entra, github, google, slack])
+@pytest.mark.parametrize("vendor", [okta, entra, github, google, slack, aws])
 async def test_no_ability_changes_anything_when_it_is_rehearsed(vendor: Any) -> None:
     async with vendor() as (there, connector, account):
         there.forget()

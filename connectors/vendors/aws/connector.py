@@ -1,0 +1,214 @@
+"""The kind `aws_iam`: the IAM users of one AWS account.
+
+An IAM user cannot be disabled. Access ends when the console password is deleted, the access keys are inactive, the
+other credentials are deleted, and sessions are denied; each is an ability of its own. `delete_account` removes none of
+them.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.abilities import Ability
+from connectors.acts import Act, ActTable
+from connectors.http.connector import HttpKind
+from connectors.http.xml import XML
+from connectors.vendors.aws.console import look_at_console_access, remove_console_access
+from connectors.vendors.aws.credentials import (
+    ACCESS_KEYS,
+    CERTIFICATES,
+    SERVICE_CREDENTIALS,
+    SSH_KEYS,
+    deactivate_access_keys,
+    delete,
+    look_at,
+    look_at_deactivated_keys,
+)
+from connectors.vendors.aws.deletion import delete_user, look_at_deletion
+from connectors.vendors.aws.finding import find, list_users
+from connectors.vendors.aws.groups import leave_groups, look_at_groups
+from connectors.vendors.aws.mfa import look_at_devices, remove_devices
+from connectors.vendors.aws.permissions import check
+from connectors.vendors.aws.policies import look_at_policies, remove_policies
+from connectors.vendors.aws.query import DIALECT
+from connectors.vendors.aws.sessions import look_at_sessions, revoke_sessions
+from connectors.vendors.aws.settings import AwsSettings, auth
+from connectors.vendors.aws.setup import SETUP
+from connectors.vendors.aws.snapshot import look_at_access
+
+_SETTLE_TIME = timedelta(minutes=5)
+"""IAM names no limit: "a few minutes"
+(docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html)."""
+_POLICIES_LAST = _SETTLE_TIME  # AWS checks policies at each request
+_CONSOLE_SESSIONS_LAST = timedelta(hours=12)
+_TOKENS_LAST = timedelta(hours=36)  # GetSessionToken and GetFederationToken, at most
+_ROLE_SESSIONS_LAST = timedelta(hours=12)  # of roles that the user assumed, at most
+
+AWS_IAM = HttpKind(
+    "aws_iam",
+    AwsSettings,
+    system_class="cloud",
+    auth=auth,
+    prepare=lambda settings: settings,
+    find=find,
+    list_accounts=list_users,
+    check=check,
+    setup=SETUP,
+    dialect=DIALECT,
+    media_type="text/xml",
+    body_form=XML,
+    acts=ActTable(
+        "aws_iam",
+        Act(
+            Ability(
+                "snapshot_access",
+                "read",
+                "records groups, policies, console access, MFA devices, access keys with their last use, SSH keys, "
+                "service-specific credentials, signing certificates and tags of the user",
+                reversible="yes",
+            ),
+            look=look_at_access,
+        ),
+        Act(
+            Ability(
+                "remove_console_access",
+                "change",
+                "deletes the user's password for the console; open sessions last for up to 12 hours, unless "
+                "revoke_sessions ends them",
+                reversible="yes",  # an administrator can set a new password
+                cuts_access=True,
+                tokens_last=_CONSOLE_SESSIONS_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            remove_console_access,
+            look_at_console_access,
+        ),
+        Act(
+            Ability(
+                "deactivate_access_keys",
+                "change",
+                "makes all access keys of the user inactive; temporary credentials that were made with them last for "
+                "up to 36 hours, unless revoke_sessions ends them",
+                reversible="yes",
+                cuts_access=True,
+                tokens_last=_TOKENS_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            deactivate_access_keys,
+            look_at_deactivated_keys,
+        ),
+        Act(
+            Ability(
+                "revoke_sessions",
+                "change",
+                "denies everything to the user's temporary credentials from before this moment, with an inline policy; "
+                "sessions of roles that the user assumed last until they expire, for up to 12 hours",
+                reversible="yes",  # the policy can be deleted
+                cuts_access=True,
+                tokens_last=_ROLE_SESSIONS_LAST,
+                ends=("sessions",),
+                cannot_end=("access_tokens",),
+                settles_within=_SETTLE_TIME,
+            ),
+            revoke_sessions,
+            look_at_sessions,
+        ),
+        Act(
+            Ability(
+                "remove_from_groups",
+                "change",
+                "removes the user from all groups, or from those in `groups`, except for those in `keep`",
+                reversible="yes",  # the groups are in the reply and in the snapshot
+                cuts_access=True,
+                tokens_last=_POLICIES_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            leave_groups,
+            look_at_groups,
+        ),
+        Act(
+            Ability(
+                "remove_policies",
+                "change",
+                "detaches the managed policies of the user and deletes its inline policies; the permissions boundary "
+                "stays, since it only limits",
+                reversible="yes",  # the policies, with the text of inline ones, are in the reply
+                cuts_access=True,
+                tokens_last=_POLICIES_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            remove_policies,
+            look_at_policies,
+        ),
+        Act(
+            Ability(
+                "delete_access_keys",
+                "change",
+                "deletes all access keys of the user; what uses one stops, and needs a new key",
+                destroys=True,
+                settles_within=_SETTLE_TIME,
+            ),
+            delete(ACCESS_KEYS),
+            look_at(ACCESS_KEYS),
+        ),
+        Act(
+            Ability(
+                "delete_ssh_keys",
+                "change",
+                "deletes the user's SSH public keys for CodeCommit",
+                destroys_nothing_because="the person has the key, which can be uploaded again",
+                settles_within=_SETTLE_TIME,
+            ),
+            delete(SSH_KEYS),
+            look_at(SSH_KEYS),
+        ),
+        Act(
+            Ability(
+                "delete_service_credentials",
+                "change",
+                "deletes the user's service-specific credentials, such as Git passwords and API keys of Bedrock; what "
+                "uses one stops, and needs a new one",
+                destroys=True,
+                settles_within=_SETTLE_TIME,
+            ),
+            delete(SERVICE_CREDENTIALS),
+            look_at(SERVICE_CREDENTIALS),
+        ),
+        Act(
+            Ability(
+                "delete_signing_certificates",
+                "change",
+                "deletes the user's X.509 signing certificates",
+                destroys_nothing_because="the person has the certificate, which can be uploaded again",
+                settles_within=_SETTLE_TIME,
+            ),
+            delete(CERTIFICATES),
+            look_at(CERTIFICATES),
+        ),
+        Act(
+            Ability(
+                "remove_mfa_devices",
+                "change",
+                "removes the user's MFA devices, and deletes virtual ones; refused while the user has a password for "
+                "the console",
+                destroys_nothing_because="a device has no data, and a new one can be registered",
+                settles_within=_SETTLE_TIME,
+            ),
+            remove_devices,
+            look_at_devices,
+        ),
+        Act(
+            Ability(
+                "delete_account",
+                "change",
+                "deletes the user; refused while it has groups, policies, a password, MFA devices or credentials",
+                destroys=True,
+                ends_account=True,
+                tokens_last=_ROLE_SESSIONS_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            delete_user,
+            look_at_deletion,
+        ),
+    ),
+)

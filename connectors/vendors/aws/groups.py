@@ -1,0 +1,87 @@
+"""The groups of a user. IAM has no groups in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from connectors.abilities import Effect, ReadBack
+from connectors.account_set import comparable
+from connectors.http.flows import Fields
+from connectors.http.requests import Flow
+from connectors.parameters import names_of
+from connectors.read_backs import none_left
+from connectors.removals import GroupsLeft
+from connectors.vendors.aws.evidence import none_on_list
+from connectors.vendors.aws.policies import IamGroup, groups_of
+from connectors.vendors.aws.query import ask, changing, reading, remove
+from connectors.vendors.aws.settings import AwsSettings
+from connectors.vendors.aws.users import IamUser, user_to_change, with_user
+
+
+class _Leaving:
+    """The groups to leave: those in the parameter `groups`, or all, but for those in `keep`. Both have names, without
+    case. `missing` are names in `groups` that no group of the AWS account has."""
+
+    def __init__(self, every: Sequence[IamGroup], effect: Effect) -> None:
+        self._named = names_of(effect, "groups")
+        named = None if self._named is None else {comparable(name) for name in self._named}
+        keep = {comparable(name) for name in names_of(effect, "keep") or ()}
+        self._every = every
+        self.groups = [
+            group
+            for group in every
+            if comparable(group.name) not in keep and (named is None or comparable(group.name) in named)
+        ]
+
+    def missing(self) -> Flow[list[str]]:
+        known = {comparable(group.name) for group in self._every}
+        found = []
+        for name in sorted(self._named or ()):
+            if comparable(name) not in known and not (yield from _exists(name)):
+                found.append(name)
+        return found
+
+
+class _GroupResult(Fields):
+    group: IamGroup = Field(alias="Group")
+
+
+def _exists(name: str) -> Flow[bool]:
+    return (
+        yield from ask(reading("GetGroup", GroupName=name, MaxItems="1", missing_ok=True), _GroupResult)
+    ) is not None
+
+
+def leave_groups(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    user = yield from user_to_change(settings, effect)
+    leaving = _Leaving((yield from groups_of(user.name)), effect)
+    missing = yield from leaving.missing()
+    left = GroupsLeft()
+    for group in leaving.groups:
+        with left.leaving(group.shown()):
+            yield from remove(changing("RemoveUserFromGroup", GroupName=group.name, UserName=user.name))
+    left.not_found(missing)
+    return left.reply("unknown")
+
+
+@with_user
+def look_at_groups(settings: AwsSettings, user: IamUser, effect: Effect) -> Flow[ReadBack]:
+    groups = yield from groups_of(user.name)
+    leaving = _Leaving(groups, effect)
+    left = [group.shown() for group in leaving.groups]
+    missing = yield from leaving.missing()
+    evidence = {**user.evidence(), "groups": [group.shown() for group in groups], "groups_not_found": missing}
+    if missing:
+        return none_left(left, evidence, shows_such=False)
+    return (
+        yield from none_on_list(
+            settings, user, effect, left, evidence,
+            removed="left_groups",
+            query=groups_of,
+            actions=("iam:ListGroupsForUser",),
+            shows_more=len(groups) > len(left),
+        )
+    )  # fmt: skip
