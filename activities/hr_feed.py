@@ -135,7 +135,8 @@ class HrFeed:
             earlier = FeedReport.model_validate_json(before.report).started
         report = FeedReport(
             source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=earlier + found.started,
-            with_run=found.with_run, items=tuple(found.items[:MAX_ITEMS]), items_in_all=len(found.items),
+            with_run=found.with_run, waiting=len(found.items) - len(listed.unreadable),
+            unreadable=len(listed.unreadable), items=tuple(found.items[:MAX_ITEMS]),
         )  # fmt: skip
         await self._rows.keep(packet.name, listed.version, report.model_dump_json().encode())
         return report
@@ -176,7 +177,10 @@ class HrFeed:
     async def _start(self, actor: Actor, packet: Packet, due: Sequence[ListedLeaver], outcome: _Outcome) -> None:
         cap = packet.workflow.thresholds.batch_cap
         if len(due) > cap:
-            said = f"{len(due)} runs would start; the limit of packet {packet.name} is {cap} per list."
+            said = (
+                f"{len(due)} runs would start; the limit of packet {packet.name} is {cap} per list. If the number is "
+                f"right, start them: for a file with offboard start --from-csv FILE --confirm {len(due)}."
+            )
             for leaver in due:
                 outcome.add(leaver.place, "too_many", said)
             return

@@ -253,6 +253,18 @@ OWNERSHIP: Vocabulary = {
 }
 """Whose an account of a system is."""
 
+HR_RECORD: Vocabulary = {
+    "unreadable": "Cannot be read",
+    "left_before": "Left before HR's records were first read, or long ago",
+    "too_many": "Not started: too many new leavers in one list",
+    "held": "Held by a limit on starts",
+    "refused": "Not started",
+    "changed_since": "Changed while it was read",
+    "date_changed": "Other leaving date than the run",
+    "taken_back": "No leaving date any more",
+}
+"""Why a record of HR, or a run, waits for a person of HR."""
+
 SYSTEM_CLASS: Vocabulary = {
     "hr": "HR system",
     "directory": "directory",

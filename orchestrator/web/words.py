@@ -114,6 +114,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "waits_for": states.WAITS_FOR,
     "under_hold": states.UNDER_HOLD,
     "ownership": states.OWNERSHIP,
+    "hr_record": states.HR_RECORD,
     "gate": states.GATE,
     "verdict": VERDICT,
     "task": states.TASK,

@@ -29,9 +29,11 @@ COLUMNS = {
 
 
 def csv_packet(
-    approvals: str = "", levels: list[dict[str, Any]] | None = None, *, name: str = PACKET, **settings: str
-) -> Packet:
-    """The packet identity-only with people from files. `approvals` is added to its file, `levels` to its grants."""
+    approvals: str = "", levels: list[dict[str, Any]] | None = None, *, name: str = PACKET, no_hr: str = "",
+    **settings: str,
+) -> Packet:  # fmt: skip
+    """The packet identity-only with people from files. `approvals` is added to its file, `levels` to its grants. The
+    role `no_hr` does not read HR."""
     files = dict(starter_packet("identity-only").files)
     platform: dict[str, Any] = yaml.safe_load(files[PLATFORM_FILE])
     connection = {"path": "people", "settle_seconds": "0", "newest_by": "name", **settings}
@@ -40,6 +42,9 @@ def csv_packet(
         "system": "hr", "export_columns": COLUMNS, "export_format": {"time_zone": "Europe/Berlin"},
     }  # fmt: skip
     platform["levels"] += levels or []
+    for rule in platform["levels"]:
+        if rule["who"] == no_hr:
+            rule["systems"] = ["identity"]
     files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
     files[WORKFLOW_FILE] = files[WORKFLOW_FILE].replace(b"name: identity-only", f"name: {name}".encode())
     files[APPROVALS_FILE] += approvals.encode()

@@ -14,7 +14,7 @@ from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, 
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
-from orchestrator.vocabulary.states import OWNERSHIP, label
+from orchestrator.vocabulary.states import HR_RECORD, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
 
@@ -117,3 +117,27 @@ def _show(found: Document, json: bool) -> None:
             for system in found["systems"]
         ],
     )
+    for system in found["systems"]:
+        if system.get("feed") is not None:
+            _show_feed(system["title"], system["feed"])
+
+
+def _show_feed(title: str, feed: Document) -> None:
+    say("")
+    if feed["code"]:
+        say(f"{title}: the last look, {instant(feed['checked_at'])}, read no list. {feed['detail']}")
+    if feed["source"] is None:
+        return
+    say(f"{title}: last list {feed['source']} of {instant(feed['as_of'])}, read {instant(feed['read_at'])}.")
+    say(
+        f"Leavers: {feed['leavers']}. Started: {feed['started']}. Moved: {feed['moved']}. With a run already: "
+        f"{feed['with_run']}. Waiting for HR: {feed['waiting']}. Cannot be read: {feed['unreadable']}."
+    )
+    if feed["records"]:
+        table(
+            ("Record", "State", "Details", "Run"),
+            [
+                (one["place"], label(one["standing"], HR_RECORD), one["message"], one["run_id"] or "")
+                for one in feed["records"]
+            ],
+        )

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems, ListAccountOwners
+from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names, readable
@@ -22,6 +24,36 @@ from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
+
+
+class FeedRecord(ResponseModel):
+    place: str = Field(description="Where the record is in HR's list, such as `line 12`; empty for a record of a run")
+    standing: str = Field(
+        description="`unreadable`, `left_before`, `too_many`, `held`, `refused`, `changed_since`, `date_changed` or "
+        "`taken_back`"
+    )
+    message: str = Field(description="The cause and what to do, if `standing` does not say it")
+    run_id: str | None = None
+
+
+class Feed(ResponseModel):
+    """The list of leavers that the feed of this HR system read last, and what came of it."""
+
+    checked_at: datetime | None = Field(description="When the feed last looked for a list")
+    read_at: datetime | None = Field(description="When it last read one; null before the first")
+    code: str | None = Field(description="Why the last look read none; null if it read one")
+    detail: str | None
+    source: str | None = Field(description="The list, such as a file's name")
+    as_of: datetime | None = Field(description="When HR wrote the list")
+    leavers: int = Field(description="People in it who leave or have left")
+    started: int = Field(description="Runs that were started from it")
+    moved: int = Field(description="Cutoffs that were moved to an earlier time because of it")
+    with_run: int = Field(description="People whose leaving had a run already")
+    waiting: int = Field(description="Records and runs that wait for a person of HR")
+    unreadable: int = Field(description="Records that cannot be read")
+    records: list[FeedRecord] = Field(
+        description="The first of the waiting and unreadable ones, for callers who read the HR system"
+    )
 
 
 class System(ResponseModel):
@@ -40,6 +72,7 @@ class System(ResponseModel):
     rate_per_second: float | None = Field(None, description="The rate limit, in requests per second")
     support: str
     runbook: str
+    feed: Feed | None = Field(None, description="For the HR system, if its records start runs")
 
 
 class Systems(ResponseModel):
@@ -73,6 +106,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     current = await readable(web, caller, packet)
     reports = await last_reports(web.database, current.name)
     held = await web.services.runs.held_systems(current.platform.systems)
+    feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, current)
     return Systems(
         packet=current.name,
         all_held="*" in held,
@@ -90,9 +124,29 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
                 rate_per_second=spec.rate_per_second,
                 support=spec.support,
                 runbook=spec.runbook,
+                feed=_feed(feed) if feed is not None and name == current.platform.hr.system else None,
             )
             for name, spec in current.platform.systems.items()
         ],
+    )
+
+
+def _feed(status: FeedStatus) -> Feed:
+    report = status.report
+    return Feed(
+        checked_at=status.checked_at,
+        read_at=status.read_at,
+        code=status.code or None,
+        detail=status.detail or None,
+        source=report.source if report is not None else None,
+        as_of=report.as_of if report is not None else None,
+        leavers=report.leavers if report is not None else 0,
+        started=report.started if report is not None else 0,
+        moved=report.moved if report is not None else 0,
+        with_run=report.with_run if report is not None else 0,
+        waiting=report.waiting if report is not None else 0,
+        unreadable=report.unreadable if report is not None else 0,
+        records=[FeedRecord(**item.model_dump()) for item in report.items] if report is not None else [],
     )
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from connectors.registry import REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
+from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal
@@ -20,6 +21,7 @@ from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import SystemReport, last_reports
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
@@ -38,7 +40,7 @@ CHECK_TIMEOUT_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class SystemLine:
     """`seen` is the result of the last check, None before the first. `may_hold` and `may_release` are what the domain
-    would let the caller do, and `may_list` is about the system's accounts."""
+    would let the caller do, and `may_list` is about the system's accounts. `feed` is of the HR system."""
 
     name: str
     spec: SystemSpec
@@ -47,6 +49,7 @@ class SystemLine:
     may_hold: bool
     may_release: bool
     may_list: bool
+    feed: FeedStatus | None = None
 
     @property
     def origin(self) -> str:
@@ -151,6 +154,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
     reports = await last_reports(web.database, packet.name)
     held = await web.services.runs.held_systems(packet.platform.systems)
     active = await active_people(web.services) if held else {}
+    feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, packet)
     lines = tuple(
         SystemLine(
             name=name,
@@ -160,6 +164,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             may_hold=name not in held and _may_hold(caller, name, packet, in_use),
             may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
             may_list=bool(spec.match) and _may_list(caller, name, packet),
+            feed=feed if name == packet.platform.hr.system else None,
         )
         for name, spec in packet.platform.systems.items()
     )
