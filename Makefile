@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint docs sbom bench clean
+.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint docs pictures sbom bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
@@ -76,6 +76,9 @@ lint: setup ## Check the style, the types and the import rules only
 
 docs: setup ## Write the generated pages in docs/reference
 	@$(RUN)/python -m docs.generate
+
+pictures: setup browser ## Take the pictures of the guides in docs/guides again, in a sample company that it starts and stops
+	@$(RUN)/python -m docs.pictures
 
 sbom: setup ## Write the locked Python packages of the image with their hashes to SBOM=sbom.json (CycloneDX 1.5)
 	@$(TOOLS)/bin/python -m uv export --quiet --frozen --no-dev --extra aws --format cyclonedx1.5 \
