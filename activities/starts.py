@@ -59,6 +59,7 @@ class Starts:
             asked.packet,
             cutoff,
             urgent=asked.urgent,
+            shadow=asked.shadow,
             embargo=asked.embargo(),
             reason=asked.reason,
             legal_hold=asked.legal_hold,

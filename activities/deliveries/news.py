@@ -71,6 +71,8 @@ async def _of_runs(
     found = []
     for stream, recorded in page.events.items():
         run = snapshots[stream.removeprefix("run:")]
+        if run.state.dry:
+            continue
         for one in recorded:
             if (stream, one.version) in wanted and (said := _said(one.event, run, people)) is not None:
                 found.append((_item(one, run, said), _readers(one.event, run, people)))
@@ -85,7 +87,7 @@ async def _of_embargoes(
     found = []
     for run_id, run in (await runs.load_many(ending)).items() if ending else ():
         state, until = run.state, run.state.embargo_until
-        if until is None or run.world.now >= until or until - EMBARGO_ENDS_SOON <= state.requested_at:
+        if run.state.dry or until is None or run.world.now >= until or until - EMBARGO_ENDS_SOON <= state.requested_at:
             continue
         item = PendingItem(
             item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}", run_id=run_id, kind="news",

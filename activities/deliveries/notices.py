@@ -183,7 +183,8 @@ class NoticeActivities:
         items: dict[str, Item] = {}
         for actor in recipient.actors:
             inbox = await queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE, names=False)
-            items |= {f"{item.run_id}/{item.id}": item for item in inbox.items}
+            # A mail about a dry run could be read as news of a leaving.
+            items |= {f"{item.run_id}/{item.id}": item for item in inbox.items if not item.shadow}
         embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
         # Read after the items, so that the version of each item is there, and once for all items of a packet.
         packets = {item.packet for item in items.values() if item.run_id not in embargoed}

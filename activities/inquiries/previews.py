@@ -16,6 +16,7 @@ from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.inquiries.reachability import elsewhere
 from orchestrator.deciding.packet_shelf import version_for
+from orchestrator.deciding.person_runs import last_run_of
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.runs.duties import duty_document
@@ -68,13 +69,15 @@ class Previews:
         people = People(self._connections, current, self._keyring)
         person = await people.facts(await people.find(terms.wanted))
         cutoff = terms.cutoff_for(person)
-        version = version_for(shelf, terms.packet, person)
+        version = version_for(shelf, terms.packet, person, shadow=terms.shadow)
         pinned = shelf.version(version.version)
         now = await self._runs.ledger.now()
         key = await self._key(person)
         organisation = await self._runs.organisation()
         departed = await self._runs.departures.departed(organisation)
-        context = StartContext(None, shelf, organisation, now, self._runs.abilities, departed=departed)
+        dry = version.phase == "shadow"
+        last_run = await last_run_of(self._runs.ledger, self._runs.load, key.person_id) if dry else None
+        context = StartContext(last_run, shelf, organisation, now, self._runs.abilities, departed=departed)
         asked = requests.request_run(
             run_id="preview",
             person_id=key.person_id,
@@ -87,6 +90,8 @@ class Previews:
             open_run=await self._queries.open_run_of(Viewer.of(actor), key.person_id),
             now=now,
             embargo=terms.embargo(),
+            shadow=terms.shadow,
+            beside=context.embargo_seen_by(actor),
             actors=organisation.actors,
             abilities=self._runs.abilities,
             sign_in=SignIn(recent=True),  # a preview changes nothing
@@ -106,7 +111,7 @@ class Previews:
             for result in found.results
             if is_asked(pinned, result)
         }
-        duties = await self._duties(key.person_id, actor, context) if state.asked.phase != "shadow" else ()
+        duties = await self._duties(key.person_id, actor, context) if not dry else ()
         return preview(state, pinned, found.results, found.troubles, actor, world, handles, duties)
 
     async def _duties(self, person_id: str, actor: Actor, context: StartContext) -> list[PreviewDuty]:

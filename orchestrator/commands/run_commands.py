@@ -46,6 +46,7 @@ async def start_run(
     cutoff: Cutoff | None,
     *,
     urgent: bool = False,
+    shadow: bool = False,
     embargo: EmbargoTerms | None = None,
     reason: str | None = None,
     legal_hold: str | None = None,
@@ -57,6 +58,10 @@ async def start_run(
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
     that they do not see is no refusal: their request is put before those who see it.
+
+    `shadow` asks for a dry run with the newest version in that phase, beside the version that is in use. A dry run
+    takes no place of the person and counts toward no limit. If the person has a run under embargo that the actor sees,
+    the dry run is under that embargo as well; one that they do not see makes no difference.
 
     `legal_hold` is the reason of a legal hold under which the run begins, None for none; the packet and the person's
     run before can add others (`domain/commands/legal_holding.py`).
@@ -88,8 +93,9 @@ async def start_run(
         return events
 
     def request(opening: StartContext) -> StartDecision:
-        version = version_for(opening.shelf, packet, person)
-        there = opening.open_run
+        version = version_for(opening.shelf, packet, person, shadow=shadow)
+        dry = version.phase == "shadow"
+        there = opening.open_run if not dry else None
         if there is not None and there.state.run_id == run_id:
             return StartDecision()  # this very start opened it
         pinned = opening.shelf.version(version.version)
@@ -107,6 +113,8 @@ async def start_run(
             open_run=there.state.run_id if there is not None and shown else None,
             now=opening.now,
             embargo=embargo,
+            shadow=shadow,
+            beside=opening.embargo_seen_by(acting) if dry else None,
             reason=reason,
             actors=opening.organisation.actors,
             abilities=services.runs.abilities,
@@ -117,7 +125,7 @@ async def start_run(
         # Checked even where it has no effect, so that a run that the actor cannot see makes no difference: a second
         # requester answers no question of the first run.
         said = settled(acting, opening, asked)
-        before = opening.last_run.state if opening.last_run is not None and there is None else None
+        before = opening.last_run.state if opening.last_run is not None and there is None and not dry else None
         holds = legal_holding.at_start(asked, legal_hold, acting, opening.world(version.version), before)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(

@@ -8,7 +8,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet import packet_history, version_choice
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 
@@ -56,13 +56,17 @@ def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
     return PacketShelf(history, texts)
 
 
-def version_for(shelf: PacketShelf, packet: str, person: PersonFacts) -> packet_history.VersionState:
-    """The version of the packet that a run for this person starts under. Raises `Invalid` where there is none."""
-    pilot = next((v for v in reversed(shelf.history.versions) if v.phase == "pilot"), None)
+def version_for(
+    shelf: PacketShelf, packet: str, person: PersonFacts, *, shadow: bool = False
+) -> packet_history.VersionState:
+    """The version of the packet that a run for this person starts under; `shadow`: a dry run is asked for. Raises
+    `Invalid` where there is none."""
+    history = shelf.history
+    if shadow and history.newest is not None:
+        return version_choice.for_dry_run(history)
+    pilot = history.in_pilot
     covered = pilot is not None and requests.in_pilot(shelf.version(pilot.version), person)
-    version = shelf.history.for_run(in_pilot=covered) or (
-        pilot or shelf.history.for_run(in_pilot=False, shadow=True) or shelf.history.newest
-    )
+    version = version_choice.for_run(history, covered=covered)
     if version is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.")
     return version

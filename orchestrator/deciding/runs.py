@@ -19,7 +19,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import reduce
 from typing import TypeVar
 
 from orchestrator.deciding.appending import decided_before, drafts
@@ -27,6 +26,7 @@ from orchestrator.deciding.departures import Departures
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
+from orchestrator.deciding.person_runs import people_who_left, person_record
 from orchestrator.deciding.snapshots import (
     Decide,
     OrganisationSnapshot,
@@ -38,6 +38,7 @@ from orchestrator.deciding.snapshots import (
 from orchestrator.deciding.starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.systems import held_back
+from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Holds,
@@ -45,7 +46,6 @@ from orchestrator.domain.organisation.organisation import (
     PersonRecord,
     fold_holds,
     fold_organisation,
-    fold_person,
     holds_of,
 )
 from orchestrator.domain.packet import packet_history
@@ -270,9 +270,10 @@ class Runs:
         urgent: bool = False, cutoff: datetime | None = None,
     ) -> RunDecision:  # fmt: skip
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
-        which the first is `RunRequested`. Where the first is another event, the events are appended to the run that the
-        person has already. A start that a limit holds is recorded, and then refused. Raises what `request` raises, the
-        refusal that it returns, and `LedgerUnavailable`. A start whose `cutoff` is past can be urgent as well."""
+        which the first is `RunRequested`. A dry run is in a stream of its own only. Where the first is another event,
+        the events are appended to the run that the person has already. A start that a limit holds is recorded, and then
+        refused. Raises what `request` raises, the refusal that it returns, and `LedgerUnavailable`. A start whose
+        `cutoff` is past can be urgent as well."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
         async def attempt() -> RunDecision:
@@ -281,7 +282,7 @@ class Runs:
             page = await self.ledger.read({
                 person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
-            record = reduce(fold_person, (one.event for one in page.events[person_stream]), PersonRecord())
+            record = person_record(page.events[person_stream])
             last_run = await self.load(record.last_run) if record.last_run is not None else None
             _, shelf = self._shelves.advance(packets, shelved, page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
@@ -290,7 +291,7 @@ class Runs:
             context = StartContext(last_run, shelf, people, page.now, self.abilities, departed=departed)
             others = [person for one in context.last_holders(person_id).values() for person in one]
             if urgent or (others and cutoff is not None and cutoff <= page.now):
-                left = await self._left(others)
+                left = await people_who_left(self.ledger, self.load, others)
                 return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, record)
             async with self._starting:
                 version, starts = self.starts.cached()
@@ -314,10 +315,14 @@ class Runs:
                 return await self._append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version)
             after, happened, _ = with_consequences(RunState(), caused, world)
-            opened = e.RunOpened(run_id=asked.run_id)
+            if after.dry:  # a start that is repeated finds its run; other starts find it in the person's stream
+                with contextlib.suppress(Invalid):
+                    known = await self.load(asked.run_id)
+                    return RunDecision(known.state, known.world, ())
+            opened = [] if after.dry else drafts([e.RunOpened(run_id=asked.run_id)], record.version, person_id)
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
-                StreamAppend(person_stream, record.version, drafts([opened], record.version, person_id)),
+                StreamAppend(person_stream, record.version, opened),
                 *more,
             ]
             self.starts.appended(await self.ledger.append(appends, projections.changes(RunState(), after, world.now)))
@@ -329,18 +334,6 @@ class Runs:
             return await until_appended(attempt)
         async with self._starting:
             return await until_appended(attempt)
-
-    async def _left(self, people: Iterable[str]) -> frozenset[str]:
-        """Those of these people (opaque ids) whose cutoff has passed, in their latest run, unless it was cancelled."""
-        left = set()
-        for person_id in dict.fromkeys(people):
-            stream = e.person_stream(person_id)
-            page = await self.ledger.read({stream: 0})
-            runs = [one.event.run_id for one in page.events[stream] if isinstance(one.event, e.RunOpened)]
-            state = (await self.load(runs[-1])).state if runs else None
-            if state is not None and state.finish != "ended" and state.cutoff <= page.now:
-                left.add(person_id)
-        return frozenset(left)
 
     async def organisation(self) -> Organisation:
         known = self._organisation.get(e.ORGANISATION)

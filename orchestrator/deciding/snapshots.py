@@ -14,7 +14,9 @@ from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.services import answers_for
 from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.permissions.embargo import EmbargoTerms, embargo_of
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.visibility import sees
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
@@ -68,8 +70,8 @@ class StartDecision:
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `last_run` is the person's latest run, open or not; `starts` are the
-    recent starts.
+    """What a request for a run is decided on. `last_run` is the person's latest run, open or not: a dry run only if an
+    earlier version opened it, which put it into the person's stream. `starts` are the recent starts.
     `left` is for urgent starts: the people (opaque IDs) who have left, among those with the same role of operator or
     safety owner as the person."""
 
@@ -84,7 +86,16 @@ class StartContext:
 
     @property
     def open_run(self) -> RunSnapshot | None:
-        return self.last_run if self.last_run is not None and not self.last_run.state.finished else None
+        """The person's one run that is open. A dry run takes no place."""
+        known = self.last_run
+        return None if known is None or known.state.finished or known.state.dry else known
+
+    def embargo_seen_by(self, actor: Actor) -> EmbargoTerms | None:
+        """The embargo of the person's run, if the actor sees that run."""
+        known = self.last_run
+        if known is None or not sees(known.state, actor, known.world):
+            return None
+        return embargo_of(known.state, self.now)
 
     def last_holders(self, person_id: str) -> dict[str, tuple[str, ...]]:
         """The roles of operator and safety owner that this person has, under today's packet, each with the other people

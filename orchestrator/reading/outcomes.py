@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, not_, or_, select
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.schema.database import Database
@@ -121,13 +121,13 @@ class OutcomeQueries:
         span = span or Span()
         visible = await self._queries.visible(viewer)
         now = await self._queries.now()
-        where = [visible, *_of_packet(span), runs.c.cutoff <= now]
+        where = [visible, not_(runs.c.shadow), *_of_packet(span), runs.c.cutoff <= now]
         if span.since is not None:
             where.append(runs.c.cutoff >= span.since)
         if span.until is not None:
             where.append(runs.c.cutoff < span.until)
         promises, promised = await self._promises(viewer)
-        exposed_runs, exposed = await self._exposed([visible, *_of_packet(span)], now)
+        exposed_runs, exposed = await self._exposed([visible, not_(runs.c.shadow), *_of_packet(span)], now)
         saved = await self._saved(where)
         return OutcomeReader(
             span=span,
@@ -164,7 +164,7 @@ class OutcomeQueries:
         never = and_(
             runs.c.closed_at.is_not(None),
             runs.c.access_gone_at.is_(None),
-            runs.c.state.not_in(("shadow", "ended")),
+            runs.c.state != "ended",
             _any(runs.c.open_systems),
         )
         numbers: Select[Any] = select(

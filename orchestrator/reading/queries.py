@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Label, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Label, and_, case, func, not_, or_, select, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -27,7 +27,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.run_projection import RunProjection, granted_systems, systems_of
-from orchestrator.domain.run.run import EMBARGO_ENDS_SOON
+from orchestrator.domain.run.run import EMBARGO_ENDS_SOON, RunState
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.schema.database import Database
@@ -55,12 +55,14 @@ StateFilter = Literal[
 @dataclass(frozen=True, slots=True)
 class RunPage:
     """One run as a viewer reads it: its state and the world around it, its events in order, each event's leaf hash
-    (hex), which is of the complete event, and what the leaver holds in Offboard until the cutoff."""
+    (hex), which is of the complete event, and what the leaver holds in Offboard until the cutoff. `in_production`: for
+    a dry run, the version of the packet that is in production now."""
 
     snapshot: RunSnapshot
     events: tuple[Recorded, ...]
     hashes: Mapping[int, str] = field(default_factory=dict)
     duties: tuple[Duty, ...] = ()
+    in_production: str | None = None
 
 
 class Queries:
@@ -115,8 +117,12 @@ class Queries:
         raise visibility.unknown_run(named)
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
+        """The person's one open run, if the viewer sees it; not a dry run."""
         query = select(runs.c.run_id).where(
-            await self.visible(viewer), runs.c.person_id == person_id, runs.c.closed_at.is_(None)
+            await self.visible(viewer),
+            runs.c.person_id == person_id,
+            runs.c.closed_at.is_(None),
+            not_(runs.c.shadow),
         )
         return next((str(row["run_id"]) for row in await self._database.rows(query)), None)
 
@@ -130,10 +136,18 @@ class Queries:
         snapshot = await self._runs.load(run_id)
         events = [recorded.event for recorded in happened]
         projection = RunProjection.of(snapshot.state, viewer.actor, snapshot.world, events)
+        beside = await self._in_production(snapshot.state)
         if projection.whole:
-            return RunPage(snapshot, happened, hashes, await self._duties(viewer, snapshot))
+            return RunPage(snapshot, happened, hashes, await self._duties(viewer, snapshot), beside)
         shown = tuple(replace(recorded, event=projection.event(recorded.event)) for recorded in happened)
-        return RunPage(replace(snapshot, state=projection.state()), shown, hashes)
+        return RunPage(replace(snapshot, state=projection.state()), shown, hashes, in_production=beside)
+
+    async def _in_production(self, state: RunState) -> str | None:
+        """Beside a dry run: the version of its packet that is in production now."""
+        if not state.dry:
+            return None
+        version = (await self._runs.shelf(state.asked.packet)).history.in_production
+        return version.version if version is not None else None
 
     async def _duties(self, viewer: Viewer, run: RunSnapshot) -> tuple[Duty, ...]:
         """Of an open run. An account without a role does not read who has which role."""
@@ -207,7 +221,7 @@ class Queries:
         page before gave. With `names` off, no name is decrypted."""
         most = max(1, min(limit, MAX_PAGE_SIZE))
         rank, at = _urgency()
-        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version, rank, at)
+        about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version, runs.c.shadow, rank, at)
         actor, absent = viewer.actor, await self.absent(viewer)
         query = select(
             inbox, *about, func.engine.now().label("now"), sight.on_behalf_of(actor, absent).label("on_behalf_of")
@@ -260,8 +274,9 @@ class Queries:
         return bool(readable) and not others
 
     async def hidden_runs(self, viewer: Viewer) -> list[str]:
-        """The ids of runs under an embargo that does not name the viewer."""
-        hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
+        """The ids of runs that do not exist for the viewer: under an embargo that does not name them, or dry runs about
+        them."""
+        hidden = and_(or_(runs.c.embargo_until > func.engine.now(), runs.c.shadow), ~sight.exists_for(viewer.actor))
         return [row["run_id"] for row in await self._database.rows(select(runs.c.run_id).where(hidden))]
 
     async def ending_embargoes(self, viewer: Viewer) -> list[tuple[str, datetime]]:

@@ -25,7 +25,8 @@ Names = Mapping[str, PersonName]
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """One run in a list. `summary` has the numbers of `domain.run.status.counts`; `due_at` is the next date by which
-    someone has to do something, and `access_gone_at` the end of access, in the future while old tokens are accepted."""
+    someone has to do something, and `access_gone_at` the end of access, in the future while old tokens are accepted.
+    `shadow`: it is a dry run."""
 
     run_id: str
     person: PersonName
@@ -44,6 +45,7 @@ class RunRow:
     embargo_until: datetime | None = None
     access_gone_at: datetime | None = None
     legal_hold: bool = False
+    shadow: bool = False
 
     @classmethod
     def of(cls, row: Row, names: Names) -> RunRow:
@@ -65,6 +67,7 @@ class RunRow:
             embargo_until=row["embargo_until"],
             access_gone_at=row["access_gone_at"],
             legal_hold=row["legal_hold"],
+            shadow=row["shadow"],
         )
 
 
@@ -81,7 +84,7 @@ class RunList:
 class Item:
     """An open item: a gate, a task, an exception or a review. `id` is its ID within the run; `detail` describes it by
     its kind. Its rules are in the packet version `packet_version`. `on_behalf_of` is the account of a colleague for
-    whom the viewer would act, None if the viewer acts for themselves."""
+    whom the viewer would act, None if the viewer acts for themselves. `shadow`: its run is a dry run."""
 
     id: str
     run_id: str
@@ -97,6 +100,7 @@ class Item:
     packet_version: str
     detail: Mapping[str, Any]
     on_behalf_of: str | None = None
+    shadow: bool = False
 
     @classmethod
     def of(cls, row: Row, names: Names) -> Item:
@@ -115,6 +119,7 @@ class Item:
             packet_version=row["packet_version"],
             detail={name: value for name, value in row["detail"].items() if name not in ("id", "voted")},
             on_behalf_of=row["on_behalf_of"],
+            shadow=row["shadow"],
         )
 
 

@@ -19,7 +19,7 @@ from orchestrator.ledger.schema.tables import run_counts, runs
 from orchestrator.reading.cursors import cursor, place, undated
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, in_state
 from orchestrator.reading.rows import RunList, RunRow
-from orchestrator.reading.visibility import Viewer
+from orchestrator.reading.visibility import Viewer, dry_runs_about
 
 Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
@@ -172,6 +172,10 @@ class RunLists:
         if wanted.urgent is not None:
             tally = tally.where(run_counts.c.urgent.is_(wanted.urgent))
         found = await self._database.rows(tally)
+        about = dry_runs_about(sight.viewer.actor)
+        if about is not None:  # the tally counts them for everyone who reads the packet
+            unseen = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.readable), about)
+            found += [{**row, "n": -row["n"]} for row in await self._database.rows(_counted(*unseen, *narrowed))]
         found += await self._database.rows(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
         if sight.others and sight.viewer.kind == "person":
             rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), sight.waiting)
@@ -187,7 +191,7 @@ def _added(rows: Sequence[Mapping[str, Any]]) -> RunTally:
     by_state: dict[str, int] = {}
     for row in rows:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["n"])
-    return RunTally(by_state)
+    return RunTally({state: number for state, number in by_state.items() if number})
 
 
 def _narrowed(wanted: RunFilter, viewer: Viewer) -> list[ColumnElement[bool]]:

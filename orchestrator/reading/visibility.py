@@ -71,12 +71,20 @@ def visible(viewer: Actor, absent: Sequence[Actor], readable: Sequence[str]) -> 
 
 
 def exists_for(actor: Actor) -> ColumnElement[bool]:
-    """Under an embargo, only the named actors see a run."""
-    return or_(
+    """Under an embargo, only the named actors see a run. A dry run does not exist for the person whom it is about."""
+    named = or_(
         runs.c.embargo_until.is_(None),
         runs.c.embargo_until <= func.engine.now(),
         runs.c.named.contains([actor.actor_id]),
     )
+    about = dry_runs_about(actor)
+    return and_(named, not_(about)) if about is not None else named
+
+
+def dry_runs_about(actor: Actor) -> ColumnElement[bool] | None:
+    """The dry runs that do not exist for the actor; None for an actor behind whom there is no person."""
+    people = {one.human for one in (actor, actor.maker) if one is not None and one.human is not None}
+    return and_(runs.c.shadow, runs.c.person_id.in_(sorted(people))) if people else None
 
 
 def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:

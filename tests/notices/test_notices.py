@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from orchestrator import commands
+from orchestrator.commands import Done
+from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -117,6 +119,38 @@ async def test_several_things_are_one_digest(install: Install, hire: Hire) -> No
         for run in runs:
             assert f"{PUBLIC_URL}/runs/{run}" in mail["text"]
         await no_more_than(here, 1)
+
+
+async def test_no_mail_tells_of_a_dry_run(install: Install, hire: Hire) -> None:
+    """An open question of one, its cancellation, and the end of its embargo."""
+    tried, hidden, real = await hire(3, traits=("two_code_accounts",))
+    async with install() as here:
+        actors, cutoff = (here.actors[name] for name in ("value-owner", "safety-owner")), parse_cutoff(FAR_FUTURE, ZONE)
+        value, safety = actors
+        text = here.packet.files["workflow.yaml"].replace(b"title: Record,", b"title: Enter,")
+        newer = parse_packet({**here.packet.files, "workflow.yaml": text})
+        version = await commands.adopt_packet(here.services, value, newer, [])
+        for owner in (value, safety):
+            await commands.sign_packet(here.services, owner, newer.name, version, "shadow", [])
+        await commands.move_packet(here.services, value, newer.name, version, "shadow", [])
+        until = await here.backend.ledger.now() + timedelta(days=2)
+        dry = []
+        for person, embargo in ((tried, None), (hidden, EmbargoTerms(until, ("it", "finance", "operator")))):
+            done = await commands.start_run(
+                here.services, here.actors["hr"], await here.facts(person), newer.name, cutoff, shadow=True,
+                embargo=embargo,
+            )  # fmt: skip
+            assert isinstance(done, Done)
+            dry.append(done.run_id)
+            await here.wait_until(done.run_id, lambda state: bool(state.work.open_exceptions()), "a question")
+        await commands.end_run(here.services, here.actors["hr"], dry[0], "Seen")
+        await here.set_clock_ahead(timedelta(days=1, hours=12).total_seconds())
+        run = await here.start(real, cutoff=FAR_FUTURE)
+        sent = await mails_until(
+            here, lambda sent: any(run in one["text"] for one in sent), "a mail about the real run"
+        )
+        assert not any(one in mail["text"] for one in dry for mail in sent), [mail["text"] for mail in sent]
+        assert not any("embargo" in mail["text"].casefold() for mail in sent)
 
 
 async def test_a_reminder_comes_before_it_is_due_by_time_alone(install: Install, hire: Hire) -> None:

@@ -49,7 +49,9 @@ def inbox(
         ("Item", "Run", "Person", "Cutoff", "Due", "Role", "ID"),
         [
             (
-                item["subject"] + (f", for {item['on_behalf_of']}" if item["on_behalf_of"] else ""),
+                item["subject"]
+                + (f", for {item['on_behalf_of']}" if item["on_behalf_of"] else "")
+                + (" (dry run)" if item.get("shadow") else ""),
                 item["run_id"],
                 name(item["person"]),
                 cutoff(item["cutoff"], item["zone"]),

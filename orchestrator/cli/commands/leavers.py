@@ -33,17 +33,18 @@ class Batch:
 
 
 async def start_all(
-    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, yes: bool, folder: Path
-) -> None:
-    """`yes` confirms rows whose cutoff is in the past, which are urgent starts."""
+    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, yes: bool, folder: Path, *,
+    shadow: bool = False,
+) -> None:  # fmt: skip
+    """`yes` confirms rows whose cutoff is in the past, which are urgent starts. `shadow` starts dry runs."""
     content = await asyncio.to_thread(read_file, path)
     async with entering(folder, alias) as server:
         current = await server.get("packets", packet)
         # A server of an earlier version has no formats.
         columns, form = current["export_columns"], current.get("export_format", {})
         export = export_from(content, path.name, columns, form, hr_has_zones=True)
-        batch = await _looked_up(server, packet, export.leaving)
-        if not yes:
+        batch = await _looked_up(server, packet, export.leaving, shadow=shadow)
+        if not yes and not shadow:
             set_late_rows_aside(batch, current.get("late_after"), datetime.now(UTC))
         batch.bad = sorted([*export.not_started, *batch.bad], key=lambda row: row.line)
         for row in batch.bad:
@@ -58,7 +59,7 @@ async def start_all(
         if not batch.ready:
             say("No row of this export has a last day." if not batch.bad else "No run was started.")
             return
-        refused = await _start_each(server, batch.ready, packet, path)
+        refused = await _start_each(server, batch.ready, packet, path, shadow=shadow)
     if refused:
         raise typer.Exit(1)
 
@@ -87,7 +88,7 @@ def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -
         )
 
 
-async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> Batch:
+async def _looked_up(server: Server, packet: str, rows: list[ExportRow], *, shadow: bool) -> Batch:
     """Who each row is in HR now, before anything starts. An export says who leaves and when; everything else about
     them is HR's word today, and a row that HR tells otherwise may be someone else's."""
     batch = Batch()
@@ -108,7 +109,7 @@ async def _looked_up(server: Server, packet: str, rows: list[ExportRow]) -> Batc
                 said = "HR has a different mail address for this employee number; correct it and export again"
                 batch.bad.append(BadRow(row.line, said))
                 continue
-            if facts["open_run"] is not None:
+            if facts["open_run"] is not None and not shadow:
                 batch.bad.append(BadRow(row.line, f"this person already has an open run: {facts['open_run']}"))
                 continue
             if row.cutoff is None:
@@ -131,7 +132,9 @@ def _zone_in_hr(facts: Document) -> str:
     return str(facts["time_zone"])
 
 
-async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], packet: str, path: Path) -> int:
+async def _start_each(
+    server: Server, ready: list[tuple[ExportRow, Document]], packet: str, path: Path, *, shadow: bool
+) -> int:
     """Starts them one after the other; returns how many were refused all the same. A refusal of the actor is the same
     for all, and ends it."""
     refused, last = 0, None
@@ -139,6 +142,7 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
         assert row.cutoff is not None, "only rows with a last day are started"
         # As the row has it, with its offset: an hour that comes twice stays the one that was meant.
         asked = {"person": facts["hr_id"], "packet": packet, "cutoff": row.cutoff.local, "zone": row.cutoff.zone}
+        asked |= {"shadow": True} if shadow else {}
         try:
             done = await server.post("runs", body=asked)
         except ServerRefused as error:
@@ -153,7 +157,7 @@ async def _start_each(server: Server, ready: list[tuple[ExportRow, Document]], p
         last = done
         ends = cutoff(row.cutoff.instant, row.cutoff.zone)
         who = name({"name": facts["display_name"], "employee_number": facts["employee_number"]})
-        say(f"Line {row.line}: run {done['run_id']} for {who}, {ends}")
+        say(f"Line {row.line}: {'dry run' if shadow else 'run'} {done['run_id']} for {who}, {ends}")
     if last is not None:
         print_outcome(last)
     return refused

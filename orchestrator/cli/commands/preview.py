@@ -16,6 +16,8 @@ def print_preview(document: Document) -> None:
     say(f"Preview for {name(document['person'])}. No run is started, and no system is changed.", style="bold")
     ends = "now (urgent)" if document["urgent"] else cutoff(document["cutoff"], document["zone"])
     say(f"Access ends {ends}, under packet {document['packet']} ({document['phase']}).")
+    if document["phase"] == "shadow":
+        say(f"Dry run with version {document['packet_version'][:12]}: it would change nothing in any system.")
     say("")
     table(
         ("System", "Result", "Accounts", "Matched by"),

@@ -56,7 +56,7 @@ def runs(
             (
                 run["run_id"],
                 name(run["person"]),
-                label(run["state"], RUN) + (", legal hold" if run.get("legal_hold") else ""),
+                label(run["state"], RUN) + _more_of(run),
                 cutoff(run["cutoff"], run["zone"]),
                 f"{run['summary']['final']}/{run['summary']['steps']}",
                 waiting(run["summary"]),
@@ -67,6 +67,12 @@ def runs(
     )
     if found["after"] is not None:
         say(f"Next page: offboard runs --after {found['after']}")
+
+
+def _more_of(run: Document) -> str:
+    """An older server does not say which runs are dry runs."""
+    dry = ", dry run" if run.get("shadow") and run["state"] != "shadow" else ""
+    return dry + (", legal hold" if run.get("legal_hold") else "")
 
 
 def waiting(summary: dict[str, int]) -> str:

@@ -39,6 +39,10 @@ def start(
     urgent: Annotated[
         bool, typer.Option("--urgent", help="Immediately run the reversible steps that remove access, before approval.")
     ] = False,
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="Dry run with the packet's new version: searches and plans, changes nothing."),
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Only preview the run: no run is started, no system changed.")
     ] = False,
@@ -100,7 +104,7 @@ def start(
             raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
         from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
 
-        carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, yes, folder))
+        carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, yes, folder, shadow=shadow))
         return
     if skip_bad or confirm is not None:
         raise typer.BadParameter("--skip-bad and --confirm need --from-csv.")
@@ -112,7 +116,9 @@ def start(
         raise typer.BadParameter("--theirs and --not-theirs cannot be used with --preview.")
     if preview and legal_hold is not None:
         raise typer.BadParameter("--legal-hold cannot be used with --preview.")
-    asked = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
+    asked: Document = {"person": person, "packet": packet, "cutoff": when, "zone": zone, "urgent": urgent}
+    if shadow:  # an older server refuses the field, and starts no run that changes something
+        asked["shadow"] = True
     if preview:
         carry_out(_preview(asked, embargo_until, named or [], json, alias, folder))
     else:
@@ -165,10 +171,13 @@ async def _start_one(
             say(done["message"])
             return
         run = await server.run(done["run_id"])
-        say(f"Run {run['run_id']} started for {name(run['person'])}.")
+        say(f"{'Dry run' if run['phase'] == 'shadow' else 'Run'} {run['run_id']} started for {name(run['person'])}.")
         if run["urgent"] and not asked["urgent"]:
             say("The cutoff is in the past, so this is an urgent start: it is reviewed afterwards.")
-        say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
+        if run["phase"] == "shadow":
+            say("It searches accounts and makes a plan, and changes nothing in any system.")
+        else:
+            say(f"Access ends {'now' if run['urgent'] else cutoff(run['cutoff'], run['zone'])}.")
         if run.get("legal_hold"):
             say("It is under legal hold: no step that destroys data runs until the hold is lifted.")
         say(f"Follow it: offboard watch {run['run_id']}")

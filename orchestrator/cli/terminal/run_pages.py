@@ -50,6 +50,10 @@ def print_header(document: Document) -> None:
     say(f"State      {label_of(document['state'], RUN)}{held}{urgent}")
     say(f"Cutoff     {cutoff(document['cutoff'], document['zone'])}")
     say(f"Packet     {document['packet']} {document['packet_version'][:12]} ({document['phase']})")
+    if document["phase"] == "shadow":
+        beside = document.get("production_version")
+        in_use = f" Version {beside[:12]} is in production." if beside else ""
+        say(f"Dry run    Changes nothing in any system. It does not mean that this person leaves.{in_use}")
     say(f"Requested  {document['requested_by']}, {instant(document['requested_at'])}")
     if document["finished_at"] is not None:
         say(f"Finished   {instant(document['finished_at'])}")

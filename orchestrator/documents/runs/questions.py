@@ -158,13 +158,14 @@ class PersonFactsAsked(Asked[PersonFacts]):
 class RunTerms(Shown):
     """Who leaves, under which packet, when, and for whom the run exists. `wanted` is HR's id, an employee number or a
     mail address. `cutoff` is a local time as `parse_cutoff` reads it, in `zone` or else in the person's own zone as HR
-    has it. `embargo_until` and `named` are the embargo that is asked for."""
+    has it. `shadow` asks for a dry run. `embargo_until` and `named` are the embargo that is asked for."""
 
     packet: str = Field(max_length=200)
     wanted: str = Field(max_length=320)
     cutoff: str | None = Field(default=None, max_length=100)
     zone: str | None = Field(default=None, max_length=100)
     urgent: bool = False
+    shadow: bool = False
     embargo_until: datetime | None = None
     named: tuple[str, ...] = ()
 

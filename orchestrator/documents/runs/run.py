@@ -35,6 +35,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     state, world = page.snapshot.state, page.snapshot.world
     end = access_end(state)
     document = header(state) | {
+        "production_version": page.in_production,
         "access_gone_at": end.gone_at if end is not None else None,
         "access_verified_at": end.verified if end is not None else None,
         "tokens_unknown_on": list(end.unknown_on) if end is not None else [],

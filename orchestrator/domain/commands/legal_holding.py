@@ -30,6 +30,8 @@ from orchestrator.domain.run.run import RunState, fold
 def place(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
     """A hold beside those that there are: each is about a matter of its own, and is lifted on its own."""
     require("place_legal_hold", actor, state.asked.person_id)
+    if state.dry:
+        raise Invalid("dry_run_legal_hold", "A dry run destroys nothing, and its legal hold would protect nothing.")
     still_going(state)
     roles = legal_hold_roles(world.pinned, world.current)
     require_one_of(actor, roles)

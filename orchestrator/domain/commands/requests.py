@@ -55,6 +55,8 @@ def request_run(
     open_run: str | None,
     now: datetime,
     embargo: EmbargoTerms | None = None,
+    shadow: bool = False,
+    beside: EmbargoTerms | None = None,
     reason: str | None = None,
     actors: Mapping[str, Actor] = MappingProxyType({}),
     abilities: Catalogue = MappingProxyType({}),
@@ -72,6 +74,10 @@ def request_run(
 
     A service's request counts as one of the person who created its token: that person decides nothing in the run.
 
+    `shadow`: a dry run is asked for. It changes nothing, so it is never urgent. A run in phase `shadow`, asked for or
+    not, takes no place of the person: an `open_run` does not refuse it. `beside` is the embargo of the person's own
+    run, if the requester sees that run: a dry run for the same person is under it as well.
+
     Raises `NotAllowed` (level, role, own run), `TooLate` (an open run, which it names) or `Invalid`.
     """
     require("start_run", actor, person_id)
@@ -83,8 +89,10 @@ def request_run(
             "not_in_pilot",
             f"Packet {packet.name} is in its pilot phase, and this person is not in the pilot.",
         )
-    if open_run is not None:
+    if open_run is not None and phase != "shadow":
         raise TooLate("run_open", f"This person already has an open run: {open_run}.", run_id=open_run)
+    if urgent and shadow:
+        raise Invalid("dry_run_urgent", "A dry run removes no access, so it can't be urgent.")
     if urgent:
         require_urgent(actor, packet)
     if cutoff is None and not urgent:
@@ -93,10 +101,12 @@ def request_run(
     ends = planned.instant if planned is not None else now
     _require_plausible(ends, now)
     urgent = urgent or (
-        is_late(ends, packet, now) and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
+        not shadow
+        and is_late(ends, packet, now)
+        and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
     )
     left_out = accounts_of_leaver(person_id, actors)
-    under = wanted_embargo(packet, ends, embargo, actor.actor_id, now, left_out)
+    under = wanted_embargo(packet, ends, embargo, actor.actor_id, now, left_out, beside if phase == "shadow" else None)
     if under is not None:
         leaving = ExcludedPeople(person_id, actor.actor_id, actor.answers_for, urgent)
         require_embargo_works(under, packet, leaving, {**actors, actor.actor_id: actor}, abilities, now)
@@ -118,7 +128,8 @@ def request_run(
         facts=person.model_dump(mode="json"),
         reason=reason,
         hr_disagrees=actor.actor_id == HR_FEED and not expected,
-        hr_leaving_at=hr_leaving_at,
+        # In a dry run nothing depends on it, and it would show what the person's own run has recorded in HR.
+        hr_leaving_at=hr_leaving_at if phase != "shadow" else None,
     )
 
 

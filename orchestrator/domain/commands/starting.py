@@ -44,10 +44,11 @@ def admit(
     starts: StartsState, asked: e.RunRequested, packet: Packet, actor: Actor, now: datetime, *,
     expected: bool = False, opens: bool = True, last_of: Collection[str] = (),
 ) -> Admission:  # fmt: skip
-    """Whether a start that the other rules allow goes on now. `expected`: HR's own record says that the person leaves
-    by then. `opens`: the request opens a run; otherwise it is only received, because the person has a run that the
-    requester cannot see. `last_of` are the roles whose last holder an urgent start would lock out."""
-    if expected and not asked.urgent:
+    """Whether a start that the other rules allow goes on now. A dry run changes nothing, and is neither held nor
+    counted. `expected`: HR's own record says that the person leaves by then. `opens`: the request opens a run;
+    otherwise it is only received, because the person has a run that the requester cannot see. `last_of` are the roles
+    whose last holder an urgent start would lock out."""
+    if asked.phase == "shadow" or (expected and not asked.urgent):
         return Admission()
     requester = requester_of(actor)
     known = starts.held_for(asked.person_id, requester, asked.urgent, packet.name)

@@ -4,7 +4,8 @@ A version starts as a draft. It goes forward one phase at a time, draft → shad
 these moves both owners sign that version for that phase: two different people, one with the role which owns the
 workflow file, one with the role which owns the platform file. Back, or out of use, either owner may move it alone.
 Each version has its own phase, so that a new one can be signed and moved on while the one before stays in production.
-A version in shadow is used for starts only while no version is in production.
+A version in shadow is used for starts that ask for a dry run, and for all starts while no version is in production or
+pilot.
 Files are no personal data; people are opaque ids.
 """
 
@@ -123,7 +124,7 @@ class PacketState(BaseModel):
     @property
     def current(self) -> VersionState | None:
         """The version that works for people: the newest in production, or in pilot if that one is newer. See
-        `for_run` for what one run starts under."""
+        `version_choice` for what one run starts under."""
         return self._newest_in("pilot", "production") or self._newest_in("shadow")
 
     @property
@@ -148,12 +149,18 @@ class PacketState(BaseModel):
             raise Invalid("unknown_packet_version", f"Packet {self.name!r} has no version {version[:16]!r}.")
         return found[0]
 
-    def for_run(self, *, in_pilot: bool, shadow: bool = False) -> VersionState | None:
-        """The version a new run starts under: the newest of those in production, and in pilot for a person whom that
-        pilot covers; the newest in shadow where only that is asked for; `None` where there is none."""
-        if shadow:
-            return self._newest_in("shadow", "pilot", "production")
-        return self._newest_in("pilot", "production") if in_pilot else self._newest_in("production")
+    @property
+    def in_pilot(self) -> VersionState | None:
+        """The newest version in pilot: the one whose population counts."""
+        return self._newest_in("pilot")
+
+    @property
+    def in_production(self) -> VersionState | None:
+        return self._newest_in("production")
+
+    @property
+    def in_shadow(self) -> VersionState | None:
+        return self._newest_in("shadow")
 
     def today_for(self, version: str) -> VersionState:
         """Whose levels and connections count today for a run that started under `version`: the newest version that is

@@ -49,22 +49,29 @@ class ExcludedPeople:
 
 def wanted_embargo(
     packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str, now: datetime,
-    left_out: Collection[str] = (),
+    left_out: Collection[str] = (), beside: EmbargoTerms | None = None,
 ) -> EmbargoTerms | None:  # fmt: skip
-    """What the packet requires and what the request asks for, together; None if neither has an embargo. `left_out` are
-    accounts of the leaver, who hears of the run only if the request names one. Raises `Invalid` if the request asks for
-    too long an embargo; what a packet requires ends at the limit."""
+    """What the packet requires, what the request asks for, and the embargo of the run `beside` this one, together; None
+    if none has an embargo. `left_out` are accounts of the leaver, who hears of the run only if the request names one.
+    Raises `Invalid` if the request asks for too long an embargo; what a packet requires ends at the limit."""
     spec = packet.approvals.embargo
     demanded = None
     if spec is not None:
         demanded = EmbargoTerms(cutoff + min(spec.lasts, MAX_EMBARGO), demanded_names(packet, left_out))
     if wish is not None:
         _require_bounded(wish.until, max(cutoff, now))
-    both = [one for one in (demanded, wish) if one is not None]
-    if not both:
+    terms = [one for one in (demanded, wish, beside) if one is not None]
+    if not terms:
         return None
-    named = {requester, *(actor_id for one in both for actor_id in one.named)}
-    return EmbargoTerms(max(one.until for one in both), tuple(sorted(named)))
+    named = {requester, *(actor_id for one in terms for actor_id in one.named)}
+    return EmbargoTerms(max(one.until for one in terms), tuple(sorted(named)))
+
+
+def embargo_of(state: RunState, now: datetime) -> EmbargoTerms | None:
+    """The embargo that a run is under; None once it is over."""
+    if state.embargo_until is None or now >= state.embargo_until:
+        return None
+    return EmbargoTerms(state.embargo_until, state.named)
 
 
 def demanded_names(packet: Packet, left_out: Collection[str]) -> tuple[str, ...]:

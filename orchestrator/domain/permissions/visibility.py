@@ -1,8 +1,8 @@
 """Who sees a run. `reading/visibility.py` has the same rules for rows; a test compares the two.
 
 A run is seen by whom today's platform file grants at least `read` on any of the packet's systems, and by those for
-whose role something waits in it; under an embargo by those only whom it names. A run that the viewer cannot
-see is refused like one that does not exist.
+whose role something waits in it; under an embargo by those only whom it names. A dry run does not exist for the person
+whom it is about. A run that the viewer cannot see is refused like one that does not exist.
 """
 
 from __future__ import annotations
@@ -26,17 +26,23 @@ def reads(actor: Actor, packet: Packet) -> bool:
 
 def sees(state: RunState, actor: Actor, world: World) -> bool:
     """Whether the run exists for this actor now."""
-    if not state.exists_for(actor.actor_id, world.now):
+    if not _exists_for(state, actor, world):
         return False
     return reads(actor, world.current) or not roles_of(state, actor, world).isdisjoint(_asked(state, past=False))
 
 
 def require_visible(state: RunState, actor: Actor, world: World) -> None:
     """For commands. An actor who was asked in a run may see how that ended, though it no longer waits for them."""
-    if not state.exists_for(actor.actor_id, world.now):
+    if not _exists_for(state, actor, world):
         raise unknown_run(state.run_id)
     if not reads(actor, world.current) and roles_of(state, actor, world).isdisjoint(_asked(state, past=True)):
         raise unknown_run(state.run_id)
+
+
+def _exists_for(state: RunState, actor: Actor, world: World) -> bool:
+    """A dry run says nothing about whether its person leaves, so that this person does not hear of it."""
+    about = {actor.human, actor.maker.human if actor.maker is not None else None}
+    return state.exists_for(actor.actor_id, world.now) and not (state.dry and state.asked.person_id in about)
 
 
 def unknown_run(named: str) -> Invalid:

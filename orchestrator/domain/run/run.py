@@ -84,6 +84,11 @@ class RunState:
         """Whether a legal hold is in force."""
         return any(hold.in_force for hold in self.legal_holds)
 
+    @property
+    def dry(self) -> bool:
+        """Whether it only searches and plans: it takes no place of the person, and nothing follows from it."""
+        return self.asked.phase == "shadow"
+
     def exists_for(self, actor_id: str, now: datetime) -> bool:
         """Under an embargo, only the named actors see the run."""
         return self.embargo_until is None or now >= self.embargo_until or actor_id in self.named

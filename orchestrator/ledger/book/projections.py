@@ -80,6 +80,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "tokens_unknown_on": list(end.unknown_on) if end is not None else [],
         "approved_at": outcomes.approved_at(state),
         "confirmed": confirmed(state),
+        "shadow": state.dry,
         "exposed": outcomes.exposed(state),
         "minutes_saved": outcomes.minutes_saved(state),
         "systems": outcomes.systems_touched(state),

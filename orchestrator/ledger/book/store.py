@@ -55,7 +55,7 @@ _TAIL = "SELECT position FROM ledger.head"
 _DEPARTED = """
 SELECT person_id FROM (
     SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs
-    WHERE person_id = ANY(%s) AND state <> 'ended' AND confirmed IS NOT FALSE
+    WHERE person_id = ANY(%s) AND state <> 'ended' AND confirmed IS NOT FALSE AND NOT shadow
     ORDER BY person_id, requested_at DESC
 ) AS last WHERE cutoff <= engine.now()
 """
@@ -170,8 +170,8 @@ class Ledger:
 
     async def departed(self, humans: Iterable[str]) -> frozenset[str]:
         """Which of these people, by opaque id, are past their own cutoff, in the last run about them that was not
-        cancelled and that not only its requester confirmed. A person who comes back under the same HR record stays
-        among them: HR makes a new record for a new employment."""
+        cancelled and that not only its requester confirmed; dry runs do not count. A person who comes back under the
+        same HR record stays among them: HR makes a new record for a new employment."""
         return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
 
     async def tail_position(self) -> int:

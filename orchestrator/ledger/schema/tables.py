@@ -83,6 +83,7 @@ runs = Table(
     _instant("approved_at", nullable=True),
     Column("exposed", Boolean, nullable=False, server_default=text("false")),
     Column("confirmed", Boolean),
+    Column("shadow", Boolean, nullable=False, server_default=text("false")),
     Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
     _json("systems", "[]"),
     _json("open_systems", "[]"),

@@ -24,6 +24,7 @@ from orchestrator.domain.packet.packet_history import (
     move,
     sign,
 )
+from orchestrator.domain.packet.version_choice import dry_run_beside, for_dry_run, for_run
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.packet_texts import packet_files
 
@@ -213,7 +214,7 @@ def test_a_new_version_begins_as_a_draft_while_the_old_one_works_on(life: Life) 
     assert (life.state.phase, life.state.current_version) == ("production", ONE.version)
     assert life.state.newest is not None and life.state.newest.phase == "draft"
     life.advance(TWO, "pilot")
-    in_pilot, beside = life.state.for_run(in_pilot=True), life.state.for_run(in_pilot=False)
+    in_pilot, beside = for_run(life.state, covered=True), for_run(life.state, covered=False)
     assert in_pilot is not None and in_pilot.version == TWO.version
     assert beside is not None and beside.version == ONE.version
     assert life.state.today_for(ONE.version).version == ONE.version
@@ -223,14 +224,44 @@ def test_a_new_version_begins_as_a_draft_while_the_old_one_works_on(life: Life) 
 
 
 def test_nothing_runs_under_a_draft_or_a_retired_version(life: Life) -> None:
-    assert life.state.for_run(in_pilot=True) is None
-    assert life.state.for_run(in_pilot=True, shadow=True) is None
+    assert started(life) == ("draft", ONE.version), "which a start refuses"
     life.advance(ONE, "shadow")
-    assert life.state.for_run(in_pilot=True) is None
-    shadowed = life.state.for_run(in_pilot=False, shadow=True)
-    assert shadowed is not None and shadowed.version == ONE.version
+    assert started(life) == ("shadow", ONE.version) == started(life, shadow=True)
     life.take(move(life.state, ONE.version, "retired", VALUE))
-    assert life.state.for_run(in_pilot=True, shadow=True) is None
+    assert started(life) == ("retired", ONE.version), "which a start refuses"
+    with pytest.raises(Invalid, match="no_dry_run"):
+        for_dry_run(life.state)
+
+
+def started(life: Life, *, shadow: bool = False, covered: bool = False) -> tuple[str, str]:
+    """The phase and the version of a start."""
+    version = for_dry_run(life.state) if shadow else for_run(life.state, covered=covered)
+    assert version is not None
+    return version.phase, version.version
+
+
+def test_the_version_of_a_start_depends_on_what_it_asks_for(life: Life) -> None:
+    """In the order in which versions go forward."""
+    assert for_run(PacketState(), covered=False) is None
+    life.advance(ONE, "pilot")
+    assert started(life, covered=True) == started(life) == ("pilot", ONE.version), "a start refuses who is not covered"
+    assert dry_run_beside(life.state) is None
+    life.advance(ONE, "production")
+    life.adopt(TWO)
+    with pytest.raises(Invalid, match="no_dry_run"):
+        for_dry_run(life.state)
+    life.advance(TWO, "shadow")
+    for covered in (True, False):
+        assert started(life, covered=covered) == ("production", ONE.version)
+    assert started(life, shadow=True) == ("shadow", TWO.version)
+    beside = dry_run_beside(life.state)
+    assert beside is not None and beside.version == TWO.version
+    life.advance(TWO, "pilot")
+    assert started(life, covered=True) == ("pilot", TWO.version)
+    assert started(life) == ("production", ONE.version)
+    life.take(move(life.state, ONE.version, "shadow", VALUE))
+    assert started(life) == ("pilot", TWO.version), "a start refuses who is not covered"
+    assert started(life, shadow=True) == ("shadow", ONE.version)
 
 
 def test_a_retired_version_adopted_again_begins_again(life: Life) -> None:

@@ -47,6 +47,7 @@ class Waiting(ResponseModel):
     zone: str
     packet: str
     packet_version: str
+    shadow: bool = Field(False, description="Whether its run is a dry run")
     on_behalf_of: str | None = Field(None, description="The account for which the caller would act as delegate")
     detail: dict[str, Any] = Field(description="Details by kind of item")
     instruction: str | None = Field(None, description="The instructions of a task")

@@ -68,6 +68,12 @@ class RunAsked(RequestModel):
         description="Immediately run the reversible steps that remove access, before approval. Needs a recent sign-in. "
         "A start with a cutoff in the past is urgent as well, from the packet's limit on (`late_after`)",
     )
+    shadow: bool = Field(
+        False,
+        description="Start a dry run with the packet's newest version in phase `shadow`, beside the version in use. It "
+        "searches accounts and makes a plan, changes nothing in any system, and does not replace the person's own run. "
+        "Not with `urgent` or `legal_hold`",
+    )
     embargo: WantedEmbargo | None = None
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
     legal_hold: Reason | None = Field(
@@ -88,6 +94,7 @@ class PreviewWanted(RequestModel):
     cutoff: Local | None = Field(None, description="Omit with `urgent`: access then ends now")
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
     urgent: bool = False
+    shadow: bool = Field(False, description="Preview a dry run, as `shadow` of a start")
     embargo: WantedEmbargo | None = None
 
 
@@ -129,6 +136,7 @@ def _terms(asked: RunAsked | PreviewWanted) -> dict[str, Any]:
         "cutoff": None if asked.urgent else asked.cutoff,
         "zone": asked.zone,
         "urgent": asked.urgent,
+        "shadow": asked.shadow,
         "embargo_until": asked.embargo.until if asked.embargo is not None else None,
         "named": tuple(asked.embargo.named) if asked.embargo is not None else (),
     }

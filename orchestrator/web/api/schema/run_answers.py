@@ -225,7 +225,7 @@ class RunHeader(ResponseModel):
     state: RunStatus
     packet: str
     packet_version: str
-    phase: str = Field(description="The packet's phase when the run started")
+    phase: str = Field(description="The phase of the packet's version when the run started; `shadow`: a dry run")
     cutoff: datetime
     zone: str = Field(description="The IANA time zone of the cutoff")
     local_cutoff: str | None = Field(description="As given, with its offset; null for an urgent start")
@@ -262,6 +262,9 @@ class DutyInRun(ResponseModel):
 
 
 class WholeRun(RunHeader):
+    production_version: str | None = Field(
+        None, description="Of a dry run: the version of the packet that is in production now, if there is one"
+    )
     access_gone_at: datetime | None = Field(
         description="When access ends: the last step that removes access is completed, and the last token that was "
         "issued before has expired. In the future while tokens are accepted; null also if their lifetime is not known"
@@ -293,6 +296,7 @@ class RunInList(ResponseModel):
     state: RunStatus
     packet: str
     packet_version: str
+    shadow: bool = Field(False, description="Whether it is a dry run")
     cutoff: datetime
     zone: str
     urgent: bool

@@ -35,11 +35,12 @@ _TWICE = "This time occurs twice because the clocks are set back. Choose one bel
 
 class RunDraft(Shown):
     """`cutoff` and `embargo_until` are local times in `zone`, as typed; `offset` (`+01:00`) says which of two is meant
-    where the clocks are put back. `sure` is the confirmation of an urgent start."""
+    where the clocks are put back. `sure` is the confirmation of an urgent start, `shadow` asks for a dry run."""
 
     packet: str
     person: PersonMatch
     urgent: bool = False
+    shadow: bool = False
     sure: bool = False
     cutoff: str = ""
     offset: str = ""
@@ -65,6 +66,7 @@ class RunDraft(Shown):
             packet=asked.packet,
             person=asked.chosen,
             urgent=asked.urgent,
+            shadow=asked.shadow,
             sure=asked.urgent,
             cutoff=(asked.cutoff or "")[:16],
             offset=(asked.cutoff or "")[16:],
@@ -81,6 +83,7 @@ class RunDraft(Shown):
             update={
                 "packet": text(form, "packet")[:200] or self.packet,
                 "urgent": text(form, "when") == "urgent",
+                "shadow": text(form, "shadow") == "yes",
                 "sure": text(form, "sure") == "yes",
                 "cutoff": cutoff,
                 "offset": text(form, "offset")[:6],
@@ -165,6 +168,7 @@ class RunDraft(Shown):
             "cutoff": None if given is None else self.cutoff + (self.offset if twice else ""),
             "zone": self.zone or None,
             "urgent": self.urgent,
+            "shadow": self.shadow,
             "embargo_until": embargo.until if embargo is not None else None,
             "named": self.named if embargo is not None else (),
         }

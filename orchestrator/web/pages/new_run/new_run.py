@@ -22,6 +22,7 @@ from orchestrator.documents.runs.questions import FindPeople, PeopleAnswer, Prev
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.packet.version_choice import dry_run_beside
 from orchestrator.domain.permissions.command_table import refusal
 from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles
 from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
@@ -54,11 +55,13 @@ AWAY = Refusal("engine_unavailable", "The systems cannot be searched: Temporal c
 
 @dataclass(frozen=True, slots=True)
 class PacketChoice:
-    """A packet under which the caller may start runs. `urgent` is whether they may start at once."""
+    """A packet under which the caller may start runs. `urgent` is whether they may start at once; `dry_run` the version
+    with which a dry run can be started beside the one in use, None if there is none."""
 
     packet: Packet
     phase: Phase
     urgent: bool
+    dry_run: str | None = None
 
     @property
     def name(self) -> str:
@@ -285,6 +288,8 @@ def _started_flash(done: Started, draft: RunDraft) -> Flash:
             "The run has been recorded. Temporal cannot be reached at the moment.",
             "The run continues automatically once Temporal is back.",
         )
+    if draft.shadow:
+        return Flash("done", "Dry run started. All systems are being searched for the person's accounts.")
     if draft.urgent:
         return Flash("done", "Run started. Reversible steps that remove access start now.")
     return Flash("done", "Run started. All systems are being searched for the person's accounts.")
@@ -325,7 +330,8 @@ async def _offered(web: WebState, caller: Caller) -> list[PacketChoice]:
     for current, shelf in packets_to_start(caller.actor, (await web.queries.organisation_snapshot()).shelves.values()):
         urgent = current.approvals.urgent
         may = urgent is not None and caller.actor.kind == "person" and bool(caller.actor.roles & set(urgent.allowed_to))
-        offered.append(PacketChoice(current, shelf.history.phase, may))
+        beside = dry_run_beside(shelf.history)
+        offered.append(PacketChoice(current, shelf.history.phase, may, beside.version if beside is not None else None))
     order = ("production", "pilot", "shadow")
     return sorted(offered, key=lambda one: (order.index(one.phase), -len(one.packet.workflow.steps), one.name))
 

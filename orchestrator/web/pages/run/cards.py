@@ -45,6 +45,7 @@ def _about(seen: RunAccess, kind: str, item_id: str, opened_at: datetime, due_at
         "cutoff": state.cutoff,
         "zone": state.zone,
         "urgent": state.urgent,
+        "dry": state.dry,
         "embargoed": under_embargo(seen),
         "legal_hold_in_force": state.legal_hold,
         "opened_at": opened_at,
