@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.commands.runs import waiting
+from orchestrator.cli.commands.runs import marks, waiting
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
@@ -47,7 +47,7 @@ def find(
                 one["run"]["run_id"],
                 name(one["run"]["person"]),
                 _found_by(one),
-                label(one["run"]["state"], RUN),
+                label(one["run"]["state"], RUN) + marks(one["run"]),
                 cutoff(one["run"]["cutoff"], one["run"]["zone"]),
                 waiting(one["run"]["summary"]),
             )

@@ -56,7 +56,7 @@ def runs(
             (
                 run["run_id"],
                 name(run["person"]),
-                label(run["state"], RUN) + _more_of(run),
+                label(run["state"], RUN) + marks(run),
                 cutoff(run["cutoff"], run["zone"]),
                 f"{run['summary']['final']}/{run['summary']['steps']}",
                 waiting(run["summary"]),
@@ -69,8 +69,8 @@ def runs(
         say(f"Next page: offboard runs --after {found['after']}")
 
 
-def _more_of(run: Document) -> str:
-    """An older server does not say which runs are dry runs."""
+def marks(run: Document) -> str:
+    """What is added to a run's state. An older server does not say which runs are dry runs."""
     dry = ", dry run" if run.get("shadow") and run["state"] != "shadow" else ""
     return dry + (", legal hold" if run.get("legal_hold") else "")
 

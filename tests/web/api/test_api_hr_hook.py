@@ -136,6 +136,7 @@ async def test_a_signed_report_that_cannot_be_is_refused_like_any_request(
         (leaving(await leaver(), cutoff="2031-03-30T02:30"), 422, "cutoff_in_gap"),
         (leaving(await leaver(), packet="nosuch"), 422, "unknown_packet"),
         (leaving(await leaver(), urgent=True), 422, "invalid_request"),
+        (leaving(await leaver(), shadow=True), 422, "invalid_request"),
     ):
         refused(await door.post("/hooks/hr", content=body, headers=signed(body, delivery())), status, code)
 

@@ -146,13 +146,14 @@ async def test_a_question_of_a_dry_run_is_marked_in_lists(
     person, hr = await leaver("two_code_accounts"), await program("hr")
     tried = (await hr.post("/runs", json=wanted(person, packet=NAME, shadow=True))).json()["run_id"]
     await until(hr, tried, lambda run: run["state"] == "needs_attention")
-    listed = {one["run_id"]: one for one in (await operator.get("/runs", params={"limit": 200})).json()["runs"]}
-    assert listed[tried]["shadow"]
-    items = (await operator.get("/inbox", params={"limit": 200})).json()["items"]
+    [listed] = await dry_runs_of(operator, person)
+    assert listed["run_id"] == tried
+    found = (await operator.post("/search", json={"text": person.employee_number})).json()["runs"]
+    assert [one["run"]["shadow"] for one in found] == [True]
+    items = (await operator.get("/inbox", params={"kind": "exception", "limit": 200})).json()["items"]
     assert [one["shadow"] for one in items if one["run_id"] == tried] == [True]
-    for command in ("runs", "inbox"):
-        out = (await offboard.done(command, as_="operator")).out
-        assert "dry run" in " ".join(out.split()), command
-    for path in (f"/runs?packet={NAME}", "/"):
-        assert "dry run" in text_of(await browser.get(path)), path
+    for words in (("runs",), ("find", person.employee_number)):
+        assert "dry run" in " ".join((await offboard.done(*words, as_="operator")).out.split()), words
+    assert "dry run" in text_of(await browser.get(f"/runs?packet={NAME}"))
+    assert "dry run" in text_of(await browser.submit("/search", {"text": person.employee_number}))
     assert "dry run" not in text_of(await browser.get("/runs?packet=standard-leaver"))
