@@ -90,10 +90,10 @@ def all_pages(first: Request, pages: Pages, *, at_most: int | None = None) -> Fl
     list cannot be read to its end: a part of a list is never returned as if it were all of it."""
     found: list[Any] = []
     request: Request | None = pages.first(first)
-    asked: set[tuple[str, tuple[tuple[str, str], ...], str]] = set()
+    asked: set[tuple[str, tuple[tuple[str, str], ...], str, str]] = set()
     empty = 0
     while request is not None:
-        place = (request.url, tuple(sorted(request.params.items())), repr(request.json))
+        place = (request.url, tuple(sorted(request.params.items())), repr(request.json), repr(request.form))
         if place in asked:
             unexpected("The pages of a list repeat.")
         if len(asked) == MAX_PAGES:

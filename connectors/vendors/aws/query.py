@@ -1,7 +1,8 @@
 """AWS's Query interface: requests by the name of an action, responses in XML, pages by marker, and errors.
 
 Actions, fields and error codes are those of IAM, version 2010-05-08, and STS, version 2011-06-15
-(docs.aws.amazon.com/IAM/latest/APIReference). What reads is sent by GET, what changes something by POST.
+(docs.aws.amazon.com/IAM/latest/APIReference). All are sent by POST, as AWS's own libraries do, so that no address has a
+name in it.
 """
 
 from __future__ import annotations
@@ -63,34 +64,30 @@ DIALECT = Dialect(
 def reading(action: str, lists: Mapping[str, str] = _NO_LISTS, *, missing_ok: bool = False, **fields: str) -> Request:
     """A request that reads from IAM. `lists` are fields as `numbered` makes them."""
     return Request(
-        "GET",
-        params={"Action": action, "Version": _VERSIONS[IAM], **fields, **lists},
+        "POST",
+        form={"Action": action, "Version": _VERSIONS[IAM], **fields, **lists},
         missing_ok=missing_ok,
+        read_only=True,
         scope=IAM,
-        operation=Operation("GET", "/", action, IAM),
+        operation=Operation("POST", "/", action, IAM),
     )
 
 
 def asking_sts(url: str, action: str) -> Request:
     """A request that reads from STS."""
-    return replace(
-        reading(action),
+    return Request(
+        "POST",
         url=url,
-        params={"Action": action, "Version": _VERSIONS[STS]},
+        form={"Action": action, "Version": _VERSIONS[STS]},
+        read_only=True,
         scope=STS,
-        operation=Operation("GET", "/", action, STS),
+        operation=Operation("POST", "/", action, STS),
     )
 
 
 def changing(action: str, **fields: str) -> Request:
     """A request that changes something in IAM. Its response can be that what it removes is not there."""
-    return Request(
-        "POST",
-        form={"Action": action, "Version": _VERSIONS[IAM], **fields},
-        missing_ok=True,
-        scope=IAM,
-        operation=Operation("POST", "/", action, IAM),
-    )
+    return replace(reading(action, fields, missing_ok=True), read_only=False)
 
 
 def numbered(name: str, values: Sequence[str]) -> dict[str, str]:
@@ -166,4 +163,4 @@ class MarkerPages:
         marker = result.get("Marker")
         if not isinstance(marker, str) or not marker:
             unexpected("A page says that there is another one, and has no marker for it.")
-        return request.with_params(Marker=marker)
+        return replace(request, form={**(request.form or {}), "Marker": marker})

@@ -56,6 +56,7 @@ ROUTES: Mapping[str, Handler] = {
     "DeactivateMFADevice": credentials.deactivate_device,
     "DeleteVirtualMFADevice": credentials.delete_virtual_device,
 }
+READS = ("Get", "List", "Simulate")
 OF_GROUPS = frozenset({"GetGroup", "RemoveUserFromGroup", "ListAttachedGroupPolicies"})
 OF_ANY = frozenset({"ListUsers", "GetAccountAuthorizationDetails"})
 
@@ -70,7 +71,8 @@ class AwsPrincipal:
 
 
 class AwsSimulator(Simulator):
-    """`state` is the `AwsAccount`. The path of a call is the name of its action; its query has the fields."""
+    """`state` is the `AwsAccount`. The path of a call is the name of its action, its query has the fields, and its
+    method is GET for an action that reads, whichever way it was sent: so faults and tests choose calls."""
 
     routes = ROUTES
     state: AwsAccount
@@ -81,7 +83,7 @@ class AwsSimulator(Simulator):
     def _call(self, request: Request, body: bytes) -> Call:
         target = request.scope["raw_path"].decode() + f"?{request.url.query}"
         call = self._routed(request.method, target, request.headers, read_body(body, request.headers))
-        call.noted["signed"] = (request.url.query, body)
+        call.noted["signed"] = (request.method, request.url.query, body)
         return call
 
     def _routed(self, method: str, target: str, headers: Mapping[str, str], body: Any) -> Call:
@@ -89,6 +91,7 @@ class AwsSimulator(Simulator):
         fields = parse_qs(query, keep_blank_values=True) | {name: [value] for name, value in (body or {}).items()}
         action = fields.get("Action", [""])[0]
         operation = action if path in ("", "/") and action in self.routes else ""
+        method = "GET" if action.startswith(READS) else "POST"
         return Call(method, f"/{action}", operation, {}, fields, headers, None, largest_page=self.largest_page)
 
     def identify(self, call: Call) -> AwsPrincipal:
@@ -100,8 +103,8 @@ class AwsSimulator(Simulator):
         if not known or known[0][1].token != call.headers.get("x-amz-security-token", ""):
             raise refusal(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         arn, key = known[0]
-        query, body = call.noted["signed"]
-        if signature(call.method, query, call.headers, body, key.secret) != parts_of(authorization)["Signature"]:
+        method, query, body = call.noted["signed"]
+        if signature(method, query, call.headers, body, key.secret) != parts_of(authorization)["Signature"]:
             said = "The request signature we calculated does not match the signature you provided."
             raise refusal(403, "SignatureDoesNotMatch", said)
         key.last_used = self.now()
