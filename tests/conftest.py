@@ -30,6 +30,7 @@ from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.server_process import ServerProcess
 from orchestrator.embedded.temporal import TemporalServer
+from tests.long_files import longest_first
 from tests.tally import write_outcome
 
 if TYPE_CHECKING:
@@ -232,6 +233,8 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        longest_first(items)
     if not config.getoption("--without-servers"):
         return
     left_out = {

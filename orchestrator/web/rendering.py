@@ -5,6 +5,7 @@ Everything is escaped, a name that a page does not know is an error, and no filt
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -30,11 +31,12 @@ SHORT: Final = 12
 """Characters of a hash or id that are shown; the whole is in the `title`."""
 
 
+@functools.cache
 def make_templates() -> Environment:
-    """Filters: `instant`, `lasting` (a length of time), `length` (the same, and the number of what can be counted),
-    `ago`, `timing`, `short`, `words`, `in_sentence`, `sentence`, `account_label`, `person_label`, `pretty`. Globals:
-    `static_url(name)`, `glyph(shape)`, `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts` and
-    `elements`."""
+    """One for the process, since to compile all templates takes more than a second. Filters: `instant`, `lasting` (a
+    length of time), `length` (the same, and the number of what can be counted), `ago`, `timing`, `short`, `words`,
+    `in_sentence`, `sentence`, `account_label`, `person_label`, `pretty`. Globals: `static_url(name)`, `glyph(shape)`,
+    `mark_of(code, vocabulary)`, `plan_graph(steps, gates)`, `charts` and `elements`."""
     environment = _Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),

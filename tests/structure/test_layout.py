@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.long_files import LONG_FILES
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "activities", "connectors", "migrations")
 LONGEST = 400
@@ -190,6 +192,10 @@ def test_a_file_over_400_lines_says_why() -> None:
             assert says_why, f"{name_of(path)}: split it by noun, or add 'Over 400 lines: REASON' to its docstring"
         else:
             assert not says_why, f"{name_of(path)}: it has fewer than 400 lines; remove the reason"
+
+
+def test_the_long_files_of_the_tests_exist() -> None:
+    assert [path for path in LONG_FILES if not (ROOT / path).is_file()] == []
 
 
 def test_lint_runs_what_is_promised_before_every_run_of_the_tests() -> None:
