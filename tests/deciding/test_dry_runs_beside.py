@@ -248,7 +248,7 @@ async def test_the_tables_are_the_same_from_the_events(here: SmallOffice) -> Non
     real = await here.start()
     await dry(here, await facts(here, real))
     assert (await rebuild(here.database, here.codec))["runs"].differed == 0
-    migration = importlib.import_module("migrations.versions.0013_dry_runs")
+    migration = importlib.import_module("migrations.versions.0014_dry_runs")
     async with await psycopg.AsyncConnection.connect(here.url.replace("+psycopg", "", 1), autocommit=True) as raw:
         await raw.execute("UPDATE read.runs SET shadow = false")
         await raw.execute(migration.FILLED)

@@ -1,15 +1,15 @@
 """Which runs are dry runs: their packet version was in phase `shadow` at the start. It is read from each run's first
 event, of which this field is not encrypted.
 
-Revision: 0013, after 0012
+Revision: 0014, after 0013
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
