@@ -13,10 +13,8 @@ from datetime import timedelta
 
 from connectors.abilities import Ability
 from connectors.acts import Act, ActTable
-from connectors.http.connector import SAMPLE_SIZE, HttpKind, find_by, first_page
+from connectors.http.connector import HttpKind
 from connectors.http.dialect import Dialect
-from connectors.http.flows import parse
-from connectors.http.pages import LinkHeader
 from connectors.vendors.okta.api_tokens import look_at_api_tokens, revoke_api_tokens
 from connectors.vendors.okta.applications import look_at_apps, look_at_grants, remove_from_apps, revoke_grants
 from connectors.vendors.okta.check import check_credential
@@ -24,12 +22,10 @@ from connectors.vendors.okta.factors import look_at_factors, reset_factors
 from connectors.vendors.okta.groups import leave_groups, look_at_groups
 from connectors.vendors.okta.organisation import SETTLE_TIME, TOKENS_LAST, OktaSettings, auth_of, error_code
 from connectors.vendors.okta.roles import look_at_admin_roles, remove_admin_roles
-from connectors.vendors.okta.search import by_attribute, by_id, list_users
+from connectors.vendors.okta.search import find_users, list_users
 from connectors.vendors.okta.setup import SETUP
 from connectors.vendors.okta.snapshot import snapshot
 from connectors.vendors.okta.users import (
-    LIST_USERS,
-    UserRecord,
     deactivate,
     delete,
     look_at_deactivation,
@@ -45,21 +41,7 @@ OKTA = HttpKind(
     system_class="identity_provider",
     auth=auth_of,
     prepare=lambda settings: settings,
-    find=find_by(
-        "okta",
-        {
-            "id": by_id,
-            "login": by_attribute("filter"),
-            "email": by_attribute("filter"),
-            "employeeNumber": by_attribute("search"),
-        },
-        sample=first_page(
-            LIST_USERS.request(params={"limit": SAMPLE_SIZE}),
-            LinkHeader(),
-            lambda item: parse(item, UserRecord).as_account(),
-        ),
-        prove_themselves=["id"],  # by Okta's error code
-    ),
+    find=find_users,
     list_accounts=list_users,
     check=check_credential,
     setup=SETUP,

@@ -22,6 +22,7 @@ MORE_SCOPES = {
     "revoke_api_tokens": "okta.apiTokens.read okta.apiTokens.manage",
 }
 """The scopes that an ability needs beyond `SCOPES`."""
+_READ_ROLES = "okta.roles.read"
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 PAGE_SIZE = "200"
 TOKENS_LAST = timedelta(hours=1)
@@ -46,6 +47,12 @@ class OktaSettings(HttpSettings):
         "`remove_admin_roles` and `revoke_api_tokens` need read and manage of okta.apps, okta.roles and "
         "okta.apiTokens besides the default",
     )
+
+    @property
+    def reads_roles(self) -> bool:
+        """False for a service app without the scope. An API token has the rights of its administrator, which Okta
+        knows."""
+        return not self.client_id or _READ_ROLES in self.scopes.split()
 
     def lacks_scope_for(self, ability: str) -> str | None:
         """The scopes, separated by spaces, that a service app would need for the ability and that `scopes` lacks."""

@@ -40,7 +40,13 @@ SETUP = Setup(
                 "Assign the app an administrator role that can manage users, their sessions, factors and group "
                 "memberships, under Admin roles.",
             ),
-            (LeastRights("scopes", names(["okta.users.read"]), _SCOPES),),
+            (
+                LeastRights(
+                    "scopes",
+                    f"{names(['okta.users.read'])}; with `okta.roles.read`, administrators are shown as privileged",
+                    _SCOPES,
+                ),
+            ),
         ),
         SystemCredential(
             "API token",

@@ -63,9 +63,10 @@ def look(ability: str, name: str, **parameters: Any) -> Any:
     return replay(act.look(SETTINGS, effect(ability, **parameters)), exchanges(name), OKTA.dialect)
 
 
-def find(name: str, attribute: str, value: str) -> list[str]:
-    found = replay(OKTA.find(SETTINGS, [Lookup(attribute, value)]), exchanges(name), OKTA.dialect)
-    return [account.native_id for account in found]
+def find(name: str, attribute: str, value: str, settings: OktaSettings = SETTINGS) -> list[tuple[str, bool]]:
+    """The id of each account, and whether it is privileged."""
+    found = replay(OKTA.find(settings, [Lookup(attribute, value)]), exchanges(name), OKTA.dialect)
+    return [(account.native_id, account.privileged) for account in found]
 
 
 @pytest.mark.parametrize("operation", USED, ids=lambda operation: operation.operation_id)
@@ -116,15 +117,23 @@ def test_the_scopes_are_the_least_that_the_abilities_need() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "attribute", "value"),
+    ("name", "attribute", "value", "privileged"),
     [
-        ("find_by_id", "id", ID),
-        ("find_by_login", "login", "isa.lund@example.com"),
-        ("find_by_employee_number", "employeeNumber", "E-1015"),
+        ("find_by_id", "id", ID, True),  # has a role by a group
+        ("find_by_login", "login", "isa.lund@example.com", False),
+        ("find_by_employee_number", "employeeNumber", "E-1015", False),  # Okta does not show the roles
     ],
 )
-def test_an_account_is_found(name: str, attribute: str, value: str) -> None:
-    assert find(name, attribute, value) == [ID]
+def test_an_account_is_found(name: str, attribute: str, value: str, privileged: bool) -> None:
+    assert find(name, attribute, value) == [(ID, privileged)]
+
+
+def test_a_service_app_without_the_scope_reads_no_roles() -> None:
+    reads_roles = APP.model_copy(update={"scopes": "okta.users.read okta.roles.read"})
+    assert find("find_by_id", "id", ID, reads_roles) == [(ID, True)]
+    user = exchanges("find_by_id")[:1]
+    (account,) = replay(OKTA.find(APP, [Lookup("id", ID)]), user, OKTA.dialect)
+    assert not account.privileged
 
 
 def test_a_login_or_me_is_no_id() -> None:
