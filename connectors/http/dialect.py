@@ -53,9 +53,9 @@ class Dialect:
     code. `failed_success` says of the body of a 2xx whether there is an error in it; its code is looked up in
     `verdicts` too. `limit_headers` name headers that say when to come back, by name in lower case: a number of
     seconds, a date, or a time since 1970. `remaining_headers` say how many requests are left. `limit_seconds` is when
-    to come back where no header says it, None where the vendor names no time. `lacks_right` says of the headers of a
-    404 whether the credential lacks a right, where the vendor hides so what it may not see. `message_header` names
-    the header, in lower case, with the reason of an error, where the vendor has one."""
+    to come back after a rate limit where no header says it, None where the vendor names no time. `lacks_right` says of
+    the headers of a 404 whether the credential lacks a right, where the vendor hides so what it may not see.
+    `message_header` names the header, in lower case, with the reason of an error, where the vendor has one."""
 
     code: Callable[[Any], str] = no_code
     verdicts: Mapping[tuple[int, str], Verdict] = field(default_factory=dict)
@@ -93,14 +93,15 @@ class Dialect:
             return Verdict.CREDENTIAL
         return _meaning_of(status)
 
-    def retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """In how many seconds to come back, None where nothing says so in a known form. A time at which the count of
-        requests starts again does not matter while some are left: then another limit was met."""
+    def retry_after(self, headers: Mapping[str, str], verdict: Verdict = Verdict.RATE_LIMITED) -> float | None:
+        """In how many seconds to come back after an answer with this verdict, None where nothing says so in a known
+        form. A time at which the count of requests starts again does not matter while some are left: then another limit
+        was met."""
         for name in self.limit_headers:
             seconds = read_retry_after(headers.get(name))
             if seconds is not None and (name == "retry-after" or not self._left(headers)):
                 return seconds
-        return self.limit_seconds
+        return self.limit_seconds if verdict is Verdict.RATE_LIMITED else None
 
     def _limited(self, headers: Mapping[str, str]) -> bool:
         if read_retry_after(headers.get("retry-after")) is not None:

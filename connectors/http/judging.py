@@ -52,9 +52,9 @@ def judge(
             fail(TryAgainError, "changed_meanwhile", said, happened="no")
         case Verdict.RATE_LIMITED | Verdict.RETRY:
             code = "too_many_requests" if verdict is Verdict.RATE_LIMITED else "system_failed"
-            fail(TryAgainError, code, said, happened="no", retry_after=dialect.retry_after(headers))
+            fail(TryAgainError, code, said, happened="no", retry_after=dialect.retry_after(headers, verdict))
         case Verdict.FAILED:
-            fail_sent(request, TryAgainError, "system_failed", said, retry_after=dialect.retry_after(headers))
+            fail_sent(request, TryAgainError, "system_failed", said, retry_after=dialect.retry_after(headers, verdict))
     raise RefusedError(
         "error_in_answer" if success else "refused",
         said,

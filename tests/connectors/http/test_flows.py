@@ -199,6 +199,9 @@ def test_a_limit_that_is_not_of_counted_requests_does_not_wait_for_their_reset()
     patient = Dialect(limit_seconds=60)
     assert (patient.retry_after(left), patient.retry_after({}), Dialect().retry_after(left)) == (60, 60, None)
     assert patient.retry_after({**left, "retry-after": "7"}) == 7
+    for verdict in (Verdict.FAILED, Verdict.RETRY):
+        assert patient.retry_after(left, verdict) is None, "a failure is no limit"
+        assert patient.retry_after({**left, "retry-after": "7"}, verdict) == 7
     assert (patient.retry_after({**left, "x-ratelimit-remaining": "0"}) or 0) > 2000
     assert (patient.retry_after({"x-ratelimit-reset": reset}) or 0) > 2000
 
