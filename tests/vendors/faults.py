@@ -136,6 +136,11 @@ class Faults:
     def unfiltered(self, path: str) -> bool:
         return any(re.search(each, path) for each in self._unfiltered)
 
+    @property
+    def pending(self) -> list[str]:
+        """The faults that have not struck as often as they should."""
+        return [f"{fault.method} {fault.path}".strip() for fault in self._faults if fault.times]
+
     def next_for(self, method: str, path: str) -> InjectedFault | None:
         for fault in self._faults:
             if fault.strikes(method, path):

@@ -82,7 +82,8 @@ Handler = Callable[[Any, Call], Response]
 
 class Simulator:
     """One vendor. Use `async with simulator.start():`, which checks at the end that no request and no answer differed
-    from the vendor's description; `violations` has them. `requests` has every request in the order of arrival."""
+    from the vendor's description; `violations` has them. `requests` has every request in the order of arrival. After
+    `watch_changes()`, `changes` has those that changed the state."""
 
     routes: Mapping[str, Handler]
     undescribed: Mapping[str, str] = {}
@@ -98,11 +99,13 @@ class Simulator:
         self.state = state
         self.faults = Faults()
         self.requests: list[Call] = []
+        self.changes: list[Call] = []
         self.violations: list[str] = []
         self.url = ""
         self.largest_page = 0
         """At most so many entries in a page, whatever the request asks for; 0: as the vendor documents."""
         self._ahead = timedelta()
+        self._watches_changes = False
         self._before: Any = None
         self._stale: list[InjectedFault] = []
         self._patterns = [
@@ -126,6 +129,10 @@ class Simulator:
     def forget(self) -> None:
         """Drops the requests so far, so that a test sees those that follow."""
         self.requests.clear()
+
+    def watch_changes(self) -> None:
+        """From now on `changes` gets each request, other than GET and HEAD, after which the state differs."""
+        self._watches_changes = True
 
     def sent(self, method: str, path: str = "") -> list[Call]:
         """The requests with this method whose path has this regular expression."""
@@ -242,7 +249,14 @@ class Simulator:
         if self.faults.stale_reads:
             self._before, self._stale = copy.deepcopy(self.state), self.faults.stale_reads
             self.faults.stale_reads = []
-        return handler(self, call)
+        if not self._watches_changes:
+            return handler(self, call)
+        before = copy.deepcopy(self.state)
+        try:
+            return handler(self, call)
+        finally:
+            if _public(before) != _public(self.state):
+                self.changes.append(call)
 
     def _call(self, request: Request, body: bytes) -> Call:
         target = request.scope["raw_path"].decode() + f"?{request.url.query}"
@@ -272,6 +286,11 @@ class Simulator:
         if fault is not None and fault.answer is not None:
             return fault.answer(self)
         return self._carried_out(inner)
+
+
+def _public(state: Any) -> dict[str, Any]:
+    """Without counters and the clock."""
+    return {name: value for name, value in vars(state).items() if not name.startswith("_")}
 
 
 def _without_entries(body: Any) -> Any:

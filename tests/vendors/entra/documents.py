@@ -29,8 +29,15 @@ def time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+ROLE_TEMPLATES = {
+    "Global Administrator": "62e90394-69f5-4237-9190-012177145e10",
+    "User Administrator": "fe930be7-5e62-47db-91af-98c3a49a38b1",
+}
+"""The same in every tenant: https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference."""
+
+
 def role_id(name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"role {name}"))
+    return ROLE_TEMPLATES.get(name) or str(uuid.uuid5(uuid.NAMESPACE_OID, f"role {name}"))
 
 
 def user(tenant: EntraTenant, one: EntraUser) -> Document:

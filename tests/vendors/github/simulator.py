@@ -86,7 +86,8 @@ OPERATIONS = sorted(set(ROUTES) - {GRAPHQL})
 
 
 class GitHubSimulator(Simulator):
-    """`state` is the `GitHubOrganization`. `requests_per_hour` is a real limit; each answer says what is left of it."""
+    """`state` is the `GitHubOrganization`. `requests_per_hour` is a real limit; each answer says what is left of it.
+    `limit_seconds` is for how long a secondary limit lasts."""
 
     routes = ROUTES
     undescribed = UNDESCRIBED
@@ -97,6 +98,7 @@ class GitHubSimulator(Simulator):
         super().__init__(Description.of(Path(__file__).parent), None)
         self.state = GitHubOrganization(self.now)
         self.requests_per_hour = 5000
+        self.limit_seconds = 60
         self._hour, self._used = 0, 0
 
     def identify(self, call: Call) -> Any:
@@ -149,7 +151,7 @@ class GitHubSimulator(Simulator):
     def limited_as_forbidden(self) -> Response:
         """A secondary limit: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api."""
         message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-        return error(403, message, {"retry-after": "60"})
+        return error(403, message, {"retry-after": str(self.limit_seconds)})
 
     def broken(self, status: int) -> Response:
         return error(status, "Server Error")

@@ -37,8 +37,9 @@ def start_transfer(google: GoogleSimulator, call: Call) -> Response:
     if not wanted or any(one.get("applicationId") not in workspace.transfer_applications for one in wanted):
         raise invalid("Invalid applicationId")
     transfer = GoogleTransfer(
-        f"transfer-{workspace.new_id()}", body["oldOwnerUserId"], body["newOwnerUserId"], wanted, google.now()
-    )
+        f"transfer-{workspace.new_id()}", body["oldOwnerUserId"], body["newOwnerUserId"], wanted, google.now(),
+        workspace.transfer_reads,
+    )  # fmt: skip
     workspace.transfers[transfer.id] = transfer
     return answer(documents.transfer(transfer))
 

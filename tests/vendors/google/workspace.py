@@ -109,6 +109,8 @@ class GoogleWorkspace:
         self.role_assignments: dict[str, GoogleRoleAssignment] = {}
         self.transfers: dict[str, GoogleTransfer] = {}
         self.devices: dict[str, GoogleDevice] = {}
+        self.transfer_reads = 1
+        """Of each new transfer: how many reads show it in progress."""
         self.transfer_applications = {"55656082996": "Drive and Docs", "435070579839": "Calendar"}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GoogleWorkspace:

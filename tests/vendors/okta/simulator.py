@@ -106,7 +106,8 @@ OPEN = frozenset(UNDESCRIBED) | frozenset(AUTHORIZATION_SERVER)
 
 
 class OktaSimulator(Simulator):
-    """`state` is the `OktaOrganisation`. `requests_per_minute` is a real limit; each answer says what is left of it."""
+    """`state` is the `OktaOrganisation`. `requests_per_minute` is a real limit; each answer says what is left of it,
+    and that it starts again with the next minute, or in `limit_seconds`."""
 
     routes = ROUTES
     undescribed = UNDESCRIBED
@@ -119,6 +120,7 @@ class OktaSimulator(Simulator):
         super().__init__(Description.of(Path(__file__).parent), None)
         self.state = OktaOrganisation(self.now)
         self.requests_per_minute = 1200
+        self.limit_seconds: int | None = None
         self._minute, self._used = 0, 0
 
     def identify(self, call: Call) -> Any:
@@ -140,7 +142,9 @@ class OktaSimulator(Simulator):
         left = 0 if response.status_code == 429 else max(0, self.requests_per_minute - self._used)
         response.headers["x-rate-limit-limit"] = str(self.requests_per_minute)
         response.headers["x-rate-limit-remaining"] = str(left)
-        response.headers["x-rate-limit-reset"] = str((int(self.now().timestamp()) // 60 + 1) * 60)
+        now = int(self.now().timestamp())
+        reset = (now // 60 + 1) * 60 if self.limit_seconds is None else now + self.limit_seconds
+        response.headers["x-rate-limit-reset"] = str(reset)
         response.headers["x-okta-request-id"] = f"simulated-{len(self.requests)}"
         return response
 
