@@ -17,6 +17,7 @@ from connectors.errors import ActionRequiredError
 from connectors.reach import Endpoint
 from orchestrator.domain.packet.packet import SystemSpec
 from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.engine.system_uses import SystemUses
 
 Connect = Callable[[str, SystemSpec], Connector]
 
@@ -37,8 +38,9 @@ class Connections:
     """One connector per system and settings, made when first needed. Two packets that give one system different
     settings have a connector each. A changed setting, or a changed file of certificates, makes a new connector; one
     that was unused for `UNUSED_TTL_SECONDS` is closed, since another call may still use it until then. `observer` hears
-    of what activities do with them. `secrets_folder` is where the files are that a packet may name. `rates` is
-    the limiter that all workers share; without it nothing is paced. `clock` counts seconds."""
+    of what activities do with them, `uses` of how systems answer the calls of runs. `secrets_folder` is where the files
+    are that a packet may name. `rates` is the limiter that all workers share; without it nothing is paced. `clock`
+    counts seconds."""
 
     def __init__(
         self,
@@ -48,9 +50,11 @@ class Connections:
         *,
         secrets_folder: Path,
         rates: Rates | None = None,
+        uses: SystemUses | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.observer = observer
+        self.uses = uses
         self._environment = environment
         self._secrets_folder = secrets_folder
         self._connect = connect

@@ -33,6 +33,7 @@ from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.inquiries import InquiryRows
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.rates import Rates
+from orchestrator.ledger.engine.system_uses import SystemUses
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.reading.open_counts import open_counts
@@ -80,12 +81,15 @@ async def working(
         failed = _counter(watched)
         reports = EngineReports(backend.database, lambda: engine.cluster, failed)
         stack.push_async_callback(reports.aclose)
+        uses = SystemUses(backend.database, failed)
+        stack.push_async_callback(uses.aclose)
         connections = Connections(
             settings.environment,
             connect,
             watched.observer if watched else NO_OBSERVER,
             secrets_folder=settings.secrets_folder,
             rates=Rates(backend.database),
+            uses=uses,
         )
         stack.push_async_callback(connections.aclose)
         systems = make_activities(backend.runs, backend.keyring, connections, Rates(backend.database), reports)

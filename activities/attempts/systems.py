@@ -21,6 +21,7 @@ from activities.attempts.leases import LeaseCheck, local_seconds
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
+from activities.attempts.use_observer import UseObserver
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
@@ -106,6 +107,9 @@ class SystemActivities:
             found = await find_accounts(
                 person, key, world.pinned, world.current, due, self._connections, self._rates, observer
             )
+        for result in found.results:
+            if result.outcome == "failed":
+                self._not_called(state, world, result.system, result.code)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.record_fact(search.run_id, lambda state, world: [] if state.finished else [searched])
@@ -157,9 +161,18 @@ class SystemActivities:
             seen.ended(observed_result.outcome, observed_result.code, observed_result.after_cutoff)
 
     def _observer(self, state: RunState, world: World) -> Observer:
-        """Whether metrics and traces may include the run. People who may not see a run under embargo read them."""
+        """Whether metrics, traces and the page Systems may show a call of the run. People who may not see a run under
+        embargo read them."""
         hidden = state.embargo_until is not None and world.now < state.embargo_until
-        return NO_OBSERVER if hidden else self._connections.observer
+        if hidden:
+            return NO_OBSERVER
+        observer, uses = self._connections.observer, self._connections.uses
+        return observer if uses is None else UseObserver(observer, uses, state.asked.packet)
+
+    def _not_called(self, state: RunState, world: World, system: str, code: str) -> None:
+        observer = self._observer(state, world)
+        if isinstance(observer, UseObserver):
+            observer.not_called(system, code)
 
     # The four moments at which a worker can die and leave something behind have names, so that tests can kill it there.
 
@@ -193,6 +206,7 @@ class SystemActivities:
             detail = {"parameter": error.source, "reason": error.reason}
             return AttemptResult("action_required", "no", "parameter_unknown", detail=detail)
         except ConnectorError as error:
+            self._not_called(state, world, step.system, error.code)
             return _failed(error, None)
         except (LedgerError, FailureError):
             raise

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, tup
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import run_counts, runs
+from orchestrator.ledger.schema.tables import exceptions, run_counts, runs
 from orchestrator.reading.cursors import cursor, place, undated
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, in_state
 from orchestrator.reading.rows import RunList, RunRow
@@ -28,6 +28,7 @@ runs for which nothing has a date at the end."""
 MAX_COUNTED = 10_000
 """Where a filter leaves more runs than these, a count would take longer than the page that shows it."""
 FINISHED = ("clean", "with_exceptions", "shadow", "ended")
+_SYSTEM_FAILS = ("search_failed", "step_failing", "step_failed", "connector_missing")
 _SORTED_BY: Mapping[Sort, str] = {"latest": "requested_at", "cutoff": "cutoff", "due": "due_at"}
 _NEVER = text("'infinity'::timestamptz")
 _DUE = func.coalesce(runs.c.due_at, _NEVER)
@@ -125,6 +126,18 @@ class RunLists:
         rows = await self._database.rows(query)
         names = await self._queries.names([row["run_id"] for row in rows])
         return {row["run_id"]: RunRow.of(row, names) for row in rows}
+
+    async def waiting_on(self, viewer: Viewer, packet: str, system: str) -> int:
+        """How many open runs of a packet wait on a system, of those that the viewer sees: access there was to end and
+        has not, or the run has an open exception because the system fails."""
+        late = and_(runs.c.exposed, runs.c.cutoff <= func.engine.now(), runs.c.open_systems.has_key(system))
+        failing = select(exceptions.c.run_id).where(
+            exceptions.c.closed_at.is_(None), exceptions.c.system == system, exceptions.c.kind.in_(_SYSTEM_FAILS)
+        )
+        mine = and_(runs.c.packet_name == packet, runs.c.closed_at.is_(None), await self._queries.visible(viewer))
+        query = select(func.count().label("runs")).where(mine, or_(late, runs.c.run_id.in_(failing)))
+        [row] = await self._database.rows(query)
+        return int(row["runs"])
 
     async def open_under(self, viewer: Viewer, version: str) -> tuple[str, ...]:
         """The ids of the open runs, of those that the viewer sees, which started under a version of a packet."""

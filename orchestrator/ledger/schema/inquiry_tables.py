@@ -35,6 +35,18 @@ system_reports = Table(
     schema="engine",
 )
 
+system_uses = Table(
+    "system_uses",
+    metadata,
+    Column("packet", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    instant("answered_at", nullable=True),
+    instant("failed_at", nullable=True),
+    instant("failing_since", nullable=True),
+    Column("code", Text, nullable=False),
+    schema="engine",
+)
+
 system_tests = Table(
     "system_tests",
     metadata,

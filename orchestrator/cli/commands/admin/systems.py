@@ -14,7 +14,7 @@ from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, 
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
-from orchestrator.vocabulary.states import HR_RECORD, OWNERSHIP, label
+from orchestrator.vocabulary.states import FAILURE, HR_RECORD, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
 
@@ -98,17 +98,28 @@ def _show_orphans(found: Document) -> None:
     say(f"Read {instant(found['read_at'])}, {whole}.")
 
 
+def _in_runs(use: Document | None) -> str:
+    if use is None:
+        return ""
+    if use["failing_since"] is None:
+        return f"responded {instant(use['answered_at'])}"
+    waiting = use["runs_waiting"]
+    runs = f"; {waiting} {'run waits' if waiting == 1 else 'runs wait'}" if waiting else ""
+    return f"failing since {instant(use['failing_since'])}: {label(use['code'], FAILURE)}{runs}"
+
+
 def _show(found: Document, json: bool) -> None:
     if json:
         print_json(found)
         return
     table(
-        ("System", "Connector", "Reachable", "Changes", "Last check", "Details", "Support"),
+        ("System", "Connector", "Reachable", "In runs", "Changes", "Last check", "Details", "Support"),
         [
             (
                 system["system"],
                 system["kind"],
                 REACHABLE[system["reachable"]],
+                _in_runs(system.get("in_use")),
                 "paused" if system["held"] else "",
                 instant(system["checked_at"]),
                 system["detail"],

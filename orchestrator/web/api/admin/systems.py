@@ -11,6 +11,7 @@ from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems, ListAccountOwners
+from orchestrator.documents.system_uses import uses_of
 from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller
@@ -56,6 +57,19 @@ class Feed(ResponseModel):
     )
 
 
+class SystemInUse(ResponseModel):
+    """How the system answers the searches, steps and read-backs of runs; not of runs under embargo."""
+
+    answered_at: datetime | None = Field(description="When it last responded")
+    failed_at: datetime | None = Field(description="When a call last failed")
+    failing_since: datetime | None = Field(description="Null if it responded to the last call")
+    code: str | None = Field(description="That of the last failure")
+    runs_waiting: int = Field(
+        description="While it fails: the open runs, of those you can see, that wait on it. Access there was to end and "
+        "has not, or the run has an open exception because the system fails"
+    )
+
+
 class System(ResponseModel):
     system: str
     title: str
@@ -69,6 +83,7 @@ class System(ResponseModel):
     detail: str | None = Field(None, description="The result of the last check in words")
     checked_at: datetime | None = Field(None, description="When it was last checked")
     answered_at: datetime | None = Field(None, description="When it last responded and accepted the credentials")
+    in_use: SystemInUse | None = Field(None, description="Null before a run has called it")
     rate_per_second: float | None = Field(None, description="The rate limit, in requests per second")
     support: str
     runbook: str
@@ -107,6 +122,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     reports = await last_reports(web.database, current.name)
     held = await web.services.runs.held_systems(current.platform.systems)
     feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, current)
+    uses = await uses_of(web.database, web.queries, caller.viewer, current.name)
     return Systems(
         packet=current.name,
         all_held="*" in held,
@@ -121,6 +137,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
                 detail=seen.detail or None if seen is not None else None,
                 checked_at=seen.checked_at if seen is not None else None,
                 answered_at=seen.answered_at if seen is not None else None,
+                in_use=SystemInUse(**in_use) if (in_use := uses.get(name)) is not None else None,
                 rate_per_second=spec.rate_per_second,
                 support=spec.support,
                 runbook=spec.runbook,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
+from orchestrator.documents.system_uses import uses_of
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
@@ -39,12 +41,14 @@ CHECK_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class SystemLine:
-    """`seen` is the result of the last check, None before the first. `may_hold` and `may_release` are what the domain
-    would let the caller do, and `may_list` is about the system's accounts. `feed` is of the HR system."""
+    """`seen` is the result of the last check, None before the first; `use` how the system answers the calls of runs
+    (`uses_of`), None before the first. `may_hold` and `may_release` are what the domain would let the caller do, and
+    `may_list` is about the system's accounts. `feed` is of the HR system."""
 
     name: str
     spec: SystemSpec
     seen: SystemReport | None
+    use: dict[str, Any] | None
     held: bool
     may_hold: bool
     may_release: bool
@@ -58,8 +62,20 @@ class SystemLine:
         return self.spec.connector_origin + reference
 
     @property
+    def failing(self) -> bool:
+        """Whether it fails for runs, and no check since has found it reachable."""
+        if self.use is None or self.use["failing_since"] is None:
+            return False
+        return self.seen is None or not self.seen.reachable or self.seen.checked_at < self.use["failed_at"]
+
+    @property
     def standing(self) -> str:
-        """A word of the vocabulary `reachable`."""
+        """A word of the vocabulary `reachable`, by the last check or the last call of a run, whichever is later."""
+        if self.failing:
+            return "no"
+        answered_at = self.use["answered_at"] if self.use is not None and not self.use["failing_since"] else None
+        if answered_at is not None and (self.seen is None or self.seen.checked_at < answered_at):
+            return "yes"
         if self.seen is None or self.seen.reachable is None:
             return "unknown"
         return "yes" if self.seen.reachable else "no"
@@ -152,6 +168,7 @@ async def _packets(request: Request, caller: Caller) -> list[Packet]:
 async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: Sequence[Packet]) -> PacketSystems:
     web = state_of(request)
     reports = await last_reports(web.database, packet.name)
+    uses = await uses_of(web.database, web.queries, caller.viewer, packet.name)
     held = await web.services.runs.held_systems(packet.platform.systems)
     active = await active_people(web.services) if held else {}
     feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, packet)
@@ -160,6 +177,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             name=name,
             spec=spec,
             seen=reports.get(name),
+            use=uses.get(name),
             held=name in held,
             may_hold=name not in held and _may_hold(caller, name, packet, in_use),
             may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
