@@ -34,6 +34,7 @@ from orchestrator.domain.commands.reported_leavings import (
 )
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.version_choice import starts_dry_runs
 from orchestrator.domain.permissions.levels import Actor, hr_feed
 from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.errors import LedgerError
@@ -149,7 +150,9 @@ class HrFeed:
             outcome.add(record.place, "unreadable", record.message)
         now = await self._services.runs.ledger.now()
         known = await self._services.keyring.find_people("hr", [one.person_id for one in listed.leavers])
-        latest = await self._rows.latest_runs(known.values())
+        # Beside a packet in use, a dry run of a person is not the run of a leaving.
+        history = (await self._services.runs.shelf(packet.name)).history
+        latest = await self._rows.latest_runs(known.values(), dry=starts_dry_runs(history))
         due: list[ListedLeaver] = []
         for leaver in listed.leavers:
             run = latest.get(known.get(leaver.person_id, ""))
@@ -167,7 +170,11 @@ class HrFeed:
         if run.closed_at is None:
             state = (await self._services.runs.load(run.run_id)).state
             change = changed_leaving(state, leaver.leaving_at)
-            if change is not None and not _under_embargo(state, await self._services.runs.ledger.now()):
+            if (
+                change is not None
+                and not state.dry
+                and not _under_embargo(state, await self._services.runs.ledger.now())
+            ):
                 outcome.add(leaver.place, "date_changed", CHANGES[change], run.run_id)
             return True
         if had_run(leaver.leaving_at, run.cutoff, run.state == "ended", run.closed_at):

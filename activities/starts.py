@@ -15,6 +15,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.version_choice import starts_dry_runs
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
@@ -80,7 +81,10 @@ class Starts:
         if known is None or known.leaving_at != leaving_at:
             return None
         person_id = await self._services.keyring.person_for("hr", hr_id)
-        start_id = f"hr-feed:{person_id}:{leaving_at.astimezone(UTC).isoformat()}"
+        # A dry run of this leaving, from before the packet was in use, is not the run of the leaving.
+        history = (await self._services.runs.shelf(packet.name)).history
+        dry = ":dry" if starts_dry_runs(history) else ""
+        start_id = f"hr-feed:{person_id}:{leaving_at.astimezone(UTC).isoformat()}{dry}"
         before = await commands.run_started(self._services, actor, start_id)
         if before is not None:
             return commands.started(before)

@@ -37,7 +37,6 @@ from tests.ledger.small_office import (
     HOUR,
     IVO,
     OLE,
-    SAM,
     VERA,
     SmallOffice,
     acting,
@@ -66,15 +65,8 @@ async def here(database_url: str) -> AsyncIterator[SmallOffice]:
     async with small_office(database_url, PACKET) as office:
         await office.keyring.create_person(HENRI.human)
         await commands.record_actor(office.services, HENRI)
-        await in_shadow(office, NEWER)
+        await office.into_shadow(NEWER)
         yield office
-
-
-async def in_shadow(here: SmallOffice, packet: Packet) -> None:
-    version = await commands.adopt_packet(here.services, SAM, packet, [])
-    for owner in (VERA, SAM):
-        await commands.sign_packet(here.services, owner, packet.name, version, None, [])
-    await commands.move_packet(here.services, SAM, packet.name, version, "shadow", [])
 
 
 async def dry(here: SmallOffice, person: PersonFacts, by: Actor = HANNA, **more: Any) -> str:

@@ -14,7 +14,7 @@ from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED, hr_feed
 from orchestrator.domain.run.cutoff import parse_cutoff
 from tests.hr_feed.feeding import PACKET, csv_packet, feeding, leaves, row
-from tests.ledger.small_office import HANNA, SAM, STAFF
+from tests.ledger.small_office import HANNA, SAM, STAFF, VERA
 
 NEXT_YEAR = datetime.now(UTC).year + 1
 FRIDAY = f"{NEXT_YEAR}-02-26"
@@ -209,6 +209,32 @@ async def test_late_starts_above_the_limit_are_held_until_a_second_person_confir
         await commands.confirm_start(here.office.services, SAM, first.held.held_id)
         report = await here.look()
         assert report.started == 2 and standings(report) == [("line 5", "held")]
+
+
+async def test_a_dry_run_is_not_the_run_of_a_leaving(database_url: str, tmp_path: Path) -> None:
+    """Neither one of the feed, from before a version was in production, nor one that HR starts beside it."""
+    async with feeding(database_url, tmp_path) as here:
+        services, version = here.office.services, here.office.packet.version
+        await commands.move_packet(services, SAM, PACKET, version, "shadow", [])
+        for _ in range(2):
+            report = await here.look(row(1, FRIDAY))
+            assert (report.started + report.with_run, report.items) == (1, ())
+        assert (await here.run_of(1)).dry
+        for phase in ("pilot", "production"):
+            for owner in (VERA, SAM):
+                await commands.sign_packet(services, owner, PACKET, version, None, [])
+            await commands.move_packet(services, SAM, PACKET, version, phase, [])  # type: ignore[arg-type]  # one of the phases
+        await here.office.into_shadow(csv_packet(settle_seconds="1"))
+        people = People(here.connections, here.office.packet, here.office.keyring)
+        here.put(row(1, FRIDAY), row(2, FRIDAY))
+        facts = await people.facts(await people.find("2"))
+        cutoff = parse_cutoff(f"{FRIDAY}T18:00", "Europe/Berlin")
+        await commands.start_run(services, HANNA, facts, PACKET, cutoff, shadow=True)
+        for _ in range(2):
+            report = await here.look()
+            assert (report.waiting, report.items) == (0, ())
+        for number in (1, 2):
+            assert [state.dry for state in await here.runs_of(number)] == [True, False], number
 
 
 async def test_a_packet_that_is_not_in_use_is_named(database_url: str, tmp_path: Path) -> None:

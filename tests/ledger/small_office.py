@@ -88,6 +88,12 @@ class SmallOffice:
                 await commands.sign_packet(self.services, owner, packet.name, version, None, [])
             await commands.move_packet(self.services, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
 
+    async def into_shadow(self, packet: Packet) -> None:
+        version = await commands.adopt_packet(self.services, SAM, packet, [])
+        for owner in (VERA, SAM):
+            await commands.sign_packet(self.services, owner, packet.name, version, None, [])
+        await commands.move_packet(self.services, SAM, packet.name, version, "shadow", [])
+
     async def listed(self, viewer: Viewer) -> set[str]:
         """The runs in the list that pages and API show."""
         return {line.run_id for line in (await self.run_lists.page(viewer, limit=500)).lines}

@@ -38,3 +38,8 @@ def dry_run_beside(state: PacketState) -> VersionState | None:
     """The version in shadow, while another one is used for starts: then a dry run has to be asked for."""
     in_use = state.in_pilot or state.in_production
     return state.in_shadow if in_use is not None else None
+
+
+def starts_dry_runs(state: PacketState) -> bool:
+    """Whether every start is a dry run, since no version is in production or pilot."""
+    return state.phase == "shadow"

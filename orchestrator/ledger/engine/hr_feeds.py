@@ -37,11 +37,11 @@ _KEEP_PROBLEM = text(
 )
 _LATEST_RUNS = """
 SELECT DISTINCT ON (person_id) person_id, run_id, cutoff, state, closed_at
-FROM read.runs WHERE person_id = ANY(%s) ORDER BY person_id, requested_at DESC
+FROM read.runs WHERE person_id = ANY(%s) AND (%s OR NOT shadow) ORDER BY person_id, requested_at DESC
 """
 _OTHER_OPEN_RUNS = """
 SELECT run_id FROM read.runs
-WHERE closed_at IS NULL AND packet_name = %s AND NOT person_id = ANY(%s)
+WHERE closed_at IS NULL AND NOT shadow AND packet_name = %s AND NOT person_id = ANY(%s)
     AND (embargo_until IS NULL OR embargo_until <= engine.now())
 ORDER BY requested_at LIMIT 1000
 """
@@ -115,14 +115,15 @@ class HrFeedRows:
         report = None if sealed is None else self._keyring.open(_context(packet), bytes(sealed))
         return FeedRow(**{**rows[0], "report": report})
 
-    async def latest_runs(self, people: Collection[str]) -> dict[str, LatestRun]:
-        """By person (opaque ids); a person without a run is missing."""
+    async def latest_runs(self, people: Collection[str], *, dry: bool) -> dict[str, LatestRun]:
+        """By person (opaque ids); a person without a run is missing. `dry`: dry runs count, which they do only where
+        the feed starts nothing else."""
         async with self._database.driver() as connection:
-            rows = await (await connection.execute(_LATEST_RUNS, (list(people),))).fetchall()
+            rows = await (await connection.execute(_LATEST_RUNS, (list(people), dry))).fetchall()
         return {person_id: LatestRun(*row) for person_id, *row in rows}
 
     async def other_open_runs(self, packet: str, people: Collection[str]) -> list[str]:
-        """Open runs under the packet of other people than these, without those under an embargo."""
+        """Open runs under the packet of other people than these, without dry runs and those under an embargo."""
         async with self._database.driver() as connection:
             rows = await (await connection.execute(_OTHER_OPEN_RUNS, (packet, list(people)))).fetchall()
         return [str(run_id) for (run_id,) in rows]
