@@ -46,6 +46,8 @@ log = logging.getLogger("offboard.hr_feed")
 
 LEASE: Final = timedelta(minutes=15)
 """For how long another worker leaves a look to the one that began it."""
+WOKEN_WITHIN: Final = 5.0
+"""In how many seconds a feed that was woken is read."""
 HELD: Final = frozenset({"starts_held", "last_holder"})
 """Refusals after which a second person confirms the start, and the next look repeats it."""
 CHANGES: Final[dict[DateChange, str]] = {
@@ -93,7 +95,7 @@ class HrFeed:
             with self._surviving():
                 await self.look()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), self._every)
+                await asyncio.wait_for(self._stopped.wait(), min(self._every, WOKEN_WITHIN))
 
     @contextlib.contextmanager
     def _surviving(self) -> Iterator[None]:

@@ -48,6 +48,7 @@ class WebSettings:
     session_idle: timedelta = timedelta(hours=1)
     step_up_within: timedelta = timedelta(minutes=5)
     hr_webhook_secret: str | None = field(default=None, repr=False)
+    bamboohr_webhook_key: str | None = field(default=None, repr=False)
     webhook_hosts: tuple[str, ...] = ()
 
     @property
@@ -80,6 +81,7 @@ class WebSettings:
             session_idle=timedelta(minutes=_number("SESSION_IDLE_MINUTES", get("SESSION_IDLE_MINUTES") or "60")),
             step_up_within=timedelta(seconds=_number("STEP_UP_SECONDS", get("STEP_UP_SECONDS") or "300")),
             hr_webhook_secret=_hook_secret(get("HR_WEBHOOK_SECRET")),
+            bamboohr_webhook_key=_bamboohr_key(get("BAMBOOHR_WEBHOOK_KEY")),
             webhook_hosts=webhook_hosts(get("WEBHOOK_HOSTS") or ""),
         )
 
@@ -128,6 +130,12 @@ def _hook_secret(written: str | None) -> str | None:
         raise SettingWrong(
             f"{PREFIX}HR_WEBHOOK_SECRET", f"whsec_ and at least {MIN_SECRET_CHARACTERS} random bytes in base64"
         )
+    return written
+
+
+def _bamboohr_key(written: str | None) -> str | None:
+    if written is not None and len(written) < MIN_SECRET_CHARACTERS:
+        raise SettingWrong(f"{PREFIX}BAMBOOHR_WEBHOOK_KEY", "the private key that BambooHR showed with the webhook")
     return written
 
 

@@ -23,7 +23,11 @@ _CLAIM = text(
     "INSERT INTO engine.hr_feeds AS f (packet, system, due_at) VALUES (:packet, '', engine.now() + :lease) "
     "ON CONFLICT (packet) DO UPDATE SET due_at = excluded.due_at WHERE f.due_at <= engine.now() RETURNING packet"
 )
-_RELEASE = text("UPDATE engine.hr_feeds SET due_at = engine.now() + :every WHERE packet = :packet")
+# A feed that was woken while it read stays due.
+_RELEASE = text(
+    "UPDATE engine.hr_feeds SET due_at = engine.now() + :every WHERE packet = :packet AND due_at > engine.now()"
+)
+_WAKE = text("UPDATE engine.hr_feeds SET due_at = engine.now()")
 _BEGIN = text(
     "UPDATE engine.hr_feeds SET since = CASE WHEN system = :system THEN coalesce(since, engine.now()) "
     "ELSE engine.now() END, system = :system WHERE packet = :packet RETURNING since"
@@ -87,6 +91,11 @@ class HrFeedRows:
     async def release(self, packet: str, every: timedelta) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(_RELEASE, {"packet": packet, "every": every})
+
+    async def wake(self) -> None:
+        """Every feed is due, also one that is being read: what was reported may come after what it has read."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_WAKE)
 
     async def begin(self, packet: str, system: str) -> datetime:
         """Since when the feed reads this system: now, at the first time."""

@@ -43,13 +43,13 @@ REPORT_TTL: Final = timedelta(days=30)
 _ID: Final = re.compile(r"[!-~]{1,200}")
 _PREFIX: Final = "whsec_"
 
-_UNSIGNED = Problem(
+UNSIGNED = Problem(
     401,
     "signature_does_not_match",
     "The signature does not match.",
     "Sign with the secret that is configured on both sides.",
 )
-_OUT_OF_TIME = Problem(
+OUT_OF_TIME = Problem(
     401,
     "out_of_time",
     "The signature is older than five minutes, or its time is in the future.",
@@ -58,7 +58,7 @@ _OUT_OF_TIME = Problem(
 _ANOTHER = Problem(
     422, "delivery_reused", "This webhook-id was used with another body before.", "Use a new ID for each delivery."
 )
-_UNDER_WAY = Problem(
+UNDER_WAY = Problem(
     409, "request_under_way", "This delivery is being processed.", "Send it again in a moment.",
     headers={"Retry-After": "5"},
 )  # fmt: skip
@@ -108,14 +108,14 @@ async def leaving(
     body = await request.body()
     signed_at = _signed_at(_key(secret), webhook_id, webhook_timestamp, webhook_signature, body)
     if signed_at is None or webhook_id is None:
-        return await answer(request, _UNSIGNED)
+        return await answer(request, UNSIGNED)
     if abs(await web.services.runs.ledger.now() - signed_at) > WINDOW:
-        return await answer(request, _OUT_OF_TIME)
+        return await answer(request, OUT_OF_TIME)
     async with once(web.answers, HR_FEED, webhook_id, hashlib.sha256(body).digest(), REPORT_TTL) as attempt:
         if attempt.earlier is not None:
             return replayed(attempt.earlier)
         if not attempt.mine:
-            return await answer(request, _ANOTHER if attempt.another_request else _UNDER_WAY)
+            return await answer(request, _ANOTHER if attempt.another_request else UNDER_WAY)
         answered = await _start(request, web, body)
         # Otherwise nothing was started: after a setting is corrected, the same delivery can be tried again.
         if answered.status_code < 300:

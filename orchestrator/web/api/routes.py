@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 
-from orchestrator.web.api import access, health, hr_hook, inquiries, people
+from orchestrator.web.api import access, bamboohr_hook, health, hr_hook, inquiries, people
 from orchestrator.web.api.admin import (
     away,
     ledger,
@@ -38,7 +38,7 @@ from orchestrator.web.api.schema import reference
 PARTS = (
     runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
     packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away, access, tokens, users,
-    webhooks, hr_hook, health, reference,
+    webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""
 

@@ -51,7 +51,8 @@ async def offboard(here: Installation) -> AsyncIterator[str]:
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
-    web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), hr_webhook_secret="whsec_bm90aGluZw==")
+    web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), hr_webhook_secret="whsec_bm90aGluZw==",
+                      bamboohr_webhook_key="bm90aGluZw==")  # fmt: skip
     try:
         async with serving(web, here.services, here.engine, here.backend.database, on, local):
             yield url

@@ -209,6 +209,7 @@ REQUESTS: dict[str, Make] = {
     "POST /api/v1/device/token": sent(body={"device_secret": "none"}),
     "POST /api/v1/sign-in/local": sent(body={"alias": "guest"}),
     "POST /api/v1/hooks/hr": sent(body=START),
+    "POST /api/v1/hooks/bamboohr": sent(body={}),
     # Pages
     "POST /search": posted(form={"text": "quillmark"}),
     "POST /runs/new/people": posted(form=dict(SEARCH)),

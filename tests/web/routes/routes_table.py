@@ -31,6 +31,7 @@ POST   /api/v1/device                                  +  +  +  +  +  +  +  +  +
 POST   /api/v1/device/token                            x  x  x  x  x  x  x  x  x  x   nobody has confirmed yet
 POST   /api/v1/sign-in/local                           +  +  +  +  +  +  +  +  +  +
 POST   /api/v1/hooks/hr                                s  s  s  s  s  s  s  s  s  s   it goes by the signature alone
+POST   /api/v1/hooks/bamboohr                          s  s  s  s  s  s  s  s  s  s   the same
 """
 
 PAGES = """
