@@ -194,6 +194,16 @@ def test_a_file_over_400_lines_says_why() -> None:
             assert not says_why, f"{name_of(path)}: it has fewer than 400 lines; remove the reason"
 
 
+def test_each_migration_follows_the_one_before() -> None:
+    paths = sorted((ROOT / "migrations" / "versions").glob("[0-9]*.py"))
+    before = "None"
+    for path in paths:
+        number = f'"{path.name.partition("_")[0]}"'
+        assert number != before, f"{path.name}: two migrations have this number"
+        assert f"\nrevision = {number}\ndown_revision = {before}\n" in path.read_text(), path.name
+        before = number
+
+
 def test_the_long_files_of_the_tests_exist() -> None:
     assert [path for path in LONG_FILES if not (ROOT / path).is_file()] == []
 

@@ -1,14 +1,14 @@
 """What each system answered to the calls of runs: when last, and since when it fails. Nothing about a person.
 
-Revision: 0014, after 0013
+Revision: 0015, after 0014
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
