@@ -1,9 +1,10 @@
-"""The choices of filters in lists: the packets that the viewer reads, their systems, and the owners of exceptions."""
+"""The choices of filters in lists: packets that the viewer reads, their systems and tasks, and owners of exceptions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState
 from orchestrator.web.words import words
@@ -16,6 +17,7 @@ Choice = tuple[tuple[str, str], ...]
 class Choices:
     packets: Choice
     systems: Choice
+    tasks: Choice
     owners: Choice
 
 
@@ -23,14 +25,14 @@ async def choices(web: WebState, caller: Caller) -> Choices:
     """As today's versions of the packets have them."""
     packets: dict[str, str] = {}
     systems: dict[str, str] = {}
+    tasks: dict[str, str] = {}
     owners: dict[str, str] = {}
     for current in await web.queries.readable_packets(caller.viewer):
         packets[current.name] = current.workflow.title
         systems |= {name: spec.title for name, spec in current.platform.systems.items()}
-        approvals = current.approvals
-        reviewers = approvals.urgent.review_by if approvals.urgent is not None else ()
-        owners |= {role: words(role, "role") for role in (approvals.exceptions.owner, *reviewers)}
-    return Choices(_sorted(packets), _sorted(systems), _sorted(owners))
+        tasks |= {step.name: step.title for step in current.workflow.steps if step.task is not None}
+        owners |= {role: words(role, "role") for rule in RULES.values() for role in rule.owners(current)}
+    return Choices(_sorted(packets), _sorted(systems), _sorted(tasks), _sorted(owners))
 
 
 def _sorted(found: dict[str, str]) -> Choice:

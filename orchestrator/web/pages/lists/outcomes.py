@@ -59,7 +59,7 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     return await page(
         request, "lists/outcomes.html", title="Outcomes", caller=caller, current="outcomes", status=status,
         flashes=misread, found=found, typed=typed, packets=can.packets,
-        spans=SPANS, systems=dict(can.systems), max_rows=MAX_ROWS, max_exposed=MAX_EXPOSED_SHOWN,
+        spans=SPANS, systems=dict(can.tasks + can.systems), max_rows=MAX_ROWS, max_exposed=MAX_EXPOSED_SHOWN,
         threshold=_threshold(found), **_drawn(found),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
-from tests.web.api.running import until
+from tests.web.api.running import FUTURE, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage, press
@@ -154,6 +154,21 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
     by_hand = await press(auditor, "/exceptions", "Apply", fill={"kind": "weak_match"})
     assert place not in by_hand.text
     assert by_hand.url.params["kind"] == "weak_match"
+
+
+async def test_exceptions_that_hr_owns_are_found_by_their_owner(
+    visit: Visit, started: Started, program: Program
+) -> None:
+    run_id = await started(asked={"cutoff": FUTURE})
+    await press(await visit("operator"), f"/runs/{run_id}", "Pause")
+    exception = await exception_of(program, run_id, "pause_unconfirmed")
+    place, auditor = anchor(run_id, exception["exception_id"]), await visit("auditor")
+
+    found = {owner: await auditor.get(f"/exceptions?owner={owner}") for owner in ("requester", "value_owner")}
+
+    assert [owner for owner, page in found.items() if place in page.text] == ["requester"]
+    assert {page.status_code for page in found.values()} == {200}
+    assert 'value="requester" selected' in found["requester"].text
 
 
 async def test_closed_exceptions_say_what_became_of_them_and_by_whom(

@@ -84,7 +84,7 @@ async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
 async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     visit: Visit, started: Started, program: Program
 ) -> None:
-    run_id = await started("admin", asked={"reason": "Their contract ends"})
+    run_id = await started("admin", asked={"reason": "Their contract ends."})
 
     def recorded(run: Any) -> bool:
         """Of each of the four systems, and all gates are open."""
@@ -110,7 +110,7 @@ async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
     it, finance = await visit("it"), await visit("finance")
     card = ParsedPage((await it.get(f"/runs/{run_id}")).text).text
     assert "Administrator" in card and "Groups: " in card and "global-admins" in card
-    assert "Requested by" in card and "“Their contract ends”" in card and run["person"]["department"] in card
+    assert "Requested by" in card and "“Their contract ends.” " in card and run["person"]["department"] in card
     assert f"Balance: {balance}" in ParsedPage((await finance.get(f"/runs/{run_id}")).text).text
 
 
@@ -136,7 +136,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert "These steps do not run either: Revoke personal access tokens in code hosting" in shown
     answer = await press(it, "/", "Reject", inside=access(run_id), fill={"reason": "Not this one"})
     rejected = html.unescape((await (await visit("operator")).get(f"/runs/{run_id}")).text)
-    assert "Rejected by" in rejected and "“Not this one”" in rejected
+    assert "Rejected by" in rejected and "“Not this one”.</p>" in rejected
     assert "Rejected: Remove access" in ParsedPage(answer.text).text
     run = await run_of(program, run_id)
     assert gate_of(run, "access")["state"] == "rejected"

@@ -19,6 +19,10 @@ async def test_a_run_past_its_cutoff_is_open_exposure_with_name_and_link(visit: 
         while name_of(person) not in (text := html.unescape((await auditor.get("/outcomes?span=all")).text)):
             await asyncio.sleep(0.2)
     assert "Open exposure now" in text and run in text and "with open exposure now" in text
+    async with asyncio.timeout(WITHIN):
+        while "Change shared passwords and keys" not in (text := (await auditor.get("/outcomes?span=all")).text):
+            await asyncio.sleep(0.2)
+    assert "rotate shared secrets" not in text, "a task is shown by its title"
     assert 'id="exposure"' in text, "drawn, and as a table"
     hidden = html.unescape((await auditor.get("/outcomes?span=all&packet=identity-only")).text)
     assert name_of(person) not in hidden

@@ -119,7 +119,7 @@ async def test_the_review_of_an_urgent_start_lists_what_was_removed(
     text = (await (await visit("safety-owner")).get(f"/runs/{run_id}")).text
     card = text[text.index(f'id="{anchor(run_id, review["exception_id"])}"') :]
     said = " ".join(ParsedPage(card[: card.index("</li>\n</ul>")]).text.split())
-    assert "Removed before approval:" in said and "Disable the sign-in account" in said
+    assert "Steps that ran before approval:" in said and "Disable the sign-in account" in said
     assert "Transfer repositories" not in said, "it waits for its approval"
 
 
