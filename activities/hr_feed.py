@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from typing import Final
 from activities.connections import Connections
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
-from activities.starts import Starts
+from activities.starts import Starts, cutoff_at
 from connectors.errors import ConnectorError
 from connectors.listing import LeaversListed, ListedLeaver
 from orchestrator import commands
@@ -33,6 +33,7 @@ from orchestrator.domain.commands.reported_leavings import (
     waits_for_hr,
 )
 from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events import RunRescheduled
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.version_choice import starts_dry_runs
 from orchestrator.domain.permissions.levels import Actor, hr_feed
@@ -50,16 +51,16 @@ WOKEN_WITHIN: Final = 5.0
 """In how many seconds a feed that was woken is read."""
 HELD: Final = frozenset({"starts_held", "last_holder"})
 """Refusals after which a second person confirms the start, and the next look repeats it."""
-CHANGES: Final[dict[DateChange, str]] = {
-    "earlier": "HR has an earlier leaving date than this run's cutoff. Move the cutoff, or correct the date in HR.",
-    "later": "HR has a later leaving date than this run's cutoff. Move the cutoff, or correct the date in HR.",
-    "taken_back": "HR has no leaving date any more. Cancel the run, or correct the date in HR.",
-}
+TOO_MANY: Final = (
+    "{count} runs would start or get an earlier cutoff; the limit of packet {packet} is {cap} per list. If the number "
+    "is right, start or move them: start those of a file with offboard start --from-csv FILE --confirm N."
+)
 
 
 @dataclass(slots=True)
 class _Outcome:
     started: int = 0
+    moved: int = 0
     with_run: int = 0
     items: list[FeedItem] = field(default_factory=list)
 
@@ -133,11 +134,12 @@ class HrFeed:
         since = await self._rows.begin(packet.name, packet.platform.hr.system)
         found = await self._processed(actor, packet, people, listed, since)
         before = await self._rows.last(packet.name)
-        earlier = 0
+        started, moved = found.started, found.moved
         if before is not None and before.report is not None and before.version == listed.version:
-            earlier = FeedReport.model_validate_json(before.report).started
+            earlier = FeedReport.model_validate_json(before.report)
+            started, moved = started + earlier.started, moved + earlier.moved
         report = FeedReport(
-            source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=earlier + found.started,
+            source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=started, moved=moved,
             with_run=found.with_run, waiting=len(found.items) - len(listed.unreadable),
             unreadable=len(listed.unreadable), items=tuple(found.items[:MAX_ITEMS]),
         )  # fmt: skip
@@ -156,45 +158,53 @@ class HrFeed:
         history = (await self._services.runs.shelf(packet.name)).history
         latest = await self._rows.latest_runs(known.values(), dry=starts_dry_runs(history))
         due: list[ListedLeaver] = []
+        changed: list[tuple[ListedLeaver, RunState]] = []
         for leaver in listed.leavers:
             run = latest.get(known.get(leaver.person_id, ""))
-            if run is not None and await self._had_run(leaver, run, outcome):
+            if run is not None and run.closed_at is None:
+                outcome.with_run += 1
+                state = (await self._services.runs.load(run.run_id)).state
+                if not state.dry:
+                    changed.append((leaver, state))
+            elif run is not None and await self._had_run(leaver, run):
                 outcome.with_run += 1
             elif waits_for_hr(leaver.leaving_at, packet, since, now):
                 outcome.add(leaver.place, "left_before")
             else:
                 due.append(leaver)
-        await self._start(actor, packet, due, outcome)
-        await self._taken_back(packet, people, known.values(), outcome)
+        earlier = [one for one in changed if changed_leaving(one[1], one[0].leaving_at) is DateChange.EARLIER]
+        cap, count = packet.workflow.thresholds.batch_cap, len(due) + len(earlier)
+        if count > cap:
+            said = TOO_MANY.format(count=count, packet=packet.name, cap=cap)
+            shown = [leaver for leaver, state in earlier if not _under_embargo(state, now)]
+            for leaver in (*due, *shown):
+                outcome.add(leaver.place, "too_many", said)
+            due, changed = [], [one for one in changed if one not in earlier]
+        for leaver in due:
+            await self._start_one(actor, packet, leaver, outcome)
+        for leaver, state in changed:
+            await self._report(actor, state, leaver.leaving_at, leaver.place, now, outcome)
+        await self._taken_back(actor, packet, people, known.values(), now, outcome)
         return outcome
 
-    async def _had_run(self, leaver: ListedLeaver, run: LatestRun, outcome: _Outcome) -> bool:
-        if run.closed_at is None:
-            state = (await self._services.runs.load(run.run_id)).state
-            change = changed_leaving(state, leaver.leaving_at)
-            if (
-                change is not None
-                and not state.dry
-                and not _under_embargo(state, await self._services.runs.ledger.now())
-            ):
-                outcome.add(leaver.place, "date_changed", CHANGES[change], run.run_id)
-            return True
+    async def _had_run(self, leaver: ListedLeaver, run: LatestRun) -> bool:
         if had_run(leaver.leaving_at, run.cutoff, run.state == "ended", run.closed_at):
             return True
         return started_for((await self._services.runs.load(run.run_id)).state, leaver.leaving_at)
 
-    async def _start(self, actor: Actor, packet: Packet, due: Sequence[ListedLeaver], outcome: _Outcome) -> None:
-        cap = packet.workflow.thresholds.batch_cap
-        if len(due) > cap:
-            said = (
-                f"{len(due)} runs would start; the limit of packet {packet.name} is {cap} per list. If the number is "
-                f"right, start them: for a file with offboard start --from-csv FILE --confirm {len(due)}."
-            )
-            for leaver in due:
-                outcome.add(leaver.place, "too_many", said)
+    async def _report(
+        self, actor: Actor, state: RunState, leaving_at: datetime | None, place: str, now: datetime, outcome: _Outcome
+    ) -> None:
+        """Reports HR's record of a person with an open run, and names the run while HR is asked about it."""
+        if changed_leaving(state, leaving_at) is not None:
+            at = None if leaving_at is None else cutoff_at(leaving_at, state.zone)
+            done = await commands.report_leaving(self._services, actor, state.run_id, at)
+            outcome.moved += any(isinstance(event, RunRescheduled) for event in done.events)
+            state = (await self._services.runs.load(state.run_id)).state
+        if _under_embargo(state, now):
             return
-        for leaver in due:
-            await self._start_one(actor, packet, leaver, outcome)
+        if any(known.opened.kind == "leaving_changed" for known in state.work.open_exceptions()):
+            outcome.add(place, "taken_back" if leaving_at is None else "date_changed", "", state.run_id)
 
     async def _start_one(self, actor: Actor, packet: Packet, leaver: ListedLeaver, outcome: _Outcome) -> None:
         try:
@@ -214,18 +224,20 @@ class HrFeed:
             else:
                 outcome.started += 1
 
-    async def _taken_back(self, packet: Packet, people: People, listed: Iterable[str], outcome: _Outcome) -> None:
+    async def _taken_back(
+        self, actor: Actor, packet: Packet, people: People, listed: Iterable[str], now: datetime, outcome: _Outcome
+    ) -> None:
         """Open runs whose person HR's record has no leaving for any more. A person who is missing in it takes nothing
         back: an export can be truncated."""
         for run_id in await self._rows.other_open_runs(packet.name, list(listed)):
             state = (await self._services.runs.load(run_id)).state
             facts = state.asked.facts
-            if facts is None or state.asked.hr_leaving_at is None:
+            if facts is None or (state.asked.hr_leaving_at is None and state.leaving_change is None):
                 continue
             with contextlib.suppress(ConnectorError):
                 person = await people.by_id(facts["hr_id"])
-                if person is not None and person.leaving_at is None and changed_leaving(state, None) is not None:
-                    outcome.add("", "taken_back", CHANGES["taken_back"], run_id)
+                if person is not None and person.leaving_at is None:
+                    await self._report(actor, state, None, "", now, outcome)
 
 
 def _under_embargo(state: RunState, now: datetime) -> bool:

@@ -89,13 +89,18 @@ class Starts:
         if before is not None:
             return commands.started(before)
         person = await people.facts(known)
-        cutoff = parse_cutoff(f"{leaving_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z", person.time_zone or "UTC")
+        cutoff = cutoff_at(leaving_at, person.time_zone or "UTC")
         done = await commands.start_run(
             self._services, actor, person, packet.name, cutoff, start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),
             hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
         )  # fmt: skip
         return commands.started(done)
+
+
+def cutoff_at(leaving_at: datetime, zone: str) -> Cutoff:
+    """A leaving in HR as a cutoff. Raises `Invalid` for an unknown zone."""
+    return parse_cutoff(f"{leaving_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z", zone)
 
 
 def leaving_in_hr(status: str, leaving_at: datetime | None) -> datetime | None:

@@ -16,7 +16,15 @@ from orchestrator.documents.runs.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
-from orchestrator.domain.commands import extending, legal_holding, operating, pausing, requests, starting
+from orchestrator.domain.commands import (
+    extending,
+    legal_holding,
+    operating,
+    pausing,
+    reported_leavings,
+    requests,
+    starting,
+)
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
@@ -191,6 +199,15 @@ async def lift_legal_hold(services: Services, actor: Actor, run_id: str, reason:
     return await decide_on(
         services, actor, run_id, lambda actor, state, world: legal_holding.lift(state, hold_id, reason, actor, world)
     )
+
+
+async def report_leaving(services: Services, actor: Actor, run_id: str, leaving: Cutoff | None) -> Done:
+    """For HR's feed: HR's own record has another leaving. It reaches a run under an embargo as well, and only those who
+    see the run learn of it."""
+    decided = await services.runs.decide(
+        run_id, lambda state, world: reported_leavings.report_leaving(state, leaving, actor, world), by_account=True
+    )
+    return await finish(services, decided)
 
 
 async def end_run(services: Services, actor: Actor, run_id: str, reason: str) -> Done:

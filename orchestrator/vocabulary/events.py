@@ -23,6 +23,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "PlanFrozen": EventDisplay("Plan created", "pen", "quiet"),
     "RunReplanned": EventDisplay("Re-plan requested", "pen", "warn"),
     "RunRescheduled": EventDisplay("Cutoff changed", "clock", "warn"),
+    "LeavingChanged": EventDisplay("Leaving changed in HR", "clock", "warn"),
     "RunHeld": EventDisplay("Run paused", "pause", "warn"),
     "RunReleased": EventDisplay("Run resumed", "play", "active"),
     "LegalHoldPlaced": EventDisplay("Legal hold placed", "pause", "warn"),

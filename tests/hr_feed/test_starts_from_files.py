@@ -156,23 +156,48 @@ async def test_a_file_that_would_start_more_runs_than_a_list_can_starts_none(dat
     async with feeding(database_url, tmp_path) as here:
         report = await here.look(*(row(number, FRIDAY) for number in range(1, 12)))
         assert report.started == 0 and {item.standing for item in report.items} == {"too_many"}
-        assert "11 runs would start; the limit of packet csv-feed is 10" in report.items[0].message
+        assert (
+            "11 runs would start or get an earlier cutoff; the limit of packet csv-feed is 10"
+            in report.items[0].message
+        )
         assert (await here.look(*(row(number, FRIDAY) for number in range(1, 11)))).started == 10
 
 
-async def test_a_changed_date_is_named_and_a_missing_row_takes_nothing_back(database_url: str, tmp_path: Path) -> None:
+async def test_an_earlier_date_moves_the_cutoff_and_hr_is_asked_about_the_others(
+    database_url: str, tmp_path: Path
+) -> None:
     async with feeding(database_url, tmp_path) as here:
         await here.look(row(1, FRIDAY), row(2, FRIDAY), row(3, FRIDAY), row(4, FRIDAY))
         report = await here.look(row(1, f"{NEXT_YEAR}-01-29"), row(2, f"{NEXT_YEAR}-04-30"), row(3))
+        runs = [await here.run_of(number) for number in range(1, 5)]
+        assert runs[0].local_cutoff == f"{NEXT_YEAR}-01-29T18:00:00+01:00" and runs[0].moved_by == HR_FEED
+        assert {run.local_cutoff for run in runs[1:]} == {f"{FRIDAY}T18:00:00+01:00"}, "a missing row is no change"
         found = [(item.place, item.standing, item.run_id) for item in report.items]
-        ids = [(await here.run_of(number)).run_id for number in range(1, 4)]
-        assert found == [
-            ("line 2", "date_changed", ids[0]), ("line 3", "date_changed", ids[1]), ("", "taken_back", ids[2]),
+        assert report.moved == 1 and found == [
+            ("line 3", "date_changed", runs[1].run_id), ("", "taken_back", runs[2].run_id),
         ]  # fmt: skip
+        for run in runs[1:3]:
+            [known] = [one for one in run.work.open_exceptions() if one.opened.kind == "leaving_changed"]
+            assert "requester" in known.opened.owners
+        before = [len(run.work.exceptions) for run in runs]
+        assert (await here.look()).items == report.items, "until HR has acted"
+        assert [len((await here.run_of(number)).work.exceptions) for number in range(1, 5)] == before
         cutoff = parse_cutoff(f"{NEXT_YEAR}-04-30T18:00", "Europe/Berlin")
-        await commands.reschedule_run(here.office.services, HANNA, ids[1], cutoff)
-        await commands.end_run(here.office.services, HANNA, ids[2], "They stay.")
-        assert [item.run_id for item in (await here.look()).items] == [ids[0]]
+        await commands.reschedule_run(here.office.services, HANNA, runs[1].run_id, cutoff)
+        await commands.end_run(here.office.services, HANNA, runs[2].run_id, "They stay.")
+        assert (await here.look()).items == (), "the cutoff is HR's date"
+
+
+async def test_a_file_that_would_move_more_cutoffs_than_a_list_can_moves_none(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        await here.look(*(row(number, FRIDAY) for number in range(1, 7)))
+        await here.look(*(row(number, FRIDAY) for number in range(1, 13)))
+        report = await here.look(*(row(number, f"{NEXT_YEAR}-01-29") for number in range(1, 13)))
+        assert report.moved == 0 and {item.standing for item in report.items} == {"too_many"}
+        assert "12 runs would start or get an earlier cutoff" in report.items[0].message
+        assert (await here.run_of(1)).local_cutoff == f"{FRIDAY}T18:00:00+01:00"
 
 
 async def test_a_run_under_an_embargo_is_the_run_of_this_leaving_and_in_no_report(
@@ -189,7 +214,8 @@ async def test_a_run_under_an_embargo_is_the_run_of_this_leaving_and_in_no_repor
         assert (report.started, report.with_run, report.items) == (0, 1, ())
         assert isinstance(done, commands.Done) and len(await here.runs_of(1)) == 1
         report = await here.look(row(1, f"{NEXT_YEAR}-01-29"))
-        assert report.items == ()
+        assert (report.items, report.waiting, report.moved) == ((), 0, 1)
+        assert (await here.run_of(1)).local_cutoff == f"{NEXT_YEAR}-01-29T18:00:00+01:00"
 
 
 async def test_late_starts_above_the_limit_are_held_until_a_second_person_confirms(
@@ -271,3 +297,15 @@ async def test_an_unexpected_error_ends_no_look_after_it(
             here.feed.stop()
             await task
     assert failed == ["hr_feed"] and "a name" not in caplog.text and "ZeroDivisionError" in caplog.text
+
+
+async def test_a_date_that_hr_moved_to_later_and_a_person_left_starts_no_second_run(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        await here.look(row(1, FRIDAY))
+        run = await here.run_of(1)
+        later = f"{NEXT_YEAR}-04-30"
+        await here.look(row(1, later))
+        await commands.end_run(here.office.services, HANNA, run.run_id, "Handled by hand.")
+        assert (await here.look(row(1, later))).with_run == 1 and len(await here.runs_of(1)) == 1

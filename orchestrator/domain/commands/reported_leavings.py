@@ -6,10 +6,19 @@ HR's feed reads lists of everyone who leaves or has left, so the same leaving co
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
-from zoneinfo import ZoneInfo
+from enum import Enum, auto
+from typing import Final
 
+from orchestrator.domain import events as e
+from orchestrator.domain.commands.requests import moved_cutoff, require_levels_of_mover, require_prepare
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet import Packet, UrgentSpec
+from orchestrator.domain.permissions.command_table import require
+from orchestrator.domain.permissions.levels import HR_FEED, Actor
+from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.leaving import same_day
+from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
 CAUGHT_UP: Final = timedelta(days=30)
@@ -18,7 +27,14 @@ SAME_LEAVING: Final = timedelta(days=1)
 """A cutoff this close to a leaving in HR is of this leaving: HR systems have days, and runs have times."""
 LATE_AFTER: Final = UrgentSpec.model_fields["late_after"].get_default()
 
-DateChange = Literal["earlier", "later", "taken_back"]
+
+class DateChange(Enum):
+    """`SAME_DAY`: the record is the cutoff's day again, after another change."""
+
+    EARLIER = auto()
+    SAME_DAY = auto()
+    LATER = auto()
+    TAKEN_BACK = auto()
 
 
 def had_run(leaving_at: datetime, cutoff: datetime, ended: bool, finished_at: datetime | None) -> bool:
@@ -30,8 +46,8 @@ def had_run(leaving_at: datetime, cutoff: datetime, ended: bool, finished_at: da
 
 
 def started_for(state: RunState, leaving_at: datetime) -> bool:
-    """Whether HR's record had this leaving when the run was started, whatever its cutoff is."""
-    return state.asked.hr_leaving_at == leaving_at
+    """Whether HR's record had this leaving when the run was started or later, whatever the run's cutoff is."""
+    return leaving_at in (state.asked.hr_leaving_at, state.hr_leaving_at)
 
 
 def waits_for_hr(leaving_at: datetime, packet: Packet, since: datetime, now: datetime) -> bool:
@@ -43,19 +59,42 @@ def waits_for_hr(leaving_at: datetime, packet: Packet, since: datetime, now: dat
 
 
 def changed_leaving(state: RunState, leaving_at: datetime | None) -> DateChange | None:
-    """How HR's record of the person changed since the run was started with it; None where the change means nothing for
-    the run. `leaving_at` is None for a person who stays. A person of HR can set a cutoff that HR's record does not
-    have; only a change of the record counts."""
-    known = state.asked.hr_leaving_at
-    if leaving_at in (known, state.cutoff):
+    """How HR's record of the person changed since the run last knew it; None where the change means nothing for the
+    run. `leaving_at` is None for a person who stays. A person of HR can set a cutoff that HR's record does not have;
+    only a change of the record counts."""
+    known, before = state.hr_leaving_at, state.leaving_change is not None
+    if leaving_at == known:
         return None
     if leaving_at is None:
-        return "taken_back"
-    same_day = _day(leaving_at, state.zone) == _day(state.cutoff, state.zone)
-    if leaving_at < state.cutoff:
-        return None if known is None and same_day else "earlier"
-    return None if known is None or same_day else "later"
+        return DateChange.TAKEN_BACK
+    if leaving_at == state.cutoff:
+        return DateChange.SAME_DAY if before else None
+    on_the_day = same_day(state, leaving_at)
+    if leaving_at < state.cutoff and not (known is None and on_the_day):
+        return DateChange.EARLIER
+    if on_the_day:
+        return DateChange.SAME_DAY if before else None
+    # Where HR had no leaving, a person started the run with an earlier cutoff than HR has now.
+    return DateChange.LATER if known is not None or before else None
 
 
-def _day(at: datetime, zone: str) -> object:
-    return at.astimezone(ZoneInfo(zone)).date()
+def report_leaving(state: RunState, leaving: Cutoff | None, actor: Actor, world: World) -> list[Event]:
+    """HR's own record has another leaving than the run knows, None for none any more. The cutoff follows to an earlier
+    time, under the permissions of the actor. What would keep access open for longer is for people: an exception asks
+    HR. Raises `NotAllowed` for another actor than HR's feed."""
+    require("start_run", actor, state.asked.person_id)
+    if actor.actor_id != HR_FEED:
+        raise NotAllowed("only_people", "Only HR's feed reports leaving dates.")
+    leaving_at = leaving.instant if leaving is not None else None
+    change = None if state.finished else changed_leaving(state, leaving_at)
+    if change is None:
+        return []
+    changed: list[Event] = [e.LeavingChanged(leaving_at=leaving_at, by=actor.actor_id)]
+    if leaving is None or change is not DateChange.EARLIER or leaving.instant < world.now - CAUGHT_UP:
+        return changed
+    try:
+        require_prepare(actor, world.pinned, world.current, state.asked.packet)
+        require_levels_of_mover(state, actor, world, approved_too=False)
+    except NotAllowed:
+        return changed
+    return [*changed, *moved_cutoff(state, leaving, actor, world)]

@@ -99,7 +99,7 @@ def request_run(
         raise Invalid("cutoff_missing", "No cutoff was given.")
     planned = cutoff if not urgent else None
     ends = planned.instant if planned is not None else now
-    _require_plausible(ends, now)
+    require_plausible(ends, now)
     urgent = urgent or (
         not shadow
         and is_late(ends, packet, now)
@@ -171,8 +171,13 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
         roles = require_postponing(actor, world.pinned, world.current)
         require_independent(state, actor, has_one_of(roles), world)
     hr = not actor.roles.isdisjoint(postponing_roles(world.pinned, world.current))
-    _require_levels_of_mover(state, actor, world, approved_too=cutoff.instant < state.cutoff and not hr)
-    _require_plausible(cutoff.instant, world.now)
+    require_levels_of_mover(state, actor, world, approved_too=cutoff.instant < state.cutoff and not hr)
+    require_plausible(cutoff.instant, world.now)
+    return moved_cutoff(state, cutoff, actor, world)
+
+
+def moved_cutoff(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> list[Event]:
+    """The events of a cutoff that an actor may move."""
     added = added_exposure(state, cutoff.instant, world.now)
     moved = e.RunRescheduled(
         cutoff=cutoff.instant,
@@ -187,7 +192,7 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     return [moved, *moved_embargo(state, cutoff.instant, actor, world)]
 
 
-def _require_levels_of_mover(state: RunState, actor: Actor, world: World, *, approved_too: bool) -> None:
+def require_levels_of_mover(state: RunState, actor: Actor, world: World, *, approved_too: bool) -> None:
     """The actor causes the changes that depend on the cutoff and that no approver takes over (`who_caused`).
     `approved_too`: the cutoff is moved to an earlier time by a person without a role of HR. Steps run then earlier than
     their approvers expected, so that this person needs the levels of an approver."""
@@ -252,7 +257,7 @@ def _left_behind(state: RunState, world: World) -> list[Event]:
     ]
 
 
-def _require_plausible(cutoff: datetime, now: datetime) -> None:
+def require_plausible(cutoff: datetime, now: datetime) -> None:
     """Raises `Invalid` for a year that is most likely a typing error."""
     if not now - MAX_PAST <= cutoff <= now + MAX_FUTURE:
         where = "past" if cutoff < now else "future"

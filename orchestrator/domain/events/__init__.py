@@ -34,6 +34,7 @@ from orchestrator.domain.events.decisions import (
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
+    LeavingChanged,
     LegalHoldLifted,
     LegalHoldPlaced,
     RunClosed,
@@ -94,7 +95,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunHeld, RunReleased, RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn,
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
-    DeciderNamed, LegalHoldPlaced, LegalHoldLifted,
+    DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -126,6 +127,7 @@ __all__ = [
     "GateWithdrawn",
     "HoldPlaced",
     "HoldReleased",
+    "LeavingChanged",
     "LegalHoldLifted",
     "LegalHoldPlaced",
     "MatchSettled",

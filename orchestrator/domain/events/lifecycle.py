@@ -48,6 +48,14 @@ class RunRescheduled(Event):
     open_privileged: int | None = added_later()
 
 
+class LeavingChanged(Event):
+    """HR's own record of the person has another leaving than when the run was started, or than at the change before.
+    `leaving_at` is None where it has none any more."""
+
+    leaving_at: datetime | None
+    by: str
+
+
 class EmbargoChanged(Event):
     """`until` None: the embargo is over, and the whole record is readable as any other."""
 

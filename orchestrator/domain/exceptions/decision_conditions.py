@@ -7,12 +7,28 @@ from orchestrator.domain.exceptions.exception_rule import (
     ExceptionContext,
     Wanted,
 )
+from orchestrator.domain.run.leaving import leaving_differs
 from orchestrator.domain.run.run import RunState
 
 
 def urgent_start(context: ExceptionContext, _: str) -> Wanted | None:
     reviewed = context.state.urgent and context.world.pinned.approvals.urgent is not None
     return Wanted("start") if reviewed else None
+
+
+def leaving_changed(context: ExceptionContext, _: str) -> Wanted | None:
+    """Once for each change of HR's record, by its version."""
+    state = context.state
+    if state.leaving_change is None or not leaving_differs(state):
+        return None
+    return Wanted(str(state.leaving_change[1]))
+
+
+def leaving_agrees(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    """A later change has an exception of its own."""
+    state = context.state
+    number = state.leaving_change[1] if state.leaving_change is not None else 0
+    return not leaving_differs(state) or opened.exception_id != f"x-leaving_changed-{number}"
 
 
 def never(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:

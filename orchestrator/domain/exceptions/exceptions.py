@@ -31,6 +31,8 @@ from orchestrator.domain.exceptions.decision_conditions import (
     gate_rejected,
     has_deciders,
     has_reviewers,
+    leaving_agrees,
+    leaving_changed,
     never,
     not_rejected,
     reviewer_missing,
@@ -405,6 +407,19 @@ _RULES: Final = (
         repairs=(Repair.REPLAN_UNDER_VERSION, Repair.ACCEPT),
         opens=(Trigger(Subject.UNCOVERED_SYSTEM, system_not_covered),),
         overcome=is_covered,
+        owners=hr_roles,
+        people_only=True,
+    ),
+    ExceptionRule(
+        kind="leaving_changed",
+        title="Leaving changed in HR",
+        meaning="HR's own record has another leaving date than this run's cutoff, or none any more. The cutoff was not "
+        "moved: only people move it to a later time or cancel a run.",
+        remedy="Move the cutoff, or cancel the run; or accept the exception and give a reason. If the record is wrong, "
+        "correct it in HR: the exception then closes.",
+        repairs=(Repair.ACCEPT, Repair.END),
+        opens=(Trigger(Subject.RUN, leaving_changed),),
+        overcome=leaving_agrees,
         owners=hr_roles,
         people_only=True,
     ),

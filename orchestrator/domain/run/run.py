@@ -35,8 +35,9 @@ EMBARGO_ENDS_SOON: Final = timedelta(days=7)
 @dataclass(frozen=True, slots=True)
 class RunState:
     """`version` and `recorded_at` are those of the last event. `packet_version` is that of the request, or of the last
-    re-plan that took another one. `moved_by` is the account that set the cutoff, where it
-    is not the requester's; not known from events of versions that did not record repeated steps."""
+    re-plan that took another one. `moved_by` is the account that set the cutoff, where it is not the requester's; not
+    known from events of versions that did not record repeated steps. `leaving_change` is the last change of HR's
+    record, with its version."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -55,6 +56,7 @@ class RunState:
     named: tuple[str, ...] = ()
     legal_holds: LegalHolds = ()
     second_requests: tuple[tuple[e.SecondRequestReceived, int], ...] = ()
+    leaving_change: tuple[e.LeavingChanged, int] | None = None
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
     accounts: AccountState = field(default_factory=AccountState)
@@ -74,6 +76,11 @@ class RunState:
     @property
     def run_id(self) -> str:
         return self.asked.run_id
+
+    @property
+    def hr_leaving_at(self) -> datetime | None:
+        """When the person leaves by HR's own record, as far as the run knows it."""
+        return self.leaving_change[0].leaving_at if self.leaving_change is not None else self.asked.hr_leaving_at
 
     @property
     def urgent(self) -> bool:
@@ -195,6 +202,11 @@ def _(event: e.RunReplanned, state: RunState, at: datetime) -> RunState:
 @_fold_run.register(e.SecondRequestReceived)
 def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState:
     return replace(state, second_requests=(*state.second_requests, (event, state.version + 1)))
+
+
+@_fold_run.register(e.LeavingChanged)
+def _(event: e.LeavingChanged, state: RunState, at: datetime) -> RunState:
+    return replace(state, leaving_change=(event, state.version + 1))
 
 
 @_fold_run.register(e.RunHeld)

@@ -46,7 +46,6 @@ FROM read.runs WHERE person_id = ANY(%s) AND (%s OR NOT shadow) ORDER BY person_
 _OTHER_OPEN_RUNS = """
 SELECT run_id FROM read.runs
 WHERE closed_at IS NULL AND NOT shadow AND packet_name = %s AND NOT person_id = ANY(%s)
-    AND (embargo_until IS NULL OR embargo_until <= engine.now())
 ORDER BY requested_at LIMIT 1000
 """
 
@@ -132,7 +131,7 @@ class HrFeedRows:
         return {person_id: LatestRun(*row) for person_id, *row in rows}
 
     async def other_open_runs(self, packet: str, people: Collection[str]) -> list[str]:
-        """Open runs under the packet of other people than these, without dry runs and those under an embargo."""
+        """Open runs under the packet of other people than these, without dry runs."""
         async with self._database.driver() as connection:
             rows = await (await connection.execute(_OTHER_OPEN_RUNS, (packet, list(people)))).fetchall()
         return [str(run_id) for (run_id,) in rows]

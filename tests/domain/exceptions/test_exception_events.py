@@ -12,7 +12,9 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
+from orchestrator.domain.commands.reported_leavings import report_leaving
 from orchestrator.domain.organisation.services import Program
+from orchestrator.domain.permissions.levels import hr_feed
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -306,11 +308,24 @@ def system_not_covered() -> Story:
     return story
 
 
+def leaving_changes() -> Story:
+    """The last one is earlier, but HR's feed has no permission under this packet."""
+    story = Story()
+    request = story.state.asked.model_copy(update={"hr_leaving_at": EVENING})
+    story.state = replace(story.state, request=request)
+    for at in (EVENING + 2 * DAY, None, EVENING + 3 * DAY, EVENING, EVENING - HOUR, EVENING - 2 * DAY):
+        leaving = None if at is None else cutoff(at)
+        story.append(report_leaving(story.state, leaving, hr_feed(), story.world))
+        if at is None:
+            story.accept(story.exception("leaving_changed"), by=HR)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
-    kept_by_legal_hold, system_not_covered,
+    kept_by_legal_hold, system_not_covered, leaving_changes,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

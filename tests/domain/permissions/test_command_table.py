@@ -15,7 +15,15 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
-from orchestrator.domain.commands import legal_holding, operating, pausing, requests, starting, systems
+from orchestrator.domain.commands import (
+    legal_holding,
+    operating,
+    pausing,
+    reported_leavings,
+    requests,
+    starting,
+    systems,
+)
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
@@ -50,13 +58,17 @@ message of the identity provider signs an account out everywhere."""
 LINES = {
     "reschedule_run": {"bring_forward_run", "postpone_run"},
     "approve_gates": {"approve_gate"},
+    "report_leaving": {"start_run"},
     "revoke_token": {"revoke_any_token", "revoke_token"},
 }
 ASKED_ELSEWHERE = {"check_systems", "list_accounts", "verify_ledger"}
 """Commands that record nothing in the ledger, and are no function of `orchestrator.commands`."""
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
-MODULES = (requests, operating, legal_holding, systems, starting, gates, naming, delegation, embargo, packet_history)
+MODULES = (
+    requests, reported_leavings, operating, legal_holding, systems, starting, gates, naming, delegation, embargo,
+    packet_history,
+)  # fmt: skip
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
 
@@ -80,7 +92,7 @@ def deciding(module: ModuleType) -> Iterator[ast.FunctionDef]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_every_command_of_the_domain_begins_with_the_table(module: ModuleType) -> None:
-    helpers = {"moved_embargo", "at_start"}  # consequences of `reschedule` and `request_run`
+    helpers = {"moved_embargo", "moved_cutoff", "at_start"}  # consequences of `reschedule` and `request_run`
     found = [node for node in deciding(module) if node.name not in helpers]
     assert found
     for node in found:

@@ -87,6 +87,8 @@ def about(seen: RunAccess, event: Event) -> str:
             return f"Revision {event.revision}: {_number(len(event.steps), 'step')}{left if event.open_steps else ''}."
         case e.RunRescheduled():
             return f"Now {instant(event.cutoff, event.zone)}."
+        case e.LeavingChanged():
+            return f"Now {instant(event.leaving_at, seen.state.zone)}." if event.leaving_at else "No leaving any more."
         case e.RunClosed():
             done = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
             return f"{words(event.outcome, 'run')}: {done}."
