@@ -39,6 +39,7 @@ from tests.web.visitor import api, token_of
 EXAMPLES = int(os.environ.get("OFFBOARD_TEST_EXAMPLES") or 3)
 """Requests made up for each route: the first is made as everyone, the others as a few. `make soak` sets more."""
 A_FEW = 3
+SECRETS = {"hr_webhook_secret": "whsec_bm90aGluZw==", "bamboohr_webhook_key": "bm90aGluZw=="}
 ENDLESS = "/api/v1/runs/{run_id}/stream"
 """Followed in tests of its own: where it finds a run it does not end."""
 CHECKS = [
@@ -51,8 +52,7 @@ async def offboard(here: Installation) -> AsyncIterator[str]:
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
-    web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), hr_webhook_secret="whsec_bm90aGluZw==",
-                      bamboohr_webhook_key="bm90aGluZw==")  # fmt: skip
+    web = WebSettings(public_url=url, webhook_hosts=("hooks.example.com",), **SECRETS)
     try:
         async with serving(web, here.services, here.engine, here.backend.database, on, local):
             yield url

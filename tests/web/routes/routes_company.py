@@ -121,8 +121,8 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
     local += [
         LocalMember(alias, number, ALL_ROLES, "Has all") for alias, number in (("leaver", leaver), ("report", "R-0800"))
     ]
-    web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), hr_webhook_secret=HR_SECRET,
-                      bamboohr_webhook_key="bamboohr-key-of-the-routes")  # fmt: skip
+    secrets = {"hr_webhook_secret": HR_SECRET, "bamboohr_webhook_key": "bamboohr-key-of-the-routes"}
+    web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), **secrets)
     async with AsyncExitStack() as open_ones:
         open_ones.callback(on.close)
         await open_ones.enter_async_context(serving(web, here.services, here.engine, here.backend.database, on, local))
