@@ -26,6 +26,9 @@ _LABELS = {
     NOT_STARTED: "Not started", NOT_READ: "Cannot be read",
 }  # fmt: skip
 
+_OF_FEED = {"starts": "Starts", "waits_for_hr": "Waits for HR", "too_many": "Too many: waits for HR", None: ""}
+"""What a feed would do with a row that it reads for the first time."""
+
 
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An export of HR, as CSV.")],
@@ -63,6 +66,8 @@ def _checked(file: Path, named: str, now: datetime) -> dict[str, Any]:
     hr_has_zones = spec is None or spec.connector != PEOPLE_CSV
     export = Export() if missing else export_from(content, file.name, columns, form, now=now, hr_has_zones=hr_has_zones)
     rows = _rows(export, packet, now)
+    if not hr_has_zones:
+        _add_feed(rows, packet, now)
     return {
         "file": file.name,
         "packet": packet.name,
@@ -74,7 +79,23 @@ def _checked(file: Path, named: str, now: datetime) -> dict[str, Any]:
         "too_old": _too_old(file, spec, now),
         "counts": dict.fromkeys(_LABELS, 0) | Counter(row["result"] for row in rows),
         "batch_cap": packet.workflow.thresholds.batch_cap,
+        "read_by_feed": not hr_has_zones,
     }
+
+
+def _add_feed(rows: list[dict[str, Any]], packet: Packet, now: datetime) -> None:
+    """What a feed would do that reads this HR system for the first time, under the same rules. Runs that there are
+    already are not known here."""
+    from orchestrator.domain.commands.reported_leavings import waits_for_hr
+
+    for row in rows:
+        if row["leaves_at"] is not None:
+            waits = waits_for_hr(datetime.fromisoformat(row["leaves_at"]), packet, now, now)
+            row["feed"] = "waits_for_hr" if waits else "starts"
+    due = [row for row in rows if row["feed"] == "starts"]
+    if len(due) > packet.workflow.thresholds.batch_cap:
+        for row in due:
+            row["feed"] = "too_many"
 
 
 def _too_old(file: Path, spec: SystemSpec | None, now: datetime) -> str | None:
@@ -118,14 +139,17 @@ def _rows(export: Export, packet: Packet, now: datetime) -> list[dict[str, Any]]
                 "local": row.cutoff.local if row.cutoff is not None else row.local or None,
                 "zone": row.cutoff.zone if row.cutoff is not None else person.time_zone or None,
                 "result": _result(row, packet, now),
+                "feed": None,
                 "problem": row.doubt or None,
             }
         )
     for bad in export.bad:
         empty = dict.fromkeys(
-            ("employee_number", "name", "email", "manager", "department", "title", "leaves_at", "local", "zone")
+            ("employee_number", "name", "email", "manager", "department", "title", "leaves_at", "local", "zone", "feed")
         )
-        rows.append({"line": bad.line, "other_lines": [], **empty, "result": NOT_READ, "problem": bad.message})
+        rows.append(
+            {"line": bad.line, "other_lines": [], **empty, "result": NOT_READ, "feed": None, "problem": bad.message}
+        )
     return sorted(rows, key=lambda row: row["line"])
 
 
@@ -163,13 +187,26 @@ def _print(found: dict[str, Any], leaving: bool) -> None:
         return
     say("")
     shown = [row for row in found["rows"] if not leaving or row["result"] not in (WORKS, LEFT)]
-    table(("Line", "Number", "Name", "Leaves", "Result"), [_cells(row) for row in shown])
+    of_feed = found["read_by_feed"]
+    heads = ("Line", "Number", "Name", "Leaves", *(["Feed"] if of_feed else []), "Result")
+    table(heads, [_cells(row, of_feed) for row in shown])
     say("")
     if found["too_old"]:
         complain("Runs would not use this file.", found["too_old"])
     people = sum(counts.values()) - counts[NOT_READ]
     say(f"People: {people}. " + " ".join(f"{_LABELS[result]}: {count}." for result, count in counts.items() if count))
     _print_starts(found, counts)
+    if of_feed:
+        _print_feed(found)
+
+
+def _print_feed(found: dict[str, Any]) -> None:
+    counts = Counter(row["feed"] for row in found["rows"])
+    said = [f"{_OF_FEED[what]}: {counts[what]}." for what in ("starts", "waits_for_hr", "too_many") if counts[what]]
+    say(
+        f"With OFFBOARD_HR_FEED_PACKET={found['packet']}, at the first read: {' '.join(said) or 'no run starts.'} "
+        "People with a run of this leaving start none."
+    )
 
 
 def _print_starts(found: dict[str, Any], counts: dict[str, int]) -> None:
@@ -187,7 +224,7 @@ def _print_starts(found: dict[str, Any], counts: dict[str, int]) -> None:
     say("HR was not asked: rows that differ from HR, and people with an open run, are named at the start.")
 
 
-def _cells(row: dict[str, Any]) -> Sequence[str]:
+def _cells(row: dict[str, Any], of_feed: bool) -> Sequence[str]:
     leaves = ""
     if row["local"]:
         zone = row["zone"] or "zone from HR"
@@ -195,4 +232,5 @@ def _cells(row: dict[str, Any]) -> Sequence[str]:
     result = _LABELS[row["result"]]
     lines = ", ".join(map(str, [row["line"], *row["other_lines"]]))
     said = f"{result}: {row['problem']}" if row["problem"] else result
-    return lines, row["employee_number"] or "", row["name"] or "", leaves, said
+    feed = [_OF_FEED[row["feed"]]] if of_feed else []
+    return lines, row["employee_number"] or "", row["name"] or "", leaves, *feed, said

@@ -187,3 +187,31 @@ async def test_a_list_is_checked_where_people_are_in_bamboohr(offboard: Offboard
     assert shown.code == 0, shown.out + shown.err
     found = {row["employee_number"]: (row["result"], row["zone"]) for row in shown.json["rows"]}
     assert found == {"1": ("starts", None), "2": ("works", None)}, "the zone is BambooHR's to say"
+
+
+async def test_what_a_feed_would_do_is_shown_row_by_row(offboard: Offboard, packet: Path, tmp_path: Path) -> None:
+    platform = yaml.safe_load((packet / "platform.yaml").read_text())
+    platform["systems"]["hr"] |= {"connector": "people_csv", "connection": {"path": "people"}, "hosts": []}
+    (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    rows = [
+        f"E-1;Nora Berg;nora@f.example;;{day(20)};Leaving;42", "E-2;Bea Kraft;bea@f.example;;;Active;39",
+        f"E-3;Omar Lind;omar@f.example;;{day(-9)};Leaving;40", f"E-4;Ida Holm;ida@f.example;;{day(-900)};Leaving;41",
+    ]  # fmt: skip
+    file = export(tmp_path / "people.csv", *rows)
+    shown = await offboard("hr", "check", str(file), "--packet", str(packet))
+    lines = {line[:1]: line for line in shown.out.splitlines() if line[:1].isdigit() and "would start" not in line}
+    assert "Starts" in lines["2"] and "Waits for HR" in lines["4"] and "Waits for HR" in lines["5"], shown.out
+    assert "Starts" not in lines["3"] and "Waits" not in lines["3"]
+    said = " ".join(shown.out.split())
+    assert "at the first read: Starts: 1. Waits for HR: 2." in said
+    many = [f"N-{number};Person;p{number}@f.example;;{day(20)};Leaving;42" for number in range(11)]
+    found = (await offboard("hr", "check", str(export(file, *many)), "--packet", str(packet), "--json")).json
+    assert found["read_by_feed"] and {row["feed"] for row in found["rows"]} == {"too_many"}
+
+
+async def test_another_hr_system_reads_no_file_as_a_feed(offboard: Offboard, packet: Path, tmp_path: Path) -> None:
+    file = export(tmp_path / "people.csv", f"E-1;Nora Berg;nora@f.example;;{day(20)};Leaving;42")
+    shown = await offboard("hr", "check", str(file), "--packet", str(packet))
+    assert "OFFBOARD_HR_FEED_PACKET" not in shown.out and "Feed" not in shown.out
+    found = (await offboard("hr", "check", str(file), "--packet", str(packet), "--json")).json
+    assert not found["read_by_feed"] and [row["feed"] for row in found["rows"]] == [None]
