@@ -168,7 +168,8 @@ class SystemTest:
         if not checked.reachable:
             self._done("credential", "failed", checked.detail, began, code=code)
             return False
-        self._done("credential", "passed", checked.detail if not checked.lacking else "accepted", began)
+        accepted = checked.detail if not checked.lacking else f"{checked.warning} accepted".lstrip()
+        self._done("credential", "partly" if checked.warning else "passed", accepted, began)
         if checked.lacking:
             self._done("permissions", "partly", f"Missing for: {'; '.join(checked.lacking)}", _time())
         else:

@@ -139,12 +139,14 @@ class ReadBack:
 class Reachability:
     """Whether the system answered and accepted our credential; `detail` is for operators and holds no secret. `code`
     is that of the error where it did not. `lacking` are the abilities, or sentences about them, for which the
-    credential lacks permissions, as far as the check can tell."""
+    credential lacks permissions, as far as the check can tell. `warning` says what will end the credential soon, such
+    as the end of its certificate; `detail` has it too."""
 
     reachable: bool
     detail: str
     code: str = ""
     lacking: tuple[str, ...] = ()
+    warning: str = ""
 
 
 Pace = Callable[[], Awaitable[None]]

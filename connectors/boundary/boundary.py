@@ -92,7 +92,9 @@ class _CheckedConnector(WrappingConnector):
         except ConnectorError as error:
             return not_reachable(error)
         lacking = tuple(storable_text(one) for one in answer.lacking)
-        return Reachability(answer.reachable, storable_text(answer.detail), answer.code, lacking)
+        return Reachability(
+            answer.reachable, storable_text(answer.detail), answer.code, lacking, storable_text(answer.warning)
+        )
 
     async def rehearse(self, effect: Effect, *, pace: Pace = unpaced) -> Rehearsal | None:
         connector = self._connector

@@ -74,10 +74,12 @@ C_contra = TypeVar("C_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class CredentialCheck:
-    """The result of a check: its text, and the abilities for which the credential lacks permissions."""
+    """The result of a check: its text, the abilities for which the credential lacks permissions, and a sentence about
+    what will end the credential soon."""
 
     said: str
     lacking: tuple[str, ...] = ()
+    warning: str = ""
 
 
 HttpDo = Callable[[C, Effect], Flow[Mapping[str, Any]]]
@@ -191,7 +193,8 @@ class HttpConnector(Generic[S, C]):
         except ConnectorError as error:
             return not_reachable(error)
         if isinstance(said, CredentialCheck):
-            return Reachability(True, said.said, lacking=said.lacking)
+            detail = f"{said.warning} {said.said}".lstrip()
+            return Reachability(True, detail, lacking=said.lacking, warning=said.warning)
         return Reachability(True, said)
 
     async def aclose(self) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets as random_bytes
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
@@ -37,11 +37,13 @@ JWT_CLIENT_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" 
 class SigningKey:
     """A private key that signs JSON Web Tokens (RFC 7519). Its repr does not show the key."""
 
-    def __init__(self, key: str, *, algorithm: str = "RS256", key_id: str = "") -> None:
+    def __init__(self, key: str, *, algorithm: str = "RS256", key_id: str = "", thumbprint: str = "") -> None:
         """`key` is a PEM document or a JSON Web Key (RFC 7517), for the algorithms RS*, PS* and ES* (RFC 7518 section
-        3.1). Raises `ActionRequiredError("setting_invalid")`."""
+        3.1). `key_id` and `thumbprint`, that of its certificate, are in the header, as `kid` and `x5t#S256`. Raises
+        `ActionRequiredError("setting_invalid")`."""
         self._algorithm = algorithm
-        self._header = {"alg": algorithm, "typ": "JWT"} | ({"kid": key_id} if key_id else {})
+        names = {"kid": key_id, "x5t#S256": thumbprint}
+        self._header = {"alg": algorithm, "typ": "JWT"} | {name: value for name, value in names.items() if value}
         kind = _KEY_KINDS.get(algorithm[:2])
         try:
             if kind is None:
@@ -180,11 +182,15 @@ class ClientCredentials(_OAuthToken):
 
 class PrivateKeyJwt(_OAuthToken):
     """Client credentials where the client shows a signed assertion instead of a secret (RFC 7523 section 2.2), as
-    Okta's service apps do."""
+    Okta's service apps and Entra's app registrations with a certificate do. `client_id_in_form`: the form names the
+    client too, and the assertion says since when it is valid (`nbf`), as Entra documents it."""
 
-    def __init__(self, token_url: str, *, client_id: str, key: SigningKey, scope: str = "") -> None:
+    def __init__(
+        self, token_url: str, *, client_id: str, key: SigningKey, scope: str = "", client_id_in_form: bool = False
+    ) -> None:
         super().__init__(token_url, [])
         self._client_id, self._key, self._scope = client_id, key, scope
+        self._named = client_id_in_form
 
     def token_request(self, now: float) -> Request:
         claims = {
@@ -193,13 +199,14 @@ class PrivateKeyJwt(_OAuthToken):
             "aud": self._token_url,
             "iat": int(now),
             "exp": int(now) + _ASSERTION_SECONDS,
-            "jti": random_bytes.token_hex(16),
-        }
+            "jti": str(uuid4()),
+        } | ({"nbf": int(now)} if self._named else {})
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": JWT_CLIENT_ASSERTION,
             "client_assertion": self.assertion(self._key, claims),
         }
+        form |= {"client_id": self._client_id} if self._named else {}
         return self._form(form | ({"scope": self._scope} if self._scope else {}))
 
 

@@ -20,7 +20,9 @@ class TestedPart(Shown):
     __test__ = False
 
     part: Part
-    outcome: PartOutcome = Field(description="`partly`: some permissions are missing; `skipped`: not tested")
+    outcome: PartOutcome = Field(
+        description="`partly`: some permissions are missing, or the credential ends soon; `skipped`: not tested"
+    )
     code: str = Field("", description="Why it failed, as a code")
     said: str = Field("", description="The result in words")
     remedy: str = Field("", description="What to do if it failed")

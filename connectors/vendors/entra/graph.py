@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from pydantic import Field, SecretStr
 
 from connectors.account_set import comparable
+from connectors.errors import ActionRequiredError
 from connectors.http.auth import Auth
+from connectors.http.certificates import ClientCertificate
 from connectors.http.connector import HttpSettings
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.flows import Fields, all_pages, parse
 from connectors.http.pages import NextUrl
 from connectors.http.requests import Answer, Flow, Request
-from connectors.http.tokens import ClientCredentials
+from connectors.http.tokens import ClientCredentials, PrivateKeyJwt, SigningKey
 
 _NOT_FOUND = "Request_ResourceNotFound"
 SETTLE_TIME = timedelta(minutes=2)  # replicas of the directory answer with the old state for a while
@@ -26,7 +28,7 @@ SAMPLE_OF_OTHERS = "100"
 
 
 class EntraSettings(HttpSettings):
-    """How to reach one tenant: as an app registration with a client secret."""
+    """How to reach one tenant: as an app registration with a certificate, or with a client secret."""
 
     url: str = Field(default="https://graph.microsoft.com/v1.0", description="address of Microsoft Graph")
     login_url: str = Field(
@@ -34,7 +36,11 @@ class EntraSettings(HttpSettings):
     )
     tenant: str = Field(min_length=1, description="ID of the tenant (directory), or one of its domains")
     client_id: str = Field(min_length=1, description="application (client) ID of the app registration")
-    client_secret: SecretStr = Field(description="value of the app registration's client secret")
+    client_secret: SecretStr = Field(default=SecretStr(""), description="value of the app registration's client secret")
+    certificate: str = Field(default="", description="the app registration's certificate, as PEM")
+    private_key: SecretStr = Field(
+        default=SecretStr(""), description="the private key of the certificate, as PEM without a password"
+    )
     scope: str = Field(
         default="https://graph.microsoft.com/.default", description="scope of the token; another one in national clouds"
     )
@@ -82,13 +88,31 @@ class DirectoryObject(Fields):
 
 
 def auth_of(settings: EntraSettings) -> Auth:
-    return ClientCredentials(
-        f"{settings.login_url.rstrip('/')}/{settings.tenant}/oauth2/v2.0/token",
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
-        scope=settings.scope,
-        secret_in_form=True,
+    """The form of the assertion: learn.microsoft.com/entra/identity-platform/certificate-credentials."""
+    url = f"{settings.login_url.rstrip('/')}/{settings.tenant}/oauth2/v2.0/token"
+    secret, key = settings.client_secret.get_secret_value(), settings.private_key.get_secret_value()
+    if secret and not (settings.certificate or key):
+        return ClientCredentials(
+            url, client_id=settings.client_id, client_secret=secret, scope=settings.scope, secret_in_form=True
+        )
+    if settings.certificate and key and not secret:
+        certificate = ClientCertificate(settings.certificate)
+        certificate.require_key(key)
+        signing_key = SigningKey(key, algorithm="PS256", thumbprint=certificate.thumbprint)
+        return PrivateKeyJwt(
+            url, client_id=settings.client_id, key=signing_key, scope=settings.scope, client_id_in_form=True
+        )
+    raise ActionRequiredError(
+        "setting_missing",
+        "Entra needs either certificate and private_key, or a client_secret.",
+        remedy="Set one of the two, not both.",
+        happened="no",
     )
+
+
+def certificate_warning(settings: EntraSettings) -> str:
+    """That the certificate expires soon or has expired. When a client secret expires is not known here."""
+    return ClientCertificate(settings.certificate).warning() if settings.certificate else ""
 
 
 def _error_code(body: Any) -> str:

@@ -10,7 +10,7 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
 from connectors.http.flows import Fields
 from connectors.http.requests import Flow, Operation
-from connectors.vendors.entra.graph import EntraSettings, listed, quoted
+from connectors.vendors.entra.graph import EntraSettings, certificate_warning, listed, quoted
 from connectors.vendors.entra.users import LIST_USERS
 
 FIND_PRINCIPALS = Operation("GET", "/servicePrincipals", "servicePrincipals.servicePrincipal.ListServicePrincipal")
@@ -123,25 +123,28 @@ def lacking(granted: Sequence[str]) -> list[str]:
 
 
 def check_permissions(settings: EntraSettings) -> Flow[CredentialCheck]:
-    """Whether users may be read, and which abilities the app lacks a permission for."""
+    """Whether users may be read, which abilities the app lacks a permission for, and whether its certificate expires
+    soon."""
+    warning = certificate_warning(settings)
     try:
         yield LIST_USERS.request(params={"$top": "1", "$select": "id"})
     except ActionRequiredError as error:
         raise ActionRequiredError(
             error.code,
-            error.detail,
-            remedy="Renew the client secret, or grant the app the application permission User.Read.All with the "
-            "consent of an administrator.",
+            f"{warning} {error.detail}".lstrip(),
+            remedy="Renew the certificate or client secret, or grant the app the application permission User.Read.All "
+            "with the consent of an administrator.",
             happened="no",
         ) from None
     granted = yield from _granted(settings)
     if granted is None:
         return CredentialCheck(
             "reachable, credential accepted; the app cannot read its own permissions, so they are not checked: grant "
-            "it Application.Read.All"
+            "it Application.Read.All",
+            warning=warning,
         )
     missing = lacking(granted)
     said = f"reachable, credential accepted, permissions: {', '.join(granted) or 'none'}" + (
         f"; not allowed by them: {'; '.join(missing)}" if missing else ""
     )
-    return CredentialCheck(said, tuple(missing))
+    return CredentialCheck(said, tuple(missing), warning)

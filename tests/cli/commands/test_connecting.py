@@ -18,6 +18,9 @@ from tests.cli.pseudo_terminal import at_a_terminal
 from tests.connectors.raw_servers import listening, silence
 from tests.vendors.bamboohr.seeds import seed_bamboohr
 from tests.vendors.bamboohr.simulator import BambooSimulator
+from tests.vendors.entra.seeds import seed_entra
+from tests.vendors.entra.simulator import EntraSimulator
+from tests.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
 from tests.vendors.okta.seeds import OktaSeed, seed_okta
 from tests.vendors.okta.simulator import OktaSimulator
 
@@ -50,7 +53,8 @@ async def test_a_kind_says_what_it_needs_in_80_columns(offboard: Offboard) -> No
                 ("people_csv", "columns"), ("people_csv", "format"),
             )  # fmt: skip
     entra = (await offboard("systems", "connect", "entra", "--json")).json
-    (credential,) = entra["setup"]["credentials"]
+    credential, secret = entra["setup"]["credentials"]
+    assert (credential["settings"], secret["settings"]) == (["certificate", "private_key"], ["client_secret"])
     assert "User.RevokeSessions.All" in credential["rights"][0]["by_ability"]["revoke_sessions"]
     unknown = await offboard("systems", "connect", "oktopus")
     assert unknown.code == 1 and "There is no connector kind" in unknown.err
@@ -75,6 +79,25 @@ async def test_a_system_is_tested_without_a_change_and_its_lines_are_those_of_pl
     spec = SystemSpec.model_validate(lines["sign-in"])
     assert spec.connector == "okta" and spec.connection["token"] == "env:OKTA_TOKEN"
     assert spec.hosts == ("127.0.0.1",) and [key.attribute for key in spec.match] == ["employeeNumber", "login"]
+
+
+async def test_entra_is_connected_with_a_certificate_that_expires_soon(offboard: Offboard, tmp_path: Path) -> None:
+    certificate = certificate_of(private_key(), days=20)
+    (tmp_path / "entra.crt").write_text(certificate)
+    (tmp_path / "entra.key").write_text(private_pem())
+    async with EntraSimulator().start() as entra:
+        app = seed_entra(entra, [Employee("E-1", "Isa", "Lund", ISA)]).service
+        app.key = private_key().as_dict(private=False) | {"x5t#S256": thumbprint_of(certificate)}
+        given = {
+            "url": f"{entra.url}/v1.0", "login_url": entra.url, "tenant": entra.state.id, "client_id": app.app_id,
+            "certificate": "file:entra.crt", "private_key": "file:entra.key",
+        }  # fmt: skip
+        words = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
+        env = {"OFFBOARD_SECRETS_FOLDER": str(tmp_path), "COLUMNS": "80"}
+        tested = await offboard("systems", "connect", "entra", *words, "--person", ISA, env=env)
+    assert tested.code == 0, tested.out + tested.err
+    assert "! Credential" in tested.out and "The certificate expires on " in tested.out
+    assert "private_key: file:entra.key" in tested.out and "PRIVATE" not in tested.out + tested.err
 
 
 async def test_bamboohr_is_connected_as_the_hr_system(offboard: Offboard) -> None:

@@ -57,7 +57,8 @@ class EntraGroup:
 @dataclass
 class EntraApplication:
     """An app registration and its service principal (`principal`). `permissions` are application permissions that an
-    administrator granted, such as User.Read.All; `key` is the public JWK of its certificate, if it has one."""
+    administrator granted, such as User.Read.All; `key` is the public JWK of its certificate, with
+    its thumbprint (`x5t#S256`, RFC 7517 section 4.9), if it has one. `assertions` are the IDs of those that it used."""
 
     id: str
     app_id: str
@@ -67,6 +68,7 @@ class EntraApplication:
     permissions: set[str] = field(default_factory=set)
     owners: list[str] = field(default_factory=list)
     key: dict[str, Any] | None = None
+    assertions: set[str] = field(default_factory=set)
 
 
 @dataclass

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator
 
 ALGORITHMS = ["PS256", "RS256"]
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 section 2.2
 
 
 def issue_token(entra: EntraSimulator, call: Call) -> Response:
@@ -65,16 +66,23 @@ def _authenticate(entra: EntraSimulator, app: EntraApplication, form: dict[str, 
     """By the secret, or by a JWT that the key of its certificate signed:
     https://learn.microsoft.com/entra/identity-platform/certificate-credentials."""
     if "client_assertion" in form:
+        if form.get("client_assertion_type") != JWT_BEARER:
+            raise token_error(400, "invalid_request", 900144, "The request has no 'client_assertion_type'.")
         try:
-            claims = jwt.decode(
-                form["client_assertion"], RSAKey.import_key(app.key or {}), algorithms=ALGORITHMS
-            ).claims
+            token = jwt.decode(form["client_assertion"], RSAKey.import_key(app.key or {}), algorithms=ALGORITHMS)
         except (JoseError, LookupError, ValueError):
             raise token_error(401, "invalid_client", 700027, "Client assertion failed signature validation.") from None
+        claims = token.claims
+        if token.header.get("x5t#S256") != (app.key or {}).get("x5t#S256"):
+            raise token_error(401, "invalid_client", 700027, "The key was not found.")
         if claims.get("aud") != entra.token_url or not claims.get("iss") == claims.get("sub") == app.app_id:
             raise token_error(401, "invalid_client", 700023, "Client assertion audience claim does not match.")
-        if not entra.now().timestamp() < claims.get("exp", 0):
+        now = entra.now().timestamp()
+        if not claims.get("nbf", now) <= now < claims.get("exp", 0):
             raise token_error(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
+        if not claims.get("jti") or claims["jti"] in app.assertions:
+            raise token_error(401, "invalid_client", 50013, "Assertion is not valid: its ID was used before.")
+        app.assertions.add(claims["jti"])
     elif form.get("client_secret") != app.secret:
         raise token_error(401, "invalid_client", 7000215, "Invalid client secret provided.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -284,12 +285,14 @@ async def test_an_app_is_held_to_its_permissions(here: EntraFromOutside) -> None
 
 async def test_an_app_may_sign_with_its_certificate(here: EntraFromOutside) -> None:
     app, key = here.seed.service, private_key()
-    app.key = key.as_dict(private=False)
+    app.key = key.as_dict(private=False) | {"x5t#S256": "thumbprint"}
     now = int(here.entra.now().timestamp())
-    good = {"iss": app.app_id, "sub": app.app_id, "aud": here.entra.token_url, "exp": now + 300, "jti": "1"}
+    good = {"iss": app.app_id, "sub": app.app_id, "aud": here.entra.token_url, "exp": now + 300}
+    numbers = count()
 
-    async def issued(**changed: Any) -> httpx.Response:
-        signed = jwt.encode({"alg": "PS256"}, {**good, **changed}, key, algorithms=["PS256"])
+    async def issued(thumbprint: str = "thumbprint", **changed: Any) -> httpx.Response:
+        header, claims = {"alg": "PS256", "x5t#S256": thumbprint}, {**good, "jti": str(next(numbers)), **changed}
+        signed = jwt.encode(header, claims, key, algorithms=["PS256"])
         return await here.token(
             app, grant_type="client_credentials", scope="https://graph.microsoft.com/.default",
             client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer", client_assertion=signed,
@@ -298,6 +301,10 @@ async def test_an_app_may_sign_with_its_certificate(here: EntraFromOutside) -> N
     assert (await issued()).json()["token_type"] == "Bearer"
     assert reason(await issued(aud="https://other.example")) == 700023
     assert reason(await issued(exp=now - 1)) == 700024
+    assert reason(await issued(nbf=now + 100)) == 700024
+    assert reason(await issued("another")) == 700027
+    assert (await issued(jti="once")).status_code == 200
+    assert reason(await issued(jti="once")) == 50013
     app.key = None
     assert reason(await issued()) == 700027
 
