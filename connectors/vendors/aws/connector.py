@@ -19,10 +19,10 @@ from connectors.vendors.aws.credentials import (
     CERTIFICATES,
     SERVICE_CREDENTIALS,
     SSH_KEYS,
-    deactivate_access_keys,
+    deactivate,
     delete,
-    look_at,
-    look_at_deactivated_keys,
+    look_at_deactivated,
+    look_at_deleted,
 )
 from connectors.vendors.aws.deletion import delete_user, look_at_deletion
 from connectors.vendors.aws.finding import find, list_users
@@ -94,8 +94,22 @@ AWS_IAM = HttpKind(
                 tokens_last=_TOKENS_LAST,
                 settles_within=_SETTLE_TIME,
             ),
-            deactivate_access_keys,
-            look_at_deactivated_keys,
+            deactivate(ACCESS_KEYS),
+            look_at_deactivated(ACCESS_KEYS),
+        ),
+        Act(
+            Ability(
+                "deactivate_other_credentials",
+                "change",
+                "makes the user's SSH keys for CodeCommit, service-specific credentials (such as Git passwords and API "
+                "keys of Bedrock) and signing certificates inactive",
+                reversible="yes",
+                cuts_access=True,
+                tokens_last=_POLICIES_LAST,
+                settles_within=_SETTLE_TIME,
+            ),
+            deactivate(SSH_KEYS, SERVICE_CREDENTIALS, CERTIFICATES),
+            look_at_deactivated(SSH_KEYS, SERVICE_CREDENTIALS, CERTIFICATES),
         ),
         Act(
             Ability(
@@ -149,7 +163,7 @@ AWS_IAM = HttpKind(
                 settles_within=_SETTLE_TIME,
             ),
             delete(ACCESS_KEYS),
-            look_at(ACCESS_KEYS),
+            look_at_deleted(ACCESS_KEYS),
         ),
         Act(
             Ability(
@@ -160,19 +174,18 @@ AWS_IAM = HttpKind(
                 settles_within=_SETTLE_TIME,
             ),
             delete(SSH_KEYS),
-            look_at(SSH_KEYS),
+            look_at_deleted(SSH_KEYS),
         ),
         Act(
             Ability(
                 "delete_service_credentials",
                 "change",
-                "deletes the user's service-specific credentials, such as Git passwords and API keys of Bedrock; what "
-                "uses one stops, and needs a new one",
+                "deletes the user's service-specific credentials; what uses one stops, and needs a new one",
                 destroys=True,
                 settles_within=_SETTLE_TIME,
             ),
             delete(SERVICE_CREDENTIALS),
-            look_at(SERVICE_CREDENTIALS),
+            look_at_deleted(SERVICE_CREDENTIALS),
         ),
         Act(
             Ability(
@@ -183,7 +196,7 @@ AWS_IAM = HttpKind(
                 settles_within=_SETTLE_TIME,
             ),
             delete(CERTIFICATES),
-            look_at(CERTIFICATES),
+            look_at_deleted(CERTIFICATES),
         ),
         Act(
             Ability(

@@ -10,6 +10,7 @@ from connectors.abilities import Effect, ReadBack
 from connectors.account_set import comparable
 from connectors.http.flows import unexpected
 from connectors.http.requests import Flow
+from connectors.read_backs import seen
 from connectors.removals import Removals
 from connectors.vendors.aws.evidence import none_on_list
 from connectors.vendors.aws.query import changing, listed, reading, remove
@@ -21,35 +22,52 @@ _ACTIVE = "Active"
 
 @dataclass(frozen=True, slots=True)
 class CredentialSort:
-    """One sort of credential: the action that lists it and where the list is, the action that deletes one, and the
-    field with its ID. `name_at` is a field that says more about one. `key` is its name in the evidence."""
+    """One sort of credential: the actions that list, update and delete one, where the list is, and the field with the
+    ID. `name_at` is a field that says more about one. `key` is its name in the evidence."""
 
     key: str
     lists: str
     items_at: str
+    updates: str
     deletes: str
     id_at: str
     name_at: str = ""
 
     @property
-    def removed(self) -> str:
+    def deleted(self) -> str:
         return f"deleted_{self.key}"
 
+    @property
+    def deactivated(self) -> str:
+        return f"deactivated_{self.key}"
 
-ACCESS_KEYS = CredentialSort("access_keys", "ListAccessKeys", "AccessKeyMetadata", "DeleteAccessKey", "AccessKeyId")
-SSH_KEYS = CredentialSort("ssh_keys", "ListSSHPublicKeys", "SSHPublicKeys", "DeleteSSHPublicKey", "SSHPublicKeyId")
+
+ACCESS_KEYS = CredentialSort(
+    "access_keys", "ListAccessKeys", "AccessKeyMetadata", "UpdateAccessKey", "DeleteAccessKey", "AccessKeyId"
+)
+SSH_KEYS = CredentialSort(
+    "ssh_keys", "ListSSHPublicKeys", "SSHPublicKeys", "UpdateSSHPublicKey", "DeleteSSHPublicKey", "SSHPublicKeyId"
+)
 SERVICE_CREDENTIALS = CredentialSort(
     "service_credentials",
     "ListServiceSpecificCredentials",
     "ServiceSpecificCredentials",
+    "UpdateServiceSpecificCredential",
     "DeleteServiceSpecificCredential",
     "ServiceSpecificCredentialId",
     "ServiceName",
 )
 CERTIFICATES = CredentialSort(
-    "signing_certificates", "ListSigningCertificates", "Certificates", "DeleteSigningCertificate", "CertificateId"
+    "signing_certificates",
+    "ListSigningCertificates",
+    "Certificates",
+    "UpdateSigningCertificate",
+    "DeleteSigningCertificate",
+    "CertificateId",
 )
 SORTS = (ACCESS_KEYS, SSH_KEYS, SERVICE_CREDENTIALS, CERTIFICATES)
+_Act = Callable[[AwsSettings, Effect], Flow[Mapping[str, Any]]]
+_Look = Callable[[AwsSettings, Effect], Flow[ReadBack]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +103,12 @@ def _read(sort: CredentialSort, item: Any, user: str) -> IamCredential:
     return IamCredential(id_, f"{more}{id_}", status, fields.get("CreateDate") or fields.get("UploadDate") or "")
 
 
-def delete(sort: CredentialSort) -> Callable[[AwsSettings, Effect], Flow[Mapping[str, Any]]]:
+def delete(sort: CredentialSort) -> _Act:
     """The act that deletes all credentials of a sort."""
 
     def act(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
         user = yield from user_to_change(settings, effect)
-        removals = Removals(sort.removed, verb="deleted")
+        removals = Removals(sort.deleted, verb="deleted")
         for credential in (yield from credentials_of(sort, user.name)):
             with removals.removing(credential.shown()):
                 yield from remove(changing(sort.deletes, **{"UserName": user.name, sort.id_at: credential.id}))
@@ -99,40 +117,59 @@ def delete(sort: CredentialSort) -> Callable[[AwsSettings, Effect], Flow[Mapping
     return act
 
 
-def look_at(sort: CredentialSort) -> Callable[[AwsSettings, Effect], Flow[ReadBack]]:
+def look_at_deleted(sort: CredentialSort) -> _Look:
     """The read-back of `delete`."""
 
     @with_user
     def read_back(settings: AwsSettings, user: IamUser, effect: Effect) -> Flow[ReadBack]:
         left = [one.shown() for one in (yield from credentials_of(sort, user.name))]
-        return (yield from _none_left(settings, user, effect, sort, left, removed=sort.removed))
+        evidence = {**user.evidence(), sort.key: left}
+        return (yield from _none_left(settings, user, effect, sort, left, evidence, removed=sort.deleted))
 
     return read_back
 
 
-def deactivate_access_keys(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    user = yield from user_to_change(settings, effect)
-    removals = Removals("deactivated_access_keys", verb="deactivated")
-    for key in (yield from credentials_of(ACCESS_KEYS, user.name)):
-        if key.is_active:
-            with removals.removing(key.shown()):
-                yield from remove(
-                    changing("UpdateAccessKey", UserName=user.name, AccessKeyId=key.id, Status="Inactive")
-                )
-    return removals.reply("unknown")
+def deactivate(*sorts: CredentialSort) -> _Act:
+    """The act that makes all active credentials of some sorts inactive."""
+
+    def act(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+        user = yield from user_to_change(settings, effect)
+        removals = Removals("deactivated", verb="deactivated")
+        found: dict[str, list[dict[str, str]]] = {}
+        for sort in sorts:
+            active = [one for one in (yield from credentials_of(sort, user.name)) if one.is_active]
+            found[sort.deactivated] = [one.shown() for one in active]
+            for credential in active:
+                with removals.removing(credential.shown()):
+                    fields = {"UserName": user.name, sort.id_at: credential.id, "Status": "Inactive"}
+                    yield from remove(changing(sort.updates, **fields))
+        removals.reply("unknown")
+        return found
+
+    return act
 
 
-@with_user
-def look_at_deactivated_keys(settings: AwsSettings, user: IamUser, effect: Effect) -> Flow[ReadBack]:
-    """Done where all keys are listed as inactive, or where it is proven that there is none."""
-    keys = yield from credentials_of(ACCESS_KEYS, user.name)
-    active = [key.shown() for key in keys if key.is_active]
-    inactive = [key.shown() for key in keys if not key.is_active]
-    return (
-        yield from _none_left(
-            settings, user, effect, ACCESS_KEYS, active, removed="deactivated_access_keys", inactive=inactive
-        )
-    )
+def look_at_deactivated(*sorts: CredentialSort) -> _Look:
+    """The read-back of `deactivate`. Done where all credentials are listed as inactive, or where it is proven of a sort
+    that there is none. The evidence has `active`, `inactive` and `list_proven_by` for each sort."""
+
+    @with_user
+    def read_back(settings: AwsSettings, user: IamUser, effect: Effect) -> Flow[ReadBack]:
+        evidence = user.evidence()
+        outcomes = set()
+        for sort in sorts:
+            every = yield from credentials_of(sort, user.name)
+            active = [one.shown() for one in every if one.is_active]
+            inactive = [one.shown() for one in every if not one.is_active]
+            shown = {"active": active, "inactive": inactive}
+            look = yield from _none_left(
+                settings, user, effect, sort, active, shown, removed=sort.deactivated, shows_more=bool(inactive)
+            )
+            outcomes.add(look.outcome)
+            evidence[sort.key] = dict(look.evidence)
+        return seen(False if "not_done" in outcomes else None if "unknown" in outcomes else True, evidence)
+
+    return read_back
 
 
 def _none_left(
@@ -141,21 +178,21 @@ def _none_left(
     effect: Effect,
     sort: CredentialSort,
     left: list[dict[str, str]],
+    evidence: Mapping[str, Any],
     *,
     removed: str,
-    inactive: list[dict[str, str]] | None = None,
+    shows_more: bool = False,
 ) -> Flow[ReadBack]:
-    shown = {} if inactive is None else {"inactive": inactive}
     return (
         yield from none_on_list(
             settings,
             user,
             effect,
             left,
-            {**user.evidence(), sort.key: left, **shown},
+            evidence,
             removed=removed,
             query=lambda name: credentials_of(sort, name),
             actions=(f"iam:{sort.lists}",),
-            shows_more=bool(inactive),
+            shows_more=shows_more,
         )
     )

@@ -44,6 +44,15 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "remove_console_access": (*_USER, "iam:GetLoginProfile", "iam:DeleteLoginProfile"),
     "deactivate_access_keys": (*_USER, "iam:ListAccessKeys", "iam:UpdateAccessKey"),
+    "deactivate_other_credentials": (
+        *_USER,
+        "iam:ListSSHPublicKeys",
+        "iam:UpdateSSHPublicKey",
+        "iam:ListServiceSpecificCredentials",
+        "iam:UpdateServiceSpecificCredential",
+        "iam:ListSigningCertificates",
+        "iam:UpdateSigningCertificate",
+    ),
     "revoke_sessions": (*_USER, "iam:GetUserPolicy", "iam:PutUserPolicy"),
     "remove_from_groups": (*_USER, "iam:ListGroupsForUser", "iam:GetGroup", "iam:RemoveUserFromGroup"),
     "remove_policies": (
@@ -124,16 +133,19 @@ def may(settings: AwsSettings, actions: Sequence[str], resource: str) -> Flow[bo
 def check(settings: AwsSettings) -> Flow[CredentialCheck]:
     """Whether AWS accepts the access key, the account is the right one, users are listed, and which abilities lack a
     permission."""
-    own = yield from caller(settings)
+    try:
+        own = yield from caller(settings)
+    except ActionRequiredError as error:
+        raise _with_remedy(
+            error,
+            "Check access_key_id and secret_access_key, that the key is active, that session_token belongs to it if it "
+            "is a temporary one, and the clock of this machine.",
+        ) from None
     try:
         yield from users(settings, at_most=1)
     except ActionRequiredError as error:
-        raise ActionRequiredError(
-            error.code,
-            error.detail,
-            remedy="Allow the user or role of the access key the action iam:ListUsers on all resources.",
-            happened="no",
-        ) from None
+        remedy = "Allow the user or role of the access key the action iam:ListUsers on all resources."
+        raise _with_remedy(error, remedy) from None
     said = f"reachable, access key accepted, account {own.account}"
     try:
         denied, uncertain = yield from _denied(settings, (yield from _principal(own)))
@@ -147,6 +159,13 @@ def check(settings: AwsSettings) -> Flow[CredentialCheck]:
     if lacking:
         said += f"; not allowed by the policies: {'; '.join(lacking)}"
     return CredentialCheck(said, tuple(lacking))
+
+
+def _with_remedy(error: ActionRequiredError, remedy: str) -> ActionRequiredError:
+    """The remedy for a credential that is refused; other errors have their own."""
+    if error.code != "credential_refused":
+        return error
+    return ActionRequiredError(error.code, error.detail, remedy=remedy, happened="no")
 
 
 def _denied(settings: AwsSettings, principal: str) -> Flow[tuple[set[str], set[str]]]:

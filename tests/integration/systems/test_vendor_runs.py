@@ -24,12 +24,14 @@ from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import hired
 from tests.integration.packets import APPROVALS
+from tests.integration.systems.aws_account import AWS
 from tests.integration.systems.vendor_accounts import VENDORS, LeaverTeam, VendorAccount
 from tests.integration.systems.vendor_state import lines_of
 from tests.vendors.simulator import Simulator, client_of
 from tests.web.visitor import sign_ins_at
 
 WITHIN_SECONDS = 90.0
+ACCOUNTS = {**VENDORS, **AWS}
 ISSUES_TOKENS = ("/token", "/access_tokens")
 TO_MANAGER = {"to_email": "= person.manager_email"}
 HAND_OVERS = ("hand_over_duties", "hand_over_ownership", "hand_over_reports", "transfer_data")
@@ -83,7 +85,25 @@ CHAT: Steps = {
     "remove_from_workspaces": (["revoke_sessions", "remove_admin_roles", "remove_from_user_groups"], {}),
     "deactivate_account": (["remove_from_workspaces", "remove_from_idp_groups"], {}),
 }
-CLASSES = {"identity_provider": IDENTITY_PROVIDER, "code_host": CODE_HOST, "chat": CHAT}
+CLOUD: Steps = {
+    "snapshot_access": ((), {}),
+    "remove_console_access": (["snapshot_access"], {}),
+    "deactivate_access_keys": (["snapshot_access"], {}),
+    "deactivate_other_credentials": (["snapshot_access"], {}),
+    "revoke_sessions": (["remove_console_access", "deactivate_access_keys"], {}),
+    "remove_from_groups": (["revoke_sessions"], {}),
+    "remove_policies": (["revoke_sessions"], {}),
+    "remove_mfa_devices": (["remove_console_access"], {}),
+    "delete_access_keys": (["deactivate_access_keys", *HAND_OVERS], {}),
+    "delete_ssh_keys": (["deactivate_other_credentials"], {}),
+    "delete_service_credentials": (["deactivate_other_credentials", *HAND_OVERS], {}),
+    "delete_signing_certificates": (["deactivate_other_credentials"], {}),
+    "delete_account": (
+        ["remove_from_groups", "remove_policies", "remove_mfa_devices", "delete_access_keys", "delete_ssh_keys",
+         "delete_service_credentials", "delete_signing_certificates"], {},
+    ),
+}  # fmt: skip
+CLASSES = {"identity_provider": IDENTITY_PROVIDER, "code_host": CODE_HOST, "chat": CHAT, "cloud": CLOUD}
 LEVELS = {"requester": "prepare", "it_approver": "change", "operator": "change", "safety_owner": "change"}
 
 
@@ -203,7 +223,7 @@ async def programs(stack: Stack) -> AsyncIterator[Programs]:
 @asynccontextmanager
 async def at_vendor(stack: Stack, kind: str) -> AsyncIterator[tuple[Simulator, VendorAccount, Employee]]:
     """The vendor with a leaver whom HR knows, their manager, and two others."""
-    make, account_at = VENDORS[kind]
+    make, account_at = ACCOUNTS[kind]
     leaver = await hired(stack, ["admin"])
     [manager] = [one for one in default_people() if one.employee_number == leaver.manager_number]
     report, colleague = (
@@ -216,7 +236,7 @@ async def at_vendor(stack: Stack, kind: str) -> AsyncIterator[tuple[Simulator, V
 
 
 @pytest.mark.parametrize("faults", [False, True], ids=["", "with_faults"])
-@pytest.mark.parametrize("kind", VENDORS)
+@pytest.mark.parametrize("kind", ACCOUNTS)
 async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
     kind: str, faults: bool, stack: Stack, programs: Programs
 ) -> None:

@@ -386,7 +386,8 @@ def slack_account(slack: SlackSimulator, web: Web, team: LeaverTeam) -> VendorAc
     )
 
 
-VENDORS: Mapping[str, tuple[Callable[[], Simulator], Callable[[Any, Web, LeaverTeam], VendorAccount]]] = {
+Accounts = Mapping[str, tuple[Callable[[], Simulator], Callable[[Any, Web, LeaverTeam], VendorAccount]]]
+VENDORS: Accounts = {
     "okta": (OktaSimulator, okta_account),
     "entra": (TenantWithoutEligibleRoles, entra_account),
     "google_workspace": (GoogleSimulator, google_account),

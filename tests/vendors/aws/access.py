@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from tests.vendors.aws.account import AwsAccount, AwsGroup
-from tests.vendors.aws.decisions import decide
+from tests.vendors.aws.decisions import decide, unknown_keys
 from tests.vendors.aws.errors import missing
 from tests.vendors.aws.users import DONE, attached, page, user_in, valid_document, written
 from tests.vendors.simulator import Call, answer
@@ -48,6 +48,7 @@ def simulate(simulator: Any, call: Call) -> Response:
         {
             "EvalActionName": action, "EvalResourceName": resource,
             "EvalDecision": decide(account, arn, action, resource, None),
+            "MissingContextValues": unknown_keys(account, arn, action, resource),
         }
         for action in _list(call, "ActionNames")
         for resource in resources

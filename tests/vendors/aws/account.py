@@ -27,7 +27,6 @@ class AccessKey:
     secret: str
     created: datetime
     status: str = "Active"
-    last_used: datetime | None = None
     token: str = ""
     """Of temporary credentials, for which `created` is when they were issued."""
 
@@ -39,6 +38,7 @@ class AwsItem:
     id: str
     created: datetime
     service: str = ""
+    status: str = "Active"
 
 
 @dataclass
@@ -98,6 +98,7 @@ class AwsAccount:
         self.sessions: list[tuple[str, AccessKey]] = []
         """Temporary credentials: the ARN of the user or role, and the credential."""
         self.virtual_devices: set[str] = set()
+        self._last_used: dict[str, datetime] = {}
 
     def arn(self, kind: str, name: str, path: str = "/") -> str:
         return f"arn:aws:iam::{self.id}:{kind}{path}{name}"
@@ -149,6 +150,12 @@ class AwsAccount:
 
     def groups_of(self, user: AwsUser) -> list[AwsGroup]:
         return [group for group in self.groups.values() if user.name in group.members]
+
+    def used(self, key: str, now: datetime) -> None:
+        self._last_used[key] = now
+
+    def last_use_of(self, key: str) -> datetime | None:
+        return self._last_used.get(key)
 
     def credentials(self) -> Iterator[tuple[str, AccessKey]]:
         """Every credential with the ARN of its principal. Those of a deleted user are gone."""

@@ -43,7 +43,8 @@ def last_used(simulator: Any, call: Call) -> Response:
     for user in simulator.state.users.values():
         key = user.key(call.first("AccessKeyId"))
         if key is not None:
-            used = {"LastUsedDate": key.last_used.isoformat()} if key.last_used else {}
+            at = simulator.state.last_use_of(key.id)
+            used = {"LastUsedDate": at.isoformat()} if at else {}
             where = ("iam", "us-east-1") if used else ("N/A", "N/A")
             return answer(
                 {"UserName": user.name, "AccessKeyLastUsed": {**used, "ServiceName": where[0], "Region": where[1]}}
@@ -59,13 +60,25 @@ def _remove(items: list[AwsItem], id: str, what: str) -> Response:
     return answer(DONE)
 
 
+def _update(items: list[AwsItem], id: str, what: str, call: Call) -> Response:
+    found = [item for item in items if item.id == id]
+    if not found:
+        raise missing(f"{what} {id}")
+    found[0].status = call.first("Status")
+    return answer(DONE)
+
+
 def list_ssh_keys(simulator: Any, call: Call) -> Response:
     user = user_in(simulator, call)
     keys = [
-        {"UserName": user.name, "SSHPublicKeyId": key.id, "Status": "Active", "UploadDate": key.created.isoformat()}
+        {"UserName": user.name, "SSHPublicKeyId": key.id, "Status": key.status, "UploadDate": key.created.isoformat()}
         for key in user.ssh_keys
     ]
     return page(call, "SSHPublicKeys", keys)
+
+
+def update_ssh_key(simulator: Any, call: Call) -> Response:
+    return _update(user_in(simulator, call).ssh_keys, call.first("SSHPublicKeyId"), "The Public Key", call)
 
 
 def delete_ssh_key(simulator: Any, call: Call) -> Response:
@@ -76,12 +89,17 @@ def list_service_credentials(simulator: Any, call: Call) -> Response:
     user = user_in(simulator, call)
     found = [
         {
-            "UserName": user.name, "Status": "Active", "ServiceUserName": f"{user.name}-at-{simulator.state.id}",
+            "UserName": user.name, "Status": one.status, "ServiceUserName": f"{user.name}-at-{simulator.state.id}",
             "CreateDate": one.created.isoformat(), "ServiceSpecificCredentialId": one.id, "ServiceName": one.service,
         }
         for one in user.service_credentials
     ]  # fmt: skip
     return page(call, "ServiceSpecificCredentials", found)
+
+
+def update_service_credential(simulator: Any, call: Call) -> Response:
+    items = user_in(simulator, call).service_credentials
+    return _update(items, call.first("ServiceSpecificCredentialId"), "No such credential", call)
 
 
 def delete_service_credential(simulator: Any, call: Call) -> Response:
@@ -94,11 +112,15 @@ def list_certificates(simulator: Any, call: Call) -> Response:
     found = [
         {
             "UserName": user.name, "CertificateId": one.id, "CertificateBody": "-----BEGIN CERTIFICATE-----",
-            "Status": "Active", "UploadDate": one.created.isoformat(),
+            "Status": one.status, "UploadDate": one.created.isoformat(),
         }
         for one in user.certificates
     ]  # fmt: skip
     return page(call, "Certificates", found)
+
+
+def update_certificate(simulator: Any, call: Call) -> Response:
+    return _update(user_in(simulator, call).certificates, call.first("CertificateId"), "The Certificate", call)
 
 
 def delete_certificate(simulator: Any, call: Call) -> Response:

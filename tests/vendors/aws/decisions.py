@@ -39,6 +39,18 @@ def decide(account: AwsAccount, arn: str, action: str, resource: str, issued: da
     return EXPLICIT if "Deny" in effects else ALLOWED if "Allow" in effects else IMPLICIT
 
 
+def unknown_keys(account: AwsAccount, arn: str, action: str, resource: str) -> list[str]:
+    """The keys in conditions of statements about the action, of which the policy simulator is given no value."""
+    found = {
+        key
+        for statement in statements_of(account, arn)
+        if _among(statement["Action"], action, case=False) and _among(statement["Resource"], resource)
+        for keys in statement.get("Condition", {}).values()
+        for key in keys
+    }
+    return sorted(found)
+
+
 def _among(patterns: str | list[str], value: str, *, case: bool = True) -> bool:
     given = [patterns] if isinstance(patterns, str) else patterns
     return any(fnmatchcase(value, one) if case else fnmatchcase(value.lower(), one.lower()) for one in given)

@@ -47,6 +47,9 @@ ROUTES: Mapping[str, Handler] = {
     "DeleteAccessKey": credentials.delete_key,
     "GetAccessKeyLastUsed": credentials.last_used,
     "ListSSHPublicKeys": credentials.list_ssh_keys,
+    "UpdateSSHPublicKey": credentials.update_ssh_key,
+    "UpdateServiceSpecificCredential": credentials.update_service_credential,
+    "UpdateSigningCertificate": credentials.update_certificate,
     "DeleteSSHPublicKey": credentials.delete_ssh_key,
     "ListServiceSpecificCredentials": credentials.list_service_credentials,
     "DeleteServiceSpecificCredential": credentials.delete_service_credential,
@@ -92,7 +95,9 @@ class AwsSimulator(Simulator):
         action = fields.get("Action", [""])[0]
         operation = action if path in ("", "/") and action in self.routes else ""
         method = "GET" if action.startswith(READS) else "POST"
-        return Call(method, f"/{action}", operation, {}, fields, headers, None, largest_page=self.largest_page)
+        call = Call(method, f"/{action}", operation, {}, fields, headers, None, largest_page=self.largest_page)
+        call.noted["arguments"] = fields
+        return call
 
     def identify(self, call: Call) -> AwsPrincipal:
         authorization = call.headers.get("authorization", "")
@@ -107,7 +112,7 @@ class AwsSimulator(Simulator):
         if signature(method, query, call.headers, body, key.secret) != parts_of(authorization)["Signature"]:
             said = "The request signature we calculated does not match the signature you provided."
             raise refusal(403, "SignatureDoesNotMatch", said)
-        key.last_used = self.now()
+        self.state.used(key.id, self.now())
         return AwsPrincipal(arn, key.id, key.created if key.token else None)
 
     def permit(self, call: Call) -> None:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.vendors.aws.permissions import ACTIONS
 from tests.connectors.vendors.aws.connected_aws import ConnectedAws, connected_aws
 from tests.vendors.aws.account import AwsUser
 from tests.vendors.aws.seeds import READ_ONLY, furnish
@@ -33,13 +34,34 @@ async def test_an_inactive_key_is_refused_and_a_deleted_one_is_gone(here: Connec
     assert [one["id"] for one in detail["deactivated_access_keys"]] == [first.id, second.id]
     assert [await here.reads(key) for key in (first, second)] == ["InvalidClientTokenId"] * 2
     look = await here.look("deactivate_access_keys")
-    assert look.outcome == "done" and len(look.evidence["inactive"]) == 2
+    assert look.outcome == "done" and len(look.evidence["access_keys"]["inactive"]) == 2
     assert await here.do("deactivate_access_keys") == {"deactivated_access_keys": []}
     assert await here.outcome("delete_access_keys") == "not_done"
     await here.do("delete_access_keys")
     assert here.isa.keys == []
     assert await here.outcome("delete_access_keys") == "done"
     assert await here.reads(here.bo.keys[0]) == "read", "other people keep theirs"
+
+
+async def test_other_credentials_become_inactive_and_each_sort_needs_its_own_proof(here: ConnectedAws) -> None:
+    items = [*here.isa.ssh_keys, *here.isa.service_credentials, *here.isa.certificates]
+    assert await here.outcome("deactivate_other_credentials") == "not_done"
+    detail = await here.do("deactivate_other_credentials")
+    assert [len(found) for found in detail.values()] == [1, 1, 1]
+    assert [item.status for item in items] == ["Inactive"] * 3
+    assert await here.outcome("deactivate_other_credentials") == "done"
+    look = await here.look("deactivate_other_credentials", here.kim)
+    assert look.outcome == "done"
+    assert {look.evidence[name]["list_proven_by"] for name in ("ssh_keys", "service_credentials")} == {
+        "another_account"
+    }
+    here.isa.service_credentials.clear()
+    here.allow(*(one for one in ACTIONS["deactivate_other_credentials"]))
+    look = await here.look("deactivate_other_credentials", here.kim)
+    assert look.outcome == "unknown" and look.evidence["service_credentials"]["list_proven_by"] == ""
+    assert look.evidence["ssh_keys"]["list_proven_by"] == "another_account"
+    here.isa.ssh_keys[0].status = "Active"
+    assert await here.outcome("deactivate_other_credentials") == "not_done"
 
 
 async def test_the_console_refuses_a_password_that_was_deleted(here: ConnectedAws) -> None:

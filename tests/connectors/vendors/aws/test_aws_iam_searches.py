@@ -152,6 +152,17 @@ async def test_temporary_credentials_of_a_role_are_accepted_and_checked(here: Co
     assert look.evidence["list_proven_by"] == "permission"
 
 
+async def test_an_action_that_depends_on_a_condition_is_not_named_as_missing(here: ConnectedAws) -> None:
+    everything = {*FINDING, *CHECKING, *(action for actions in ACTIONS.values() for action in actions)}
+    here.allow(*sorted(everything - {"iam:DeleteUser"}))
+    document = json.loads(here.seed.offboard.inline["offboard"])
+    source = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    document["Statement"].append({"Effect": "Allow", "Action": "iam:DeleteUser", "Resource": "*", "Condition": source})
+    here.seed.offboard.inline["offboard"] = json.dumps(document)
+    checked = await here.connector.check()
+    assert checked.lacking == () and "is not checked: iam:DeleteUser" in checked.detail
+
+
 @pytest.mark.parametrize(
     ("wrong", "code"),
     [
@@ -164,6 +175,7 @@ async def test_a_key_that_aws_refuses_is_named_by_the_check(
 ) -> None:
     checked = await here.connected(here.seed.key, **wrong).check()
     assert not checked.reachable and checked.code == "credential_refused"
+    assert "access_key_id" in checked.detail
     with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
         await here.find("userName", "isa.lund", here.connected(here.seed.key, **wrong))
     assert code in raised.value.detail and "wrong-secret" not in raised.value.detail
