@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -258,4 +259,14 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 
 
 def read_documents(files: Mapping[str, bytes], max_nodes: int | None = None) -> dict[str, Document]:
-    return {name: read_yaml(name, content, max_nodes) for name, content in files.items()}
+    """By name. Files of a packet in the ledger (without `max_nodes`) are often the same as a moment ago: a page of a
+    packet reads them to give the lines of notices. Nothing changes a document that was read."""
+    if max_nodes is not None:
+        return {name: read_yaml(name, content, max_nodes) for name, content in files.items()}
+    return {name: _known_document(name, content) for name, content in files.items()}
+
+
+@lru_cache(maxsize=12)
+def _known_document(file: str, content: bytes) -> Document:
+    """Of the last four packets."""
+    return read_yaml(file, content)

@@ -74,6 +74,8 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     script = way != "without script"
     hand: Hand = Keyboard() if way == "keyboard" else Mouse()
     how: dict[str, Any] = {} if script else {"java_script_enabled": False}
+    if way != "mouse":
+        how["reduced_motion"] = "reduce"  # what changed is not marked by a fading colour, which each frame draws again
     hr, it, operator = [UserInBrowser(await browsing(**how), hand, script) for _ in range(3)]
     await it.sit_down("it")
     await it.wait_here()
