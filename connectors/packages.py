@@ -40,7 +40,8 @@ class ConnectorKind(Generic[Settings]):
     (`connectors.people.PeopleSource`). `local_path` is the setting that names a file or folder on the worker's machine,
     if the kind reads one. `system_class` is the class of its systems, unless `platform.yaml` says another; None for a
     protocol that systems of several classes speak. `setup` says how a system is connected. `endpoint` is where a
-    connector connects to first, None for none. Raises `IncompleteActError` for anything but a table."""
+    connector connects to first, None for none. `lists_accounts` is false if its connectors have no list of all accounts
+    (`connectors.listing`). Raises `IncompleteActError` for anything but a table."""
 
     settings: type[Settings]
     make: Callable[[Settings, Collection[str]], Connector]
@@ -50,6 +51,7 @@ class ConnectorKind(Generic[Settings]):
     system_class: SystemClass | None = None
     setup: Setup | None = None
     endpoint: Callable[[Any], Endpoint | None] = endpoint_by_url
+    lists_accounts: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.acts, ActTable):
@@ -64,7 +66,14 @@ def over_http(kind: HttpKind[Any, Any]) -> ConnectorKind[Any]:
     def make(settings: Any, allowed_hosts: Collection[str]) -> Connector:
         return HttpConnector(kind, settings, allowed_hosts=allowed_hosts)
 
-    return ConnectorKind(kind.settings, make, kind.acts, system_class=kind.system_class, setup=kind.setup)
+    return ConnectorKind(
+        kind.settings,
+        make,
+        kind.acts,
+        system_class=kind.system_class,
+        setup=kind.setup,
+        lists_accounts=kind.list_accounts is not None,
+    )
 
 
 def is_named(connector: str) -> bool:

@@ -93,7 +93,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
         system_class="directory",
         setup=ACTIVE_DIRECTORY_SETUP,
     ),
-    "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True, system_class="hr"),
+    "hr": ConnectorKind(HrSettings, _hr, HR.acts, is_people_source=True, system_class="hr", lists_accounts=False),
     KIND: ConnectorKind(
         PeopleCsvSettings,
         make_people_csv,
@@ -102,9 +102,16 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
         local_path="path",
         system_class="hr",
         setup=PEOPLE_CSV_SETUP,
+        lists_accounts=False,
     ),
     BAMBOOHR.name: ConnectorKind(
-        BambooHrSettings, _bamboohr, BAMBOOHR.acts, is_people_source=True, system_class="hr", setup=BAMBOOHR.setup
+        BambooHrSettings,
+        _bamboohr,
+        BAMBOOHR.acts,
+        is_people_source=True,
+        system_class="hr",
+        setup=BAMBOOHR.setup,
+        lists_accounts=False,
     ),
     "code_hosting": over_http(CODE_HOSTING),
     "cards": over_http(CARDS),
@@ -123,7 +130,13 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
         endpoint=_postgresql_endpoint,
     ),
     "mail": ConnectorKind(
-        mail.MailSettings, _mail, mail.ACTS, system_class="mail", setup=MAIL_SETUP, endpoint=_mail_endpoint
+        mail.MailSettings,
+        _mail,
+        mail.ACTS,
+        system_class="mail",
+        setup=MAIL_SETUP,
+        endpoint=_mail_endpoint,
+        lists_accounts=False,
     ),
 }
 
@@ -178,6 +191,9 @@ SYSTEM_CLASSES: Mapping[str, SystemClass | None] = _Catalogue(lambda kind: kind.
 
 SETUPS: Mapping[str, Setup | None] = _Catalogue(lambda kind: kind.setup)
 """How a system of each kind is connected, by kind; None where the kind does not say."""
+
+LISTS_ACCOUNTS: Mapping[str, bool] = _Catalogue(lambda kind: kind.lists_accounts)
+"""Whether connectors of each kind list all accounts (`connectors.listing`), by kind."""
 
 _ABILITIES: Mapping[str, Mapping[str, Ability]] = _Catalogue(lambda kind: kind.abilities)
 

@@ -126,6 +126,8 @@ class AnsweringKind:
             return ScriptedAnswer(200, github_list("teams", []))
         if asked.path == "/api/auth.test":
             return ScriptedAnswer(200, SLACK_TOKEN)
+        if asked.path == "/api/users.list":
+            return ScriptedAnswer(200, {"ok": True, "members": [SLACK_USER]})
         if asked.path == "/api/users.info":
             return ScriptedAnswer(200, {"ok": True, "user": SLACK_USER})
         if self.name == "slack" and asked.path.startswith("/scim/v2/Users/"):

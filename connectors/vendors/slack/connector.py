@@ -16,6 +16,7 @@ from connectors.http.connector import HttpKind
 from connectors.vendors.slack.answers import DIALECT
 from connectors.vendors.slack.credential import SlackAccess
 from connectors.vendors.slack.idp_groups import leave_idp_groups, look_at_idp_groups
+from connectors.vendors.slack.listing import list_users
 from connectors.vendors.slack.rights import check
 from connectors.vendors.slack.roles import look_at_roles, remove_admin_roles
 from connectors.vendors.slack.search import find
@@ -42,6 +43,7 @@ SLACK = HttpKind(
     auth=_auth,
     prepare=SlackAccess,
     find=find,
+    list_accounts=list_users,
     check=check,
     setup=SETUP,
     dialect=DIALECT,

@@ -37,7 +37,7 @@ FIND_BY_EMAIL = Operation("GET", "/api/users.lookupByEmail", "users_lookupByEmai
 LIST_USERS = Operation("GET", "/api/users.list", "users_list")
 LIST_SCIM_USERS = Operation("GET", "/scim/v2/Users")
 _USER_ID = re.compile(r"[UW][A-Z0-9]+")
-_PATHS: Mapping[str, str] = {
+SCIM_ATTRIBUTES: Mapping[str, str] = {
     "email": "emails.value",
     "userName": "userName",
     "externalId": "externalId",
@@ -59,9 +59,11 @@ class _SlackSearch:
             "id": self._by_id,
             "email": self._by_email,
             "userName": self._by_filter,
-            **dict.fromkeys(_PATHS.keys() - _FILTERS.keys(), self._by_list),
+            **dict.fromkeys(SCIM_ATTRIBUTES.keys() - _FILTERS.keys(), self._by_list),
         }
-        return find_by("slack", finders, sample=self._sample, prove_themselves=["id", *(_PATHS.keys() - _FILTERS)])
+        return find_by(
+            "slack", finders, sample=self._sample, prove_themselves=["id", *(SCIM_ATTRIBUTES.keys() - _FILTERS)]
+        )
 
     def _by_id(self, access: SlackAccess, lookup: Lookup) -> Flow[Sequence[Account]]:
         if not _USER_ID.fullmatch(lookup.value):
@@ -106,7 +108,7 @@ class _SlackSearch:
         if self._every is None:
             yield from access.require_one([BY_SCIM])
             self._every = yield from all_pages(access.settings.scim(LIST_SCIM_USERS.request()), SCIM_PAGES)
-        if not any(any(values_at(one, _PATHS[lookup.attribute])) for one in self._every):
+        if not any(any(values_at(one, SCIM_ATTRIBUTES[lookup.attribute])) for one in self._every):
             raise unproven(lookup.attribute)
         return [_as_account(one, lookup) for one in self._every]
 
@@ -116,7 +118,7 @@ class _SlackSearch:
             asked = LIST_SCIM_USERS.request(params={"startIndex": "1", "count": SAMPLE_SIZE})
             page = SCIM_PAGES.items((yield access.settings.scim(asked)))
             active = [one for one in page if parse(lowered(one), ScimUser).active]
-            return [_as_account(one) for one in active if values_at(one, _PATHS["email"])]
+            return [_as_account(one) for one in active if values_at(one, SCIM_ATTRIBUTES["email"])]
         if self._credential.for_organisation:
             pages, request = with_cursor("users"), LIST_ADMIN_USERS.request(params={"limit": SAMPLE_SIZE})
             listed = [parse(item, ListedUser) for item in pages.items((yield request))]
@@ -138,7 +140,9 @@ def _as_account(document: dict[str, Any], lookup: Lookup | None = None) -> Accou
 
 
 def _shown(document: dict[str, Any], asked: Mapping[str, set[str]]) -> dict[str, str]:
-    shown = {name: value_shown(values_at(document, path), asked.get(name, ())) for name, path in _PATHS.items()}
+    shown = {
+        name: value_shown(values_at(document, path), asked.get(name, ())) for name, path in SCIM_ATTRIBUTES.items()
+    }
     return {name: value for name, value in shown.items() if value}
 
 
@@ -153,13 +157,12 @@ def find(access: SlackAccess, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
         if user is None or user.id != account.native_id or not user.is_of_a_person or not user.belongs_to(credential):
             continue
         shown = {"email": user.profile.email} if user.profile.email else {}
-        if credential.by_scim and asked.keys() & _PATHS.keys():
+        if credential.by_scim and asked.keys() & SCIM_ATTRIBUTES.keys():
             shown |= _shown((yield from scim_user(access, user.id)) or {}, asked)
-        mark = " (guest)" if user.guest else ""
         found.append(
             replace(
                 account,
-                label=f"{user.name or account.label}{mark}",
+                label=user.label,
                 attributes={name: value for name, value in {**shown, **account.attributes}.items() if name in asked},
                 active=(yield from is_active(access, user)),
                 privileged=user.privileged,

@@ -73,6 +73,10 @@ class SlackMember(Fields):
         return "single" if self.is_ultra_restricted else "multi" if self.is_restricted else ""
 
     @property
+    def label(self) -> str:
+        return _label(self.name or self.id, guest=bool(self.guest))
+
+    @property
     def privileged(self) -> bool:
         known = self.enterprise_user
         of_organisation = known is not None and (known.is_admin or known.is_owner or known.is_primary_owner)
@@ -115,6 +119,25 @@ class ListedUser(Fields):
     id: str = Field(min_length=1)
     email: str | None = None
     username: str = ""
+    is_bot: bool = False
+    is_admin: bool = False
+    is_owner: bool = False
+    is_primary_owner: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+
+    @property
+    def label(self) -> str:
+        return _label(self.username or self.id, guest=self.is_restricted or self.is_ultra_restricted)
+
+    @property
+    def privileged(self) -> bool:
+        """In the organisation."""
+        return self.is_admin or self.is_owner or self.is_primary_owner
+
+
+def _label(name: str, *, guest: bool) -> str:
+    return f"{name} (guest)" if guest else name
 
 
 def user_at(answer: Answer) -> SlackMember | None:

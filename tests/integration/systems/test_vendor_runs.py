@@ -22,7 +22,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.cli.command_line import hired
+from tests.cli.command_line import Offboard, hired
 from tests.integration.packets import APPROVALS
 from tests.integration.systems.aws_account import AWS
 from tests.integration.systems.vendor_accounts import VENDORS, LeaverTeam, VendorAccount
@@ -291,6 +291,19 @@ async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
         assert lines_of(vendor.state, account.ids, account.ours) ^ before == account.handed_over
         twice = {change: count for change, count in Counter(changes_at(vendor)).items() if count > 1}
         assert not twice
+
+
+async def test_accounts_without_an_owner_at_slack(stack: Stack) -> None:
+    async with at_vendor(stack, "slack") as (_, account, leaver):
+        packet = await adopted(stack, "slack", account)
+        asked = ("systems", "orphans", "slack", "--packet", packet.name, "--json")
+        found = (await Offboard(stack.folder).done(*asked, as_="operator")).json
+        assert found["complete"] and found["code"] == "", found
+        assert {one["label"] for one in found["accounts"] if one["ownership"] == "orphan"} == {
+            "rosamund.ostrander", "cuthbert.ostrander", "founder", "offboarding",
+        }  # fmt: skip
+        assert leaver.email not in str(found), "who leaves is still an owner"
+        assert found["counts"]["owned"] == 2
 
 
 def changes_at(vendor: Simulator) -> list[str]:

@@ -88,7 +88,9 @@ async def test_accounts_without_an_owner_are_listed_for_people_who_read_the_syst
     refused(await auditor.post("/systems/identity/orphans", json={"packet": "nothing"}), 422, "unknown_packet")
 
     reader = await visit("auditor")
-    assert "Accounts without an owner on Identity provider" in ParsedPage((await reader.get("/systems")).text).text
+    shown = ParsedPage((await reader.get("/systems")).text).text
+    assert "Accounts without an owner on Identity provider" in shown
+    assert "Accounts without an owner on Company cards" not in shown, "its kind lists no accounts"
     said = ParsedPage((await reader.submit(f"/systems/{PACKET}/identity/orphans", {})).text).text
     assert "Accounts without an owner" in said
     assert "nightly-build@wolkenmuehle.example" in said and "Orphan: of no person whom HR knows" in said

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from connectors.registry import REFERENCE_KINDS
+from connectors.registry import LISTS_ACCOUNTS, REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
@@ -42,8 +42,8 @@ CHECK_TIMEOUT_SECONDS = 20.0
 @dataclass(frozen=True, slots=True)
 class SystemLine:
     """`seen` is the result of the last check, None before the first; `use` how the system answers the calls of runs
-    (`uses_of`), None before the first. `may_hold` and `may_release` are what the domain would let the caller do, and
-    `may_list` is about the system's accounts. `feed` is of the HR system."""
+    (`uses_of`), None before the first. `may_hold` and `may_release` are what the domain would let the caller do, and so
+    is `may_list`, of the accounts of a system whose kind lists them. `feed` is of the HR system."""
 
     name: str
     spec: SystemSpec
@@ -181,7 +181,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             held=name in held,
             may_hold=name not in held and _may_hold(caller, name, packet, in_use),
             may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
-            may_list=bool(spec.match) and _may_list(caller, name, packet),
+            may_list=bool(spec.match) and LISTS_ACCOUNTS.get(spec.connector, True) and _may_list(caller, name, packet),
             feed=feed if name == packet.platform.hr.system else None,
         )
         for name, spec in packet.platform.systems.items()
