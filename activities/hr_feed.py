@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from activities.connections import Connections
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.starts import Starts, cutoff_at
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, TryAgainError
 from connectors.listing import LeaversListed, ListedLeaver
 from orchestrator import commands
 from orchestrator.commands import Services
@@ -51,6 +52,8 @@ WOKEN_WITHIN: Final = 5.0
 """In how many seconds a feed that was woken is read."""
 HELD: Final = frozenset({"starts_held", "last_holder"})
 """Refusals after which a second person confirms the start, and the next look repeats it."""
+MAILED: Final = frozenset({"unreadable", "left_before", "too_many", "refused"})
+"""Records about which HR gets a mail. About held starts and changed leavings there are exceptions."""
 TOO_MANY: Final = (
     "{count} runs would start or get an earlier cutoff; the limit of packet {packet} is {cap} per list. If the number "
     "is right, start or move them: start those of a file with offboard start --from-csv FILE --confirm N."
@@ -117,9 +120,12 @@ class HrFeed:
         try:
             return await self._look()
         except ConnectorError as error:
-            await self._rows.keep_problem(self._packet, error.code, f"{error.detail} {error.remedy}".strip())
+            await self._rows.keep_problem(
+                self._packet, error.code, f"{error.detail} {error.remedy}".strip(),
+                lasting=not isinstance(error, TryAgainError),
+            )  # fmt: skip
         except Refusal as refused:
-            await self._rows.keep_problem(self._packet, refused.code, refused.message)
+            await self._rows.keep_problem(self._packet, refused.code, refused.message, lasting=True)
         finally:
             # A little early, so that the same worker's next look finds it due.
             await self._rows.release(self._packet, timedelta(seconds=self._every * 0.9))
@@ -143,7 +149,7 @@ class HrFeed:
             with_run=found.with_run, waiting=len(found.items) - len(listed.unreadable),
             unreadable=len(listed.unreadable), items=tuple(found.items[:MAX_ITEMS]),
         )  # fmt: skip
-        await self._rows.keep(packet.name, listed.version, report.model_dump_json().encode())
+        await self._rows.keep(packet.name, listed.version, report.model_dump_json().encode(), _asks(found.items))
         return report
 
     async def _processed(
@@ -238,6 +244,12 @@ class HrFeed:
                 person = await people.by_id(facts["hr_id"])
                 if person is not None and person.leaving_at is None:
                     await self._report(actor, state, None, "", now, outcome)
+
+
+def _asks(items: Iterable[FeedItem]) -> str:
+    """The same for the same records, in whatever lines they are. HR is asked about the others by exceptions."""
+    texts = sorted(f"{item.standing}:{item.message}" for item in items if item.standing in MAILED)
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] if texts else ""
 
 
 def _under_embargo(state: RunState, now: datetime) -> bool:

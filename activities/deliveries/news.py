@@ -1,4 +1,5 @@
-"""Mails that are not about an open item: HR's changes to runs, embargoes that end, and services that end.
+"""Mails that are not about an open item: HR's changes to runs, embargoes that end, services that end, and records of HR
+that start no run.
 
 They are collected, mailed once and recorded like open items. Changes to a run go to the other people with a role of HR,
 or, under an embargo, to the people named in it. News of its end goes to the people named in it, and news of services to
@@ -15,6 +16,7 @@ from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.owners import hr_roles
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.services import Program, answers_for, services
 from orchestrator.domain.permissions import visibility
@@ -46,6 +48,7 @@ async def news_for(
     for item, readers in [
         *await _of_runs(runs, [one for one in happened if one.event_type != REVOKED], people),
         *await _of_embargoes(runs, await book.ending_embargoes(EMBARGO_ENDS_SOON), people),
+        *_of_feeds(snapshot, await book.asking_feeds(), people),
         *_of_services(organisation, happened, _safety_owners(snapshot, people), departed, now),
     ]:
         for account in readers:
@@ -176,6 +179,21 @@ def _of_services(
         (PendingItem(f"service/{about}", "", "news", at, None, news=said), list(owners))
         for about, (said, at) in found.items()
     ]
+
+
+def _of_feeds(
+    snapshot: OrganisationSnapshot, asking: Sequence[tuple[str, str, datetime]], people: Sequence[Actor]
+) -> list[tuple[PendingItem, list[str]]]:
+    """To HR, of packets that are in use: which record it is, is on the page Systems."""
+    found = []
+    for name, asks, at in asking:
+        shelf = snapshot.shelves.get(name)
+        if shelf is None or shelf.current is None or shelf.history.current is None:
+            continue
+        roles = set(hr_roles(shelf.current))
+        item = PendingItem(f"feed/{name}/{asks}", "", "news", at, None, news="hr_records")
+        found.append((item, [one.actor_id for one in people if one.roles & roles]))
+    return found
 
 
 def _services_of_all(organisation: Organisation) -> list[Program]:

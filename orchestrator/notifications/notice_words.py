@@ -31,6 +31,7 @@ _NEWS: Mapping[News, str] = {
     "service_without_owner": "A service has no owner who can act",
     "embargo_ends": "An embargo ends soon",
     "legal_hold_lifted": "A legal hold was lifted",
+    "hr_records": "Records of HR that start runs need your attention",
 }
 """What people are informed of. Services have names of programs, which mails leave out as well."""
 _REQUESTED = {"gate": "Approve or reject", "task": "Complete", "exception": "Resolve", "review": "Review"}
@@ -114,6 +115,8 @@ def _by(waiting: PendingItem, zone: str | None, now: datetime) -> list[str]:
 
 
 def _link(waiting: PendingItem, public_url: str) -> str:
+    if waiting.news == "hr_records":
+        return f"{public_url}/systems"
     if waiting.news is not None and not waiting.run_id:
         return f"{public_url}/tokens"
     return f"{public_url}/inbox" if waiting.embargoed else f"{public_url}/runs/{waiting.run_id}"

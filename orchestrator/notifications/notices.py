@@ -19,7 +19,7 @@ RETRY_AFTER_REFUSAL = timedelta(hours=1)
 
 News = Literal[
     "postponed", "paused", "cancelled", "service_revoked", "service_expires", "service_expired",
-    "service_without_owner", "embargo_ends", "legal_hold_lifted",
+    "service_without_owner", "embargo_ends", "legal_hold_lifted", "hr_records",
 ]  # fmt: skip
 
 
@@ -27,7 +27,8 @@ News = Literal[
 class PendingItem:
     """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
     `steps` how many a gate is about. Of an `embargoed` run nothing is sent. Of the kind `news` is what people are only
-    informed of: `news` says what, and `run_id` is empty for a service."""
+    informed of: `news` says what, and `run_id` is empty for a service and for
+    records of HR."""
 
     item_id: str
     run_id: str

@@ -34,11 +34,18 @@ _BEGIN = text(
 )
 _KEEP = text(
     "UPDATE engine.hr_feeds SET checked_at = engine.now(), read_at = engine.now(), version = :version, code = '', "
-    "detail = '', report = :report WHERE packet = :packet"
+    "detail = '', report = :report, asks = :asks, "
+    "asked_at = CASE WHEN asks = :asks THEN asked_at ELSE engine.now() END WHERE packet = :packet"
 )
 _KEEP_PROBLEM = text(
-    "UPDATE engine.hr_feeds SET checked_at = engine.now(), code = :code, detail = :detail WHERE packet = :packet"
+    "UPDATE engine.hr_feeds SET checked_at = engine.now(), code = :code, detail = :detail, "
+    "asks = CASE WHEN asking THEN :code ELSE asks END, "
+    "asked_at = CASE WHEN asking AND asks <> :code THEN engine.now() ELSE asked_at END "
+    "FROM (SELECT packet AS asked, :lasting OR read_at < engine.now() - :patience AS asking "
+    "FROM engine.hr_feeds) AS this WHERE packet = :packet AND asked = packet"
 )
+PATIENCE: Final = timedelta(days=1)
+"""For how long lists cannot be read for a cause that may pass, until HR is asked."""
 _LATEST_RUNS = """
 SELECT DISTINCT ON (person_id) person_id, run_id, cutoff, state, closed_at
 FROM read.runs WHERE person_id = ANY(%s) AND (%s OR NOT shadow) ORDER BY person_id, requested_at DESC
@@ -102,15 +109,17 @@ class HrFeedRows:
             since: datetime = (await connection.execute(_BEGIN, {"packet": packet, "system": system})).scalar_one()
         return since
 
-    async def keep(self, packet: str, version: str, report: bytes) -> None:
+    async def keep(self, packet: str, version: str, report: bytes, asks: str) -> None:
+        """`asks` is the same for the same records that wait for HR; empty where none do."""
         sealed = self._keyring.seal(_context(packet), report)
         async with self._database.transaction() as connection:
-            await connection.execute(_KEEP, {"packet": packet, "version": version, "report": sealed})
+            await connection.execute(_KEEP, {"packet": packet, "version": version, "report": sealed, "asks": asks})
 
-    async def keep_problem(self, packet: str, code: str, detail: str) -> None:
-        """The last report stays."""
+    async def keep_problem(self, packet: str, code: str, detail: str, *, lasting: bool) -> None:
+        """The last report stays. `lasting`: a person has to remove the cause."""
+        values = {"packet": packet, "code": code, "detail": detail, "lasting": lasting, "patience": PATIENCE}
         async with self._database.transaction() as connection:
-            await connection.execute(_KEEP_PROBLEM, {"packet": packet, "code": code, "detail": detail})
+            await connection.execute(_KEEP_PROBLEM, values)
 
     async def last(self, packet: str) -> FeedRow | None:
         """None for a packet that no feed reads."""

@@ -116,6 +116,12 @@ class NoticeBook:
         if last is not None:
             await keep_position(self._database, CURSOR, int(last))
 
+    async def asking_feeds(self) -> tuple[tuple[str, str, datetime], ...]:
+        """The packets whose feed from HR's records has something for HR: with what it is (a digest) and since when."""
+        query = text("SELECT packet, asks, asked_at FROM engine.hr_feeds WHERE asks <> '' AND asked_at IS NOT NULL")
+        async with self._database.connect() as connection:
+            return tuple((row[0], row[1], row[2]) for row in await connection.execute(query))
+
     async def embargoed(self, run_ids: Collection[str]) -> frozenset[str]:
         """Which of these runs are under an embargo now."""
         query = select(runs.c.run_id).where(

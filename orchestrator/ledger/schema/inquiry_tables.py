@@ -73,6 +73,8 @@ hr_feeds = Table(
     Column("code", Text, nullable=False, server_default=text("''")),
     Column("detail", Text, nullable=False, server_default=text("''")),
     Column("report", LargeBinary),
+    Column("asks", Text, nullable=False, server_default=text("''")),
+    instant("asked_at", nullable=True),
     schema="engine",
 )
 
