@@ -159,7 +159,11 @@ async def adopted(stack: Stack, kind: str, account: VendorAccount) -> Packet:
         await asyncio.to_thread((folder / f"{kind}-{name}").write_text, value)
     name = f"leaver-{kind.replace('_', '-')}"
     written = {"workflow": workflow(name, account.parameters), "platform": platform(kind, account)}
-    files = {f"{name}.yaml": yaml.safe_dump(document, sort_keys=False).encode() for name, document in written.items()}
+    # A packet has no anchors, which YAML writes for an object that is there twice.
+    files = {
+        f"{name}.yaml": yaml.safe_dump(json.loads(json.dumps(document)), sort_keys=False).encode()
+        for name, document in written.items()
+    }
     packet = parse_packet({**files, "approvals.yaml": APPROVALS.replace("QUORUM", "1").encode()})
     known = (await stack.backend.runs.organisation()).actors
     await put_in_production(stack.services, packet, known["value-owner"], known["safety-owner"])
