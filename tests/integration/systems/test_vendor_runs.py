@@ -297,15 +297,15 @@ async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
         assert not twice
 
 
-async def test_accounts_without_an_owner_at_slack(stack: Stack) -> None:
-    async with at_vendor(stack, "slack") as (_, account, leaver):
-        packet = await adopted(stack, "slack", account)
-        asked = ("systems", "orphans", "slack", "--packet", packet.name, "--json")
+@pytest.mark.parametrize(("kind", "others"), [("slack", {"founder", "offboarding"}), ("aws_iam", {"offboard"})])
+async def test_accounts_without_an_owner_are_listed(kind: str, others: set[str], stack: Stack) -> None:
+    async with at_vendor(stack, kind) as (_, account, leaver):
+        packet = await adopted(stack, kind, account)
+        asked = ("systems", "orphans", kind, "--packet", packet.name, "--json")
         found = (await Offboard(stack.folder).done(*asked, as_="operator")).json
         assert found["complete"] and found["code"] == "", found
-        assert {one["label"] for one in found["accounts"] if one["ownership"] == "orphan"} == {
-            "rosamund.ostrander", "cuthbert.ostrander", "founder", "offboarding",
-        }  # fmt: skip
+        orphans = {one["label"] for one in found["accounts"] if one["ownership"] == "orphan"}
+        assert orphans == {"rosamund.ostrander", "cuthbert.ostrander"} | others
         assert leaver.email not in str(found), "who leaves is still an owner"
         assert found["counts"]["owned"] == 2
 
