@@ -15,6 +15,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.system_reports import last_reports
+from orchestrator.ledger.engine.system_uses import last_uses
 from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.visibility import Viewer
@@ -50,7 +51,7 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Che
     if not viewer.actor.roles:
         raise NotAllowed("nothing_granted", "Only accounts with a role can read the checklist.")
     packets = await queries.readable_packets(viewer)
-    answered = await _answered(database, packets)
+    answered = await responding(database, packets)
     hr = {(packet.name, packet.platform.hr.system) for packet in packets}
     steps = (
         await _sign_in(queries),
@@ -65,14 +66,23 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Che
     return Checklist(done=all(step.done for step in steps), steps=steps)
 
 
-async def _answered(database: Database, packets: Sequence[Packet]) -> dict[tuple[str, str], datetime]:
-    """By packet and system: when the system responded and accepted the credential, for systems that did in their last
-    check or test."""
+async def responding(database: Database, packets: Sequence[Packet]) -> dict[tuple[str, str], datetime]:
+    """By packet and system: when the system responded and accepted the credential, for systems that did so last. What
+    is later decides: a check or test, or the calls of runs."""
     found: dict[tuple[str, str], datetime] = {}
     for packet in packets:
-        for name, report in (await last_reports(database, packet.name)).items():
+        reports = await last_reports(database, packet.name)
+        for name, report in reports.items():
             if report.reachable and report.answered_at is not None:
                 found[packet.name, name] = report.answered_at
+        for name, use in (await last_uses(database, packet.name)).items():
+            used_at = use.answered_at if use.failing_since is None else use.failed_at
+            if used_at is None or (name in reports and used_at <= reports[name].checked_at):
+                continue
+            if use.failing_since is None:
+                found[packet.name, name] = used_at
+            else:
+                found.pop((packet.name, name), None)
     return found
 
 
@@ -112,7 +122,7 @@ def _system(
             step=step, title=title, done=True, since=seen[packet, system], fact=fact, page="/systems",
             test=f"offboard systems test {system} --packet {packet}",
         )  # fmt: skip
-    fact = "No such system has responded to a check or a test."
+    fact = "No such system has responded to a check, a test or a run."
     then = f"{what} (offboard systems connect), add its lines to platform.yaml, and test it."
     return ChecklistStep(step=step, title=title, done=False, fact=fact, next=then, test=test, page="/systems")
 
@@ -124,7 +134,7 @@ async def _mail(database: Database) -> ChecklistStep:
         step="mail", title="Mail", done=sent,
         fact=f"The mail server has accepted {accepted} in the last 30 days.",
         next="" if sent else "Set OFFBOARD_MAIL_HOST, OFFBOARD_MAIL_SENDER and OFFBOARD_PUBLIC_URL for the worker. The "
-        "first notice is sent when something waits for a person, such as an approval of a dry run.",
+        "first notice is sent when something waits for a person, such as an approval. No mail is sent about a dry run.",
         test="offboard inbox",
     )  # fmt: skip
 
