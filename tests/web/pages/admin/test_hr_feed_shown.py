@@ -65,6 +65,19 @@ async def test_what_the_feed_read_is_on_the_page_in_the_api_and_at_the_terminal(
     assert "last list people.csv of" in said and "Started: 1. Moved: 0." in said and "Waiting for HR: 1." in said
     assert "line 4" in said
 
+    runs = (await hr.get("/runs", params={"packet": NAME})).json()["runs"]
+    [run] = [one["run_id"] for one in runs if one["packet"] == NAME]
+    later = rows[0].replace("-02-26", "-03-26")
+    (folder / "people.csv").write_text("\n".join([TITLES, later, *rows[1:]]) + "\n")
+    assert await feed.look() is not None
+    [moved] = [one for one in (await shown())["records"] if one["standing"] == "date_changed"]  # type: ignore[attr-defined]
+    assert (moved["place"], moved["run_id"]) == ("line 2", run)
+    [asked] = [one for one in (await hr.get(f"/runs/{run}")).json()["exceptions"] if one["kind"] == "leaving_changed"]
+    assert "requester" in asked["owners"]
+    page = html.unescape((await (await visit("hr")).get(f"/runs/{run}")).text)
+    assert page.count("Leaving changed in HR") >= 2, "an exception, and an event with the date"
+    assert "Move the cutoff, or cancel the run" in page and "Mar" in page
+
     hidden = (await (await program("auditor")).get("/systems", params={"packet": NAME})).json()["systems"]
     [feeds] = [one["feed"] for one in hidden if one["feed"] is not None]
     assert feeds["unreadable"] == 1 and feeds["records"] == [], "only those who read HR see its records"
