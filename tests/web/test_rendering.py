@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import uvicorn
-from axe_playwright_python.async_playwright import Axe
 from gallery import Moving, gallery_app
 from jinja2 import UndefinedError
 from playwright.async_api import Browser, Page, expect
@@ -29,6 +28,7 @@ from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES
 from orchestrator.web.rendering import make_templates
 from orchestrator.web.words import VOCABULARIES, words
+from tests.web.axe import violations
 from tests.web.chromium import launched
 
 NOW = datetime(2026, 11, 30, 16, 42, tzinfo=UTC)
@@ -76,16 +76,14 @@ async def open_page(browser: Browser, address: str, complaints: list[str], **how
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_axe_finds_nothing_wrong_with_any_component(
-    moving: tuple[str, Moving], browser: Browser, complaints: list[str], tmp_path: Path, theme: Any, width: str
+    moving: tuple[str, Moving], browser: Browser, complaints: list[str], theme: Any, width: str
 ) -> None:
     size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
     page = await open_page(browser, f"{moving[0]}/gallery", complaints, viewport=size, color_scheme=theme)
-    await page.screenshot(path=tmp_path / f"gallery-{theme}-{width}.png", full_page=True)
     await page.evaluate("document.querySelectorAll('details.fold').forEach(fold => fold.open = true)")
     if width == "phone":
         await page.click("details.narrow > summary")
-    answer = (await Axe().run(page)).response
-    found = [(v["id"], [node["target"] for node in v["nodes"]][:5]) for v in answer["violations"]]
+    found = [(v["id"], [node["target"] for node in v["nodes"]][:5]) for v in await violations(page)]
     assert found == []
     wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wider <= 0, f"the page is {wider} px wider than the screen"

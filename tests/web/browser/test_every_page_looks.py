@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from orchestrator.embedded.stack import Stack
+from tests.web.axe import violations
 from tests.web.browser.conftest import Browsing
 from tests.web.browser.furnished import PACKET, Furnished, furnish
 from tests.web.overheard import Overheard
@@ -31,15 +31,6 @@ LAPTOP, PHONE, MAGNIFIED = (
 TOO_WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
   .map(one => one.outerHTML.slice(0, 120)).slice(-4)"""
-AXE = Axe().axe_script
-ALIKE_ELEMENTS = (Path(__file__).parent / "alike.js").read_text()
-RULES = """async () => {
-  const contrast = 'color-contrast', resultTypes = ['violations'];
-  const others = await axe.run({resultTypes, rules: {[contrast]: {enabled: false}}});
-  const exclude = (ALIKE)();
-  return [...others.violations, ...(await axe.run({exclude}, {resultTypes, runOnly: [contrast]})).violations];
-}"""
-"""Contrast takes axe three quarters of its time; it is computed once for elements that look alike."""
 To = Callable[[Furnished], str]
 PAGES: dict[str, tuple[str | None, str | To]] = {
     "sign-in": (None, "/sign-in"),
@@ -132,9 +123,7 @@ async def fits(page: Page) -> None:
 
 
 async def nothing_wrong(page: Page) -> None:
-    if not await page.evaluate("'axe' in window"):
-        await page.evaluate(AXE)
-    found = await page.evaluate(RULES.replace("ALIKE", ALIKE_ELEMENTS))
+    found = await violations(page)
     assert [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found] == []
 
 
@@ -192,9 +181,7 @@ async def test_text_that_is_hard_to_read_is_found_among_what_looks_alike(chromiu
     row = "<tr><td>Grace <b>Hopper</b></td><td style='{}'>of <i>IT</i></td></tr>"
     rows = [row.format(style) for style in ("", "", "color: #aaa", "color: #aaa", "background: #222", "")]
     await page.set_content(f"<main><h1>People</h1><table><tbody>{''.join(rows)}</tbody></table></main>")
-    await page.evaluate(AXE)
-    found = await page.evaluate(RULES.replace("ALIKE", ALIKE_ELEMENTS))
-    pale = [node["html"] for one in found if one["id"] == "color-contrast" for node in one["nodes"]]
+    pale = [node["html"] for one in await violations(page) if one["id"] == "color-contrast" for node in one["nodes"]]
     of = '<td style="{}">of <i>IT</i></td>'
     assert sorted(pale) == ["<i>IT</i>", "<i>IT</i>", of.format("background: #222"), of.format("color: #aaa")]
     await page.close()
