@@ -7,7 +7,8 @@ from orchestrator.domain.exceptions.exception_rule import (
     ExceptionContext,
     Wanted,
 )
-from orchestrator.domain.run.leaving import leaving_differs
+from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.run.leaving import leaving_differs, same_day
 from orchestrator.domain.run.run import RunState
 
 
@@ -17,16 +18,33 @@ def urgent_start(context: ExceptionContext, _: str) -> Wanted | None:
 
 
 def leaving_changed(context: ExceptionContext, _: str) -> Wanted | None:
-    """Once for each change of HR's record, by its version."""
+    """Once for each change of HR's record, by its version, and once for a start that set it aside."""
     state = context.state
+    if _set_aside(context):
+        return Wanted("start")
     if state.leaving_change is None or not leaving_differs(state):
         return None
     return Wanted(str(state.leaving_change[1]))
 
 
+def _set_aside(context: ExceptionContext) -> bool:
+    """Whether the run was started for a later day than HR's own record had, by an account that may not move a cutoff
+    to a later time: HR's feed starts no run beside it."""
+    state, world = context.state, context.world
+    leaving_at = state.asked.hr_leaving_at
+    if leaving_at is None or state.leaving_change is not None or state.cutoff <= state.requested_at:
+        return False
+    if leaving_at >= state.cutoff or same_day(state, leaving_at):
+        return False
+    by = world.actors.get(state.moved_by or state.asked.requested_by)
+    return by is not None and by.roles.isdisjoint(postponing_roles(world.pinned, world.current))
+
+
 def leaving_agrees(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     """A later change has an exception of its own."""
     state = context.state
+    if opened.exception_id == "x-leaving_changed-start":
+        return not _set_aside(context)
     number = state.leaving_change[1] if state.leaving_change is not None else 0
     return not leaving_differs(state) or opened.exception_id != f"x-leaving_changed-{number}"
 
