@@ -31,6 +31,8 @@ from orchestrator.domain.commands.reported_leavings import (
     changed_leaving,
     had_run,
     started_for,
+    taken_back,
+    waits_earlier,
     waits_for_hr,
 )
 from orchestrator.domain.errors import Refusal
@@ -138,11 +140,16 @@ class HrFeed:
         people = People(self._connections, packet, self._services.keyring)
         listed = await people.leavers()
         since = await self._rows.begin(packet.name, packet.platform.hr.system)
-        found = await self._processed(actor, packet, people, listed, since)
         before = await self._rows.last(packet.name)
-        started, moved = found.started, found.moved
+        earlier = None
         if before is not None and before.report is not None and before.version == listed.version:
             earlier = FeedReport.model_validate_json(before.report)
+        refused = earlier is not None and any(item.standing == "too_many" for item in earlier.items)
+        found = await self._processed(actor, packet, people, listed, since, refused)
+        # First, since it says of the whole list that nothing of it was carried out.
+        found.items.sort(key=lambda item: item.standing != "too_many")
+        started, moved = found.started, found.moved
+        if earlier is not None:
             started, moved = started + earlier.started, moved + earlier.moved
         report = FeedReport(
             source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=started, moved=moved,
@@ -153,8 +160,9 @@ class HrFeed:
         return report
 
     async def _processed(
-        self, actor: Actor, packet: Packet, people: People, listed: LeaversListed, since: datetime
+        self, actor: Actor, packet: Packet, people: People, listed: LeaversListed, since: datetime, refused: bool
     ) -> _Outcome:
+        """`refused`: the last look at this same list carried nothing of it out, and asked HR about earlier dates."""
         outcome = _Outcome()
         for record in listed.unreadable:
             outcome.add(record.place, "unreadable", record.message)
@@ -163,7 +171,7 @@ class HrFeed:
         # Beside a packet in use, a dry run of a person is not the run of a leaving.
         history = (await self._services.runs.shelf(packet.name)).history
         latest = await self._rows.latest_runs(known.values(), dry=starts_dry_runs(history))
-        due: list[ListedLeaver] = []
+        due: list[tuple[ListedLeaver, str | None]] = []
         changed: list[tuple[ListedLeaver, RunState]] = []
         for leaver in listed.leavers:
             run = latest.get(known.get(leaver.person_id, ""))
@@ -177,23 +185,32 @@ class HrFeed:
             elif waits_for_hr(leaver.leaving_at, packet, since, now):
                 outcome.add(leaver.place, "left_before")
             else:
-                due.append(leaver)
+                due.append((leaver, run.run_id if run is not None and await self._taken_back_by(run) else None))
         earlier = [one for one in changed if changed_leaving(one[1], one[0].leaving_at) is DateChange.EARLIER]
-        cap, count = packet.workflow.thresholds.batch_cap, len(due) + len(earlier)
+        waiting = sum(waits_earlier(state, leaver.leaving_at) for leaver, state in changed) if refused else 0
+        cap, count = packet.workflow.thresholds.batch_cap, len(due) + len(earlier) + waiting
         if count > cap:
             said = TOO_MANY.format(count=count, packet=packet.name, cap=cap)
             shown = [leaver for leaver, state in earlier if not _under_embargo(state, now)]
-            for leaver in (*due, *shown):
+            for leaver in (*(one for one, _ in due), *shown):
                 outcome.add(leaver.place, "too_many", said)
+            for leaver, state in earlier:
+                at = cutoff_at(leaver.leaving_at, state.zone)
+                await commands.report_leaving(self._services, actor, state.run_id, at, moves=False)
             due, changed = [], [one for one in changed if one not in earlier]
-        for leaver in due:
-            await self._start_one(actor, packet, leaver, outcome)
+        for leaver, after in due:
+            await self._start_one(actor, packet, leaver, after, outcome)
         for leaver, state in changed:
             await self._report(actor, state, leaver.leaving_at, leaver.place, now, outcome)
         await self._taken_back(actor, packet, people, known.values(), now, outcome)
         return outcome
 
+    async def _taken_back_by(self, run: LatestRun) -> bool:
+        return run.state == "ended" and taken_back((await self._services.runs.load(run.run_id)).state)
+
     async def _had_run(self, leaver: ListedLeaver, run: LatestRun) -> bool:
+        if await self._taken_back_by(run):
+            return False
         if had_run(leaver.leaving_at, run.cutoff, run.state == "ended", run.closed_at):
             return True
         return started_for((await self._services.runs.load(run.run_id)).state, leaver.leaving_at)
@@ -205,16 +222,20 @@ class HrFeed:
         if changed_leaving(state, leaving_at) is not None:
             at = None if leaving_at is None else cutoff_at(leaving_at, state.zone)
             done = await commands.report_leaving(self._services, actor, state.run_id, at)
-            outcome.moved += any(isinstance(event, RunRescheduled) for event in done.events)
             state = (await self._services.runs.load(state.run_id)).state
+            if not _under_embargo(state, now):
+                outcome.moved += any(isinstance(event, RunRescheduled) for event in done.events)
         if _under_embargo(state, now):
             return
         if any(known.opened.kind == "leaving_changed" for known in state.work.open_exceptions()):
             outcome.add(place, "taken_back" if leaving_at is None else "date_changed", "", state.run_id)
 
-    async def _start_one(self, actor: Actor, packet: Packet, leaver: ListedLeaver, outcome: _Outcome) -> None:
+    async def _start_one(
+        self, actor: Actor, packet: Packet, leaver: ListedLeaver, after: str | None, outcome: _Outcome
+    ) -> None:
+        """`after` is the cancelled run after which HR has the leaving again."""
         try:
-            done = await self._starts.start_reported(actor, packet, leaver.person_id, leaver.leaving_at)
+            done = await self._starts.start_reported(actor, packet, leaver.person_id, leaver.leaving_at, after)
         except ConnectorError as error:
             outcome.add(leaver.place, "refused", f"{error.detail} {error.remedy}".strip())
         except Refusal as refused:
@@ -248,7 +269,9 @@ class HrFeed:
 
 def _asks(items: Iterable[FeedItem]) -> str:
     """The same for the same records, in whatever lines they are. HR is asked about the others by exceptions."""
-    texts = sorted(f"{item.standing}:{item.message}" for item in items if item.standing in MAILED)
+    asked = [item for item in items if item.standing in MAILED]
+    texts = sorted(f"{item.standing}:{item.message}" for item in asked if item.standing != "too_many")
+    texts += sorted({item.message for item in asked if item.standing == "too_many"})
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] if texts else ""
 
 

@@ -72,10 +72,13 @@ class Starts:
         )
         return commands.started(done)
 
-    async def start_reported(self, actor: Actor, packet: Packet, hr_id: str, leaving_at: datetime) -> Started | None:
+    async def start_reported(
+        self, actor: Actor, packet: Packet, hr_id: str, leaving_at: datetime, after: str | None = None
+    ) -> Started | None:
         """Opens the run of a person who leaves by HR's own record, as HR's feed: with HR's date, in the person's zone.
         A leaving has one run of the feed, whatever became of it, also if two processes ask at once: the run's id is
-        derived from both. None where HR has another leaving by now. Raises like `start`."""
+        derived from both, and from the cancelled run `after` which HR's record has the leaving again. None where HR has
+        another leaving by now. Raises like `start`."""
         people = People(self._connections, packet, self._services.keyring)
         known = await people.by_id(hr_id)
         if known is None or known.leaving_at != leaving_at:
@@ -84,7 +87,8 @@ class Starts:
         # A dry run of this leaving, from before the packet was in use, is not the run of the leaving.
         history = (await self._services.runs.shelf(packet.name)).history
         dry = ":dry" if starts_dry_runs(history) else ""
-        start_id = f"hr-feed:{person_id}:{leaving_at.astimezone(UTC).isoformat()}{dry}"
+        again = f":after:{after}" if after is not None else ""
+        start_id = f"hr-feed:{person_id}:{leaving_at.astimezone(UTC).isoformat()}{dry}{again}"
         before = await commands.run_started(self._services, actor, start_id)
         if before is not None:
             return commands.started(before)

@@ -201,12 +201,15 @@ async def lift_legal_hold(services: Services, actor: Actor, run_id: str, reason:
     )
 
 
-async def report_leaving(services: Services, actor: Actor, run_id: str, leaving: Cutoff | None) -> Done:
+async def report_leaving(
+    services: Services, actor: Actor, run_id: str, leaving: Cutoff | None, *, moves: bool = True
+) -> Done:
     """For HR's feed: HR's own record has another leaving. It reaches a run under an embargo as well, and only those who
-    see the run learn of it."""
+    see the run learn of it. With `moves` off, the cutoff stays and HR is asked."""
     decided = await services.runs.decide(
-        run_id, lambda state, world: reported_leavings.report_leaving(state, leaving, actor, world), by_account=True
-    )
+        run_id, lambda state, world: reported_leavings.report_leaving(state, leaving, actor, world, moves=moves),
+        by_account=True,
+    )  # fmt: skip
     return await finish(services, decided)
 
 

@@ -45,6 +45,19 @@ def had_run(leaving_at: datetime, cutoff: datetime, ended: bool, finished_at: da
     return not ended and finished_at is not None and leaving_at <= finished_at
 
 
+def taken_back(state: RunState) -> bool:
+    """Whether HR's record had no leaving any more when the run was cancelled: a leaving that it has now is a new one,
+    also with the same date."""
+    return state.finish == "ended" and state.leaving_change is not None and state.hr_leaving_at is None
+
+
+def waits_earlier(state: RunState, leaving_at: datetime) -> bool:
+    """Whether HR is asked about this leaving, which is before the cutoff."""
+    if leaving_at >= state.cutoff or leaving_at != state.hr_leaving_at:
+        return False
+    return any(known.opened.kind == "leaving_changed" for known in state.work.open_exceptions())
+
+
 def started_for(state: RunState, leaving_at: datetime) -> bool:
     """Whether HR's record had this leaving when the run was started or later, whatever the run's cutoff is."""
     return leaving_at in (state.asked.hr_leaving_at, state.hr_leaving_at)
@@ -78,10 +91,12 @@ def changed_leaving(state: RunState, leaving_at: datetime | None) -> DateChange 
     return DateChange.LATER if known is not None or before else None
 
 
-def report_leaving(state: RunState, leaving: Cutoff | None, actor: Actor, world: World) -> list[Event]:
+def report_leaving(
+    state: RunState, leaving: Cutoff | None, actor: Actor, world: World, *, moves: bool = True
+) -> list[Event]:
     """HR's own record has another leaving than the run knows, None for none any more. The cutoff follows to an earlier
-    time, under the permissions of the actor. What would keep access open for longer is for people: an exception asks
-    HR. Raises `NotAllowed` for another actor than HR's feed."""
+    time, under the permissions of the actor and unless `moves` is off: then an exception asks HR. So it does about what
+    would keep access open for longer. Raises `NotAllowed` for another actor than HR's feed."""
     require("start_run", actor, state.asked.person_id)
     if actor.actor_id != HR_FEED:
         raise NotAllowed("only_people", "Only HR's feed reports leaving dates.")
@@ -90,7 +105,7 @@ def report_leaving(state: RunState, leaving: Cutoff | None, actor: Actor, world:
     if change is None:
         return []
     changed: list[Event] = [e.LeavingChanged(leaving_at=leaving_at, by=actor.actor_id)]
-    if leaving is None or change is not DateChange.EARLIER or leaving.instant < world.now - CAUGHT_UP:
+    if leaving is None or change is not DateChange.EARLIER or not moves or leaving.instant < world.now - CAUGHT_UP:
         return changed
     try:
         require_prepare(actor, world.pinned, world.current, state.asked.packet)
