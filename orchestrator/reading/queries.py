@@ -232,7 +232,7 @@ class Queries:
         if mine:
             query = query.where(sight.may_act(actor, absent))
         if after is not None:
-            label, due_at, item_id = place(after, ("0", "1"))
+            label, due_at, item_id = place(after, ("0", "1", "2"))
             query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(int(label), due_at, item_id))
         rows = await self._database.rows(query.order_by(rank, at, inbox.c.item_id).limit(most + 1))
         shown = rows[:most]
@@ -367,9 +367,10 @@ def in_state(state: str) -> ColumnElement[bool]:
 
 def _urgency() -> tuple[Label[int], Label[datetime]]:
     """What the inbox is ordered by: first runs whose access should have ended and has not, and urgent ones; then by the
-    due date, or the cutoff where that is still to come and earlier."""
+    due date, or the cutoff where that is still to come and earlier. Dry runs are last: however many there are, pages
+    and mails begin with the others."""
     now = func.engine.now()
     exposed = or_(runs.c.urgent, and_(runs.c.exposed, runs.c.cutoff <= now))
     open_ = and_(runs.c.closed_at.is_(None), exposed)
     ahead = case((runs.c.cutoff > now, func.least(inbox.c.due_at, runs.c.cutoff)), else_=inbox.c.due_at)
-    return case((open_, 0), else_=1).label("rank"), ahead.label("at")
+    return case((runs.c.shadow, 2), (open_, 0), else_=1).label("rank"), ahead.label("at")

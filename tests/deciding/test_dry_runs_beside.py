@@ -12,21 +12,27 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from activities.deliveries import notices
+from activities.deliveries.notices import NoticeActivities, Recipient
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.events.event import Draft
+from orchestrator.domain.events.accounts import SystemSearched
+from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.access.sessions import left_since
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.ledger.book.records import StreamAppend
+from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.reading.outcomes import OutcomeQueries
 from orchestrator.reading.run_lists import RunFilter
 from tests.ledger.small_office import (
@@ -245,6 +251,40 @@ async def test_the_tables_are_the_same_from_the_events(here: SmallOffice) -> Non
         await raw.execute("UPDATE read.runs SET shadow = false")
         await raw.execute(migration.FILLED)
     assert (await rebuild(here.database, here.codec))["runs"].differed == 0, "the migration marks the same rows"
+
+
+async def test_questions_of_dry_runs_come_after_all_others_and_keep_no_mail_from_being_sent(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail is made from the first items of an inbox: a thousand questions of dry runs would fill it."""
+    real = await here.start(60 * DAY)
+    person = await facts(here, real)
+    tried = [await dry(here, person) for _ in range(3)]
+    for run_id in tried:
+        await here.search(run_id)
+    for run_id in (real, *tried):
+        await unclear(here, run_id)
+    items, after = [], None
+    while True:
+        page = await here.queries.inbox(sees(OLE), ["exception"], after=after, limit=1)
+        items += [item.run_id for item in page.items]
+        if (after := page.after) is None:
+            break
+    assert items[0] == real and sorted(items[1:]) == sorted(tried)
+    monkeypatch.setattr(notices, "MAX_PAGE_SIZE", 2)
+    mailing = NoticeActivities(here.runs, here.queries, NoticeBook(here.database), lambda: "", None)
+    waiting, _ = await mailing._waiting_for(Recipient("ole@f.example", None, (OLE,)), here.queries)
+    assert [item.run_id for item in waiting] == [real]
+
+
+async def unclear(here: SmallOffice, run_id: str) -> None:
+    """An operator is asked about the run."""
+
+    def look(state: RunState, world: World) -> list[Event]:
+        two = SystemSearched(system="identity", purpose="plan", outcome="ambiguous", candidates=("a-one", "a-two"))
+        return [e.AccountsSearched(results=(two,), details={})]
+
+    await here.runs.decide(run_id, look)
 
 
 @pytest.mark.parametrize("seed", range(3))
