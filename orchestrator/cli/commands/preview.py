@@ -8,14 +8,15 @@ from orchestrator.cli.terminal.run_pages import label
 from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
 from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.vocabulary.durations import length
-from orchestrator.vocabulary.states import SEARCH
+from orchestrator.vocabulary.states import PHASE, SEARCH, in_sentence
 from orchestrator.vocabulary.states import label as label_of
 
 
 def print_preview(document: Document) -> None:
     say(f"Preview for {name(document['person'])}. No run is started, and no system is changed.", style="bold")
     ends = "now (urgent)" if document["urgent"] else cutoff(document["cutoff"], document["zone"])
-    say(f"Access ends {ends}, under packet {document['packet']} ({document['phase']}).")
+    phase = in_sentence(label_of(document["phase"], PHASE))
+    say(f"Access ends {ends}, under packet {document['packet']} ({phase}).")
     if document["phase"] == "shadow":
         say(f"Dry run with version {document['packet_version'][:12]}: it would change nothing in any system.")
     say("")

@@ -18,12 +18,14 @@ from orchestrator.vocabulary.states import (
     EXCEPTION,
     EXCEPTION_STATE,
     GATE,
+    PHASE,
     RUN,
     SEARCH,
     STEP,
     TASK,
     UNDER_HOLD,
     WAITS_FOR,
+    in_sentence,
 )
 from orchestrator.vocabulary.states import label as label_of
 
@@ -49,7 +51,8 @@ def print_header(document: Document) -> None:
     urgent = ", urgent" if document["urgent"] else ""
     say(f"State      {label_of(document['state'], RUN)}{held}{urgent}")
     say(f"Cutoff     {cutoff(document['cutoff'], document['zone'])}")
-    say(f"Packet     {document['packet']} {document['packet_version'][:12]} ({document['phase']})")
+    phase = in_sentence(label_of(document["phase"], PHASE))
+    say(f"Packet     {document['packet']} {document['packet_version'][:12]} ({phase})")
     if document["phase"] == "shadow":
         beside = document.get("production_version")
         in_use = f" Version {beside[:12]} is in production." if beside else ""

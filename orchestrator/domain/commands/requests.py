@@ -272,9 +272,8 @@ def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str
 
 def run_finished(state: RunState) -> TooLate:
     """The refusal of a command after the end of a run."""
-    return TooLate(
-        "run_finished", f"Run {state.run_id} finished at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC ({state.finish})."
-    )
+    how = "was cancelled" if state.finish == "ended" else "finished"
+    return TooLate("run_finished", f"Run {state.run_id} {how} at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def still_going(state: RunState) -> None:

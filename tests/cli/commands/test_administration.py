@@ -127,17 +127,17 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     (folder / "workflow.yaml").write_text(mine + step.replace("ldap_directory", "chat"))
 
     signed = await offboard.done("packet", "sign", str(folder), as_="value-owner")
-    assert "Signed for shadow by" in signed.out and "(value owner)" in signed.out
+    assert "Signed for dry run by" in signed.out and "(value owner)" in signed.out
     assert "Step out for every chat: no system" in signed.out
     error = await offboard.refused("packet", "move", "mine", "shadow", as_="value-owner")
     assert "not signed by the safety owner" in error
     assert "Only a safety owner or a value owner" in await offboard.refused("packet", "sign", "mine", as_="it")
     await offboard.done("packet", "sign", "mine", "--phase", "shadow", as_="safety-owner")
     moved = await offboard.done("packet", "move", "mine", "shadow", as_="value-owner")
-    assert "is in phase shadow" in moved.out
+    assert "is in the phase dry run." in moved.out
     assert "not 'production'" in await offboard.refused("packet", "move", "mine", "production", as_="value-owner")
     back = await offboard.done("packet", "move", "mine", "retired", "--reason", "only a try", as_="safety-owner")
-    assert "is in phase retired" in back.out
+    assert "is in the phase retired." in back.out
 
 
 async def test_a_broken_packet_is_reported_by_file_line_and_field(offboard: Offboard, tmp_path: Path) -> None:

@@ -361,7 +361,7 @@ def test_votes_on_a_finished_run_are_too_late() -> None:
     story.end(by=HR)
     with pytest.raises(TooLate) as late:
         story.vote(ACCESS, ANNA)
-    assert late.value.code == "run_finished" and "ended" in late.value.message
+    assert late.value.code == "run_finished" and " was cancelled at " in late.value.message
 
 
 def test_a_rejection_is_final_once_its_steps_are_skipped() -> None:

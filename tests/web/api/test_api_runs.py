@@ -75,7 +75,7 @@ async def test_a_run_is_moved_held_released_replanned_and_called_off(program: Pr
     refused(await hr.post(f"/runs/{run_id}/end", json={"reason": "  "}), 422, "invalid_request")
     assert (await hr.post(f"/runs/{run_id}/end", json={"reason": "They stay."})).status_code == 200
     late = refused(await hr.post(f"/runs/{run_id}/end", json={"reason": "They stay."}), 409, "run_finished")
-    assert run_id in late["detail"] and "ended" in late["detail"]
+    assert run_id in late["detail"] and "was cancelled at" in late["detail"] and "(ended)" not in late["detail"]
 
 
 async def test_a_run_that_is_not_there_is_refused_alike_everywhere(program: Program) -> None:

@@ -15,6 +15,7 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
 from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
+from orchestrator.vocabulary.states import PHASE, in_sentence, label
 
 if TYPE_CHECKING:
     from orchestrator.domain.packet.packet import Packet
@@ -139,7 +140,8 @@ def sign(
             for step in (await server.get("packets", name, "versions", known))["meaning"]["class_steps"]:
                 say(_class_step(step))
             for signature in state["signatures"]:
-                say(f"Signed for {signature['phase']} by {signature['by']} ({signature['owner']} owner).")
+                phase_words = in_sentence(label(signature["phase"], PHASE))
+                say(f"Signed for {phase_words} by {signature['by']} ({signature['owner']} owner).")
 
     carry_out(work())
 
@@ -219,7 +221,7 @@ def _runs(number: int) -> str:
 
 
 def _print_phase(packet: str, state: Document) -> None:
-    say(f"Packet {packet} {state['version'][:12]} is in phase {state['phase']}.")
+    say(f"Packet {packet} {state['version'][:12]} is in the phase {in_sentence(label(state['phase'], PHASE))}.")
 
 
 def _phase(text: str) -> str:

@@ -299,7 +299,9 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     card = all_of_it[all_of_it.index(f'id="{access(run_id)}"') :]
     assert not ParsedPage(all_of_it).has_button("Approve", access(run_id))
     said = ParsedPage(card[: card.index("</form>") if "</form>" in card else None]).text
-    assert re.search(r"Wendelgard Oxtomiro( and it-2)? can approve\.", said), said[:600]
+    # Other tests of the stack may have given the role to other accounts.
+    can = re.search(r"[^.]* can approve\.", said)
+    assert can is not None and "Wendelgard Oxtomiro" in can[0], said[:600]
 
 
 async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Started, program: Program) -> None:
