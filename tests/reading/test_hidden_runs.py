@@ -75,6 +75,7 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
     history = History(here.database, here.keyring, here.codec, queries)
     search = Search(here.database, queries, SearchTags(here.database, here.keyring, here.ledger))
     person = await facts(here, run_id)
+    page, counts = await here.run_lists.page_and_counts(viewer)
     answers = [
         *[
             run_id in {one.run.run_id for one in (await search.find(viewer, text)).runs}
@@ -83,6 +84,9 @@ async def finds(here: SmallOffice, actor: Actor, run_id: str) -> bool:
         run_id in await here.listed(viewer),
         run_id in await here.run_lists.of(viewer, [run_id]),
         run_id in {line.run_id for line in (await here.run_lists.page(viewer, RunFilter(), "due")).lines},
+        run_id in {line.run_id for line in page.lines},
+        counts.total > 0,
+        run_id in await here.run_lists.open_under(viewer, state.asked.packet_version),
         run_id in {one.run_id for one in (await history.page(viewer, limit=500)).happened},
         run_id in {item.run_id for item in (await queries.inbox(viewer, mine=False, limit=500)).items},
         await queries.open_run_of(viewer, state.asked.person_id) == run_id,

@@ -140,7 +140,7 @@ def test_an_account_is_found() -> None:
 
 def test_there_is_no_account() -> None:
     flow = KIND.find(SETTINGS, [Lookup("email", "eva@example.com")])
-    assert replay(flow, read_recording(RECORDINGS / "find_nobody.json")) == []
+    assert replay(flow, read_recording(RECORDINGS / "find_none.json")) == []
 
 
 def test_an_account_is_suspended_and_read_back() -> None:
@@ -159,7 +159,7 @@ _FIND = """\
 ]
 """
 
-_FIND_NOBODY = """\
+_FIND_NONE = """\
 [
  {
   "request": {"method": "GET", "path": "/users", "params": {"email": "eva@example.com"}},
@@ -202,7 +202,7 @@ def skeleton(name: str) -> dict[str, str]:
         f"offboard_{name}.py": _CONNECTOR,
         f"test_{name}.py": _TEST,
         "recordings/find.json": _FIND,
-        "recordings/find_nobody.json": _FIND_NOBODY,
+        "recordings/find_none.json": _FIND_NONE,
         "recordings/suspend.json": _SUSPEND,
         "recordings/suspended.json": _SUSPENDED,
     }
