@@ -17,7 +17,7 @@ from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer
 
-Standing = Literal["open", "overdue", "closed", "all"]
+ListScope = Literal["open", "overdue", "closed", "all"]
 MAX_COUNTED = 1_000
 """Closed ones are counted up to here."""
 
@@ -26,7 +26,7 @@ MAX_COUNTED = 1_000
 class ExceptionFilter:
     """The filter of the list. `owner` is the role that owns them; `overdue` are open ones past their due date."""
 
-    standing: Standing = "open"
+    standing: ListScope = "open"
     owner: str | None = None
     kind: str | None = None
     system: str | None = None
@@ -115,7 +115,7 @@ def _narrowed(wanted: ExceptionFilter) -> list[ColumnElement[bool]]:
     return where
 
 
-def _in_standing(standing: Standing) -> list[ColumnElement[bool]]:
+def _in_standing(standing: ListScope) -> list[ColumnElement[bool]]:
     match standing:
         case "open":
             return [exceptions.c.closed_at.is_(None)]
@@ -128,11 +128,11 @@ def _in_standing(standing: Standing) -> list[ColumnElement[bool]]:
     raise Invalid("unknown_standing", f"No exception can be {str(standing)[:40]!r}.")
 
 
-def _sorted_by(standing: Standing) -> str:
+def _sorted_by(standing: ListScope) -> str:
     return {"closed": "closed_at", "all": "opened_at"}.get(standing, "due_at")
 
 
-def _ordered(query: Select[Any], standing: Standing, after: str | None) -> Select[Any]:
+def _ordered(query: Select[Any], standing: ListScope, after: str | None) -> Select[Any]:
     column, latest_first = exceptions.c[_sorted_by(standing)], standing in ("closed", "all")
     if after is not None:
         _, at, exception_id = place(after, (standing,))
@@ -143,5 +143,5 @@ def _ordered(query: Select[Any], standing: Standing, after: str | None) -> Selec
     return query.order_by(column, exceptions.c.exception_id)
 
 
-def _cursor(row: Mapping[str, Any], standing: Standing) -> str:
+def _cursor(row: Mapping[str, Any], standing: ListScope) -> str:
     return cursor(standing, row[_sorted_by(standing)], row["exception_id"])

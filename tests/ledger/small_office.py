@@ -34,7 +34,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
-from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, ListScope
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.run_lists import RunLists
@@ -98,7 +98,7 @@ class SmallOffice:
         """The runs in the list that pages and API show."""
         return {line.run_id for line in (await self.run_lists.page(viewer, limit=500)).lines}
 
-    async def exceptions(self, viewer: Viewer, standing: Standing = "open") -> tuple[ExceptionLine, ...]:
+    async def exceptions(self, viewer: Viewer, standing: ListScope = "open") -> tuple[ExceptionLine, ...]:
         """Those in the list that pages and API show."""
         return (await self.exception_lists.page(viewer, ExceptionFilter(standing), limit=500)).lines
 

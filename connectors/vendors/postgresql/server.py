@@ -27,11 +27,11 @@ Row = Mapping[str, Any]
 Query = sql.SQL | sql.Composed
 
 _SET = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)")
-_LOCK_WAIT = 5.0
+_LOCK_WAIT_SECONDS = 5.0
 """Seconds that a change waits for a lock: others wait behind it."""
 _GRANTORS_SINCE = 160000
 _READS = ("SELECT ", "WITH ")
-_GRACE = 0.5
+_GRACE_SECONDS = 0.5
 """Seconds in which a statement that is out of time ends."""
 
 
@@ -127,7 +127,7 @@ class Conversation:
                 # Without the schemas of users, so that no object of theirs is taken for one of PostgreSQL's.
                 "search_path": "pg_catalog, pg_temp",
                 "statement_timeout": f"{math.ceil(left * 1000)}ms",
-                "lock_timeout": f"{math.ceil(min(left / 2, _LOCK_WAIT) * 1000)}ms",
+                "lock_timeout": f"{math.ceil(min(left / 2, _LOCK_WAIT_SECONDS) * 1000)}ms",
             }
             if self._rehearsing is not None:
                 limits["default_transaction_read_only"] = "on"
@@ -182,4 +182,4 @@ async def _abandon(task: asyncio.Task[Any], talk: Conversation) -> None:
     task.add_done_callback(lambda ended: None if ended.cancelled() else ended.exception())
     task.cancel()
     talk.hang_up()
-    await asyncio.wait({task}, timeout=_GRACE)
+    await asyncio.wait({task}, timeout=_GRACE_SECONDS)

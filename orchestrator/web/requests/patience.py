@@ -10,7 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from orchestrator.web.requests.client_addresses import plain_address
 
-HEAD_WITHIN: Final = 30.0
+HEAD_WITHIN_SECONDS: Final = 30.0
 """Seconds from the connection, or from the first byte of another request, to the end of the request's head."""
 
 
@@ -24,7 +24,7 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         if self.client is not None:
             self.client = (plain_address(self.client[0]), self.client[1])
-        self._head_due = self.loop.call_later(HEAD_WITHIN, transport.close)
+        self._head_due = self.loop.call_later(HEAD_WITHIN_SECONDS, transport.close)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -33,7 +33,7 @@ class PatientProtocol(H11Protocol):
             self._head_due.cancel()
             self._head_due = None
         elif self._head_due is None and waits:
-            self._head_due = self.loop.call_later(HEAD_WITHIN, self.transport.close)
+            self._head_due = self.loop.call_later(HEAD_WITHIN_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._head_due is not None:

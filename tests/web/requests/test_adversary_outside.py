@@ -60,7 +60,7 @@ async def test_only_where_files_are_taken_may_a_request_be_as_large_as_one(stack
 
 
 async def test_a_connection_that_sends_half_a_request_is_closed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_WITHIN", 2.0)
+    monkeypatch.setattr(patience, "HEAD_WITHIN_SECONDS", 2.0)
     host, port = stack.url.removeprefix("http://").split(":")
     whole = f"GET /api/v1/health HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
     nothing, half, again, idle = [await asyncio.open_connection(host, int(port)) for _ in range(4)]

@@ -11,7 +11,7 @@ from pydantic import Field
 from orchestrator import commands
 from orchestrator.documents.runs.exceptions import exception_documents
 from orchestrator.domain.exceptions.exception_rule import Repair
-from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, ListScope
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER
@@ -97,7 +97,7 @@ async def exceptions(
     request: Request,
     caller: ApiCaller,
     standing: Annotated[
-        Standing, Query(description="Open exceptions are sorted by due date, closed ones newest first")
+        ListScope, Query(description="Open exceptions are sorted by due date, closed ones newest first")
     ] = ("open"),
     owner: Annotated[Word, Query(description="Only those that this role owns")] = None,
     kind: Word = None,

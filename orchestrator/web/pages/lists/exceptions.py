@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from orchestrator.domain.events import ExceptionKind
 from orchestrator.ledger.access.sessions import Flash
-from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, Standing
+from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, ListScope
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
@@ -25,7 +25,7 @@ from orchestrator.web.words import words
 router = APIRouter()
 
 PAGE_SIZE = 25
-STANDINGS: Mapping[Standing, str] = {"open": "Open", "overdue": "Overdue", "closed": "Closed", "all": "All"}
+STANDINGS: Mapping[ListScope, str] = {"open": "Open", "overdue": "Overdue", "closed": "Closed", "all": "All"}
 KINDS: tuple[str, ...] = get_args(ExceptionKind)
 
 
@@ -89,7 +89,7 @@ async def show_exceptions(
 
 def wanted(query: QueryParams) -> ExceptionFilter:
     """A word that is none is passed over; the page has said so."""
-    standing: Standing = next((known for known in STANDINGS if known == query.get("standing")), "open")
+    standing: ListScope = next((known for known in STANDINGS if known == query.get("standing")), "open")
     kind = query.get("kind", "")
     return ExceptionFilter(
         standing=standing,
