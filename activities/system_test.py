@@ -198,7 +198,13 @@ class SystemTest:
         matched = self._matched(found)
         outcome, said, remedy = _FOUND[matched.outcome]
         self._labels = tuple(one.label for one in matched.candidates)
-        self._done("person", outcome, said.format(keys=", ".join(matched.keys)), began, remedy=remedy)
+        self._done(
+            "person",
+            outcome,
+            said.format(keys=", ".join(key.replace("_", " ") for key in matched.keys)),
+            began,
+            remedy=remedy,
+        )
         chosen = matched.account
         return None if chosen is None else next(one for one in found if one.native_id == chosen.native_id)
 

@@ -35,8 +35,8 @@ class ChecklistStep(BaseModel):
     since: datetime | None = Field(None, description="When the fact was last seen, if it has a time")
     fact: str
     next: str = Field("", description="What to do; empty if the step is done")
-    test: str = Field("", description="The command that tests it")
-    page: str = Field("", description="The page about it")
+    test: str = Field("", description="The command that tests it; empty if there is none")
+    page: str = Field("", description="The page about it; empty if the account cannot open it")
 
 
 class Checklist(BaseModel):
@@ -54,7 +54,7 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Che
     answered = await responding(database, packets)
     hr = {(packet.name, packet.platform.hr.system) for packet in packets}
     steps = (
-        await _sign_in(queries),
+        await _sign_in(queries, viewer, packets),
         _system("hr", "HR", answered, hr, packets, "Connect the HR system, or a folder with its CSV exports"),
         _system(
             "system", "First system", answered, {place for place in answered if place not in hr}, packets,
@@ -86,7 +86,9 @@ async def responding(database: Database, packets: Sequence[Packet]) -> dict[tupl
     return found
 
 
-async def _sign_in(queries: Queries) -> ChecklistStep:
+async def _sign_in(queries: Queries, viewer: Viewer, packets: Sequence[Packet]) -> ChecklistStep:
+    """Its page is for the safety owner of a packet that is in use."""
+    owns = any(packet.platform.safety_owner in viewer.actor.roles for packet in packets)
     actors = (await queries.organisation_snapshot()).organisation.actors.values()
     people = [actor for actor in actors if actor.kind == "person" and actor.roles]
     known = [actor for actor in people if actor.human is not None]
@@ -97,7 +99,8 @@ async def _sign_in(queries: Queries) -> ChecklistStep:
     else:
         fact = "No person with a role has signed in."
     return ChecklistStep(
-        step="sign_in", title="Sign-in", done=bool(known), fact=fact, test="offboard whoami", page="/staff",
+        step="sign_in", title="Sign-in", done=bool(known), fact=fact, test="offboard whoami",
+        page="/staff" if owns else "",
         next="" if known else "Set the OpenID provider and which of its groups have which role (OFFBOARD_OIDC_ISSUER, "
         "OFFBOARD_OIDC_ROLES), and the claim by which HR knows people. Then sign in.",
     )  # fmt: skip
@@ -134,8 +137,8 @@ async def _mail(database: Database) -> ChecklistStep:
         step="mail", title="Mail", done=sent,
         fact=f"The mail server has accepted {accepted} in the last 30 days.",
         next="" if sent else "Set OFFBOARD_MAIL_HOST, OFFBOARD_MAIL_SENDER and OFFBOARD_PUBLIC_URL for the worker. The "
-        "first notice is sent when something waits for a person, such as an approval. No mail is sent about a dry run.",
-        test="offboard inbox",
+        "first notice is sent when something waits for a person, such as an approval. No command sends a test mail, "
+        "and no mail is sent about a dry run.",
     )  # fmt: skip
 
 

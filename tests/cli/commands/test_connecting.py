@@ -113,7 +113,7 @@ async def test_bamboohr_is_connected_as_the_hr_system(offboard: Offboard) -> Non
         said = " ".join(blind.out.split())
         assert blind.code == 1
         assert all(name in said for name in ("country", "employmentHistoryStatus", "employmentStatus"))
-    assert "matched by employee_number" in tested.out and seed.api_key not in tested.out + tested.err
+    assert "matched by employee number" in " ".join(tested.out.split()) and seed.api_key not in tested.out + tested.err
     lines = yaml.safe_load(tested.out[tested.out.index("systems:") :])["systems"]
     spec = SystemSpec.model_validate(lines["bamboohr"])
     assert (spec.connector, spec.connection["time_zone"]) == ("bamboohr", "Europe/Berlin")

@@ -87,6 +87,8 @@ async def test_an_answer_that_no_account_is_the_leavers_is_corrected_or_confirme
     page = ParsedPage((await (await visit("hr")).get(f"/runs/{run_id}")).text)
     assert page.has_button("Confirm selected", place) and page.has_button("Accept", place)
     assert not page.has_button("None of these", place)
+    for said in ("Justification of the selection", "Justification for accepting"):
+        assert page.text.count(said) == 1, "each of the card's two forms has a label of its own"
 
     one = known["candidates"][0]["account_id"][:12]
     await Offboard(stack.folder).done("exceptions", "settle", run_id, "code", one, as_="hr")

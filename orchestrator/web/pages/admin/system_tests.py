@@ -113,5 +113,6 @@ async def _page(
     return await page(
         request, "admin/system_test.html", title=f"Test of {spec.title}", caller=caller, current="systems",
         status=status, flashes=(flash,) if flash is not None else (), packet=packet, system=system, spec=spec,
-        shown=shown, accounts=accounts, waits=waits, next_look=next_look,
+        titles={step.name: step.title for step in packet.workflow.steps}, shown=shown, accounts=accounts,
+        waits=waits, next_look=next_look,
     )  # fmt: skip

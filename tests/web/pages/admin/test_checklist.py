@@ -34,8 +34,12 @@ async def test_steps_are_done_by_what_happened(stack: Stack, program: Program, v
             break
         await asyncio.sleep(0.1)
     assert found["mail"]["done"], "an approval was mailed"
+    assert found["mail"]["test"] == "", "no command tests the mail server"
+    assert found["sign_in"]["page"] == "", "an operator cannot open People and access"
+    assert (await steps_of(await program("safety-owner")))["sign_in"]["page"] == "/staff"
     text = html.unescape((await (await visit("operator")).get("/checklist")).text)
     assert "5 of 5 steps are done" in text and "Open the page" in text
+    assert 'href="/staff"' not in text and "offboard inbox" not in text
     typed = await Offboard(stack.folder)("checklist", as_="operator")
     assert typed.code == 0 and "✓ Packet" in typed.out and "Test: offboard whoami" in typed.out
     assert max(map(len, typed.out.splitlines())) <= 80

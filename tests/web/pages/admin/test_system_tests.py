@@ -44,7 +44,7 @@ async def test_a_system_is_tested_with_a_person_and_only_the_asker_sees_the_acco
         "person": "passed", "requests": "passed",
     }  # fmt: skip
     assert found["ok"] and len(found["accounts"]) == 1
-    assert "employee_number" in {part["part"]: part for part in found["parts"]}["person"]["said"], "HR knows it"
+    assert "employee number" in {part["part"]: part for part in found["parts"]}["person"]["said"], "HR knows it"
     steps = {one["step"]: one for one in found["abilities"]}
     changes = [one["path"] for one in steps["disable_identity"]["requests"] if one["changes"]]
     assert changes == ["/Users/{id}"]
@@ -121,6 +121,7 @@ async def test_the_page_runs_a_test_and_keeps_its_result(visit: Visit, leaver: L
         page = await operator.get(html.unescape(waits[1]))
     text = html.unescape(page.text)
     assert "one account, matched by" in text and "/Users/{id}" in text and "would change something" in text
+    assert "<h3>Disable the sign-in account " in text and "<h3>disable_identity" not in text
     kept = html.unescape((await operator.get(f"/systems/{PACKET}/identity/test")).text)
     assert "one account, matched by" in kept and person.email not in kept and " by " in kept
     auditor = await visit("auditor")
