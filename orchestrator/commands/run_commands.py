@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from orchestrator.commands.dry_runs import require_few_dry_runs
 from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, finish, nudge
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
@@ -68,8 +69,9 @@ async def start_run(
     that they do not see is no refusal: their request is put before those who see it.
 
     `shadow` asks for a dry run with the newest version in that phase, beside the version that is in use. A dry run
-    takes no place of the person and counts toward no limit. If the person has a run under embargo that the actor sees,
-    the dry run is under that embargo as well; one that they do not see makes no difference.
+    takes no place of the person. Its requester can start a limited number (`commands/dry_runs.py`). If the person has a
+    run under embargo that the actor sees, the dry run is under that embargo as well; one that they do not see makes no
+    difference.
 
     `legal_hold` is the reason of a legal hold under which the run begins, None for none; the packet and the person's
     run before can add others (`domain/commands/legal_holding.py`).
@@ -87,6 +89,7 @@ async def start_run(
     shown = [(MatchShown.opened(services.keyring, actor.actor_id, answer.question), answer) for answer in answers]
     if len({match.seen.system for match, _ in shown}) < len(shown):
         raise Invalid("settled_twice", "A question has more than one answer.")
+    await require_few_dry_runs(services, actor, packet, asked_for=shadow)
     person_id = await services.keyring.person_for("hr", person.hr_id)
     assert person_id is not None
     key = await services.keyring.person_key(person_id)

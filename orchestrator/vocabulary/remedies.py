@@ -126,6 +126,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "task_done": "No action is needed.",
         "token_lasts": "Choose a shorter period, and create a new token before it expires.",
         "too_many_attachments": "Attach at most {most} files, or put them into one archive.",
+        "too_many_dry_runs": "Try again later, or ask a packet owner to raise `per_requester` in approvals.yaml.",
         "too_many_inquiries": "Wait until a request is answered, then try again.",
         "too_many_keys": "Send fewer requests, or omit the key from requests that change nothing twice.",
         "too_many_searches": "Wait a minute, then search again.",

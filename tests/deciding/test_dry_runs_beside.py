@@ -17,11 +17,12 @@ from activities.deliveries.notices import NoticeActivities, Recipient
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.errors import Invalid, Refusal, TooOften
 from orchestrator.domain.events.accounts import SystemSearched
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet
+from orchestrator.domain.packet import packet as packet_models
+from orchestrator.domain.packet.packet import WORKFLOW_FILE, Packet, StartLimits
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
@@ -90,6 +91,20 @@ async def facts(here: SmallOffice, run_id: str) -> PersonFacts:
 async def streams(here: SmallOffice, *names: str) -> list[Any]:
     page = await here.ledger.read(dict.fromkeys(names, 0))
     return [[(one.position, one.event) for one in page.events[name]] for name in names]
+
+
+async def test_one_person_starts_a_limited_number_of_dry_runs_and_real_ones_as_before(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", StartLimits(per_requester=2))
+    person = await facts(here, await here.start())
+    for _ in range(2):
+        await dry(here, person)
+    with pytest.raises(TooOften) as refused:
+        await dry(here, person)
+    assert refused.value.code == "too_many_dry_runs" and "2 dry runs in the last 60 minutes" in refused.value.message
+    await dry(here, person, HENRI)
+    await here.start()
 
 
 async def test_a_dry_run_takes_no_place_of_the_person(here: SmallOffice) -> None:

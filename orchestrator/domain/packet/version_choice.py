@@ -43,3 +43,8 @@ def dry_run_beside(state: PacketState) -> VersionState | None:
 def starts_dry_runs(state: PacketState) -> bool:
     """Whether every start is a dry run, since no version is in production or pilot."""
     return state.phase == "shadow"
+
+
+def only_dry_runs(state: PacketState) -> bool:
+    """Whether every start is a dry run: a version is in shadow, and none in pilot or production."""
+    return state.in_shadow is not None and dry_run_beside(state) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -58,6 +58,11 @@ SELECT person_id FROM (
     WHERE person_id = ANY(%s) AND state <> 'ended' AND confirmed IS NOT FALSE AND NOT shadow
     ORDER BY person_id, requested_at DESC
 ) AS last WHERE cutoff <= engine.now()
+"""
+
+_DRY_RUNS = """
+SELECT count(*) FROM read.runs
+WHERE shadow AND requested_at > engine.now() - %s AND (requested_by = %s OR requester_human = %s)
 """
 
 
@@ -173,6 +178,10 @@ class Ledger:
         cancelled and that not only its requester confirmed; dry runs do not count. A person who comes back under the
         same HR record stays among them: HR makes a new record for a new employment."""
         return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
+
+    async def dry_runs_by(self, requester: str, within: timedelta) -> int:
+        """How many dry runs a person (an opaque id) or an account has started in this time."""
+        return int((await self._rows(_DRY_RUNS, (within, requester, requester)))[0][0])
 
     async def tail_position(self) -> int:
         """The position of the last event; 0 when there is none."""
