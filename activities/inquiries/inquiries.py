@@ -32,7 +32,7 @@ from orchestrator.documents.runs.preview import Preview
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.systems import require_listing
-from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
+from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate, TooOften
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import granted_level
@@ -288,6 +288,8 @@ def _refused(refused: Refusal) -> q.Refused:
             return q.Refused(type="NotAllowed", **said)
         case TooLate():
             return q.Refused(type="TooLate", **said)
+        case TooOften():
+            return q.Refused(type="TooOften", again_after=refused.again_after, **said)
         case Invalid():
             return q.Refused(type="Invalid", **said)
     return q.Refused(type="Refusal", **said)

@@ -3,28 +3,30 @@ versions put there."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from functools import reduce
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.domain import events as e
-from orchestrator.domain.organisation.organisation import PersonRecord, fold_person
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.ledger.book.store import Ledger
 
 Load = Callable[[str], Awaitable[RunSnapshot]]
 
 
-def person_record(happened: Iterable[Recorded]) -> PersonRecord:
-    """The record after these events, which are all of the person's stream."""
-    return reduce(fold_person, (one.event for one in happened), PersonRecord())
+async def last_own_run(happened: Sequence[Recorded], load: Load) -> RunSnapshot | None:
+    """The latest run, open or not, of the person whose whole stream this is."""
+    for one in reversed(happened):
+        if isinstance(one.event, e.RunOpened):
+            run = await load(one.event.run_id)
+            if not run.state.dry:
+                return run
+    return None
 
 
 async def last_run_of(ledger: Ledger, load: Load, person_id: str) -> RunSnapshot | None:
     """The latest run of a person (an opaque id), open or not."""
     stream = e.person_stream(person_id)
-    record = person_record((await ledger.read({stream: 0})).events[stream])
-    return await load(record.last_run) if record.last_run is not None else None
+    return await last_own_run((await ledger.read({stream: 0})).events[stream], load)
 
 
 async def people_who_left(ledger: Ledger, load: Load, people: Iterable[str]) -> frozenset[str]:
@@ -33,12 +35,7 @@ async def people_who_left(ledger: Ledger, load: Load, people: Iterable[str]) -> 
     for person_id in dict.fromkeys(people):
         stream = e.person_stream(person_id)
         page = await ledger.read({stream: 0})
-        opened = [one.event.run_id for one in page.events[stream] if isinstance(one.event, e.RunOpened)]
-        for run_id in reversed(opened):
-            state = (await load(run_id)).state
-            if state.dry:
-                continue
-            if state.finish != "ended" and state.cutoff <= page.now:
-                left.add(person_id)
-            break
+        run = await last_own_run(page.events[stream], load)
+        if run is not None and run.state.finish != "ended" and run.state.cutoff <= page.now:
+            left.add(person_id)
     return frozenset(left)

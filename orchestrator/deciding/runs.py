@@ -6,8 +6,6 @@
 
 An append names the versions of what the decision rests on (the run, for a command the accounts, for an intent all that
 was read), so that it never rests on a state that has changed. The read tables change in the same transaction.
-
-Over 400 lines: one class, whose methods share what it has read.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from orchestrator.deciding.departures import Departures
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
-from orchestrator.deciding.person_runs import people_who_left, person_record
+from orchestrator.deciding.person_runs import last_own_run, people_who_left
 from orchestrator.deciding.snapshots import (
     Decide,
     OrganisationSnapshot,
@@ -43,7 +41,6 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Holds,
     Organisation,
-    PersonRecord,
     fold_holds,
     fold_organisation,
     holds_of,
@@ -282,8 +279,7 @@ class Runs:
             page = await self.ledger.read({
                 person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
-            record = person_record(page.events[person_stream])
-            last_run = await self.load(record.last_run) if record.last_run is not None else None
+            about, last_run = page.version(person_stream), await last_own_run(page.events[person_stream], self.load)
             _, shelf = self._shelves.advance(packets, shelved, page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
             counted = self.starts.advance(counted, page.events[e.STARTS])
@@ -292,12 +288,12 @@ class Runs:
             others = [person for one in context.last_holders(person_id).values() for person in one]
             if urgent or (others and cutoff is not None and cutoff <= page.now):
                 left = await people_who_left(self.ledger, self.load, others)
-                return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, record)
+                return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, about)
             async with self._starting:
                 version, starts = self.starts.cached()
-                return await append(replace(context, starts=starts), version, organised, record)
+                return await append(replace(context, starts=starts), version, organised, about)
 
-        async def append(context: StartContext, version: int, organised: int, record: PersonRecord) -> RunDecision:
+        async def append(context: StartContext, version: int, organised: int, about: int) -> RunDecision:
             decided, open_run = request(context), context.open_run
             caused = list(decided.events)
             rests_on = StreamAppend(e.ORGANISATION, organised)
@@ -319,10 +315,10 @@ class Runs:
                 with contextlib.suppress(Invalid):
                     known = await self.load(asked.run_id)
                     return RunDecision(known.state, known.world, ())
-            opened = [] if after.dry else drafts([e.RunOpened(run_id=asked.run_id)], record.version, person_id)
+            opened = [] if after.dry else drafts([e.RunOpened(run_id=asked.run_id)], about, person_id)
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
-                StreamAppend(person_stream, record.version, opened),
+                StreamAppend(person_stream, about, opened),
                 *more,
             ]
             self.starts.appended(await self.ledger.append(appends, projections.changes(RunState(), after, world.now)))

@@ -70,8 +70,8 @@ class StartDecision:
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """What a request for a run is decided on. `last_run` is the person's latest run, open or not: a dry run only if an
-    earlier version opened it, which put it into the person's stream. `starts` are the recent starts.
+    """What a request for a run is decided on. `last_run` is the person's latest run, open or not, and never a dry run.
+    `starts` are the recent starts.
     `left` is for urgent starts: the people (opaque IDs) who have left, among those with the same role of operator or
     safety owner as the person."""
 
@@ -86,9 +86,8 @@ class StartContext:
 
     @property
     def open_run(self) -> RunSnapshot | None:
-        """The person's one run that is open. A dry run takes no place."""
-        known = self.last_run
-        return None if known is None or known.state.finished or known.state.dry else known
+        """The person's one run that is open."""
+        return self.last_run if self.last_run is not None and not self.last_run.state.finished else None
 
     def embargo_seen_by(self, actor: Actor) -> EmbargoTerms | None:
         """The embargo of the person's run, if the actor sees that run."""

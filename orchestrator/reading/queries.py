@@ -143,11 +143,11 @@ class Queries:
         return RunPage(replace(snapshot, state=projection.state()), shown, hashes, in_production=beside)
 
     async def _in_production(self, state: RunState) -> str | None:
-        """Beside a dry run: the version of its packet that is in production now."""
+        """Beside a dry run: the other version of its packet that is in production now."""
         if not state.dry:
             return None
         version = (await self._runs.shelf(state.asked.packet)).history.in_production
-        return version.version if version is not None else None
+        return version.version if version is not None and version.version != state.packet_version else None
 
     async def _duties(self, viewer: Viewer, run: RunSnapshot) -> tuple[Duty, ...]:
         """Of an open run. An account without a role does not read who has which role."""

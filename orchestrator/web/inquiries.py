@@ -173,7 +173,8 @@ def _parsed_answer(answered: InquiryAnswer) -> q.Answer:
         case "refused":
             refused = q.Refused.model_validate_json(answered.answer)
             kind: type[errors.Refusal] = getattr(errors, refused.type)
-            raise kind(cast(RefusalCode, refused.code), refused.message, **refused.facts)
+            more = {"again_after": refused.again_after} if refused.again_after is not None else {}
+            raise kind(cast(RefusalCode, refused.code), refused.message, **more, **refused.facts)
         case "failed":
             failed = q.Failed.model_validate_json(answered.answer)
             raise InquiryFailed(failed.code, failed.place, failed.cause, failed.remedy)

@@ -17,7 +17,7 @@ from activities.deliveries.notices import NoticeActivities, Recipient
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Invalid, Refusal, TooOften
+from orchestrator.domain.errors import Invalid, Refusal, TooLate, TooOften
 from orchestrator.domain.events.accounts import SystemSearched
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.person import PersonFacts
@@ -44,6 +44,7 @@ from tests.ledger.small_office import (
     HOUR,
     IVO,
     OLE,
+    SAM,
     VERA,
     SmallOffice,
     acting,
@@ -105,6 +106,42 @@ async def test_one_person_starts_a_limited_number_of_dry_runs_and_real_ones_as_b
     assert refused.value.code == "too_many_dry_runs" and "2 dry runs in the last 60 minutes" in refused.value.message
     await dry(here, person, HENRI)
     await here.start()
+
+
+async def test_dry_runs_of_a_service_do_not_count_for_its_owner(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", StartLimits(per_requester=1))
+    person = await facts(here, await here.start())
+    service = Actor(actor_id="s_h", kind="service", roles=frozenset({"hr_system"}), maker_human=HANNA.human)
+    await commands.record_actor(here.services, service)
+    await dry(here, person, service)
+    await dry(here, person, HANNA)
+    with pytest.raises(TooOften):
+        await dry(here, person, service)
+
+
+async def test_an_old_dry_run_hides_neither_the_embargo_nor_the_hold_of_the_run_before_it(here: SmallOffice) -> None:
+    until = await here.ledger.now() + 10 * DAY
+    real = await here.start(embargo=EmbargoTerms(until, CREW), legal_hold="a claim")
+    person, state = await facts(here, real), await here.state(real)
+    await recorded_for_the_person(here, state.asked.person_id, await dry(here, person, HENRI))
+    with pytest.raises(TooLate, match="run_open"):
+        await commands.start_run(here.services, HANNA, person, PACKET.name, cutoff_of(state))
+    await commands.end_run(here.services, HANNA, real, "Another date")
+    assert (await here.state(await dry(here, person))).asked.embargo_until == until
+    done = await commands.start_run(here.services, HANNA, person, PACKET.name, cutoff_of(state))
+    assert isinstance(done, Done) and (await here.state(done.run_id)).legal_hold
+
+
+async def test_a_version_that_went_on_to_production_is_not_beside_itself(here: SmallOffice) -> None:
+    tried = await dry(here, await facts(here, await here.start()))
+    assert (await here.queries.run_page(sees(AUDREY), tried)).in_production == PACKET.version
+    for phase in ("pilot", "production"):
+        for owner in (VERA, SAM):
+            await commands.sign_packet(here.services, owner, PACKET.name, NEWER.version, None, [])
+        await commands.move_packet(here.services, SAM, PACKET.name, NEWER.version, phase, [])
+    assert (await here.queries.run_page(sees(AUDREY), tried)).in_production is None
 
 
 async def test_a_dry_run_takes_no_place_of_the_person(here: SmallOffice) -> None:

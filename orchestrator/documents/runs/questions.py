@@ -271,12 +271,14 @@ ANSWERS: dict[str, type[Answer]] = {
 
 
 class Refused(Shown):
-    """A refusal as an answer of the worker. `type` is the name of the class in `domain.errors`."""
+    """A refusal as an answer of the worker. `type` is the name of the class in `domain.errors`;
+    `again_after` is of `TooOften`."""
 
-    type: Literal["Refusal", "NotAllowed", "TooLate", "Invalid"]
+    type: Literal["Refusal", "NotAllowed", "TooLate", "TooOften", "Invalid"]
     code: str
     message: str
     facts: Mapping[str, str | int] = Field(default_factory=dict)
+    again_after: int | None = None
 
 
 class Failed(Shown):

@@ -241,16 +241,3 @@ def fold_holds(state: Holds, event: Event) -> Holds:
 def holds_of(events: Iterable[Event]) -> Holds:
     """The whole of one stream of holds, folded."""
     return reduce(fold_holds, events, Holds())
-
-
-@dataclass(frozen=True, slots=True)
-class PersonRecord:
-    """Which runs a person has had, the latest last; whether that one is open only the run itself knows."""
-
-    version: int = 0
-    last_run: str | None = None
-
-
-def fold_person(state: PersonRecord, event: Event) -> PersonRecord:
-    last_run = event.run_id if isinstance(event, e.RunOpened) else state.last_run
-    return PersonRecord(state.version + 1, last_run)

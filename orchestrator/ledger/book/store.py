@@ -62,7 +62,7 @@ SELECT person_id FROM (
 
 _DRY_RUNS = """
 SELECT count(*) FROM read.runs
-WHERE shadow AND requested_at > engine.now() - %s AND (requested_by = %s OR requester_human = %s)
+WHERE shadow AND requested_at > engine.now() - %s AND requested_by = ANY(%s)
 """
 
 
@@ -179,9 +179,9 @@ class Ledger:
         same HR record stays among them: HR makes a new record for a new employment."""
         return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
 
-    async def dry_runs_by(self, requester: str, within: timedelta) -> int:
-        """How many dry runs a person (an opaque id) or an account has started in this time."""
-        return int((await self._rows(_DRY_RUNS, (within, requester, requester)))[0][0])
+    async def dry_runs_by(self, accounts: Iterable[str], within: timedelta) -> int:
+        """How many dry runs these accounts have started in this time."""
+        return int((await self._rows(_DRY_RUNS, (within, sorted(accounts))))[0][0])
 
     async def tail_position(self) -> int:
         """The position of the last event; 0 when there is none."""

@@ -12,10 +12,8 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import (
     Holds,
     Organisation,
-    PersonRecord,
     fold_holds,
     fold_organisation,
-    fold_person,
 )
 from orchestrator.domain.organisation.organisation import actor_of as known_actor
 from orchestrator.domain.run.status import counts, run_status
@@ -336,7 +334,6 @@ def test_roles_are_the_last_seen_less_what_was_revoked() -> None:
 def test_holds_and_persons_fold() -> None:
     held = fold_holds(Holds(), e.HoldPlaced(by="ole"))
     assert held == Holds(1, True) and fold_holds(held, e.HoldReleased(by="ole")) == Holds(2, False)
-    assert fold_person(PersonRecord(), e.RunOpened(run_id="r1")) == PersonRecord(1, "r1")
 
 
 def test_words_for_lists() -> None:

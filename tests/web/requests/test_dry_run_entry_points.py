@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from orchestrator import commands
+from orchestrator.domain.packet import packet as packet_models
+from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.packet.packet_files import starter_names
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
@@ -157,3 +161,15 @@ async def test_a_question_of_a_dry_run_is_marked_in_lists(
     assert "dry run" in text_of(await browser.get(f"/runs?packet={NAME}"))
     assert "dry run" in text_of(await browser.submit("/search", {"text": person.employee_number}))
     assert "dry run" not in text_of(await browser.get("/runs?packet=standard-leaver"))
+
+
+async def test_more_dry_runs_than_the_limit_are_refused_for_a_time(
+    stack: Stack, program: Program, leaver: Leaver, versions: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hr, asked = await program("hr"), wanted(await leaver(), packet=NAME, shadow=True)
+    known = await stack.services.runs.ledger.dry_runs_by(["hr"], timedelta(hours=1))
+    monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", StartLimits(per_requester=known + 1))
+    assert (await hr.post("/runs", json=asked)).status_code == 201
+    answer = await hr.post("/runs", json=asked)
+    refused(answer, 429, "too_many_dry_runs")
+    assert answer.headers["retry-after"] == "3600"
