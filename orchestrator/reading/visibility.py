@@ -39,7 +39,8 @@ _FOR_PEOPLE = [kind for kind, rule in RULES.items() if rule.people_only]
 class Viewer:
     """Who looks. `human` and `managers` are opaque ids of people as HR knows them; `up_to` is as far as the access goes
     that they came with, `maker` the account that created an assistant's token, `programs` the accounts whose tokens
-    the viewer created."""
+    the viewer created. `maker_human` is the person who answers for a program, `creator` the one who created its token
+    (opaque ids)."""
 
     actor_id: str
     roles: frozenset[str]
@@ -49,12 +50,14 @@ class Viewer:
     up_to: Level | None = None
     maker: Actor | None = None
     programs: frozenset[str] = frozenset()
+    maker_human: str | None = None
+    creator: str | None = None
 
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
         return cls(
             actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker,
-            actor.programs,
+            actor.programs, actor.maker_human, actor.creator,
         )  # fmt: skip
 
     @property
@@ -62,6 +65,7 @@ class Viewer:
         return Actor(
             actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
             up_to=self.up_to, maker=self.maker, programs=self.programs,
+            maker_human=self.maker_human, creator=self.creator,
         )  # fmt: skip
 
 
@@ -83,8 +87,7 @@ def exists_for(actor: Actor) -> ColumnElement[bool]:
 
 def dry_runs_about(actor: Actor) -> ColumnElement[bool] | None:
     """The dry runs that do not exist for the actor; None for an actor behind whom there is no person."""
-    people = {one.human for one in (actor, actor.maker) if one is not None and one.human is not None}
-    return and_(runs.c.shadow, runs.c.person_id.in_(sorted(people))) if people else None
+    return and_(runs.c.shadow, runs.c.person_id.in_(sorted(actor.people))) if actor.people else None
 
 
 def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:

@@ -246,7 +246,10 @@ async def test_the_person_finds_nothing_of_it_and_others_do(here: SmallOffice) -
     about = Actor(actor_id="quirina", human=human, roles=frozenset({"operator", "auditor", "requester"}))
     await commands.record_actor(here.services, about)
     run_id = await dry(here, person)
-    for actor, found in ((about, False), (OLE, True), (AUDREY, True), (HENRI, True)):
+    service = Actor(actor_id="s_h", kind="service", roles=frozenset({"hr_system"}), maker_human=SAM.human)
+    theirs = service.model_copy(update={"creator": human})
+    others = ((about, False), (theirs, False), (service, True), (OLE, True), (AUDREY, True), (HENRI, True))
+    for actor, found in others:
         viewer = sees(actor)
         assert (run_id in await here.listed(viewer)) is found, actor.actor_id
         assert (await here.run_lists.counts(viewer)).total == int(found)

@@ -112,10 +112,13 @@ def _with_makers(actors: dict[str, Actor], programs: Mapping[str, Program], chan
         known = actors.get(program.actor_id)
         if known is None or changed not in (program.actor_id, program.made_by, program.owner):
             continue
+        maker = actors.get(program.made_by)
+        now: dict[str, object] = {"creator": program.maker_human or (maker.human if maker is not None else None)}
         if known.kind == "assistant":
-            actors[program.actor_id] = known.model_copy(update={"maker": actors.get(program.made_by)})
+            now["maker"] = maker
         elif (owner := actors.get(program.owner)) is not None and owner.human is not None:
-            actors[program.actor_id] = known.model_copy(update={"maker_human": owner.human})
+            now["maker_human"] = owner.human
+        actors[program.actor_id] = known.model_copy(update=now)
     for one in [*actors.values()] if changed in programs else [actors[changed]]:
         made = frozenset(program.actor_id for program in programs.values() if program.made_by_person(one))
         if one.kind == "person" and made != one.programs:
@@ -190,8 +193,8 @@ def acting_now(actor: Actor, accounts: Accounts) -> Actor:
         maker = accounts.actors.get(actor.maker.actor_id, actor.maker)
     program = accounts.programs.get(actor.actor_id)
     roles = frozenset[str]() if program is not None and program.revoked else known.roles
-    maker_human = known.maker_human or actor.maker_human
-    return known.model_copy(update={"up_to": actor.up_to, "maker": maker, "maker_human": maker_human, "roles": roles})
+    now = {"maker_human": known.maker_human or actor.maker_human, "creator": known.creator or actor.creator}
+    return known.model_copy(update={"up_to": actor.up_to, "maker": maker, "roles": roles} | now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def require(command: Command, actor: Actor, leaver: str | None = None) -> None:
     the run is about the person (`own_run`). `leaver` is the opaque id of the person whom the run is about."""
     refused = refusal(command, actor)
     if refused is None and leaver is not None:
-        refused = own_run(actor, leaver)
+        refused = own_run(actor, leaver) if command != "start_run" else _own_start(actor, leaver)
     if refused is not None:
         raise refused
 
@@ -141,10 +141,19 @@ def refusal(command: Command, actor: Actor) -> NotAllowed | None:
 
 
 def own_run(actor: Actor, person_id: str) -> NotAllowed | None:
-    """The refusal of an actor who acts on their own leaving, or of a program that the leaver created; None for all
-    other actors."""
-    if actor.answers_for is None or actor.answers_for != person_id:
+    """The refusal of an actor who acts on their own leaving, or of a program that the leaver created or answers for;
+    None for all other actors."""
+    if person_id not in actor.people:
         return None
     if actor.human is None:
-        return NotAllowed("own_run", "A program can't act on the offboarding of the person who created its token.")
+        return NotAllowed(
+            "own_run",
+            "A program can't act on the offboarding of the person who created its token, or who answers for it.",
+        )
     return NotAllowed("own_run", "You can't act on your own offboarding.")
+
+
+def _own_start(actor: Actor, person_id: str) -> NotAllowed | None:
+    """As `own_run`, for a start: HR's system reports also the person who once created its token, if another person
+    answers for it now."""
+    return own_run(actor, person_id) if actor.answers_for == person_id else None

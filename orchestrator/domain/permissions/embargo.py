@@ -81,8 +81,8 @@ def demanded_names(packet: Packet, left_out: Collection[str]) -> tuple[str, ...]
 
 
 def accounts_of_leaver(person_id: str, actors: Mapping[str, Actor]) -> frozenset[str]:
-    """The accounts of the person with this opaque id, and of the programs that the person created."""
-    return frozenset(id_ for id_, one in actors.items() if one.answers_for == person_id)
+    """The accounts of the person with this opaque id, and of the programs that the person created or answers for."""
+    return frozenset(id_ for id_, one in actors.items() if person_id in one.people)
 
 
 def _require_bounded(until: datetime, start: datetime) -> None:

@@ -62,7 +62,8 @@ class Actor(BaseModel):
     creator does not have.
 
     `programs` are the accounts of the services and assistants whose tokens this person created, also those that have
-    another owner now: the creator knows a token's text."""
+    another owner now: the creator knows a token's text. `creator`, of a program, is the opaque id of the person who
+    created its token, also where another person answers for it now."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,6 +76,7 @@ class Actor(BaseModel):
     maker_human: str | None = None
     maker: Actor | None = None
     programs: frozenset[str] = frozenset()
+    creator: str | None = None
 
     def requested(self, account: str, human: str | None) -> bool:
         """Whether what `account` requested, for the person `human` (an opaque id), counts as this actor's request."""
@@ -86,6 +88,13 @@ class Actor(BaseModel):
     def answers_for(self) -> str | None:
         """The opaque id of the person whose conflicts of interest count: their own, or those of a program's creator."""
         return self.human if self.human is not None else self.maker_human
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The opaque ids of everyone who can act as this account: its person, and for a program who answers for it and
+        who created its token."""
+        maker = self.maker.human if self.maker is not None else None
+        return frozenset(one for one in (self.human, self.maker_human, maker, self.creator) if one is not None)
 
     def has_one_of(self, roles: Collection[str]) -> bool:
         """Whether a command that these roles can use is theirs: for an assistant, also its creator's."""

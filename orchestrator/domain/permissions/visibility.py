@@ -41,8 +41,7 @@ def require_visible(state: RunState, actor: Actor, world: World) -> None:
 
 def _exists_for(state: RunState, actor: Actor, world: World) -> bool:
     """A dry run says nothing about whether its person leaves, so that this person does not hear of it."""
-    about = {actor.human, actor.maker.human if actor.maker is not None else None}
-    return state.exists_for(actor.actor_id, world.now) and not (state.dry and state.asked.person_id in about)
+    return state.exists_for(actor.actor_id, world.now) and not (state.dry and state.asked.person_id in actor.people)
 
 
 def unknown_run(named: str) -> Invalid:

@@ -150,7 +150,9 @@ async def token_holder(request: Request) -> Caller:
         if not staying:
             raise TokenNeeded  # a token ends when everyone who answers for its program has left
         maker_human = actor.maker_human or staying[0].human
-        actor = actor.model_copy(update={"maker": actor.maker or staying[0], "maker_human": maker_human})
+        creator = actor.creator or (made_by.human if (made_by := organisation.actors.get(token.made_by)) else None)
+        maker = actor.maker or staying[0]
+        actor = actor.model_copy(update={"maker": maker, "maker_human": maker_human, "creator": creator})
     return Caller(
         actor=_capped(actor, token.up_to),
         now=token.now,

@@ -12,11 +12,13 @@ from orchestrator.deciding.packet_shelf import EMPTY_SHELF
 from orchestrator.deciding.snapshots import StartContext
 from orchestrator.documents.runs.preview import _warnings
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import Organisation, record_sign_in
+from orchestrator.domain.organisation.organisation import Organisation, acting_now, record_sign_in
 from orchestrator.domain.organisation.services import answers_for
+from orchestrator.domain.permissions.embargo import accounts_of_leaver
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.visibility import require_visible, sees
 from orchestrator.ledger.book.codec import EventCodec
 from tests.domain.organisations import organisation_of
 from tests.domain.run_world import ANNA, CATALOGUE, DAY, MONDAY, OLE, PERSON_ID, SAM, Story, actor, packet
@@ -137,6 +139,27 @@ def test_a_service_reports_its_own_owner_as_its_deputys_hand() -> None:
     assert story.state.asked.requester_human == "h-sam"
     with pytest.raises(NotAllowed, match="own_run"):
         Story(GRANTED, by=asking(*feed()))
+
+
+@pytest.mark.parametrize("phase", ["production", "shadow"])
+def test_the_creator_of_a_service_with_another_owner_has_no_part_in_their_own_run_by_its_token(phase: str) -> None:
+    """The creator knows the text of the token. HR's system still reports them."""
+    story = Story(GRANTED, phase=phase)
+    known(story, [*feed(), owners(SAM)])
+    service = acting_now(story.world.actors[FEED], story.world)
+    assert (service.answers_for, service.creator) == ("h-sam", PERSON_ID)
+    assert sees(story.state, service, story.world) is (phase != "shadow")
+    with pytest.raises(Refusal, match="own_run" if phase != "shadow" else "unknown_run"):
+        require_visible(story.state, service, story.world)
+        story.replan(by=service)
+    known(story, [*feed(OLE), owners(SAM)])
+    assert sees(story.state, story.world.actors[FEED], story.world)
+    assert Story(GRANTED, by=service).state.asked.requester_human == "h-sam"
+
+
+def test_an_embargo_that_the_packet_demands_does_not_name_a_service_that_the_leaver_created() -> None:
+    actors = organisation_of([*seen(SAM, ADA), *feed(), owners(SAM)]).actors
+    assert accounts_of_leaver(PERSON_ID, actors) == {"ada", FEED}
 
 
 def test_events_without_a_deputy_keep_their_bytes() -> None:

@@ -75,7 +75,7 @@ def with_known(document: dict[str, Any], known: dict[str, list[str]]) -> dict[st
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
-                if parameter["in"] == "path" and parameter["name"] in known:
+                if parameter["in"] in ("path", "query") and parameter["name"] in known:
                     parameter["schema"] = {"type": "string", "enum": [*known[parameter["name"]], "none-such"]}
     return document
 
@@ -140,7 +140,7 @@ async def test_every_route_answers_everyone_as_it_is_described(
         known = {
             "run_id": [run_id], "gate_id": list(state.decisions.gates), "task_id": list(state.work.tasks),
             "step": list(state.plan.steps),
-            "name": [here.packet.name], "system": list(here.packet.platform.systems),
+            "name": [here.packet.name], "system": list(here.packet.platform.systems), "packet": [here.packet.name],
         }  # fmt: skip
         async with httpx.AsyncClient(base_url=url) as client:
             document = with_known((await client.get("/api/v1/openapi.json")).json(), known)

@@ -72,7 +72,7 @@ async def test_system(
 test_system.__test__ = False  # type: ignore[attr-defined]  # a route, whatever imports it
 
 
-@router.get("/systems/{system}/test", summary="Get the last test of a system", responses=problems(404))
+@router.get("/systems/{system}/test", summary="Get the last test of a system", responses=problems(403, 404))
 async def last_test(request: Request, caller: ApiCaller, system: SystemName, packet: InPacket) -> LastSystemTest:
     """For operators."""
     web = state_of(request)
