@@ -28,7 +28,7 @@ from connectors.setup import Setup
 from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.active_directory.setup import SETUP as ACTIVE_DIRECTORY_SETUP
-from connectors.vendors.aws.connector import AWS_IAM
+from connectors.vendors.aws.iam.connector import AWS_IAM
 from connectors.vendors.bamboohr.company import BambooHrSettings
 from connectors.vendors.bamboohr.connector import BAMBOOHR, BambooHrConnector
 from connectors.vendors.entra.connector import ENTRA

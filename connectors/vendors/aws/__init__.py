@@ -1,1 +1,1 @@
-"""IAM users of AWS accounts."""
+"""Amazon Web Services, one package for each service."""

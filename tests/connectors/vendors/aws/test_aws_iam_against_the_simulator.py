@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
-from connectors.vendors.aws.permissions import ACTIONS
+from connectors.vendors.aws.iam.permissions import ACTIONS
 from tests.connectors.vendors.aws.connected_aws import ConnectedAws, connected_aws
 from tests.vendors.aws.account import AwsUser
 from tests.vendors.aws.seeds import READ_ONLY, furnish

@@ -12,7 +12,7 @@ import pytest_asyncio
 from connectors.abilities import Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.listing import ListsAccounts
-from connectors.vendors.aws.permissions import ACTIONS, CHECKING, FINDING
+from connectors.vendors.aws.iam.permissions import ACTIONS, CHECKING, FINDING
 from tests.connectors.vendors.aws.connected_aws import ConnectedAws, connected_aws
 from tests.vendors.aws.seeds import new_role
 

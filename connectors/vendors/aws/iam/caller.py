@@ -7,8 +7,8 @@ from pydantic import Field
 from connectors.errors import ActionRequiredError
 from connectors.http.flows import Fields, unexpected
 from connectors.http.requests import Flow
-from connectors.vendors.aws.query import ask, asking_sts
-from connectors.vendors.aws.settings import AwsSettings
+from connectors.vendors.aws.iam.query import ask, asking_sts
+from connectors.vendors.aws.iam.settings import AwsSettings
 
 
 class AwsCaller(Fields):

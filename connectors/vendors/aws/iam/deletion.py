@@ -9,15 +9,15 @@ from connectors.abilities import Effect, ReadBack
 from connectors.errors import RefusedError
 from connectors.http.requests import Flow
 from connectors.read_backs import deletion
-from connectors.vendors.aws.console import login_profile
-from connectors.vendors.aws.credentials import SORTS, credentials_of
-from connectors.vendors.aws.mfa import devices_of
-from connectors.vendors.aws.permissions import may
-from connectors.vendors.aws.policies import groups_of, inline_policies, policies_to_remove
-from connectors.vendors.aws.query import changing, remove
-from connectors.vendors.aws.sessions import POLICY_NAME
-from connectors.vendors.aws.settings import AwsSettings
-from connectors.vendors.aws.users import IamUser, require_other, user_of, users
+from connectors.vendors.aws.iam.console import login_profile
+from connectors.vendors.aws.iam.credentials import SORTS, credentials_of
+from connectors.vendors.aws.iam.mfa import devices_of
+from connectors.vendors.aws.iam.permissions import may
+from connectors.vendors.aws.iam.policies import groups_of, inline_policies, policies_to_remove
+from connectors.vendors.aws.iam.query import changing, remove
+from connectors.vendors.aws.iam.sessions import POLICY_NAME
+from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.iam.users import IamUser, require_other, user_of, users
 
 
 def _entries(user: IamUser) -> Flow[dict[str, list[str]]]:

@@ -15,9 +15,9 @@ from connectors.http.connector import SAMPLE_SIZE
 from connectors.http.flows import found_for_another
 from connectors.http.list_evidence import left_on_list
 from connectors.http.requests import Flow
-from connectors.vendors.aws.permissions import may
-from connectors.vendors.aws.settings import AwsSettings
-from connectors.vendors.aws.users import IamUser, users
+from connectors.vendors.aws.iam.permissions import may
+from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.iam.users import IamUser, users
 
 OfUser = Callable[[str], Flow[Collection[Any]]]
 """The entries of the user with this name."""

@@ -13,13 +13,13 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.flows import Fields
 from connectors.http.requests import Flow
 from connectors.read_backs import seen
-from connectors.vendors.aws.console import login_profile
-from connectors.vendors.aws.credentials import ACCESS_KEYS, SORTS, CredentialSort, credentials_of
-from connectors.vendors.aws.mfa import devices_of
-from connectors.vendors.aws.policies import attached_policies, groups_of, inline_policies, is_administrator
-from connectors.vendors.aws.query import ask, reading
-from connectors.vendors.aws.settings import AwsSettings
-from connectors.vendors.aws.users import IamUser, with_user
+from connectors.vendors.aws.iam.console import login_profile
+from connectors.vendors.aws.iam.credentials import ACCESS_KEYS, SORTS, CredentialSort, credentials_of
+from connectors.vendors.aws.iam.mfa import devices_of
+from connectors.vendors.aws.iam.policies import attached_policies, groups_of, inline_policies, is_administrator
+from connectors.vendors.aws.iam.query import ask, reading
+from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.iam.users import IamUser, with_user
 
 
 class _LastUsed(Fields):

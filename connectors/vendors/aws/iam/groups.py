@@ -14,11 +14,11 @@ from connectors.http.requests import Flow
 from connectors.parameters import names_of
 from connectors.read_backs import none_left
 from connectors.removals import GroupsLeft
-from connectors.vendors.aws.evidence import none_on_list
-from connectors.vendors.aws.policies import IamGroup, groups_of
-from connectors.vendors.aws.query import ask, changing, reading, remove
-from connectors.vendors.aws.settings import AwsSettings
-from connectors.vendors.aws.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.iam.evidence import none_on_list
+from connectors.vendors.aws.iam.policies import IamGroup, groups_of
+from connectors.vendors.aws.iam.query import ask, changing, reading, remove
+from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
 
 
 class _Leaving:

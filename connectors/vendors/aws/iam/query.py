@@ -19,7 +19,7 @@ from connectors.http.flows import Fields, all_pages, parse, unexpected
 from connectors.http.pages import MAX_ITEMS
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.parameters import account_gone
-from connectors.vendors.aws.settings import IAM, STS
+from connectors.vendors.aws.iam.settings import IAM, STS
 
 _VERSIONS = {IAM: "2010-05-08", STS: "2011-06-15"}
 _MISSING = "NoSuchEntity"

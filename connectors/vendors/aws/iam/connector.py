@@ -13,8 +13,8 @@ from connectors.abilities import Ability
 from connectors.acts import Act, ActTable
 from connectors.http.connector import HttpKind
 from connectors.http.xml import XML
-from connectors.vendors.aws.console import look_at_console_access, remove_console_access
-from connectors.vendors.aws.credentials import (
+from connectors.vendors.aws.iam.console import look_at_console_access, remove_console_access
+from connectors.vendors.aws.iam.credentials import (
     ACCESS_KEYS,
     CERTIFICATES,
     SERVICE_CREDENTIALS,
@@ -24,17 +24,17 @@ from connectors.vendors.aws.credentials import (
     look_at_deactivated,
     look_at_deleted,
 )
-from connectors.vendors.aws.deletion import delete_user, look_at_deletion
-from connectors.vendors.aws.finding import find, list_users
-from connectors.vendors.aws.groups import leave_groups, look_at_groups
-from connectors.vendors.aws.mfa import look_at_devices, remove_devices
-from connectors.vendors.aws.permissions import check
-from connectors.vendors.aws.policies import look_at_policies, remove_policies
-from connectors.vendors.aws.query import DIALECT
-from connectors.vendors.aws.sessions import look_at_sessions, revoke_sessions
-from connectors.vendors.aws.settings import AwsSettings, auth
-from connectors.vendors.aws.setup import SETUP
-from connectors.vendors.aws.snapshot import look_at_access
+from connectors.vendors.aws.iam.deletion import delete_user, look_at_deletion
+from connectors.vendors.aws.iam.finding import find, list_users
+from connectors.vendors.aws.iam.groups import leave_groups, look_at_groups
+from connectors.vendors.aws.iam.mfa import look_at_devices, remove_devices
+from connectors.vendors.aws.iam.permissions import check
+from connectors.vendors.aws.iam.policies import look_at_policies, remove_policies
+from connectors.vendors.aws.iam.query import DIALECT
+from connectors.vendors.aws.iam.sessions import look_at_sessions, revoke_sessions
+from connectors.vendors.aws.iam.settings import AwsSettings, auth
+from connectors.vendors.aws.iam.setup import SETUP
+from connectors.vendors.aws.iam.snapshot import look_at_access
 
 _SETTLE_TIME = timedelta(minutes=5)
 """IAM names no limit: "a few minutes"

@@ -12,10 +12,10 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
 from connectors.http.flows import Fields, parse
 from connectors.http.requests import Flow
-from connectors.vendors.aws.caller import AwsCaller, caller
-from connectors.vendors.aws.query import Items, ask, listed, numbered, reading
-from connectors.vendors.aws.settings import AwsSettings
-from connectors.vendors.aws.users import users
+from connectors.vendors.aws.iam.caller import AwsCaller, caller
+from connectors.vendors.aws.iam.query import Items, ask, listed, numbered, reading
+from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.iam.users import users
 
 _USER = ("iam:GetUser", "iam:ListUsers")
 _POLICIES = ("iam:ListAttachedUserPolicies", "iam:ListUserPolicies")

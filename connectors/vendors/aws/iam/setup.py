@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.setup import LeastRights, MatchBy, Setup, SystemCredential, names
-from connectors.vendors.aws.permissions import ACTIONS, CHECKING, FINDING
+from connectors.vendors.aws.iam.permissions import ACTIONS, CHECKING, FINDING
 
 _NOTES = {"snapshot_access": ". What is not allowed is named in `not_shown`"}
 

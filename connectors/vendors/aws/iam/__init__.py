@@ -1,0 +1,1 @@
+"""IAM users of AWS accounts."""
