@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.plain_words import roles, sentence
 from orchestrator.documents.runs.run import instruction, may_take_effect_until
 from orchestrator.domain.packet.packet import Packet
@@ -12,8 +12,6 @@ from orchestrator.domain.run.run import RunState
 from orchestrator.reading.rows import Item
 from orchestrator.vocabulary.durations import spelled
 from orchestrator.vocabulary.states import EXCEPTION, FAILURE, in_sentence, label
-
-Document = dict[str, Any]
 
 
 def item_document(item: Item) -> Document:

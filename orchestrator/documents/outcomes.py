@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.reading.outcomes import OutcomeReader
-
-Document = dict[str, Any]
 
 
 def outcomes_document(found: OutcomeReader) -> Document:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
+from orchestrator.documents.document import Document
 from orchestrator.domain.packet.ability import Catalogue, KindClasses
 from orchestrator.domain.packet.class_checks import coverage_notices
 from orchestrator.domain.packet.class_steps import places, step_name
@@ -15,8 +15,6 @@ from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 from orchestrator.ledger.book.records import Recorded
-
-Document = dict[str, Any]
 
 KINDS: tuple[ActorKind, ...] = ("person", "service", "assistant")
 

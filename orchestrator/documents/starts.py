@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.domain.commands import starting
 from orchestrator.domain.organisation.starts import CONFIRMED_FOR, HeldState, StartsState, TripState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-
-Document = dict[str, Any]
 
 
 def starts_document(

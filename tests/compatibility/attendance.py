@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from tests.compatibility.people_at_work import LOOK_EVERY, MATCH_QUESTIONS, Document, StaffAtWork, open_tasks, story
+from orchestrator.documents.document import Document
+from tests.compatibility.people_at_work import LOOK_EVERY, MATCH_QUESTIONS, StaffAtWork, open_tasks, story
 
 VOTERS: Mapping[str, tuple[str, ...]] = {"all": ("it", "finance"), "money": ("finance",)}
 TOO_LATE = 409

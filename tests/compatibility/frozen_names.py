@@ -21,12 +21,12 @@ from temporalio import activity, workflow
 from tests.compatibility import product
 
 ROOT = Path(__file__).parents[2]
-Document = dict[str, Any]
+FrozenDocument = dict[str, Any]
 WORDS = ("title", "description", "examples", "x-description")
 """Of a JSON schema: what is said about a value, which may be said otherwise."""
 
 
-def names(connection: psycopg.Connection[Any]) -> Document:
+def names(connection: psycopg.Connection[Any]) -> FrozenDocument:
     """`connection` is to a database on which every migration ran."""
     return {
         "events": {kind.type_name(): _event(kind) for kind in product.EVENT_TYPES},
@@ -58,11 +58,11 @@ def names(connection: psycopg.Connection[Any]) -> Document:
     }
 
 
-def schema_of(model: type[BaseModel]) -> Document:
+def schema_of(model: type[BaseModel]) -> FrozenDocument:
     return inlined(model.model_json_schema())
 
 
-def inlined(schema: Document) -> Document:
+def inlined(schema: FrozenDocument) -> FrozenDocument:
     """Without the names of models, which are the code's own, and without words."""
     definitions = schema.get("$defs", {})
 
@@ -82,11 +82,11 @@ def inlined(schema: Document) -> Document:
             if key not in (*WORDS, "$defs")
         }
 
-    found: Document = inline(schema, ())
+    found: FrozenDocument = inline(schema, ())
     return found
 
 
-def _event(kind: type[product.Event]) -> Document:
+def _event(kind: type[product.Event]) -> FrozenDocument:
     return {
         "schema": kind.schema_version,
         "personal": sorted(kind.personal_fields()),
@@ -102,7 +102,7 @@ def _activity_name(stub: Any) -> str:
     return str(activity._Definition.must_from_callable(stub).name)
 
 
-def _signature(stub: Any) -> Document:
+def _signature(stub: Any) -> FrozenDocument:
     hints = typing.get_type_hints(stub)
     answered = hints.pop("return")
     return {
@@ -111,13 +111,13 @@ def _signature(stub: Any) -> Document:
     }
 
 
-def _tables(connection: psycopg.Connection[Any]) -> Document:
+def _tables(connection: psycopg.Connection[Any]) -> FrozenDocument:
     ours = "('ledger', 'read', 'engine', 'access', 'keyring')"
     columns = connection.execute(
         "SELECT table_schema, table_name, column_name, data_type, is_nullable "
         f"FROM information_schema.columns WHERE table_schema IN {ours}"
     ).fetchall()
-    found: Document = {}
+    found: FrozenDocument = {}
     for schema, table, column, kind, nullable in columns:
         found.setdefault(f"{schema}.{table}", {})[column] = f"{kind}{'' if nullable == 'YES' else ' not null'}"
     functions = connection.execute(
@@ -135,7 +135,7 @@ def _tables(connection: psycopg.Connection[Any]) -> Document:
     }
 
 
-def _abilities(known: Any) -> Document:
+def _abilities(known: Any) -> FrozenDocument:
     facts = ("level", "repeat", "read_back", "reversible", "cuts_access", "needs_account")
     return {name: {fact: getattr(ability, fact) for fact in facts} for name, ability in known.items()}
 
@@ -153,8 +153,8 @@ def _routes(found: Any) -> Iterator[str]:
                 yield f"{method} {route.path}"
 
 
-def _commands() -> Document:
-    found: Document = {}
+def _commands() -> FrozenDocument:
+    found: FrozenDocument = {}
 
     def look(command: Any, path: str) -> None:
         found[path] = sorted(

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-Document = dict[str, Any]
+from orchestrator.documents.document import Document
+
 LOOK_EVERY = 0.1  # seconds
 MATCH_QUESTIONS = ("ambiguous_match", "weak_match", "no_account")
 

@@ -12,11 +12,10 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
+from orchestrator.documents.document import Document
 from tests.compatibility import product
 
-Document = dict[str, Any]
 SYSTEMS = ("hr", "identity", "code", "cards", "mail")
 USER, GROUP = "User", "Group"
 

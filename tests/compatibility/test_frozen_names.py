@@ -13,14 +13,14 @@ from tests.compatibility import product
 from tests.compatibility.comparison import changed, lost
 from tests.compatibility.conftest import CopyDatabase
 from tests.compatibility.fixture_files import read_json
-from tests.compatibility.frozen_names import Document, inlined, names, text_constants
+from tests.compatibility.frozen_names import FrozenDocument, inlined, names, text_constants
 
-RECORDED: Document = read_json("names.json.gz")
+RECORDED: FrozenDocument = read_json("names.json.gz")
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
 @pytest.fixture(scope="module")
-async def of_today(postgres: product.PostgresServer, copied: CopyDatabase) -> Document:
+async def of_today(postgres: product.PostgresServer, copied: CopyDatabase) -> FrozenDocument:
     """Read with the recorded database after every later migration."""
     async with copied() as database:
         with psycopg.connect(postgres.conninfo(database)) as connection:
@@ -28,7 +28,7 @@ async def of_today(postgres: product.PostgresServer, copied: CopyDatabase) -> Do
 
 
 @pytest.mark.parametrize("topic", sorted(RECORDED.keys() - {"written"}))
-def test_names_are_still_there(topic: str, of_today: Document) -> None:
+def test_names_are_still_there(topic: str, of_today: FrozenDocument) -> None:
     assert not list(lost(RECORDED[topic], of_today[topic], topic))
 
 
@@ -57,7 +57,7 @@ def test_the_described_api_is_still_there() -> None:
     assert not [loss for name, one in before.items() for loss in operation_lost(name, one, now)]
 
 
-def operations(document: Document) -> dict[str, Document]:
+def operations(document: FrozenDocument) -> dict[str, FrozenDocument]:
     """By method and path, with every schema written out, so that models may get other names."""
     schemas = document["components"]["schemas"]
     return {
@@ -68,7 +68,7 @@ def operations(document: Document) -> dict[str, Document]:
     }
 
 
-def operation_lost(name: str, recorded: Document, now: dict[str, Document]) -> Iterator[str]:
+def operation_lost(name: str, recorded: FrozenDocument, now: dict[str, FrozenDocument]) -> Iterator[str]:
     if name not in now:
         yield f"{name}: it is gone"
         return

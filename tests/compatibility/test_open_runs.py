@@ -16,11 +16,12 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from orchestrator.documents.document import Document
 from tests.compatibility import product
 from tests.compatibility.attendance import Attendance, sign_in
 from tests.compatibility.conftest import CopyDatabase, EnvironmentFor, set_clock
 from tests.compatibility.fixture_files import read_json
-from tests.compatibility.people_at_work import Document, StaffAtWork, at_work, is_finished, open_tasks, statuses
+from tests.compatibility.people_at_work import StaffAtWork, at_work, is_finished, open_tasks, statuses
 from tests.compatibility.small_company import SmallCompany
 
 Recorded = dict[str, Any]

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason, has_subcommand
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
+from orchestrator.documents.document import Document
 
 
 def away(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:

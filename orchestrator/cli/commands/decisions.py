@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.names import gate_name, gate_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
 from orchestrator.cli.terminal.outcomes import print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import GATE, in_sentence, label
 
 Gate = Annotated[

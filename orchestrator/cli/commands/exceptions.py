@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.names import accounts_named, exception_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run, has_subcommand
 from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
@@ -17,6 +16,7 @@ from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
 
 PAGE_SIZE = 200

@@ -8,10 +8,10 @@ import typer
 
 from orchestrator.cli.commands.runs import marks, waiting
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say, table
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import EXCEPTION, RUN, label
 
 _FOUND_BY = {"run_id": "run ID", "name": "name", "employee_number": "employee number"}

@@ -16,11 +16,12 @@ from connectors.people_csv.dates import UnreadableRow, work_end
 from connectors.people_csv.rows import BadRow, ExportRow
 from orchestrator.cli.exports import export_from, read_file
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Server, ServerRefused
+from orchestrator.cli.server.server import Server, ServerRefused
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain, cutoff, name, say
+from orchestrator.documents.document import Document
 
 ONE_ROW: Final = frozenset({"own_run", "urgent_not_allowed", "step_up_needed"})
 """Codes of refusals of the actor that are about one row: their own run, and a late start."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from orchestrator.cli.commands.settling import question_lines
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.run_pages import label
 from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
 from orchestrator.cli.terminal.shapes import code_words, role_words
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.durations import length
 from orchestrator.vocabulary.states import PHASE, SEARCH, in_sentence
 from orchestrator.vocabulary.states import label as label_of

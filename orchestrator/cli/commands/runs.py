@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Run
@@ -19,6 +18,7 @@ from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.durations import length
 from orchestrator.vocabulary.states import RUN, label
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.run_pages import candidate_words
+from orchestrator.documents.document import Document
 
 
 def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], reason: str | None) -> list[Document]:

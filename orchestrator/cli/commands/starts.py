@@ -14,7 +14,7 @@ from orchestrator.cli.commands.preview import print_preview, print_urgent
 from orchestrator.cli.commands.settling import answers
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
-from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
@@ -22,6 +22,7 @@ from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, 
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say, working
+from orchestrator.documents.document import Document
 
 FIRST_ZONE = timezone(timedelta(hours=14))
 """The zone in which each local time comes first."""

@@ -9,7 +9,6 @@ import typer
 
 from orchestrator.cli.commands.decisions import MAX_TOGETHER, overdue
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.attachments import attachment
 from orchestrator.cli.terminal.names import task_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run, has_subcommand
@@ -18,6 +17,7 @@ from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import TASK, in_sentence, label
 
 

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.live import Live
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Server, Unreachable
+from orchestrator.cli.server.server import Server, Unreachable
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import event_line
 from orchestrator.cli.terminal.run_view import RunView
 from orchestrator.cli.terminal.screen import note, print_json, say
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import RUN, in_sentence, label
 
 

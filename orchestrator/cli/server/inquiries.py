@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.cli.server.server import Document, Server, ServerRefused
+from orchestrator.cli.server.server import Server, ServerRefused
+from orchestrator.documents.document import Document
 
 TIMEOUT_SECONDS = 120.0
 """Seconds in which a worker asks every system. Its answer is kept for a quarter of an hour."""

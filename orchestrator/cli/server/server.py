@@ -20,10 +20,9 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Fact
 from orchestrator.settings import LOOPBACK
-
-Document = dict[str, Any]
 
 API = "/api/v1"
 ANSWER_TIMEOUT_SECONDS = 30.0

@@ -16,13 +16,14 @@ from rich.console import Console
 
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.access import entering, named_server
-from orchestrator.cli.server.server import Document, Server, ServerRefused, Unreachable, address
+from orchestrator.cli.server.server import Server, ServerRefused, Unreachable, address
 from orchestrator.cli.server.sign_ins import StoredSignIn
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import clean, instant, note, print_json, say
+from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Refusal
 from orchestrator.embedded.address import stack_url
 from orchestrator.vocabulary.durations import length

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.documents.document import Document
 
 MIN_ACCOUNT_CHARACTERS = 6
 """Characters of an account's id that may replace it, where no other candidate begins so."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.screen import note, say
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.confirmations import CONFIRMED, confirmed_by
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal import screen
 from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
 from orchestrator.cli.terminal.shapes import code_words, role_words
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.states import (
     DISPOSITION,

@@ -11,7 +11,6 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.names import gate_name
 from orchestrator.cli.terminal.screen import clean, name, when
 from orchestrator.cli.terminal.shapes import (
@@ -40,6 +39,7 @@ from orchestrator.cli.terminal.step_words import (
     scheduled,
     task_for,
 )
+from orchestrator.documents.document import Document
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.vocabulary.states import EXCEPTION, label
 

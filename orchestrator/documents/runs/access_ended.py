@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.run import RunState
-
-Document = dict[str, Any]
 
 
 def ended_document(state: RunState, step: PlannedStep, evidence: Any) -> Document | None:

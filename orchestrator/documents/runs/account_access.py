@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from orchestrator.documents.document import Document
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning.plan import PlannedStep
@@ -15,8 +16,6 @@ from orchestrator.domain.run.run import RunState
 MAX_VALUES: Final = 20
 _CENTS: Final = "_cents"
 _NAMES: Final = ("name", "display", "value", "title", "type")
-
-Document = dict[str, Any]
 
 
 def access_of(state: RunState, pinned: Packet, steps: Iterable[PlannedStep]) -> list[Document]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from orchestrator.deciding.snapshots import RunSnapshot
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.run import account_of, decision_behind, not_selected
 from orchestrator.domain.exceptions.exception_rule import Repair
@@ -15,7 +15,6 @@ from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer
 
-Document = dict[str, Any]
 OF_A_VOTE = ("gate_rejected", "excluded_from_approval")
 """Kinds of exception whose document names the vote that rejected the gate or excluded the step."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs.access_ended import ended_document
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.exception_remedies import exception_remedy
@@ -27,8 +28,6 @@ from orchestrator.domain.run.status import counts, run_status
 from orchestrator.domain.run.work import ExceptionState, is_about_selection
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
-
-Document = dict[str, Any]
 
 
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:

@@ -16,11 +16,11 @@ from orchestrator.domain.packet.expressions import (
 )
 from orchestrator.domain.packet.formulas import Path, formulas_in
 from orchestrator.domain.packet.packet import APPROVALS_FILE, WORKFLOW_FILE, Approvals, Workflow
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblem
+from orchestrator.domain.packet.packet_yaml import PacketProblem, YamlDocument
 
 
 def expression_problems(
-    workflow: Workflow | None, approvals: Approvals | None, documents: Mapping[str, Document]
+    workflow: Workflow | None, approvals: Approvals | None, documents: Mapping[str, YamlDocument]
 ) -> list[PacketProblem]:
     """Compiles every expression of the files that could be read. The list is empty where all are well typed."""
     found = []
@@ -28,7 +28,7 @@ def expression_problems(
         try:
             kind.compile(source, variables)
         except ExpressionInvalid as refused:
-            document = documents.get(file) or Document(file, None, {}, [])
+            document = documents.get(file) or YamlDocument(file, None, {}, [])
             known = ", ".join(variables)
             found.append(
                 document.problem(

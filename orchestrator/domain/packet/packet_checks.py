@@ -29,8 +29,8 @@ from orchestrator.domain.packet.packet import (
     WorkflowStep,
 )
 from orchestrator.domain.packet.packet_yaml import (
-    Document,
     PacketProblem,
+    YamlDocument,
     invisible_characters,
     read_documents,
 )
@@ -122,7 +122,7 @@ def _requesters(packet: Packet, given: Collection[str] | None) -> Collection[str
 class _PacketCheck:
     packet: Packet
     abilities: Catalogue
-    documents: Mapping[str, Document]
+    documents: Mapping[str, YamlDocument]
     requesters: Collection[str]
 
     def _problem(self, file: str, path: Path, message: str, remedy: str) -> PacketProblem:

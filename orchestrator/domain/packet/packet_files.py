@@ -30,7 +30,7 @@ from orchestrator.domain.packet.packet import (
     Workflow,
     packet_version,
 )
-from orchestrator.domain.packet.packet_yaml import Document, PacketProblem, PacketProblems, read_documents
+from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems, YamlDocument, read_documents
 
 _STARTERS: Final = "orchestrator.packets"
 
@@ -119,7 +119,7 @@ def _by_place(problem: PacketProblem) -> tuple[int, int]:
     return FILE_NAMES.index(problem.file), problem.line or 0
 
 
-def _read(model: type[M], document: Document | None, problems: list[PacketProblem]) -> M | None:
+def _read(model: type[M], document: YamlDocument | None, problems: list[PacketProblem]) -> M | None:
     if document is None or document.data is None:
         return None
     try:
@@ -146,7 +146,7 @@ def _within(other: ErrorDetails, error: ErrorDetails) -> bool:
     return len(other["loc"]) > len(error["loc"]) and other["loc"][: len(error["loc"])] == error["loc"]
 
 
-def _place(document: Document, location: tuple[int | str, ...]) -> Path:
+def _place(document: YamlDocument, location: tuple[int | str, ...]) -> Path:
     """Pydantic's location without what it adds for unions and keys, as far as the file has it; and one part more
     where the last one is missing from the file."""
     path: Path = ()

@@ -64,7 +64,7 @@ def field_text(path: Path) -> str:
     return text
 
 
-class Document:
+class YamlDocument:
     """A file that was read: `data` is its content (None if it could not be read), `lines` the line of each value."""
 
     def __init__(self, file: str, data: Any, lines: Lines, problems: list[PacketProblem]) -> None:
@@ -92,12 +92,12 @@ class Document:
         )
 
 
-def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> Document:
+def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> YamlDocument:
     """Never raises: faults are in the document's problems. A file with more than `max_nodes` is not read to
     its end."""
-    document = Document(file, None, {}, [])
+    document = YamlDocument(file, None, {}, [])
 
-    def refuse(line: int | None, message: str, remedy: str) -> Document:
+    def refuse(line: int | None, message: str, remedy: str) -> YamlDocument:
         document.problems.append(PacketProblem(file=file, line=line, message=message, remedy=remedy))
         return document
 
@@ -204,7 +204,7 @@ _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
 
 
-def _construct(document: Document, node: yaml.Node, path: Path) -> Any:
+def _construct(document: YamlDocument, node: yaml.Node, path: Path) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
@@ -258,7 +258,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     return text
 
 
-def read_documents(files: Mapping[str, bytes], max_nodes: int | None = None) -> dict[str, Document]:
+def read_documents(files: Mapping[str, bytes], max_nodes: int | None = None) -> dict[str, YamlDocument]:
     """By name. Files of a packet in the ledger (without `max_nodes`) are often the same as a moment ago: a page of a
     packet reads them to give the lines of notices. Nothing changes a document that was read."""
     if max_nodes is not None:
@@ -267,6 +267,6 @@ def read_documents(files: Mapping[str, bytes], max_nodes: int | None = None) -> 
 
 
 @lru_cache(maxsize=12)
-def _known_document(file: str, content: bytes) -> Document:
+def _known_document(file: str, content: bytes) -> YamlDocument:
     """Of the last four packets."""
     return read_yaml(file, content)

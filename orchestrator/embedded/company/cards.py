@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from orchestrator.embedded.company.effects import EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, page_of, refuse
-from orchestrator.embedded.company.population import Document
+from orchestrator.embedded.company.population import CompanyDocument
 
 KEY_TTL_SECONDS = 24 * 3600.0
 
@@ -19,8 +19,10 @@ KEY_TTL_SECONDS = 24 * 3600.0
 class CardProgramme:
     def __init__(self, log: EffectLog) -> None:
         self.log = log
-        self.cards: dict[str, Document] = {}
-        self._answered: dict[str, tuple[float, str, Document]] = {}  # key -> (when, method and path, first answer)
+        self.cards: dict[str, CompanyDocument] = {}
+        self._answered: dict[
+            str, tuple[float, str, CompanyDocument]
+        ] = {}  # key -> (when, method and path, first answer)
         self.app = Starlette(
             routes=[
                 Route("/cards", self.find),
@@ -32,7 +34,7 @@ class CardProgramme:
             exception_handlers=HTTP_ERRORS,
         )
 
-    def add(self, documents: list[Document]) -> None:
+    def add(self, documents: list[CompanyDocument]) -> None:
         self.cards.update((document["id"], document) for document in documents)
 
     async def find(self, request: Request) -> JSONResponse:
@@ -78,7 +80,7 @@ class CardProgramme:
             self._answered[key] = (time.monotonic(), what, dict(card))
         return JSONResponse(card)
 
-    def _card(self, request: Request) -> Document:
+    def _card(self, request: Request) -> CompanyDocument:
         card = self.cards.get(request.path_params["id"])
         if card is None:
             refuse(404, "not_found", "no such card")

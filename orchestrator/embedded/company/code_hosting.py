@@ -9,13 +9,13 @@ from starlette.routing import Route
 
 from orchestrator.embedded.company.effects import EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, page_of, refuse
-from orchestrator.embedded.company.population import Document
+from orchestrator.embedded.company.population import CompanyDocument
 
 
 class CodeHosting:
     def __init__(self, log: EffectLog) -> None:
         self.log = log
-        self.accounts: dict[str, Document] = {}
+        self.accounts: dict[str, CompanyDocument] = {}
         self.app = Starlette(
             routes=[
                 Route("/accounts", self.find),
@@ -32,7 +32,7 @@ class CodeHosting:
             exception_handlers=HTTP_ERRORS,
         )
 
-    def add(self, documents: list[Document]) -> None:
+    def add(self, documents: list[CompanyDocument]) -> None:
         self.accounts.update((document["id"], document) for document in documents)
 
     async def find(self, request: Request) -> JSONResponse:
@@ -93,19 +93,19 @@ class CodeHosting:
             self.log.record(f"DELETE /accounts/{{id}}/{name}", account["id"])
         return JSONResponse({"removed": removed})
 
-    def _account(self, request: Request) -> Document:
+    def _account(self, request: Request) -> CompanyDocument:
         account = self.accounts.get(request.path_params["id"])
         if account is None:
             refuse(404, "not_found", "no such account")
         return account
 
 
-def _view(account: Document) -> Document:
+def _view(account: CompanyDocument) -> CompanyDocument:
     """The account as others see it: how many sessions and tokens, not which."""
     return {**account, "sessions": len(account["sessions"]), "tokens": len(account["tokens"])}
 
 
-def _answers(account: Document, wanted: object) -> bool:
+def _answers(account: CompanyDocument, wanted: object) -> bool:
     assert hasattr(wanted, "get")
     for name in ("username", "email"):
         value = wanted.get(name)

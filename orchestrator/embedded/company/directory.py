@@ -25,7 +25,7 @@ from typing import Any
 import ldap3
 from ldap3.utils.dn import escape_rdn
 
-from orchestrator.embedded.company.population import Document, Population
+from orchestrator.embedded.company.population import CompanyDocument, Population
 from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish
 
 BASE_DN = "dc=wolkenmuehle,dc=example"
@@ -126,7 +126,7 @@ class Directory:
     async def close(self) -> None:
         await self._process.close()
 
-    async def add(self, people: Iterable[Document], groups: dict[str, list[str]]) -> None:
+    async def add(self, people: Iterable[CompanyDocument], groups: dict[str, list[str]]) -> None:
         """Let new people in while it runs."""
         await asyncio.to_thread(self._add, list(people), groups)
 
@@ -192,7 +192,7 @@ class Directory:
             raise
         return cls(work, ServerProcess(wish), port, passwords)
 
-    def _add(self, people: list[Document], groups: dict[str, list[str]]) -> None:
+    def _add(self, people: list[CompanyDocument], groups: dict[str, list[str]]) -> None:
         server = ldap3.Server("127.0.0.1", self._port, connect_timeout=5)
         with ldap3.Connection(server, ROOT_DN, self._root_password, raise_exceptions=True) as connection:
             numbers = {}
@@ -259,7 +259,7 @@ def _seed(population: Population, bind_password: str) -> Iterable[tuple[str, Att
         yield _group_dn(name), {"objectClass": ["groupOfNames"], "cn": [name], "member": dns}
 
 
-def _person(person: Document) -> tuple[str, Attributes]:
+def _person(person: CompanyDocument) -> tuple[str, Attributes]:
     attributes: Attributes = {"objectClass": ["inetOrgPerson"], "userPassword": [_hashed(person["password"])]}
     for name, value in person.items():
         if name != "password" and value:

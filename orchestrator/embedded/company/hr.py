@@ -13,14 +13,14 @@ from starlette.routing import Route
 from connectors.people import number_key
 from orchestrator.embedded.company.effects import REQUEST_KEY, EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, page_of, refuse
-from orchestrator.embedded.company.population import Document
+from orchestrator.embedded.company.population import CompanyDocument
 
 
 class HrSystem:
     def __init__(self, log: EffectLog) -> None:
         self.log = log
-        self.people: dict[str, Document] = {}
-        self.payments: dict[str, list[Document]] = {}
+        self.people: dict[str, CompanyDocument] = {}
+        self.payments: dict[str, list[CompanyDocument]] = {}
         self.app = Starlette(
             routes=[
                 Route("/people", self.find),
@@ -33,7 +33,7 @@ class HrSystem:
             exception_handlers=HTTP_ERRORS,
         )
 
-    def add(self, documents: list[Document]) -> None:
+    def add(self, documents: list[CompanyDocument]) -> None:
         self.people.update((document["id"], document) for document in documents)
 
     async def find(self, request: Request) -> JSONResponse:
@@ -56,7 +56,7 @@ class HrSystem:
             person = manager
         return JSONResponse(page_of("people", line, request.query_params))
 
-    def _view(self, person: Document) -> Document:
+    def _view(self, person: CompanyDocument) -> CompanyDocument:
         """The person with the manager's address, so that it need not be asked for."""
         manager = self.people.get(person["manager_id"] or "")
         return {**person, "manager_email": manager["email"] if manager is not None else None}
@@ -86,14 +86,14 @@ class HrSystem:
         payments = self.payments.get(self._person(request)["id"], [])
         return JSONResponse(page_of("payments", payments, request.query_params))
 
-    def _person(self, request: Request) -> Document:
+    def _person(self, request: Request) -> CompanyDocument:
         person = self.people.get(request.path_params["id"])
         if person is None:
             refuse(404, "not_found", "no such person")
         return person
 
 
-def _answers(person: Document, wanted: Any) -> bool:
+def _answers(person: CompanyDocument, wanted: Any) -> bool:
     """All given conditions hold: `identifier` is the id, the number in any spelling or the address, `q` what a user
     types (parts of the name, or how the number or the address begins), the rest exact."""
     if "identifier" in wanted:

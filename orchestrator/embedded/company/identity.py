@@ -16,7 +16,7 @@ from scim2_server.utils import (
 )
 
 from orchestrator.embedded.company.effects import REQUEST_LINE, EffectLog
-from orchestrator.embedded.company.population import Document
+from orchestrator.embedded.company.population import CompanyDocument
 
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
@@ -66,7 +66,7 @@ class IdentityProvider:
         self._ids: dict[str, str] = {}  # employee number -> the user's id
         self._groups: dict[str, str] = {}  # name -> the group's id
 
-    def add(self, users: list[Document], groups: dict[str, list[str]]) -> None:
+    def add(self, users: list[CompanyDocument], groups: dict[str, list[str]]) -> None:
         """Past the counting: hiring is no effect of the product."""
         storage = self.storage.storage
         user_type, group_type = self.service.get_resource_type("User"), self.service.get_resource_type("Group")

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from orchestrator.embedded.company.effects import EffectLog
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, page_of, refuse
-from orchestrator.embedded.company.population import Document
+from orchestrator.embedded.company.population import CompanyDocument
 
 USER = "offboard"
 
@@ -34,8 +34,8 @@ class MailSystem:
         self._server: asyncio.Server | None = None
         self._connections: set[_CuttableSmtp] = set()
         self.smtp_port = 0
-        self.messages: list[Document] = []
-        self.mailboxes: dict[str, Document] = {}
+        self.messages: list[CompanyDocument] = []
+        self.mailboxes: dict[str, CompanyDocument] = {}
         self.app = Starlette(
             routes=[
                 Route("/mailboxes", self.list),
@@ -46,7 +46,7 @@ class MailSystem:
             exception_handlers=HTTP_ERRORS,
         )
 
-    def add(self, documents: list[Document]) -> None:
+    def add(self, documents: list[CompanyDocument]) -> None:
         self.mailboxes.update((document["address"].casefold(), document) for document in documents)
 
     async def open(self) -> None:
@@ -116,7 +116,7 @@ class MailSystem:
             self.log.record("PUT /mailboxes/{address}", mailbox["address"])
         return JSONResponse(mailbox)
 
-    def _mailbox(self, request: Request) -> Document:
+    def _mailbox(self, request: Request) -> CompanyDocument:
         mailbox = self.mailboxes.get(request.path_params["address"].casefold())
         if mailbox is None:
             refuse(404, "not_found", "no such mailbox")

@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.embedded.company.people import Employee
 
-Document = dict[str, Any]
+CompanyDocument = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -23,14 +23,14 @@ class Population:
 
     identity_groups and directory_groups: group name -> employee numbers of its members."""
 
-    hr: list[Document] = field(default_factory=list)
-    identity: list[Document] = field(default_factory=list)
+    hr: list[CompanyDocument] = field(default_factory=list)
+    identity: list[CompanyDocument] = field(default_factory=list)
     identity_groups: dict[str, list[str]] = field(default_factory=dict)
-    directory: list[Document] = field(default_factory=list)
+    directory: list[CompanyDocument] = field(default_factory=list)
     directory_groups: dict[str, list[str]] = field(default_factory=dict)
-    code: list[Document] = field(default_factory=list)
-    cards: list[Document] = field(default_factory=list)
-    mail: list[Document] = field(default_factory=list)
+    code: list[CompanyDocument] = field(default_factory=list)
+    cards: list[CompanyDocument] = field(default_factory=list)
+    mail: list[CompanyDocument] = field(default_factory=list)
 
 
 def populate(people: Sequence[Employee], after: Sequence[Employee] = ()) -> Population:
@@ -76,7 +76,7 @@ def hr_id(employee_number: str) -> str:
     return f"hr-{_digest('hr', employee_number)[:10]}"
 
 
-def hr_record(person: Employee) -> Document:
+def hr_record(person: Employee) -> CompanyDocument:
     tag = _digest("asset", person.employee_number)[:6].upper()
     return {
         "id": hr_id(person.employee_number),
@@ -102,7 +102,7 @@ def hr_record(person: Employee) -> Document:
     }
 
 
-def _identity(person: Employee) -> Document:
+def _identity(person: Employee) -> CompanyDocument:
     """A SCIM User (RFC 7643 section 4.1) with the enterprise extension (section 4.3)."""
     enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     return {
@@ -119,7 +119,7 @@ def _identity(person: Employee) -> Document:
     }
 
 
-def _directory_entry(person: Employee, user_name: str) -> Document:
+def _directory_entry(person: Employee, user_name: str) -> CompanyDocument:
     return {
         "uid": user_name,
         "cn": person.name,
@@ -134,7 +134,7 @@ def _directory_entry(person: Employee, user_name: str) -> Document:
     }
 
 
-def _code_accounts(person: Employee, user_name: str) -> list[Document]:
+def _code_accounts(person: Employee, user_name: str) -> list[CompanyDocument]:
     """The account as it should be, bent by the person's traits."""
     traits = person.traits
     email = person.former_emails[0] if "code_under_former_email" in traits else person.email
@@ -152,7 +152,7 @@ def _code_accounts(person: Employee, user_name: str) -> list[Document]:
     return accounts
 
 
-def _code_account(user_name: str, email: str, number: str | None, *, admin: bool) -> Document:
+def _code_account(user_name: str, email: str, number: str | None, *, admin: bool) -> CompanyDocument:
     digest = _digest("code", user_name)
     return {
         "id": f"acc-{digest[:10]}",
@@ -170,7 +170,7 @@ def _code_account(user_name: str, email: str, number: str | None, *, admin: bool
     }
 
 
-def _card(person: Employee) -> Document:
+def _card(person: Employee) -> CompanyDocument:
     digest = _digest("card", person.employee_number)
     return {
         "id": f"card-{digest[:10]}",

@@ -7,18 +7,17 @@ says the same. Each box leads to `#step-ID`, the step's row in the table beside 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from markupsafe import Markup, escape
 
+from orchestrator.documents.document import Document
 from orchestrator.web.drawing.glyphs import glyph_at, mark_of
 from orchestrator.web.drawing.layers import lay_out
 from orchestrator.web.drawing.text import fit, width, wrap
 from orchestrator.web.words import words
-
-Document = Mapping[str, Any]
 
 BOX: Final = (200.0, 72.0)
 BETWEEN: Final = 52.0  # columns, where the lines run

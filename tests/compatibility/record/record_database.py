@@ -23,6 +23,7 @@ from orchestrator.ledger.migrate import upgrade
 from activities.connections import Connections
 from activities.inquiries.people import People
 from orchestrator import commands
+from orchestrator.documents.document import Document
 from orchestrator.domain.packet import Packet
 from orchestrator.embedded.postgres_binaries import programs
 from orchestrator.embedded.smaller_packet import without_systems
@@ -31,7 +32,7 @@ from orchestrator.embedded.staff import STAFF
 from orchestrator.embedded.unprivileged import server_user
 from tests.compatibility import product
 from tests.compatibility.fixture_files import FIXTURES, write_json, write_text
-from tests.compatibility.people_at_work import Document, StaffAtWork, at_work
+from tests.compatibility.people_at_work import StaffAtWork, at_work
 from tests.compatibility.record.stories import STORIES, killed
 from tests.compatibility.small_company import SmallCompany
 from tests.integration.installation import WorkerProcess, environment_of

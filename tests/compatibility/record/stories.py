@@ -6,16 +6,9 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from orchestrator.documents.document import Document
 from tests.compatibility import product
-from tests.compatibility.people_at_work import (
-    Document,
-    StaffAtWork,
-    has_open_gate,
-    is_finished,
-    open_kinds,
-    open_tasks,
-    statuses,
-)
+from tests.compatibility.people_at_work import StaffAtWork, has_open_gate, is_finished, open_kinds, open_tasks, statuses
 from tests.compatibility.small_company import SmallCompany
 
 PAST = "2026-01-05T18:00"

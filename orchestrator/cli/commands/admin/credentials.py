@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
+from orchestrator.documents.document import Document
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's ID.")]
 

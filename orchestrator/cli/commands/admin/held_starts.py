@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, has_subcommand
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
+from orchestrator.documents.document import Document
 
 
 def starts(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document, Server
+from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
 from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import PHASE, in_sentence, label
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import textwrap
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say
+from orchestrator.documents.document import Document
 
 WIDTH = 80
 

@@ -8,12 +8,12 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import print_json, working
 from orchestrator.cli.terminal.system_test_view import print_system_test
+from orchestrator.documents.document import Document
 
 
 def test(

@@ -9,11 +9,11 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
-from orchestrator.cli.server.server import Document
 from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, has_subcommand
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
+from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import FAILURE, HR_RECORD, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}

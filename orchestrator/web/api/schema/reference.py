@@ -16,14 +16,14 @@ from orchestrator.web.pages.page import page
 
 router = APIRouter(include_in_schema=False)
 
-Document = dict[str, Any]
+OpenApiDocument = dict[str, Any]
 REF = "#/components/schemas/"
 
 
 @router.get("/api")
 async def reference(request: Request) -> Response:
     """Open to all. A user who is signed in keeps the navigation; the page needs no ledger."""
-    document: Document = request.app.openapi()
+    document: OpenApiDocument = request.app.openapi()
     try:
         caller = await session_caller(request)
     except (SignInNeeded, LedgerError):
@@ -39,7 +39,7 @@ async def reference(request: Request) -> Response:
     )
 
 
-def groups(document: Document) -> Iterator[Document]:
+def groups(document: OpenApiDocument) -> Iterator[OpenApiDocument]:
     """Routes by what they are about, in the order of the document's tags."""
     for tag in TAGS:
         routes = [
@@ -52,7 +52,7 @@ def groups(document: Document) -> Iterator[Document]:
             yield {"name": tag["name"], "description": tag["description"], "routes": routes}
 
 
-def route(path: str, method: str, operation: Document) -> Document:
+def route(path: str, method: str, operation: OpenApiDocument) -> OpenApiDocument:
     body = operation.get("requestBody", {}).get("content", {})
     return {
         "id": f"{method}{path.replace('/', '-').translate(str.maketrans('', '', '{}'))}",
@@ -83,7 +83,7 @@ def route(path: str, method: str, operation: Document) -> Document:
     }
 
 
-def shapes(document: Document) -> Iterator[Document]:
+def shapes(document: OpenApiDocument) -> Iterator[OpenApiDocument]:
     """Every shape of a request or an answer, with its fields."""
     for name, schema in sorted(document["components"]["schemas"].items()):
         required = set(schema.get("required", ()))
@@ -103,7 +103,7 @@ def shapes(document: Document) -> Iterator[Document]:
         }
 
 
-def kind(schema: Document) -> str:
+def kind(schema: OpenApiDocument) -> str:
     """A schema in a few words: `list of text`, `number or null`, `one of approve, reject`."""
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(REF)
@@ -129,7 +129,7 @@ def kind(schema: Document) -> str:
     return "anything"
 
 
-def shape_of(schema: Document) -> str | None:
+def shape_of(schema: OpenApiDocument) -> str | None:
     """The name of the shape that a schema is, or is a list of; None for plain ones."""
     if "$ref" in schema:
         return str(schema["$ref"]).removeprefix(REF)

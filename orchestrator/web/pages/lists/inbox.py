@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet import packet_history
 from orchestrator.ledger.access.sessions import Flash
@@ -16,7 +17,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
-from orchestrator.web.pages.run.run_access import Document, load_runs
+from orchestrator.web.pages.run.run_access import load_runs
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter()

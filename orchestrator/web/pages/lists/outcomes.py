@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Refusal
 from orchestrator.notifications.notice_words import MONTHS
@@ -32,8 +32,6 @@ FIRST_SPAN = "90"
 MAX_ROWS = 50
 """Rows of a chart's table; the API has all of them."""
 MAX_EXPOSED_SHOWN = 25
-
-Document = dict[str, Any]
 
 
 @router.get("/outcomes")

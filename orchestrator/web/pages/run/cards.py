@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.exception_remedies import exception_remedy
@@ -19,7 +20,7 @@ from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.permissions import DryRun
-from orchestrator.web.pages.run.run_access import Document, RunAccess, under_embargo
+from orchestrator.web.pages.run.run_access import RunAccess, under_embargo
 from orchestrator.web.words import words
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from orchestrator import commands
 from orchestrator.commands import Done
+from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
@@ -18,7 +19,7 @@ from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
 from orchestrator.web.pages.run.run import show_run
-from orchestrator.web.pages.run.run_access import Document, load_run
+from orchestrator.web.pages.run.run_access import load_run
 from orchestrator.web.state import WebState, state_of
 from orchestrator.web.times import instant
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
 from orchestrator.domain.commands.requests import systems_left_changed
@@ -22,7 +23,7 @@ from orchestrator.vocabulary.states import UNDER_HOLD
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
-from orchestrator.web.pages.run.run_access import Document, RunAccess, as_unknown
+from orchestrator.web.pages.run.run_access import RunAccess, as_unknown
 from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
 from orchestrator.web.state import state_of

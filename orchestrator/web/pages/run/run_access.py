@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from orchestrator.deciding.snapshots import RunSnapshot
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
@@ -19,8 +19,6 @@ from orchestrator.web.access.caller import Caller
 from orchestrator.web.pages.run.permissions import Permissions
 from orchestrator.web.state import WebState
 from orchestrator.web.times import moment
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.documents.document import Document
 from orchestrator.documents.runs.run import account_of, without_content
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
 from orchestrator.vocabulary.states import in_sentence
-from orchestrator.web.pages.run.run_access import Document, RunAccess
+from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.times import instant
 from orchestrator.web.words import words
 
