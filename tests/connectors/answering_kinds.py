@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 
 from connectors.abilities import Connector, Lookup
 from connectors.registry import connect
+from orchestrator.embedded.vendors.keys import private_key
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.vendors.aws.description import AwsDescription
-from tests.vendors.keys import private_key
 
 TOKEN = {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3599}
 

@@ -17,6 +17,9 @@ from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import connector_kinds
+from orchestrator.embedded.vendors import bamboohr
+from orchestrator.embedded.vendors.bamboohr.described import BambooDescription
+from orchestrator.embedded.vendors.github.graphql import schema
 from tests.connectors.answering_kinds import (
     ABSENT,
     ACCOUNT,
@@ -44,10 +47,7 @@ from tests.connectors.vendors.entra.entra_description import GRAPH
 from tests.connectors.vendors.github.github_description import GITHUB_REST
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
 from tests.connectors.vendors.okta.okta_description import check_answer
-from tests.vendors import bamboohr
 from tests.vendors.aws.description import AwsDescription
-from tests.vendors.bamboohr.described import BambooDescription
-from tests.vendors.github.graphql import schema
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}

@@ -16,8 +16,8 @@ from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, connect
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.bamboohr.seeds import seed_bamboohr
-from tests.vendors.bamboohr.simulator import BambooSimulator
+from orchestrator.embedded.vendors.bamboohr.seeds import seed_bamboohr
+from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
 
 Hire = Callable[..., Awaitable[list[Employee]]]
 Source = Callable[[Sequence[Employee]], PeopleSource]

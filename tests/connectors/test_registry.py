@@ -10,8 +10,8 @@ import pytest
 from connectors.errors import ActionRequiredError
 from connectors.people import PeopleSource
 from connectors.registry import HR_KINDS, SETTINGS, connect, connector_kinds
+from orchestrator.embedded.vendors.keys import private_key
 from tests.connectors.company_settings import KINDS as COMPANY_KINDS
-from tests.vendors.keys import private_key
 
 KINDS = sorted(
     [

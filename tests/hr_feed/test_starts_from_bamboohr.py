@@ -15,10 +15,10 @@ from activities.hr_feed import HrFeed
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.run.run import RunState
+from orchestrator.embedded.vendors.bamboohr.records import BambooEmployee
 from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from tests.connectors.vendors.bamboohr.connected_bamboohr import ZONE, ConnectedBambooHr, connected_bamboohr
 from tests.ledger.small_office import SmallOffice, small_office
-from tests.vendors.bamboohr.records import BambooEmployee
 
 PACKET = "bamboohr-feed"
 

@@ -1,6 +1,5 @@
-"""Stateful simulators of vendors, written from the vendors' documents and without a look at the connectors.
+"""Simulators of vendors that only tests use, and the tests of all simulators.
 
-A connector and a simulator therefore agree only where both read the documents alike. `simulator.py` has what all of
-them share, `serving.py` puts one on a port of this machine, `faults.py` makes it fail, `description.py` checks every
-request and every answer against the vendor's own API description, and `reduction.py` cuts that description down.
+The other simulators are in `orchestrator/embedded/vendors`, with what all of them share. `reduction.py` cuts a vendor's
+own API description down to the facts that a simulator is checked against.
 """

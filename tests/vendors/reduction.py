@@ -16,12 +16,17 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
+from orchestrator.embedded import vendors
+
 Document = dict[str, Any]
+SERVED = Path(str(vendors.__file__)).parent
+"""Simulators that the product serves. Those that only tests use are beside this file."""
 ODATA_TYPE = "@odata.type"
 KEPT = frozenset(
     {
@@ -227,9 +232,15 @@ def _without_names(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", re.sub(r"/microsoft\.graph\.(?=[a-z]\w+$)", "/", path))
 
 
+def simulator_of(vendor: str) -> ModuleType:
+    """The module of a simulator that the product serves, or of one that only tests use."""
+    there = (SERVED / vendor).is_dir()
+    return importlib.import_module(f"{'orchestrator.embedded' if there else 'tests'}.vendors.{vendor}.simulator")
+
+
 def main(vendor: str, *paths: str) -> None:
-    simulator = importlib.import_module(f"tests.vendors.{vendor}.simulator")
-    folder = Path(__file__).parent / vendor
+    simulator = simulator_of(vendor)
+    folder = Path(str(simulator.__file__)).parent
     about = json.loads((folder / "description.json").read_text()) if (folder / "description.json").exists() else {}
     facts = {key: about.get(key, "") for key in ("source", "licence", "version")}
     document = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from collections.abc import Mapping
@@ -12,25 +11,29 @@ from typing import Any
 
 import pytest
 
-from tests.vendors.description import Description
-from tests.vendors.reduction import read_document, reduced
+from orchestrator.embedded.vendors.description import Description
+from tests.vendors.reduction import SERVED, read_document, reduced, simulator_of
 
 Schemas = Mapping[str, Any]
-FOLDER = Path(__file__).parent
-VENDORS = sorted(path.parent.name for path in FOLDER.glob("*/simulator.py") if path.parent.name != "aws")
-"""That of AWS is read from botocore: `tests/vendors/aws/test_aws_simulator.py`."""
+FOLDERS = {
+    path.parent.name: path.parent
+    for folder in (SERVED, Path(__file__).parent)
+    for path in folder.glob("*/simulator.py")
+    if path.parent.name != "aws"
+}
+"""Of each simulator. The description of AWS is read from botocore: `tests/vendors/aws/test_aws_simulator.py`."""
 PUBLISHED = os.environ.get("VENDOR_DESCRIPTIONS", "")
 """A folder with descriptions as the vendors publish them: files that begin with the name of a simulator's folder."""
 
 
 def description_of(vendor: str) -> dict[str, Any]:
-    return dict(json.loads((FOLDER / vendor / "description.json").read_text(encoding="utf-8")))
+    return dict(json.loads((FOLDERS[vendor] / "description.json").read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", sorted(FOLDERS))
 def test_it_covers_every_operation_or_a_page_does(vendor: str) -> None:
-    simulator = importlib.import_module(f"tests.vendors.{vendor}.simulator")
-    description = Description.of(FOLDER / vendor)
+    simulator = simulator_of(vendor)
+    description = Description.of(FOLDERS[vendor])
     missing = {name for name in simulator.ROUTES if not description.describes(name)}
     assert missing == set(simulator.UNDESCRIBED)
     assert all(page.startswith("https://") for page in simulator.UNDESCRIBED.values())
@@ -38,14 +41,14 @@ def test_it_covers_every_operation_or_a_page_does(vendor: str) -> None:
     assert description.licence in ("Apache-2.0", "MIT")
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("vendor", sorted(FOLDERS))
 def test_it_is_what_the_vendor_publishes(vendor: str) -> None:
     """For every operation that the published documents have; they may be cut down themselves."""
     paths = sorted(Path(PUBLISHED).glob(f"{vendor}*.*")) if PUBLISHED else []
     if not paths:
         pytest.skip(f"no published description of {vendor}: VENDOR_DESCRIPTIONS names a folder with {vendor}*.json")
     kept = description_of(vendor)
-    simulator = importlib.import_module(f"tests.vendors.{vendor}.simulator")
+    simulator = simulator_of(vendor)
     types = getattr(simulator, "TYPES", ())
     fresh = reduced([read_document(path) for path in paths], kept["operations"], types)
     assert fresh["operations"]

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tests.vendors.serving import ConnectionCut, served
+from orchestrator.embedded.vendors.serving import ConnectionCut, served
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

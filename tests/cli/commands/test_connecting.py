@@ -13,16 +13,16 @@ import yaml
 from connectors.registry import REFERENCE_KINDS, SETTINGS, connector_kinds
 from orchestrator.domain.packet.packet import SystemSpec
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.bamboohr.seeds import seed_bamboohr
+from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
+from orchestrator.embedded.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
+from orchestrator.embedded.vendors.okta.seeds import OktaSeed, seed_okta
+from orchestrator.embedded.vendors.okta.simulator import OktaSimulator
 from tests.cli.command_line import CommandResult, Offboard
 from tests.cli.pseudo_terminal import at_a_terminal
 from tests.connectors.raw_servers import listening, silence
-from tests.vendors.bamboohr.seeds import seed_bamboohr
-from tests.vendors.bamboohr.simulator import BambooSimulator
 from tests.vendors.entra.seeds import seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
-from tests.vendors.okta.seeds import OktaSeed, seed_okta
-from tests.vendors.okta.simulator import OktaSimulator
 
 ISA = "isa.lund@corp.example"
 

@@ -9,7 +9,7 @@ from joserfc.jwk import RSAKey
 
 from connectors.errors import ActionRequiredError
 from connectors.http.certificates import ClientCertificate
-from tests.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
+from orchestrator.embedded.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
 
 
 def test_the_thumbprint_is_the_sha_256_of_the_der_form() -> None:

@@ -13,15 +13,15 @@ from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ConnectorError
 from connectors.registry import connect, connector_kinds
 from connectors.rehearsal import Rehearsal, Rehearses
+from orchestrator.embedded.vendors.okta.seeds import seed_okta
+from orchestrator.embedded.vendors.okta.simulator import OktaSimulator
+from orchestrator.embedded.vendors.simulator import Call, Simulator
 from tests.connectors.vendors.aws.connected_aws import connected_aws
 from tests.connectors.vendors.github.connected_github import connected_github
 from tests.connectors.vendors.google_workspace.connected_google import connected_google
 from tests.connectors.vendors.slack.connected_slack import connected_slack
 from tests.vendors.entra.seeds import seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.okta.seeds import seed_okta
-from tests.vendors.okta.simulator import OktaSimulator
-from tests.vendors.simulator import Call, Simulator
 
 READS = ("/token", "/access_tokens", "/graphql")
 """What is asked by POST and changes nothing: tokens, and queries."""

@@ -22,12 +22,12 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.embedded.vendors.simulator import Simulator, client_of
 from tests.cli.command_line import Offboard, hired
 from tests.integration.packets import APPROVALS
 from tests.integration.systems.aws_account import AWS
 from tests.integration.systems.vendor_accounts import VENDORS, LeaverTeam, VendorAccount
 from tests.integration.systems.vendor_state import lines_of
-from tests.vendors.simulator import Simulator, client_of
 from tests.web.visitor import sign_ins_at
 
 WITHIN_SECONDS = 90.0

@@ -14,18 +14,18 @@ from starlette.responses import Response
 
 from connectors.vendors.google_workspace.check import NEEDED
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.github.seeds import seed_github
+from orchestrator.embedded.vendors.github.simulator import GitHubSimulator
+from orchestrator.embedded.vendors.okta.seeds import SERVICE_SCOPES, seed_okta
+from orchestrator.embedded.vendors.okta.simulator import OktaSimulator
+from orchestrator.embedded.vendors.simulator import Call, Simulator
+from orchestrator.embedded.vendors.slack.seeds import seed_slack
+from orchestrator.embedded.vendors.slack.simulator import SlackSimulator
 from tests.vendors.entra.errors import error
 from tests.vendors.entra.seeds import seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.github.seeds import seed_github
-from tests.vendors.github.simulator import GitHubSimulator
 from tests.vendors.google.seeds import seed_google
 from tests.vendors.google.simulator import GoogleSimulator
-from tests.vendors.okta.seeds import SERVICE_SCOPES, seed_okta
-from tests.vendors.okta.simulator import OktaSimulator
-from tests.vendors.simulator import Call, Simulator
-from tests.vendors.slack.seeds import seed_slack
-from tests.vendors.slack.simulator import SlackSimulator
 
 Proof = Callable[[], Awaitable[bool]]
 Web = httpx.AsyncClient

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.aws.account import AwsAccount, AwsGroup
 from tests.vendors.aws.decisions import decide, unknown_keys
 from tests.vendors.aws.errors import missing
 from tests.vendors.aws.users import DONE, attached, page, user_in, valid_document, written
-from tests.vendors.simulator import Call, answer
 
 
 def caller_identity(simulator: Any, call: Call) -> Response:

@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.aws.account import AwsItem
 from tests.vendors.aws.errors import missing, refusal
 from tests.vendors.aws.users import DONE, page, user_in
-from tests.vendors.simulator import Call, answer
 
 
 def list_keys(simulator: Any, call: Call) -> Response:

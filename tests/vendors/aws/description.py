@@ -23,7 +23,7 @@ COMMON_ERRORS = {
 
 
 class AwsDescription:
-    """The part of `tests.vendors.description.Description` that a simulator uses. Operations are names of actions."""
+    """The part of `vendors.description.Description` that a simulator uses. Operations are names of actions."""
 
     @classmethod
     @cache

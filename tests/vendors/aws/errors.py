@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tests.vendors.simulator import VendorRefusal, answer
+from orchestrator.embedded.vendors.simulator import VendorRefusal, answer
 
 
 def error(status: int, code: str, message: str) -> Response:

@@ -13,8 +13,8 @@ import httpx
 
 from connectors.http.aws import AwsSignature
 from connectors.http.requests import Outgoing
+from orchestrator.embedded.vendors.simulator import Simulator, client_of
 from tests.vendors.aws.account import AccessKey
-from tests.vendors.simulator import Simulator, client_of
 
 
 def parts_of(authorization: str) -> dict[str, str]:

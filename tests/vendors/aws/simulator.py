@@ -13,13 +13,13 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, Handler, Simulator, read_body
 from tests.vendors.aws import access, credentials, users
 from tests.vendors.aws.account import AwsAccount
 from tests.vendors.aws.decisions import ALLOWED, EXPLICIT, decide
 from tests.vendors.aws.description import AwsDescription
 from tests.vendors.aws.errors import error, refusal
 from tests.vendors.aws.signing import parts_of, signature
-from tests.vendors.simulator import Call, Handler, Simulator, read_body
 
 ROUTES: Mapping[str, Handler] = {
     "GetCallerIdentity": access.caller_identity,

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.aws.account import policy
 from tests.vendors.aws.description import AwsDescription
 from tests.vendors.aws.seeds import seed_aws
 from tests.vendors.aws.signing import call
 from tests.vendors.aws.simulator import ROUTES, AwsSimulator
-from tests.vendors.simulator import client_of
 
 DENY_LISTS = policy({"Effect": "Deny", "Action": "iam:List*", "Resource": "*"})
 

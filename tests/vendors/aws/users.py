@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.aws.account import AwsAccount, AwsUser
 from tests.vendors.aws.errors import missing, refusal
-from tests.vendors.simulator import Call, answer
 
 DONE: dict[str, Any] = {}
 

@@ -11,9 +11,9 @@ import httpx
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.bamboohr.records import BambooUser
-from tests.vendors.bamboohr.seeds import BambooSeed, seed_bamboohr
-from tests.vendors.bamboohr.simulator import BambooSimulator
+from orchestrator.embedded.vendors.bamboohr.records import BambooUser
+from orchestrator.embedded.vendors.bamboohr.seeds import BambooSeed, seed_bamboohr
+from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

@@ -7,11 +7,11 @@ from xml.etree.ElementTree import fromstring
 import httpx
 import pytest
 
+from orchestrator.embedded.vendors.bamboohr.errors import REASON
+from orchestrator.embedded.vendors.bamboohr.seeds import SCOPES, seed_bamboohr
+from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.bamboohr.conftest import BambooFromOutside, client_with_key
-from tests.vendors.bamboohr.errors import REASON
-from tests.vendors.bamboohr.seeds import SCOPES, seed_bamboohr
-from tests.vendors.bamboohr.simulator import BambooSimulator
-from tests.vendors.simulator import client_of
 
 
 def reason(response: httpx.Response) -> tuple[int, str]:

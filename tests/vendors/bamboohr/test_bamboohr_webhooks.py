@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from orchestrator.embedded.vendors.serving import served
 from tests.vendors.bamboohr.conftest import BambooFromOutside
-from tests.vendors.serving import served
 
 FIELD_BASED = {
     "name": "Leavers", "url": "https://offboard.example/hooks/hr?source=bamboo", "format": "json",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.entra import documents
 from tests.vendors.entra.errors import bad_request, not_found
 from tests.vendors.entra.groups import app_of
 from tests.vendors.entra.permissions import protect_administrators
 from tests.vendors.entra.queries import listed
 from tests.vendors.entra.users import user_of
-from tests.vendors.simulator import Call, answer
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator

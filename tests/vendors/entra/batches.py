@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
 from tests.vendors.entra.errors import error
-from tests.vendors.simulator import Call, VendorRefusal, answer
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator

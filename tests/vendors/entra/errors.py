@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from tests.vendors.simulator import VendorRefusal, answer
+from orchestrator.embedded.vendors.simulator import VendorRefusal, answer
 
 ON_PREMISES = (
     "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently "

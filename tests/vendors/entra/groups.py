@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.entra import documents
 from tests.vendors.entra.directory import EntraApplication, EntraGroup
 from tests.vendors.entra.errors import ON_PREMISES, bad_request, denied, not_found
 from tests.vendors.entra.permissions import WRITE_ROLES, WRITE_USERS
 from tests.vendors.entra.queries import listed, selected
 from tests.vendors.entra.users import user_of
-from tests.vendors.simulator import Call, answer
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal
 from tests.vendors.entra.directory import EntraApplication, EntraUser
 from tests.vendors.entra.errors import denied, error
-from tests.vendors.simulator import Call, VendorRefusal
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
 from tests.vendors.entra.documents import Document
 from tests.vendors.entra.errors import error, unsupported_query
-from tests.vendors.simulator import Call, VendorRefusal, answer
 
 Condition = Callable[[Mapping[str, Any]], bool]
 WORD = re.compile(r"\s*('(?:[^']|'')*'|[(),]|[^\s(),]+)")

@@ -10,9 +10,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.entra.directory import EntraApplication, EntraTicket
 from tests.vendors.entra.errors import token_error
-from tests.vendors.simulator import Call, answer
 
 if TYPE_CHECKING:
     from tests.vendors.entra.simulator import EntraSimulator

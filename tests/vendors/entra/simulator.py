@@ -9,11 +9,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tests.vendors.description import Description
+from orchestrator.embedded.vendors.description import Description
+from orchestrator.embedded.vendors.simulator import Call, Handler, Simulator
 from tests.vendors.entra import access, batches, groups, permissions, sign_in, users
 from tests.vendors.entra.directory import EntraTenant
 from tests.vendors.entra.errors import error
-from tests.vendors.simulator import Call, Handler, Simulator
 
 USER = "/v1.0/users/{id}"
 GROUP = "/v1.0/groups/{group}"

@@ -14,11 +14,11 @@ import pytest_asyncio
 from joserfc import jwt
 
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.keys import private_key
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.entra.directory import EntraApplication, EntraUser
 from tests.vendors.entra.seeds import E5, VISIO, EntraSeed, seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.keys import private_key
-from tests.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

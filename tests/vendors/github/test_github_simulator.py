@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.github.seeds import GitHubSeed, app_jwt, seed_github
-from tests.vendors.github.simulator import GitHubSimulator
-from tests.vendors.simulator import client_of
+from orchestrator.embedded.vendors.github.seeds import GitHubSeed, app_jwt, seed_github
+from orchestrator.embedded.vendors.github.simulator import GitHubSimulator
+from orchestrator.embedded.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance"),

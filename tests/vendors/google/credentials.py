@@ -14,9 +14,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
 from tests.vendors.google.errors import denied, error, token_error
 from tests.vendors.google.workspace import ACCESS_TOKEN_LIFETIME, GoogleToken, GoogleUser
-from tests.vendors.simulator import Call, VendorRefusal, answer
 
 if TYPE_CHECKING:
     from tests.vendors.google.simulator import GoogleSimulator

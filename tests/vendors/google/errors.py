@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tests.vendors.simulator import VendorRefusal, answer
+from orchestrator.embedded.vendors.simulator import VendorRefusal, answer
 
 
 def error(status: int, reason: str, message: str, domain: str = "global") -> Response:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
 from tests.vendors.google import documents
 from tests.vendors.google.errors import error, invalid, not_found
 from tests.vendors.google.pages import page
 from tests.vendors.google.users import CONDITION, value_of
 from tests.vendors.google.workspace import GoogleGroup
-from tests.vendors.simulator import Call, VendorRefusal, answer
 
 if TYPE_CHECKING:
     from tests.vendors.google.simulator import GoogleSimulator

@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.google.errors import invalid
-from tests.vendors.simulator import Call, answer
 
 
 def page(call: Call, kind: str, name: str, documents: Sequence[Any], default: int, most: int) -> Response:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.simulator import Call, answer
 from tests.vendors.google import documents
 from tests.vendors.google.errors import invalid, not_found
 from tests.vendors.google.pages import page
 from tests.vendors.google.users import changed_user, user_of
-from tests.vendors.simulator import Call, answer
 
 if TYPE_CHECKING:
     from tests.vendors.google.simulator import GoogleSimulator

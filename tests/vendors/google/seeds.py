@@ -12,9 +12,9 @@ from joserfc.jwk import RSAKey
 
 from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.company.population import groups_of
+from orchestrator.embedded.vendors.keys import private_key
 from tests.vendors.google.simulator import GoogleSimulator
 from tests.vendors.google.workspace import GoogleClient, GoogleGroup, GoogleToken, GoogleUser
-from tests.vendors.keys import private_key
 
 PREFIX = "https://www.googleapis.com/auth/"
 SCOPES = tuple(

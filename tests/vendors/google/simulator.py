@@ -9,11 +9,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tests.vendors.description import Description
+from orchestrator.embedded.vendors.description import Description
+from orchestrator.embedded.vendors.simulator import Call, Handler, Simulator
 from tests.vendors.google import credentials, groups, security, transfers, users
 from tests.vendors.google.errors import error
 from tests.vendors.google.workspace import GoogleWorkspace
-from tests.vendors.simulator import Call, Handler, Simulator
 
 DIRECTORY = "/admin/directory/v1"
 USER = f"{DIRECTORY}/users/{{user}}"

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.google.credentials import JWT_BEARER
 from tests.vendors.google.seeds import LICENCE, SCOPES, GoogleSeed, seed_google, service_assertion
 from tests.vendors.google.simulator import GoogleSimulator
-from tests.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

@@ -18,10 +18,10 @@ from connectors.abilities import Account, Connector, Effect, Lookup, Reply
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.registry import connect
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.okta.organisation import OktaUser
-from tests.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, seed_okta
-from tests.vendors.okta.simulator import OktaSimulator
-from tests.vendors.simulator import client_of
+from orchestrator.embedded.vendors.okta.organisation import OktaUser
+from orchestrator.embedded.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, seed_okta
+from orchestrator.embedded.vendors.okta.simulator import OktaSimulator
+from orchestrator.embedded.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", traits=frozenset({"admin"})),

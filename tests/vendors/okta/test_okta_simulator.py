@@ -12,12 +12,12 @@ import pytest
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.keys import private_key
-from tests.vendors.okta.organisation import OktaUser
-from tests.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, client_assertion, seed_okta
-from tests.vendors.okta.sign_in import JWT_BEARER
-from tests.vendors.okta.simulator import OktaSimulator
-from tests.vendors.simulator import client_of
+from orchestrator.embedded.vendors.keys import private_key
+from orchestrator.embedded.vendors.okta.organisation import OktaUser
+from orchestrator.embedded.vendors.okta.seeds import SERVICE_SCOPES, OktaSeed, client_assertion, seed_okta
+from orchestrator.embedded.vendors.okta.sign_in import JWT_BEARER
+from orchestrator.embedded.vendors.okta.simulator import OktaSimulator
+from orchestrator.embedded.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance"),

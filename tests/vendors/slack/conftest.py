@@ -10,10 +10,10 @@ import httpx
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.simulator import client_of
-from tests.vendors.slack.scim import PATCH
-from tests.vendors.slack.seeds import SlackSeed, seed_slack
-from tests.vendors.slack.simulator import SlackSimulator
+from orchestrator.embedded.vendors.simulator import client_of
+from orchestrator.embedded.vendors.slack.scim import PATCH
+from orchestrator.embedded.vendors.slack.seeds import SlackSeed, seed_slack
+from orchestrator.embedded.vendors.slack.simulator import SlackSimulator
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

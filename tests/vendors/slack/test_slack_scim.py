@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.vendors.simulator import client_of
+from orchestrator.embedded.vendors.simulator import client_of
+from orchestrator.embedded.vendors.slack.documents import CORE_GROUP, CORE_USER, GUEST
 from tests.vendors.slack.conftest import SlackFromOutside
-from tests.vendors.slack.documents import CORE_GROUP, CORE_USER, GUEST
 
 
 async def test_groups_of_the_identity_provider(here: SlackFromOutside) -> None:

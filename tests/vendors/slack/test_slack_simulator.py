@@ -7,10 +7,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.vendors.simulator import VendorEffect, client_of
+from orchestrator.embedded.vendors.simulator import VendorEffect, client_of
+from orchestrator.embedded.vendors.slack.seeds import CHANNEL_MANAGER, seed_slack
+from orchestrator.embedded.vendors.slack.simulator import SlackSimulator
 from tests.vendors.slack.conftest import PEOPLE, SlackFromOutside
-from tests.vendors.slack.seeds import CHANNEL_MANAGER, seed_slack
-from tests.vendors.slack.simulator import SlackSimulator
 
 
 async def test_a_deactivated_user_loses_sessions_and_tokens_once(here: SlackFromOutside) -> None:

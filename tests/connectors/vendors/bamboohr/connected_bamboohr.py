@@ -1,4 +1,4 @@
-"""The connector for BambooHR, connected to the simulator in `tests/vendors/bamboohr`."""
+"""The connector for BambooHR, connected to the simulator in `embedded/vendors/bamboohr`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from connectors.abilities import Connector
 from connectors.listing import ListsLeavers, ListsPeople
 from connectors.people import PeopleSource, Person
 from connectors.registry import connect
-from tests.vendors.bamboohr.company import BambooCompany
+from orchestrator.embedded.vendors.bamboohr.company import BambooCompany
+from orchestrator.embedded.vendors.bamboohr.records import BambooEmployee
+from orchestrator.embedded.vendors.bamboohr.seeds import BambooSeed, seed_bamboohr
+from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
 from tests.vendors.bamboohr.conftest import PEOPLE
-from tests.vendors.bamboohr.records import BambooEmployee
-from tests.vendors.bamboohr.seeds import BambooSeed, seed_bamboohr
-from tests.vendors.bamboohr.simulator import BambooSimulator
 
 ZONE = "America/Denver"
 

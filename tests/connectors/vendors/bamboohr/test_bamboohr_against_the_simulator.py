@@ -1,4 +1,4 @@
-"""The connector for BambooHR against the simulator in `tests/vendors/bamboohr`, over the wire. The simulator was
+"""The connector for BambooHR against the simulator in `embedded/vendors/bamboohr`, over the wire. The simulator was
 written from BambooHR's documents by an author who did not see the connector; the fields in its `NEWER` were added with
 the connector. Leaving it fails if one request or answer is not as BambooHR describes it."""
 
@@ -13,12 +13,12 @@ import pytest_asyncio
 
 from connectors.abilities import Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from orchestrator.embedded.vendors.bamboohr.records import NO_DATE
 from tests.connectors.vendors.bamboohr.connected_bamboohr import (
     BambooHrSource,
     ConnectedBambooHr,
     connected_bamboohr,
 )
-from tests.vendors.bamboohr.records import NO_DATE
 
 
 @pytest_asyncio.fixture

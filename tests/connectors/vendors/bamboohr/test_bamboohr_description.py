@@ -1,6 +1,6 @@
 """BambooHR: each request, and each field that the connector reads, is one of BambooHR's own description, or is named
-here with the page that has it. The simulator in `tests/vendors/bamboohr` checks every request and answer of the other
-tests against the same description."""
+here with the page that has it. The simulator in `embedded/vendors/bamboohr` checks every request and answer of the
+other tests against the same description."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import connectors.vendors.bamboohr as package
-import tests.vendors.bamboohr as simulator
+import orchestrator.embedded.vendors.bamboohr as simulator
 from connectors.errors import ActionRequiredError
 from connectors.http.dialect import Verdict
 from connectors.http.requests import Answer, Operation
 from connectors.vendors.bamboohr.company import DIALECT, REASON, require_own
 from connectors.vendors.bamboohr.employees import FIELDS, LISTED, is_id
 from connectors.vendors.bamboohr.employment import day_of, employment, read_rows
-from tests.vendors.bamboohr.described import NEWER
+from orchestrator.embedded.vendors.bamboohr.described import NEWER
 
 DESCRIPTION: dict[str, Any] = json.loads((Path(simulator.__file__).parent / "description.json").read_text())
 MODULES = [importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)]

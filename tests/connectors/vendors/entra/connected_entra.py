@@ -11,10 +11,10 @@ import httpx
 from connectors.abilities import Account, Connector, Effect
 from connectors.registry import connect
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.entra.directory import EntraTenant, EntraUser
 from tests.vendors.entra.seeds import EntraSeed, seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

@@ -11,10 +11,10 @@ from joserfc import jwt
 from connectors.abilities import Connector, Lookup
 from connectors.errors import ActionRequiredError
 from connectors.registry import connect
+from orchestrator.embedded.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
 from tests.connectors.vendors.entra.connected_entra import PEOPLE
 from tests.vendors.entra.seeds import EntraSeed, seed_entra
 from tests.vendors.entra.simulator import EntraSimulator
-from tests.vendors.keys import certificate_of, private_key, private_pem, thumbprint_of
 
 
 @asynccontextmanager

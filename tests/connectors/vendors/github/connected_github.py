@@ -1,4 +1,4 @@
-"""The connector for GitHub, connected to the simulator in `tests/vendors/github`."""
+"""The connector for GitHub, connected to the simulator in `embedded/vendors/github`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import httpx
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.registry import connect
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.github.organization import GitHubOrganization, GitHubToken, GitHubUser
-from tests.vendors.github.seeds import GitHubSeed, seed_github
-from tests.vendors.github.simulator import GitHubSimulator
-from tests.vendors.simulator import client_of
+from orchestrator.embedded.vendors.github.organization import GitHubOrganization, GitHubToken, GitHubUser
+from orchestrator.embedded.vendors.github.seeds import GitHubSeed, seed_github
+from orchestrator.embedded.vendors.github.simulator import GitHubSimulator
+from orchestrator.embedded.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance"),

@@ -1,4 +1,4 @@
-"""The connector for GitHub against the simulator in `tests/vendors/github`, over the wire. The REST interface of the
+"""The connector for GitHub against the simulator in `embedded/vendors/github`, over the wire. The REST interface of the
 simulator was written from GitHub's documents by an author who did not see the connector; its GraphQL interface answers
 a cut of GitHub's public schema, and was written with the connector. Leaving the simulator fails if one request or
 answer is not in GitHub's description or schema."""
@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from connectors.abilities import Effect, Pace, ReadBack
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.connectors.vendors.github.connected_github import ConnectedGitHub, connected_github
-from tests.vendors.simulator import client_of
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,5 @@
 """GitHub: each request, and each field that the connector reads, is one of GitHub's own description or GraphQL schema.
-The simulator in `tests/vendors/github` checks every request and answer of the other tests against both."""
+The simulator in `embedded/vendors/github` checks every request and answer of the other tests against both."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from connectors.vendors.github import (
     snapshot,
     teams,
 )
+from orchestrator.embedded.vendors.github.graphql import schema
+from orchestrator.embedded.vendors.github.graphql_language import QueryFault, SelectedField, named_type, read_query
+from orchestrator.embedded.vendors.github.simulator import ROUTES
 from tests.connectors.vendors.github.github_description import GITHUB_REST
-from tests.vendors.github.graphql import schema
-from tests.vendors.github.graphql_language import QueryFault, SelectedField, named_type, read_query
-from tests.vendors.github.simulator import ROUTES
 
 USED = [value for value in vars(operations).values() if isinstance(value, Operation)]
 QUERIES = {name: text for name, text in vars(queries).items() if isinstance(text, str) and "\nquery " in text}

@@ -1,4 +1,4 @@
-"""The list of an organisation's accounts against the simulator in `tests/vendors/github`, over the wire."""
+"""The list of an organisation's accounts against the simulator in `embedded/vendors/github`, over the wire."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.registry import connect
 from connectors.vendors.google_workspace.check import NEEDED
 from orchestrator.embedded.company.people import Employee
+from orchestrator.embedded.vendors.simulator import client_of
 from tests.vendors.google.seeds import GoogleSeed, seed_google
 from tests.vendors.google.simulator import GoogleSimulator
 from tests.vendors.google.workspace import GoogleUser, GoogleWorkspace
-from tests.vendors.simulator import client_of
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

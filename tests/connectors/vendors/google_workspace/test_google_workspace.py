@@ -20,10 +20,10 @@ from connectors.registry import connect
 from connectors.vendors.google_workspace.access import DelegatedTokens
 from connectors.vendors.google_workspace.admin_sdk import DIALECT, USERS, USERS_READ, GoogleWorkspaceSettings
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
+from orchestrator.embedded.vendors.keys import private_key
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
-from tests.vendors.keys import private_key
 
 ID = "103000000000000000001"
 NOW = 1_750_000_000.0

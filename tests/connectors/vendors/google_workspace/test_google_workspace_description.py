@@ -17,9 +17,9 @@ from connectors.vendors import google_workspace
 from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSettings
 from connectors.vendors.google_workspace.check import NEEDED
 from connectors.vendors.google_workspace.connector import GOOGLE_WORKSPACE
+from orchestrator.embedded.vendors.keys import private_key
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
 from tests.connectors.vendors.package_contents import models_of, operations_of
-from tests.vendors.keys import private_key
 
 USED = operations_of(google_workspace)
 READ: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""The connector for Slack, connected to the simulator in `tests/vendors/slack`."""
+"""The connector for Slack, connected to the simulator in `embedded/vendors/slack`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.registry import connect
 from orchestrator.embedded.company.people import Employee
-from tests.vendors.simulator import client_of
-from tests.vendors.slack.grid import SlackGrid, SlackUser
-from tests.vendors.slack.seeds import SlackSeed, seed_slack
-from tests.vendors.slack.simulator import SlackSimulator
+from orchestrator.embedded.vendors.simulator import client_of
+from orchestrator.embedded.vendors.slack.grid import SlackGrid, SlackUser
+from orchestrator.embedded.vendors.slack.seeds import SlackSeed, seed_slack
+from orchestrator.embedded.vendors.slack.simulator import SlackSimulator
 
 PEOPLE = [
     Employee("E-1", "Isa", "Lund", "isa.lund@corp.example", department="Finance", manager_number="E-2"),

@@ -1,6 +1,6 @@
-"""The connector for Slack against the simulator in `tests/vendors/slack`, over the wire. The simulator was written from
-Slack's documents by an author who did not see the connector. Leaving it fails if one request or answer is not as Slack
-describes it."""
+"""The connector for Slack against the simulator in `embedded/vendors/slack`, over the wire. The simulator was written
+from Slack's documents by an author who did not see the connector. Leaving it fails if one request or answer is not as
+Slack describes it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Slack: each request, and each field that the connector reads, is one of Slack's own description of the Web API, or is
-named here with the reason why it is not. The simulator in `tests/vendors/slack` checks every request and answer of the
-other tests against the same description."""
+named here with the reason why it is not. The simulator in `embedded/vendors/slack` checks every request and answer of
+the other tests against the same description."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 import connectors.vendors.slack as package
-import tests.vendors.slack as simulator
+import orchestrator.embedded.vendors.slack as simulator
 from connectors.errors import ActionRequiredError
 from connectors.http.dialect import Verdict
 from connectors.http.flows import Fields, parse
 from connectors.http.requests import Answer, Operation
 from connectors.vendors.slack.answers import DIALECT, is_gone, require_own
 from connectors.vendors.slack.user_groups import UserGroup
+from orchestrator.embedded.vendors.slack.simulator import METHODS, UNDESCRIBED, DescribedMethods
 from tests.connectors.answering_kinds import SLACK_TOKEN, SLACK_USER
-from tests.vendors.slack.simulator import METHODS, UNDESCRIBED, DescribedMethods
 
 FOLDER = Path(simulator.__file__).parent
 DESCRIPTION: dict[str, Any] = json.loads((FOLDER / "description.json").read_text())

@@ -1,4 +1,4 @@
-"""The list of all accounts of an organisation or a workspace, against the simulator in `tests/vendors/slack`."""
+"""The list of all accounts of an organisation or a workspace, against the simulator in `embedded/vendors/slack`."""
 
 from __future__ import annotations
 
