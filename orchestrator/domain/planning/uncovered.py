@@ -40,10 +40,13 @@ def _steps_since(pinned: Packet, current: Packet) -> Iterator[str]:
 
 
 def further_steps(pinned: Packet, current: Packet) -> dict[str, str]:
-    """The steps on systems that `pinned` does not have, by name, each with its system."""
-    known = {step.name for step in pinned.workflow.steps}
+    """The steps on systems that `pinned` does not have, or has under this name with another system or ability; by name,
+    each with its system."""
+    known = {(step.name, step.system, step.ability) for step in pinned.workflow.steps}
     return {
-        step.name: step.system for step in current.workflow.steps if step.system is not None and step.name not in known
+        step.name: step.system
+        for step in current.workflow.steps
+        if step.system is not None and (step.name, step.system, step.ability) not in known
     }
 
 

@@ -82,6 +82,8 @@ def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> 
 
 
 def _plan_is_due(state: RunState, world: World) -> bool:
+    if state.packet_version != world.pinned.version:
+        return False  # the run takes another version in this round: it is planned once that one is read
     if state.plan.stale:
         return searching.all_asked(state, world.pinned, world.holds)
     return can_plan_more(state, world.pinned, world.abilities)

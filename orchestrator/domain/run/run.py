@@ -115,7 +115,8 @@ class RunState:
         selected, once a second person has confirmed the selection. Until then the step has its gate. So has a step that
         the run got with a later packet version: the review of the urgent start can be over."""
         first = self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
-        return first and step.name not in self.plan.added and not self.selection_unconfirmed(step.system)
+        added = self.plan.added.get(step.name) == step.system
+        return first and not added and not self.selection_unconfirmed(step.system)
 
     def is_done(self, step_id: str) -> bool:
         """Whether the step is verified or attested. One that removes access and that a person reports as done counts

@@ -26,6 +26,7 @@ from tests.domain.run_world import (
     HOUR,
     HR,
     MINUTE,
+    NOT_YET,
     OLE,
     PLATFORM,
     WORKFLOW,
@@ -182,6 +183,63 @@ def test_an_urgent_run_asks_about_the_new_steps() -> None:
     story.later(MINUTE)
     story.search()
     assert "mute" not in story.work() and story.readiness("mute").waits_for == "gate"
+
+
+def urgent_and_reviewed(pinned: Packet | None = None) -> Story:
+    story = with_chat(Story(pinned, urgent=True, at=None))
+    story.work()
+    story.accept(story.exception("urgent_review"), by=story.world.actors["sam"])
+    return story
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        ("title: Sessions, system: code", "title: Sessions, system: chat"),
+        ("system: cards, ability: freeze", "system: chat, ability: disable"),
+    ],
+)
+def test_an_urgent_run_asks_about_a_step_of_a_known_name_on_a_further_system(moved: tuple[str, str]) -> None:
+    story = urgent_and_reviewed()
+    story.today(version(moved, steps=""))
+    assert uncovered(story) == ["chat"]
+    extend(story)
+    story.later(MINUTE)
+    story.search()
+    [step] = [step for step in story.state.plan.steps.values() if step.system == "chat"]
+    assert step.name not in story.work() and not story.state.goes_before_gates(step)
+    assert story.refolded() == story.state
+    story.approve_all()
+    assert step.name in story.work()
+
+
+def test_an_urgent_run_asks_about_a_known_step_with_another_ability() -> None:
+    story = urgent_and_reviewed(packet(workflow=("ability: sessions", "ability: rename")))
+    story.today(version())
+    extend(story)
+    story.later(MINUTE)
+    story.search()
+    [step] = [step for step in story.state.plan.steps.values() if step.ability == "sessions"]
+    assert not story.state.goes_before_gates(step)
+    assert step.name not in story.work()
+    assert step.name in set().union(*map(story.asked_at, story.open_gates()))
+
+
+def test_a_step_that_goes_on_keeps_no_new_gate() -> None:
+    """It was begun before the version, on the system that it was planned for."""
+    story = with_chat(Story(urgent=True, at=None))
+    story.search()
+    story.attempt(story.id("look"))
+    story.later(MINUTE)
+    story.search()
+    story.attempt(story.id("disable"))
+    story.attempt(story.id("sessions"), NOT_YET)
+    story.today(version(("title: Sessions, system: code", "title: Sessions, system: chat"), steps=""))
+    extend(story)
+    story.later(HOUR)
+    story.search()
+    first = next(step for step in story.state.plan.steps.values() if (step.name, step.system) == ("sessions", "code"))
+    assert story.state.goes_before_gates(first) and story.readiness_by_step()[first.step_id].kind == "ready"
 
 
 def test_an_accepted_system_is_not_reported_again_and_a_withdrawn_version_closes_it() -> None:
