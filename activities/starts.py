@@ -49,7 +49,7 @@ class Starts:
         requests.require_prepare(actor, packet, packet, packet.name)
         people = People(self._connections, packet, keyring)
         known = await people.find(asked.wanted)
-        person = await people.facts(known)
+        person = await people.facts_to_search_by(known, asked.wanted)
         cutoff = asked.cutoff_for(person)
         if not await waits():
             raise TooLate("start_withdrawn", "This start was withdrawn before the run was opened.")
@@ -92,7 +92,7 @@ class Starts:
         before = await commands.run_started(self._services, actor, start_id)
         if before is not None:
             return commands.started(before)
-        person = await people.facts(known)
+        person = await people.facts_to_search_by(known)
         cutoff = cutoff_at(leaving_at, person.time_zone or "UTC")
         done = await commands.start_run(
             self._services, actor, person, packet.name, cutoff, start_id=start_id,

@@ -17,6 +17,7 @@ from connectors.registry import READ_ONLY_HR_KINDS
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.formulas import reads_person
 from orchestrator.domain.permissions.levels import Level
+from orchestrator.domain.planning.matching import loosely
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -32,7 +33,7 @@ class CurrentFacts:
         """The facts that the step's parameters are worked out from: those of the start, unless the step uses facts
         about the person or destroys something.
 
-        Raises `ConnectorError` where HR cannot be asked, and `RefusedError("employed_again")`. Both with
+        Raises `ConnectorError` where HR cannot be asked, and `RefusedError`: employed_again, another_person. All with
         `happened="no"`: nothing was done."""
         known = PersonFacts.model_validate(state.asked.facts)
         destroys = ability is not None and ability.destroys
@@ -43,6 +44,14 @@ class CurrentFacts:
             person = await people.by_id(known.hr_id)
             if person is None:  # HR may have removed the record of a person who left
                 return known
+            if is_another_person(known, person):
+                raise RefusedError(
+                    "another_person",
+                    "HR's record with the ID of this person is about another person now.",
+                    remedy="Check the record in HR. If the ID was given to a new person, skip the step and do what is "
+                    "left of it by hand.",
+                    happened="no",
+                )
             if destroys and taken_back(person, state, world):
                 raise RefusedError(
                     "employed_again",
@@ -64,6 +73,21 @@ class CurrentFacts:
         if manager.status == "left":
             return replace(person, manager_id=None, manager_email=None)
         return replace(person, manager_email=manager.email)
+
+
+def is_another_person(known: PersonFacts, now: Person) -> bool:
+    """Whether HR's record has no name and no address in common with the facts of the start. Some companies give an
+    employee number, which a file can have as its only ID, to a new person."""
+    if known.employee_number and known.employee_number != known.hr_id and known.employee_number == now.employee_number:
+        return False
+    before, after = _names_and_addresses(known), _names_and_addresses(now)
+    return bool(before) and bool(after) and before.isdisjoint(after)
+
+
+def _names_and_addresses(person: PersonFacts | Person) -> set[str]:
+    names = (person.given_name, person.family_name, person.display_name, *person.former_names)
+    texts = (*names, person.email, *person.former_emails)
+    return {loosely(text) for text in texts if loosely(text)}
 
 
 def taken_back(person: Person, state: RunState, world: World) -> bool:

@@ -109,6 +109,6 @@ class PacketSystemTests:
         requests.require_prepare(actor, packet, packet, packet.name)
         people = People(self._connections, packet, self._keyring)
         try:
-            return await people.facts(await people.find(wanted))
+            return await people.facts_to_search_by(await people.find(wanted), wanted)
         except ConnectorError:
             return person_named(wanted)

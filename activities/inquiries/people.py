@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypedDict
 
 from activities.connections import Connections
 from connectors.abilities import Pace
 from connectors.errors import ActionRequiredError
 from connectors.listing import LeaversListed, ListsLeavers, ListsPeople, PeopleListed
-from connectors.people import PeopleSource, Person
+from connectors.people import PeopleSource, Person, number_key
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -20,6 +21,21 @@ DEADLINE_SECONDS = 30.0
 """One question to the HR system, its turn included."""
 LIST_DEADLINE_SECONDS = 300.0
 """A list of all leavers, which can have many pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shareable:
+    """A match key that HR can have for two people. `normal` is the form in which HR compares its values."""
+
+    key: str
+    value: Callable[[Person], str]
+    normal: Callable[[str], str]
+
+
+_SHAREABLE: Final = (
+    _Shareable("employee_number", lambda person: person.employee_number, number_key),
+    _Shareable("email", lambda person: person.email, str.casefold),
+)
 
 
 class _Limits(TypedDict):
@@ -75,6 +91,35 @@ class People:
             manager = await (await self._source()).person(person.manager_id, **self._limits())
             manager_email = manager.email if manager is not None else None
         return facts_of(person, manager_email)
+
+    async def facts_to_search_by(self, person: Person, found_by: str = "") -> PersonFacts:
+        """The facts, and which of their values HR has for another person too: a mail address or number that was given
+        to a new person finds that person's accounts. Asks HR for each value by which the packet's systems are searched,
+        without the one that the person alone was `found_by`."""
+        facts = await self.facts(person)
+        strong = {
+            key.key for spec in self._packet.platform.systems.values() for key in spec.match if key.strength == "strong"
+        }
+        shared = [
+            each.key
+            for each in _SHAREABLE
+            if each.key in strong
+            and each.normal(each.value(person)) != each.normal(found_by)
+            and await self._is_shared(person, each)
+        ]
+        return facts.model_copy(update={"shared": tuple(shared)})
+
+    async def _is_shared(self, person: Person, each: _Shareable) -> bool:
+        value = each.value(person)
+        if not value.strip():
+            return False
+        try:
+            found = await (await self._source()).find_person(value, **self._limits())
+        except ActionRequiredError as error:
+            if error.code != "person_unreadable":
+                raise
+            return True  # a record with this value that cannot be read may be another person's
+        return any(other.id != person.id and each.normal(each.value(other)) == each.normal(value) for other in found)
 
     async def actor(
         self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True

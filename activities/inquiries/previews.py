@@ -67,7 +67,7 @@ class Previews:
         systems that fail are part of the answer."""
         shelf, current = await governing(self._runs, self._queries, terms.packet, actor, self._first)
         people = People(self._connections, current, self._keyring)
-        person = await people.facts(await people.find(terms.wanted))
+        person = await people.facts_to_search_by(await people.find(terms.wanted), terms.wanted)
         cutoff = terms.cutoff_for(person)
         version = version_for(shelf, terms.packet, person, shadow=terms.shadow)
         pinned = shelf.version(version.version)

@@ -153,6 +153,7 @@ FAILURE: Vocabulary = {
     "not_an_hr_system": "Not an HR system",
     "account_needed": "Account required",
     "employed_again": "Employed again according to HR",
+    "another_person": "Another person in HR",
     "account_gone": "Account no longer exists",
     "account_in_use": "Account still in use",
     "wrong_account": "Credential of another account",

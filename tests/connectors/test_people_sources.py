@@ -67,6 +67,15 @@ def source(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> Source:
 pytestmark = pytest.mark.parametrize("kind", sorted(HR_KINDS))
 
 
+async def test_two_people_with_one_address_are_both_found(kind: str, source: Source, hire: Hire) -> None:
+    if kind == "hr":
+        pytest.skip("the embedded company has each address once, in all its systems")
+    former, new = await hire(2)
+    hr = source([former, replace(new, email=former.email)])
+    found = await hr.find_person(former.email.upper())
+    assert {person.employee_number for person in found} == {former.employee_number, new.employee_number}
+
+
 async def test_a_person_is_found_exactly(kind: str, source: Source, hire: Hire) -> None:
     (person,) = await hire()
     neighbour = await hire(employee_number=person.employee_number + "9", email="x" + person.email)

@@ -21,7 +21,7 @@ from cel_expr_python import cel
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.organisation.person import PERSON_FIELDS, PersonFacts
 from orchestrator.domain.packet.formulas import formula_source
 from orchestrator.domain.planning.matching import FoundAccount
 
@@ -164,7 +164,7 @@ PARAMETER_VARIABLES: Final[tuple[Variable, ...]] = ("person", "run")
 def _declared() -> dict[Variable, dict[str, Any]]:
     text, truth = cel.Type.STRING, cel.Type.BOOL
     lists = {"former_emails", "former_names"}
-    person = {name: cel.Type.List(text) if name in lists else text for name in PersonFacts.model_fields}
+    person = {name: cel.Type.List(text) if name in lists else text for name in sorted(PERSON_FIELDS)}
     return {
         "person": person,
         "account": {

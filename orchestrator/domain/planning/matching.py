@@ -3,7 +3,8 @@
 An account is matched when exactly one is found on the highest-ranked strong key that finds any, and nothing speaks
 against it: no other strong key finds a different account, and the account itself carries no other strong value that
 differs from the person's (an employee number that was given to a new person is still on an old account, and the
-mail address of that account is not this person's).
+mail address of that account is not this person's). A value that HR has for two people, such as a mail address that was
+given to a new person, brings up a question like a weak key, since it tells neither from the other.
 
 Comparison: both sides in Unicode NFC; mail addresses and user names also in lower case, which leaves diacritics alone
 ("müller" is not "muller") and, unlike full case folding, keeps "weiß" and "weiss" apart: two people may be called so.
@@ -98,7 +99,8 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
     """Compares again what a system found, since systems compare more loosely than we do. Pure and total."""
     unique = list({(account.system, account.account_id): account for account in accounts}.values())
     strong = [key for key in keys if key.strength == "strong"]
-    hits = {key: [account for account in unique if _equal(person, key, account)] for key in strong}
+    deciding = _deciding(person, keys)
+    hits = {key: [account for account in unique if _equal(person, key, account)] for key in deciding}
     found = [(key, accounts_of_key) for key, accounts_of_key in hits.items() if accounts_of_key]
     if not found:
         return _asked_on_weak_keys(person, keys, unique)
@@ -114,9 +116,15 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
 
 
 def on_strong_key(person: PersonFacts, keys: Sequence[MatchKey], account: FoundAccount) -> bool:
-    """Whether a strong key of the account has the person's value, or differs from it in case and spaces alone."""
-    strong = [key for key in keys if key.strength == "strong"]
-    return any(_equal(person, key, account) or _differs_in_case(person, key, account) for key in strong)
+    """Whether a strong key of the account has the person's value, or differs from it in case and spaces alone. A
+    value that another person in HR has too does not count."""
+    deciding = _deciding(person, keys)
+    return any(_equal(person, key, account) or _differs_in_case(person, key, account) for key in deciding)
+
+
+def _deciding(person: PersonFacts, keys: Sequence[MatchKey]) -> list[MatchKey]:
+    """The strong keys of which no other person in HR has the value."""
+    return [key for key in keys if key.strength == "strong" and key.key not in person.shared]
 
 
 def differing_keys(person: PersonFacts, keys: Sequence[MatchKey], account: FoundAccount) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from connectors.account_set import comparable
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import MatchKey
-from orchestrator.domain.planning.matching import FoundAccount, lookups, match_accounts
+from orchestrator.domain.planning.matching import FoundAccount, lookups, match_accounts, on_strong_key
 
 NUMBER = MatchKey(key="employee_number", attribute="number")
 MAIL = MatchKey(key="email", attribute="mail")
@@ -78,6 +78,28 @@ def test_a_reused_mail_address_is_asked() -> None:
     """The address was given on; the account of the one who had it before carries another number."""
     found = match_accounts(ANNA, KEYS, [account("old", number="E-007", mail="zoe.mueller@firm.example")])
     assert (found.outcome, found.conflict) == ("ambiguous", "employee_number")
+
+
+def test_an_address_that_hr_has_for_two_people_is_asked_about() -> None:
+    """The address was given to a new person, whose account it now finds."""
+    person = ANNA.model_copy(update={"shared": ("email",)})
+    found = match_accounts(person, [MAIL], [account("new", mail="zoe.mueller@firm.example")])
+    assert (found.outcome, found.account, found.keys) == ("weak", None, ("email",))
+    accounts = [account("new", mail="zoe.mueller@firm.example"), account("a", number="E-100")]
+    found = match_accounts(person, KEYS, accounts)
+    assert found.account is not None and found.account.account_id == "a", "the number is the person's own"
+    found = match_accounts(person, KEYS, [account("a", number="E-100", mail="someone.else@firm.example")])
+    assert (found.outcome, found.conflict) == ("ambiguous", "email"), "another address still speaks against it"
+
+
+def test_a_number_that_hr_has_for_two_people_is_asked_about() -> None:
+    """Such as N/A, for everyone without a number."""
+    person = ANNA.model_copy(update={"employee_number": "N/A", "shared": ("employee_number",)})
+    assert match_accounts(person, KEYS, [account("other", number="N/A")]).outcome == "weak"
+    assert not on_strong_key(person, KEYS, account("other", number="N/A"))
+    both = [account("other", number="N/A"), account("a", mail="zoe.mueller@firm.example")]
+    found = match_accounts(person, KEYS, both)
+    assert found.account is not None and found.account.account_id == "a"
 
 
 def test_a_changed_name_still_matches_where_hr_knows_the_old_address() -> None:

@@ -56,12 +56,14 @@ class Hr:
 
 async def facts(
     hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, by: Level = Level.CHANGE,
-    cutoff: datetime = NOW - timedelta(hours=1), hr_leaving_at: datetime | None = None, **parameters: Any,
+    cutoff: datetime = NOW - timedelta(hours=1), hr_leaving_at: datetime | None = None,
+    named: dict[str, Any] | None = None, **parameters: Any,
 ) -> Any:  # fmt: skip
     platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": None})
     packet = SimpleNamespace(platform=platform)
     record = SimpleNamespace(system="hr", level=by)
     known = {"hr_id": "h-1", "employee_number": "E-1", "manager_email": "old.manager@example.org"}
+    known |= named or {}
     state: Any = SimpleNamespace(
         asked=SimpleNamespace(facts=known, hr_leaving_at=hr_leaving_at),
         cutoff=cutoff,
@@ -77,6 +79,40 @@ async def facts(
 
 async def test_a_manager_who_changed_is_sent_what_the_old_one_was_to_get() -> None:
     assert (await facts(Hr(NORA, MANAGER), NOTICE, **TO_MANAGER)).manager_email == "new.manager@example.org"
+
+
+NAMED = {"hr_id": "1001", "employee_number": "1001", "given_name": "Nora", "family_name": "Berg",
+         "display_name": "Nora Berg", "email": "nora@example.org"}  # fmt: skip
+NEW = replace(
+    NORA, id="1001", employee_number="1001", given_name="Adam", family_name="Nowak", display_name="Adam Nowak",
+    email="adam@example.org", status="active", leaving_at=None,
+)  # fmt: skip
+
+
+async def test_a_number_that_was_given_to_a_new_person_sends_nothing_to_that_persons_manager() -> None:
+    """HR's file has the employee number as its only ID."""
+    for ability, parameters in ((NOTICE, TO_MANAGER), (DELETE, {})):
+        with pytest.raises(RefusedError, match="another_person") as refused:
+            await facts(Hr(NEW, MANAGER), ability, named=NAMED, told=False, **parameters)
+        assert refused.value.happened == "no"
+    cut = await facts(Hr(NEW, MANAGER), NOTICE, named=NAMED, cuts=True, **TO_MANAGER)
+    assert cut.manager_email == "old.manager@example.org", "access is removed with what is known"
+
+
+@pytest.mark.parametrize(
+    "renamed",
+    [
+        {"family_name": "Lind", "display_name": "Nora Lind", "email": "lind@example.org"},
+        {"given_name": "Noor", "family_name": "Lind", "display_name": "Noor Lind"},
+        {"given_name": "", "family_name": "", "display_name": "N. Lind", "email": "l@example.org",
+         "former_emails": ("NORA@example.org",)},
+        {"given_name": "", "family_name": "", "display_name": "", "email": ""},
+    ],
+    ids=["given_name", "address", "former_address", "nothing_known"],
+)  # fmt: skip
+async def test_a_person_who_changed_the_name_is_the_same(renamed: dict[str, Any]) -> None:
+    hr = Hr(replace(NORA, id="1001", employee_number="1001", **renamed), MANAGER)
+    assert (await facts(hr, NOTICE, named=NAMED, **TO_MANAGER)).manager_email == "new.manager@example.org"
 
 
 async def test_a_manager_who_left_is_sent_nothing() -> None:
