@@ -25,7 +25,7 @@ from connectors.errors import ConnectorError, TryAgainError
 from connectors.listing import LeaversListed, ListedLeaver
 from orchestrator import commands
 from orchestrator.commands import Services
-from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReport, Standing
+from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReason, FeedReport
 from orchestrator.domain.commands.reported_leavings import (
     DateChange,
     changed_leaving,
@@ -69,7 +69,7 @@ class _Outcome:
     with_run: int = 0
     items: list[FeedItem] = field(default_factory=list)
 
-    def add(self, place: str, standing: Standing, message: str = "", run_id: str | None = None) -> None:
+    def add(self, place: str, standing: FeedReason, message: str = "", run_id: str | None = None) -> None:
         self.items.append(FeedItem(place=place, standing=standing, message=message, run_id=run_id))
 
 

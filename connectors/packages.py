@@ -27,13 +27,13 @@ from connectors.reach import Endpoint, endpoint_by_url
 from connectors.setup import Setup
 
 GROUP = "offboard.connectors"
-Settings = TypeVar("Settings", bound=BaseModel)
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 _NAMED = re.compile(r"(?P<name>[^@]+)@(?P<distribution>[^=@]+)==(?P<version>[^=@]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectorKind(Generic[Settings]):
+class ConnectorKind(Generic[SettingsT]):
     """One kind of system: its settings, what it can do, and how a connector is made from settings and allowed hosts. An
     entry point names one of these, or an `HttpKind`. `acts` is the table that the connector's methods use, so that no
     ability is declared without its code. `is_people_source` says that the connectors have the methods of an HR system
@@ -43,8 +43,8 @@ class ConnectorKind(Generic[Settings]):
     connector connects to first, None for none. `lists_accounts` is false if its connectors have no list of all accounts
     (`connectors.listing`). Raises `IncompleteActError` for anything but a table."""
 
-    settings: type[Settings]
-    make: Callable[[Settings, Collection[str]], Connector]
+    settings: type[SettingsT]
+    make: Callable[[SettingsT, Collection[str]], Connector]
     acts: ActTable[Any, Any]
     is_people_source: bool = False
     local_path: str = ""

@@ -40,8 +40,8 @@ from connectors.vendors.postgresql.settings import PostgresqlSettings
 from connectors.vendors.postgresql.setup import SETUP as POSTGRESQL_SETUP
 from connectors.vendors.slack.connector import SLACK
 
-Settings = TypeVar("Settings", bound=BaseModel)
-Entry = TypeVar("Entry", covariant=True)
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+EntryT = TypeVar("EntryT", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +163,14 @@ def _describe(model: type[BaseModel]) -> tuple[Setting, ...]:
     )
 
 
-class _Catalogue(Mapping[str, Entry]):
+class _Catalogue(Mapping[str, EntryT]):
     """By the name that a packet gives a connector. Iterating names the connectors that Offboard brings itself; a name
     with a distribution is looked up when it is asked for, and counts as absent where it cannot be loaded."""
 
-    def __init__(self, view: Callable[[ConnectorKind[Any]], Entry]) -> None:
+    def __init__(self, view: Callable[[ConnectorKind[Any]], EntryT]) -> None:
         self._view = view
 
-    def __getitem__(self, kind: str) -> Entry:
+    def __getitem__(self, kind: str) -> EntryT:
         try:
             return self._view(_kind(kind))
         except ActionRequiredError as error:
@@ -283,7 +283,7 @@ def hosts_of(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _read(model: type[Settings], settings: Mapping[str, str], place: str) -> Settings:
+def _read(model: type[SettingsT], settings: Mapping[str, str], place: str) -> SettingsT:
     """Empty settings count as not given, except those that `may_be_empty`; the line end that files have is not part of
     a secret."""
     given = {

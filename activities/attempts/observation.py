@@ -25,7 +25,7 @@ from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ConnectorError, RefusedError, TryAgainError
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES
 
-Call = Literal["find_accounts", "attempt", "read_back"]
+ObservedCall = Literal["find_accounts", "attempt", "read_back"]
 
 
 class Observed(Protocol):
@@ -46,7 +46,7 @@ class Observer(Protocol):
         """One attempt at a step, from its intent to its result."""
         ...
 
-    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+    def call(self, call: ObservedCall, *, system: str, ability: str) -> AbstractContextManager[Observed]:
         """One call of a connector."""
         ...
 
@@ -59,7 +59,7 @@ class NoObserver:
     ) -> AbstractContextManager[Observed]:
         return _NOTHING
 
-    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+    def call(self, call: ObservedCall, *, system: str, ability: str) -> AbstractContextManager[Observed]:
         return _NOTHING
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
-from activities.attempts.observation import Call, Observed, Observer
+from activities.attempts.observation import Observed, ObservedCall, Observer
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES
 from orchestrator.ledger.engine.system_uses import SystemUses
 
@@ -33,7 +33,7 @@ class UseObserver:
         return self._observer.step(run_id=run_id, name=name, system=system, ability=ability, attempt=attempt)
 
     @contextmanager
-    def call(self, call: Call, *, system: str, ability: str) -> Iterator[Observed]:
+    def call(self, call: ObservedCall, *, system: str, ability: str) -> Iterator[Observed]:
         with self._observer.call(call, system=system, ability=ability) as seen:
             yield _NotedCall(self, seen, system)
 

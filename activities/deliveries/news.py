@@ -18,14 +18,14 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.owners import hr_roles
 from orchestrator.domain.organisation.organisation import Organisation
-from orchestrator.domain.organisation.services import Program, answers_for, services
+from orchestrator.domain.organisation.services import TokenProgram, answers_for, services
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.run.run import EMBARGO_ENDS_SOON
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.ledger.book.records import Recorded
-from orchestrator.ledger.engine.notices import Happened, NoticeBook
+from orchestrator.ledger.engine.notices import EventNotice, NoticeBook
 from orchestrator.notifications.notices import News, PendingItem
 
 EXPIRES_SOON: Final = timedelta(days=14)
@@ -63,7 +63,7 @@ def next_news(organisation: Organisation, now: datetime) -> list[datetime]:
 
 
 async def _of_runs(
-    runs: Runs, happened: Sequence[Happened], people: Sequence[Actor]
+    runs: Runs, happened: Sequence[EventNotice], people: Sequence[Actor]
 ) -> list[tuple[PendingItem, list[str]]]:
     if not happened:
         return []
@@ -102,7 +102,7 @@ async def _of_embargoes(
     return found
 
 
-def _streams(happened: Iterable[Happened]) -> list[str]:
+def _streams(happened: Iterable[EventNotice]) -> list[str]:
     return list(dict.fromkeys(one.stream for one in happened))
 
 
@@ -158,7 +158,7 @@ def _safety_owners(snapshot: OrganisationSnapshot, people: Sequence[Actor]) -> l
 
 def _of_services(
     organisation: Organisation,
-    happened: Sequence[Happened],
+    happened: Sequence[EventNotice],
     owners: Sequence[str],
     departed: Collection[str],
     now: datetime,
@@ -196,7 +196,7 @@ def _of_feeds(
     return found
 
 
-def _services_of_all(organisation: Organisation) -> list[Program]:
+def _services_of_all(organisation: Organisation) -> list[TokenProgram]:
     actors: Mapping[str, Actor] = organisation.actors
     known = organisation.programs.values()
     return [one for one in known if one.actor_id in actors and actors[one.actor_id].kind == "service"]

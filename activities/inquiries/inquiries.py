@@ -38,7 +38,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.run.search_terms import MIN_SEARCH_CHARACTERS
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
-from orchestrator.ledger.engine.inquiries import InquiryRows, OpenInquiry, Outcome
+from orchestrator.ledger.engine.inquiries import InquiryOutcome, InquiryRows, OpenInquiry
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
 from orchestrator.ledger.proofs.verifications import VerificationKept, verify_and_keep
@@ -102,7 +102,9 @@ class InquiryActivities:
             outcome, answer = await self._answer(inquiry.inquiry_id, asked)
         await self._rows.answer(inquiry.inquiry_id, asked.asked_by, outcome, answer.model_dump_json().encode())
 
-    async def _answer(self, inquiry_id: str, asked: OpenInquiry) -> tuple[Outcome, q.Answer | q.Refused | q.Failed]:
+    async def _answer(
+        self, inquiry_id: str, asked: OpenInquiry
+    ) -> tuple[InquiryOutcome, q.WorkerAnswer | q.Refused | q.Failed]:
         try:
             question = q.QUESTIONS.validate_json(asked.question)
             if isinstance(question, q.StartAsked):
@@ -133,7 +135,7 @@ class InquiryActivities:
 
         return await self._starts.start(asked_by, question, inquiry_id, waits)
 
-    async def _look(self, question: Looked, asked_by: str) -> q.Answer:
+    async def _look(self, question: Looked, asked_by: str) -> q.WorkerAnswer:
         match question:
             case q.FindPeople():
                 return await self._find_people(question, asked_by)

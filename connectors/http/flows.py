@@ -13,7 +13,7 @@ from connectors.http.pages import MAX_EMPTY_PAGES, MAX_PAGES, Pages, not_underst
 from connectors.http.requests import Answer, Flow, Request
 from connectors.parameters import account_gone, account_of
 
-Shape = TypeVar("Shape", bound=BaseModel)
+ShapeT = TypeVar("ShapeT", bound=BaseModel)
 
 _MAX_NAMED_FIELDS = 5
 
@@ -24,7 +24,7 @@ class Fields(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-def parse(value: Any, shape: type[Shape]) -> Shape:
+def parse(value: Any, shape: type[ShapeT]) -> ShapeT:
     """An answer's body, or a part of it, as `shape`. Raises `ActionRequiredError("answer_not_understood")`, which
     names the fields that are wrong and never their values."""
     try:
@@ -51,13 +51,13 @@ def require_account(shown: str, effect: Effect) -> None:
         unexpected("The response shows another account than the one that was requested.")
 
 
-def ask(request: Request, shape: type[Shape]) -> Flow[Shape]:
+def ask(request: Request, shape: type[ShapeT]) -> Flow[ShapeT]:
     """The answer to the request, as `shape`."""
     answer = yield request
     return parse(answer.body, shape)
 
 
-def ask_if_present(request: Request, shape: type[Shape]) -> Flow[Shape | None]:
+def ask_if_present(request: Request, shape: type[ShapeT]) -> Flow[ShapeT | None]:
     """The answer as `shape`; None where a request with `missing_ok` was answered with a 404."""
     answer = yield request
     return None if answer.missing else parse(answer.body, shape)

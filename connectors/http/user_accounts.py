@@ -21,16 +21,16 @@ class HasEvidence(Protocol):
     def evidence(self) -> dict[str, Any]: ...
 
 
-Found = TypeVar("Found", bound=HasEvidence)
-UserOf = Callable[[Effect], Flow[tuple[Found | None, bool]]]
+FoundT = TypeVar("FoundT", bound=HasEvidence)
+UserOf = Callable[[Effect], Flow[tuple[FoundT | None, bool]]]
 ReadBackFlow = Callable[[object, Effect], Flow[ReadBack]]
 """A read-back, which gets the connector's settings and the effect."""
 
 
-def read_back_of(user_of: UserOf[Found]) -> Callable[[Callable[[Found, Effect], Flow[ReadBack]]], ReadBackFlow]:
+def read_back_of(user_of: UserOf[FoundT]) -> Callable[[Callable[[FoundT, Effect], Flow[ReadBack]]], ReadBackFlow]:
     """A decorator: what looks at a user becomes a read-back, which reports an account that is not there."""
 
-    def decorated(look: Callable[[Found, Effect], Flow[ReadBack]]) -> ReadBackFlow:
+    def decorated(look: Callable[[FoundT, Effect], Flow[ReadBack]]) -> ReadBackFlow:
         def read_back(settings: object, effect: Effect) -> Flow[ReadBack]:
             user, _ = yield from user_of(effect)
             return account_missing() if user is None else (yield from look(user, effect))
@@ -40,7 +40,7 @@ def read_back_of(user_of: UserOf[Found]) -> Callable[[Callable[[Found, Effect], 
     return decorated
 
 
-def deletion_of(user_of: UserOf[Found]) -> ReadBackFlow:
+def deletion_of(user_of: UserOf[FoundT]) -> ReadBackFlow:
     """The read-back of a deletion."""
 
     def read_back(settings: object, effect: Effect) -> Flow[ReadBack]:

@@ -27,16 +27,17 @@ from connectors.read_backs import account_missing
 from connectors.rehearsal import Rehearsal, Rehearsing
 from connectors.tls import require_private, trust
 
-Settings = TypeVar("Settings", bound=DirectorySettings)
+SettingsT = TypeVar("SettingsT", bound=DirectorySettings)
 Context = TypeVar("Context")
-Entry = TypeVar("Entry")
+EntryT = TypeVar("EntryT")
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # RFC 4512 section 1.4, keystring
 
 
-class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
-    """See `connectors.abilities.Connector`. `Context` is what a conversation begins with, and `Entry` an account as the
-    dialect reads it. The functions in `acts` are called with the connector, the context, the entry and the effect."""
+class DirectoryConnector(ABC, Generic[SettingsT, Context, EntryT]):
+    """See `connectors.abilities.Connector`. `Context` is what a conversation begins with, and `EntryT` an account as
+    the dialect reads it. The functions in `acts` are called with the connector, the context, the account and the
+    effect."""
 
     kind: ClassVar[str]
     id_attribute: ClassVar[str]
@@ -45,7 +46,7 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
     search_controls: ClassVar[tuple[str, ...]] = ()
     """OIDs of the controls that each search has."""
 
-    def __init__(self, settings: Settings, *, allowed_hosts: Collection[str]) -> None:
+    def __init__(self, settings: SettingsT, *, allowed_hosts: Collection[str]) -> None:
         host, port, ldaps = address(settings.url)
         require_allowed(host, port, allowed_hosts)
         require_private(host, encrypted=settings.encrypted, setting="url")
@@ -70,24 +71,24 @@ class DirectoryConnector(ABC, Generic[Settings, Context, Entry]):
     def begin(self, session: LdapSession) -> Context: ...
 
     @abstractmethod
-    def matching(self, context: Context, lookup: Lookup, attributes: Collection[str]) -> Sequence[Entry]:
+    def matching(self, context: Context, lookup: Lookup, attributes: Collection[str]) -> Sequence[EntryT]:
         """The people that may have the value, with these attributes among others."""
 
     @abstractmethod
-    def everyone(self, context: Context, attributes: Collection[str]) -> Sequence[Entry]:
+    def everyone(self, context: Context, attributes: Collection[str]) -> Sequence[EntryT]:
         """All people below the base for people, with these attributes among others."""
 
     @abstractmethod
-    def values(self, entry: Entry, attribute: str) -> Sequence[str]: ...
+    def values(self, entry: EntryT, attribute: str) -> Sequence[str]: ...
 
     @abstractmethod
-    def account(self, context: Context, entry: Entry) -> Account: ...
+    def account(self, context: Context, entry: EntryT) -> Account: ...
 
     @abstractmethod
     def any_person_with(self, context: Context, attribute: str) -> bool: ...
 
     @abstractmethod
-    def entry(self, context: Context, native_id: str) -> Entry | None: ...
+    def entry(self, context: Context, native_id: str) -> EntryT | None: ...
 
     @abstractmethod
     def said(self, context: Context) -> list[str]:

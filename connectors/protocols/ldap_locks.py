@@ -29,7 +29,7 @@ LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock", "shadowExpire")
 _UNDEFINED_ATTRIBUTE, _NO_SUCH_OBJECT, _OBJECT_CLASS = 17, 32, 65
 _LONG_AGO = "1"  # 1970-01-02; shadow(5) says not to use 0
 
-State = Literal["locked", "open", "for a time"]
+LockState = Literal["locked", "open", "for a time"]
 
 
 class AccountLock(ABC):
@@ -38,7 +38,7 @@ class AccountLock(ABC):
     attribute: ClassVar[str]
 
     @abstractmethod
-    def state(self, entry: LdapEntry) -> State: ...
+    def state(self, entry: LdapEntry) -> LockState: ...
 
     @abstractmethod
     def heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:
@@ -65,7 +65,7 @@ class PasswordPolicyLock(AccountLock):
     def __init__(self, settings: LdapSettings) -> None:
         self._settings = settings
 
-    def state(self, entry: LdapEntry) -> State:
+    def state(self, entry: LdapEntry) -> LockState:
         value = entry.first(self.attribute)
         return "open" if value is None else "locked" if value == PERMANENTLY else "for a time"
 
@@ -112,7 +112,7 @@ class NsAccountLock(AccountLock):
     def __init__(self, *, server_is_389: bool) -> None:
         self._server_is_389 = server_is_389
 
-    def state(self, entry: LdapEntry) -> State:
+    def state(self, entry: LdapEntry) -> LockState:
         return "locked" if (entry.first(self.attribute) or "").lower() == "true" else "open"
 
     def heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:
@@ -135,7 +135,7 @@ class NsAccountLock(AccountLock):
 class ShadowExpire(AccountLock):
     attribute = "shadowExpire"
 
-    def state(self, entry: LdapEntry) -> State:
+    def state(self, entry: LdapEntry) -> LockState:
         value = entry.first(self.attribute) or ""
         today = (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
         return "locked" if value.isdecimal() and 0 < int(value) <= today else "open"
@@ -161,7 +161,7 @@ class ShadowExpire(AccountLock):
 class NoLock(AccountLock):
     attribute = ""
 
-    def state(self, entry: LdapEntry) -> State:
+    def state(self, entry: LdapEntry) -> LockState:
         return "open"
 
     def heeded(self, session: LdapSession, entry: LdapEntry | None) -> bool | None:

@@ -31,14 +31,14 @@ def _several(value: Any) -> Any:
 
 
 Several = Annotated[list[Any] | None, BeforeValidator(_several)]
-Id = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+ScimId = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 
 
 class ScimUser(Fields):
     """To be parsed from a `lowered` document. What is unassigned may be left out, null or empty (RFC 7643 section
     2.5)."""
 
-    id: Id
+    id: ScimId
     user_name: str = Field(default="", alias="username")
     active: Annotated[bool | None, BeforeValidator(_truth)] = None
     roles: Several = None
@@ -62,7 +62,7 @@ class ScimUser(Fields):
 class ScimGroup(Fields):
     """To be parsed from a `lowered` document."""
 
-    id: Id
+    id: ScimId
     name: str = Field(default="", alias="displayname")
     members: Several = None
 

@@ -58,13 +58,13 @@ from orchestrator.commands.run_commands import (
     skip_step,
     start_run,
 )
-from orchestrator.commands.services import Done, Outcome, Received, Services, started
+from orchestrator.commands.services import Done, GateOutcome, Received, Services, started
 from orchestrator.commands.starts import confirm_start, release_starts
 
 __all__ = [
     "MAX_BATCH_APPROVALS",
     "Done",
-    "Outcome",
+    "GateOutcome",
     "Received",
     "Services",
     "accept_exception",

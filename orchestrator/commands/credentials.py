@@ -14,7 +14,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation, acting_now, actor_of
-from orchestrator.domain.permissions.command_table import Command, require
+from orchestrator.domain.permissions.command_table import CommandName, require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.programs import require_safety_owner
 from orchestrator.ledger.access.sessions import OpenSession, Sessions
@@ -117,7 +117,7 @@ async def record_as_owner(
     services: Services,
     actor: Actor,
     packets: Sequence[str],
-    command: Command,
+    command: CommandName,
     events: Callable[[Organisation, datetime], Sequence[Event]],
     subject: str | None = None,
     require: Callable[[Actor], None] = lambda acting: None,
@@ -135,5 +135,5 @@ async def record_as_owner(
     await services.runs.update_organisation(decide, subject)
 
 
-async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: Command) -> None:
+async def require_owner_of_one(services: Services, actor: Actor, packets: Sequence[str], command: CommandName) -> None:
     require_safety_owner(actor, await packets_in_use(services, packets), command)

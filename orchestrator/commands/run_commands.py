@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.commands.dry_runs import require_few_dry_runs
-from orchestrator.commands.services import Done, Outcome, Received, Services, decide_on, finish, nudge
+from orchestrator.commands.services import Done, GateOutcome, Received, Services, decide_on, finish, nudge
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import StartContext, StartDecision
@@ -250,7 +250,7 @@ async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: st
 
 async def approve_gates(
     services: Services, actor: Actor, selection: Sequence[tuple[str, str]], reason: str | None = None
-) -> tuple[Outcome, ...]:
+) -> tuple[GateOutcome, ...]:
     """Approves gates of several runs (run ID, gate ID). Each is a decision of its own, recorded or refused on its own.
     More than one gate only if each run's packet allows it. Raises `Invalid` if the selection is too large."""
     chosen = tuple(dict.fromkeys(selection))
@@ -265,9 +265,9 @@ async def approve_gates(
             return gates.vote(state, gate_id, actor, "approve", (), reason, world)
 
         try:
-            outcomes.append(Outcome(run_id, gate_id, done=await decide_on(services, actor, run_id, decide)))
+            outcomes.append(GateOutcome(run_id, gate_id, done=await decide_on(services, actor, run_id, decide)))
         except Refusal as refused:
-            outcomes.append(Outcome(run_id, gate_id, refused=refused))
+            outcomes.append(GateOutcome(run_id, gate_id, refused=refused))
     return tuple(outcomes)
 
 

@@ -53,7 +53,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GateOutcome:
     """What became of one gate of a selection: `done`, or why not."""
 
     run_id: str

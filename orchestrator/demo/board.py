@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.terminal.shapes import SHAPES, Kind, StepView, Wait, mark
+from orchestrator.cli.terminal.shapes import SHAPES, ShapeKind, StepView, Wait, mark
 from orchestrator.demo.progress import status_words, view_step, waits
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -147,7 +147,7 @@ def _cell(leaver: Leaver, system: str, compact: bool, ascii_only: bool) -> Text:
 
 def _without_steps(leaver: Leaver, system: str, ascii_only: bool) -> Text:
     state = leaver.state
-    kind: Kind = "waiting"
+    kind: ShapeKind = "waiting"
     words = "searching" if state.plan.planned_at is None else "no steps"
     found = state.accounts.planned_on.get(system)
     if state.plan.planned_at is None and found is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from orchestrator.cli.terminal.shapes import Kind, StepView, Wait, code_words, rest_words, role_words, run_words
+from orchestrator.cli.terminal.shapes import ShapeKind, StepView, Wait, code_words, rest_words, role_words, run_words
 from orchestrator.cli.terminal.step_words import (
     CHECKING,
     STARTING,
@@ -151,5 +151,5 @@ def exception_words(exception: ExceptionState, state: RunState, world: World) ->
     return ": ".join(part for part in (about, in_sentence(title) if about else title, *more) if part)
 
 
-def status_words(state: RunState) -> tuple[Kind, str]:
+def status_words(state: RunState) -> tuple[ShapeKind, str]:
     return run_words(run_status(state))

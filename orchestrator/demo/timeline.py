@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cli.terminal.shapes import Kind, code_words, role_words
+from orchestrator.cli.terminal.shapes import ShapeKind, code_words, role_words
 from orchestrator.demo.board import Leaver
 from orchestrator.demo.progress import exception_words
 from orchestrator.domain import events as e
@@ -16,7 +16,7 @@ from orchestrator.vocabulary.states import DISPOSITION, in_sentence, label
 class TimelineEntry:
     """`weighty`: gets a line of its own even if the board shows the state."""
 
-    kind: Kind
+    kind: ShapeKind
     text: str
     weighty: bool = False
 

@@ -16,7 +16,7 @@ from orchestrator.reading.visibility import Viewer
 
 MAX_ITEMS = 200
 
-Standing = Literal[
+FeedReason = Literal[
     "unreadable", "left_before", "too_many", "held", "refused", "changed_since", "date_changed", "taken_back",
 ]  # fmt: skip
 
@@ -28,7 +28,7 @@ class FeedItem(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     place: str
-    standing: Standing
+    standing: FeedReason
     message: str = ""
     run_id: str | None = None
 

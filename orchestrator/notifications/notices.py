@@ -48,7 +48,7 @@ class Notice:
     kind: Literal["first", "reminder"]
 
 
-Sent = Mapping[tuple[str, str], datetime]
+SentNotices = Mapping[tuple[str, str], datetime]
 """(item, kind of notice) -> when, for one recipient."""
 
 
@@ -59,7 +59,7 @@ def remind_at(opened_at: datetime, due_at: datetime) -> datetime:
 
 
 def due_notices(
-    waiting: Sequence[PendingItem], sent: Sent, now: datetime, gather: timedelta
+    waiting: Sequence[PendingItem], sent: SentNotices, now: datetime, gather: timedelta
 ) -> tuple[tuple[Notice, ...], datetime | None]:
     """The mails to send to one recipient now, and the time of the next check (None: when something else happens). The
     first mail about an item waits for `gather`, or is sent together with another that is due."""
@@ -75,7 +75,7 @@ def due_notices(
     return due, min(later, default=None)
 
 
-def _next(item: PendingItem, sent: Sent, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
+def _next(item: PendingItem, sent: SentNotices, now: datetime, gather: timedelta) -> tuple[Notice, datetime] | None:
     """The next notice about an item, and from when on it is due."""
     again = sent[item.item_id, "refused"] + RETRY_AFTER_REFUSAL if (item.item_id, "refused") in sent else None
     first = sent.get((item.item_id, "first"))

@@ -17,7 +17,7 @@ class PersonName:
     time_zone: str | None = None
 
 
-Row = Mapping[str, Any]
+ColumnValues = Mapping[str, Any]
 Names = Mapping[str, PersonName]
 """Run id -> the person."""
 
@@ -48,7 +48,7 @@ class RunRow:
     shadow: bool = False
 
     @classmethod
-    def of(cls, row: Row, names: Names) -> RunRow:
+    def of(cls, row: ColumnValues, names: Names) -> RunRow:
         return cls(
             run_id=row["run_id"],
             person=names.get(row["run_id"], PersonName()),
@@ -103,7 +103,7 @@ class Item:
     shadow: bool = False
 
     @classmethod
-    def of(cls, row: Row, names: Names) -> Item:
+    def of(cls, row: ColumnValues, names: Names) -> Item:
         return cls(
             id=row["detail"]["id"],
             run_id=row["run_id"],
@@ -150,7 +150,7 @@ class ExceptionLine:
     code: str
 
     @classmethod
-    def of(cls, row: Row, names: Names) -> ExceptionLine:
+    def of(cls, row: ColumnValues, names: Names) -> ExceptionLine:
         return cls(
             id=row["detail"]["id"],
             run_id=row["run_id"],

@@ -81,7 +81,7 @@ class Inquiries:
             raise self._not_answered(inquiry_id, within)
         return cast(q.A, answer)
 
-    async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.Answer | None:
+    async def wait(self, inquiry_id: str, asked_by: str, *, within: float) -> q.WorkerAnswer | None:
         """The result, None where no worker answers `within` so many seconds. Raises like `result`."""
         clock = asyncio.get_running_loop().time
         until = clock() + within
@@ -124,14 +124,14 @@ class Inquiries:
             raise
         return inquiry_id
 
-    async def withdraw(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
+    async def withdraw(self, inquiry_id: str, asked_by: str) -> q.WorkerAnswer | None:
         """No worker begins with it from now on. The answer that a worker has given meanwhile, None where there is none.
         Raises like `result` where it was refused or failed."""
         await self._rows.withdraw(inquiry_id, asked_by)
         answered = await self._rows.answered(inquiry_id, asked_by)
         return None if answered is None or answered == "waiting" else _parsed_answer(answered)
 
-    async def result(self, inquiry_id: str, asked_by: str) -> q.Answer | None:
+    async def result(self, inquiry_id: str, asked_by: str) -> q.WorkerAnswer | None:
         """The result, None while no worker has answered. Raises like `ask`; and `Invalid` for what this actor never
         asked and for what has expired, in the same words."""
         answered = await self._rows.answered(inquiry_id, asked_by)
@@ -166,7 +166,7 @@ def unknown_inquiry() -> Invalid:
     return Invalid("unknown_inquiry", "This request was not found, or it has expired.")
 
 
-def _parsed_answer(answered: InquiryAnswer) -> q.Answer:
+def _parsed_answer(answered: InquiryAnswer) -> q.WorkerAnswer:
     match answered.outcome:
         case "answered":
             return q.ANSWERS[answered.kind].model_validate_json(answered.answer)

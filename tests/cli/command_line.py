@@ -106,8 +106,8 @@ class Offboard:
         return answer.err
 
 
-Leaver = Callable[..., Awaitable[Employee]]
-Started = Callable[..., Awaitable[str]]
+NewLeaver = Callable[..., Awaitable[Employee]]
+StartRun = Callable[..., Awaitable[str]]
 
 
 async def hired(stack: Stack, traits: Sequence[str] = (), **fields: Any) -> Employee:

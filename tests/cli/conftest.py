@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
-from tests.cli.command_line import Leaver, Offboard, Started, hired, until
+from tests.cli.command_line import NewLeaver, Offboard, StartRun, hired, until
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def offboard(stack: Stack) -> Offboard:
 
 
 @pytest.fixture
-def leaver(stack: Stack) -> Leaver:
+def leaver(stack: Stack) -> NewLeaver:
     """Someone new in the company, whom no other test touches."""
 
     async def one(*traits: str, **fields: Any) -> Employee:
@@ -28,7 +28,7 @@ def leaver(stack: Stack) -> Leaver:
 
 
 @pytest.fixture
-def started(offboard: Offboard, leaver: Leaver) -> Started:
+def started(offboard: Offboard, leaver: NewLeaver) -> StartRun:
     """Starts a run for someone new; returns its id once its plan is made."""
 
     async def start(*options: str, traits: Sequence[str] = (), cutoff: str = "2026-01-15T18:00") -> str:

@@ -16,7 +16,7 @@ from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.schema.tables import events
-from tests.cli.command_line import Leaver, Offboard, Started
+from tests.cli.command_line import NewLeaver, Offboard, StartRun
 from tests.cli.pseudo_terminal import at_a_terminal
 
 BERLIN = ("--zone", "Europe/Berlin")
@@ -53,7 +53,7 @@ async def test_a_start_that_cannot_be(
 
 
 async def test_a_cutoff_without_a_zone_is_meant_in_the_persons_own(
-    offboard: Offboard, stack: Stack, leaver: Leaver
+    offboard: Offboard, stack: Stack, leaver: NewLeaver
 ) -> None:
     somewhere, nowhere = await leaver(time_zone="America/Lima"), await leaver(time_zone="")
     before = await count(stack)
@@ -76,7 +76,7 @@ async def test_who_may_not_start(offboard: Offboard, stack: Stack) -> None:
     assert await count(stack) == before
 
 
-async def test_an_urgent_start_shows_the_person_and_asks(offboard: Offboard, leaver: Leaver, stack: Stack) -> None:
+async def test_an_urgent_start_shows_the_person_and_asks(offboard: Offboard, leaver: NewLeaver, stack: Stack) -> None:
     person, before = await leaver(), await count(stack)
     error = await offboard.refused("start", person.employee_number, "--urgent", as_="hr")
     assert "was not confirmed" in error and "--yes" in error
@@ -90,7 +90,7 @@ async def test_an_urgent_start_shows_the_person_and_asks(offboard: Offboard, lea
     assert await count(stack) == before
 
 
-async def test_an_open_run_is_named(offboard: Offboard, leaver: Leaver) -> None:
+async def test_an_open_run_is_named(offboard: Offboard, leaver: NewLeaver) -> None:
     person = await leaver()
     cutoff = ("--cutoff", "2027-01-15T18:00", *BERLIN)
     run_id = (await offboard.done("start", person.employee_number, *cutoff, as_="hr")).out.split()[1]
@@ -128,7 +128,7 @@ async def test_without_a_stack(offboard: Offboard, tmp_path: Path) -> None:
         assert answer.code == 1 and "offboard up" in answer.err, words
 
 
-async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None:
+async def test_what_does_not_exist(offboard: Offboard, started: StartRun) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     cases = [
         (("show", "r0000000000000000"), "There is no run r0000000000000000"),
@@ -158,7 +158,7 @@ async def test_what_does_not_exist(offboard: Offboard, started: Started) -> None
     assert "Use one of: " in unknown and "or * for all." in unknown
 
 
-async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: Started) -> None:
+async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, started: StartRun) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     assert "Only an IT approver can decide" in await offboard.refused("approve", run_id, "access", as_="finance")
     assert "Only an IT approver can decide" in await offboard.refused("approve", run_id, "access", as_="hr")
@@ -171,7 +171,7 @@ async def test_who_may_not_decide_and_who_comes_too_late(offboard: Offboard, sta
 
 
 async def test_an_embargoed_run_is_absent_for_all_but_the_named(
-    offboard: Offboard, stack: Stack, leaver: Leaver
+    offboard: Offboard, stack: Stack, leaver: NewLeaver
 ) -> None:
     person, runs = await leaver(), stack.backend.runs
     people = stack.people(starter_packet("standard-leaver"))
@@ -205,7 +205,7 @@ async def test_an_embargoed_run_is_absent_for_all_but_the_named(
     await offboard.done("show", run_id, as_="auditor")
 
 
-async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started: Started) -> None:
+async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started: StartRun) -> None:
     for _ in range(3):
         await started(cutoff="2027-01-15T18:00")
     whole = [run["run_id"] for run in (await offboard.done("runs", "--limit", "500", "--json", as_="hr")).json["runs"]]
@@ -220,7 +220,7 @@ async def test_pages_of_runs_go_on_where_they_ended(offboard: Offboard, started:
     assert seen == whole and len(set(seen)) == len(seen)
 
 
-async def test_an_erased_person_is_shown_as_erased(offboard: Offboard, stack: Stack, started: Started) -> None:
+async def test_an_erased_person_is_shown_as_erased(offboard: Offboard, stack: Stack, started: StartRun) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     shown = (await offboard.done("show", run_id, "--json", as_="hr")).json
     await offboard.done("end", run_id, "--reason", "erasing", as_="hr")

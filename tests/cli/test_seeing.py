@@ -16,7 +16,7 @@ from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.reading.visibility import Viewer
-from tests.cli.command_line import Leaver, Offboard, Started
+from tests.cli.command_line import NewLeaver, Offboard, StartRun
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def sees(queries: Queries, viewer: Viewer, run_id: str) -> bool:
 
 
 async def test_a_viewer_needs_a_grant_or_something_that_waits_for_them(
-    queries: Queries, stack: Stack, started: Started, offboard: Offboard
+    queries: Queries, stack: Stack, started: StartRun, offboard: Offboard
 ) -> None:
     run_id = await started(traits=("two_code_accounts",), cutoff="2027-01-15T18:00")
     for role, may in (("auditor", True), ("requester", True), ("stranger", False)):
@@ -66,7 +66,7 @@ async def test_a_viewer_needs_a_grant_or_something_that_waits_for_them(
     assert not await sees(queries, Viewer("somebody", frozenset({"stranger"})), run_id)
 
 
-async def test_looking_writes_nothing(offboard: Offboard, stack: Stack, leaver: Leaver) -> None:
+async def test_looking_writes_nothing(offboard: Offboard, stack: Stack, leaver: NewLeaver) -> None:
     above = await leaver()
     person = await leaver(manager_number=above.employee_number)
     await offboard.done("runs", as_="hr")  # a sign-in is recorded, where HR tells something new

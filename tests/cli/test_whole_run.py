@@ -14,10 +14,10 @@ import pytest
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.persons.media_type import media_type
-from tests.cli.command_line import Leaver, Offboard, Started, open_exceptions, until
+from tests.cli.command_line import NewLeaver, Offboard, StartRun, open_exceptions, until
 
 
-async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, leaver: Leaver, tmp_path: Path) -> None:
+async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, leaver: NewLeaver, tmp_path: Path) -> None:
     receipt, photo = tmp_path / "receipt.txt", tmp_path / "desk.txt"
     receipt.write_text("Signed: ✓")
     photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1_048_576 - 8))
@@ -116,7 +116,7 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
 
 async def test_an_account_is_settled_and_a_failed_step_tried_again(
-    offboard: Offboard, stack: Stack, started: Started
+    offboard: Offboard, stack: Stack, started: StartRun
 ) -> None:
     run_id = await started(traits=("two_code_accounts",))
     run = await until(offboard, run_id, lambda run: bool(open_exceptions(run)))
@@ -166,7 +166,7 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
     assert shown["state"] == "ended"
 
 
-async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: Started) -> None:
+async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: StartRun) -> None:
     run_id = await started("--urgent", "--yes")
     waits = (await offboard.done("inbox", "--json", as_="safety-owner")).json["items"]
     assert any(item["kind"] == "review" and item["run_id"] == run_id for item in waits)
@@ -197,7 +197,7 @@ def changes_passwords(task: Any) -> bool:
     return bool(task["step"] == "rotate_shared_secrets" and task["state"] == "open")
 
 
-async def test_files_that_cannot_be_attached(offboard: Offboard, started: Started, tmp_path: Path) -> None:
+async def test_files_that_cannot_be_attached(offboard: Offboard, started: StartRun, tmp_path: Path) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: any(task["step"] == "collect_equipment" for task in run["tasks"]))
     large, pipe = tmp_path / "large.bin", tmp_path / "pipe"

@@ -25,13 +25,14 @@ END $$
 """
 _numbers = itertools.count(1)
 EnvironmentFor = Callable[[str, SmallCompany], dict[str, str]]
+Recording = dict[str, Any]
 CopyDatabase = Callable[[], AbstractAsyncContextManager[str]]
 
 
 @pytest.fixture(scope="session")
-def recorded() -> dict[str, Any]:
+def recorded() -> Recording:
     """Ids, tokens, keys and the instant of the recording."""
-    found: dict[str, Any] = read_json("recorded.json")
+    found: Recording = read_json("recorded.json")
     return found
 
 

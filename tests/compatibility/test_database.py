@@ -12,10 +12,9 @@ import pytest_asyncio
 
 from tests.compatibility import product
 from tests.compatibility.comparison import changed
-from tests.compatibility.conftest import CopyDatabase
+from tests.compatibility.conftest import CopyDatabase, Recording
 from tests.compatibility.fixture_files import read_json
 
-Recorded = dict[str, Any]
 TABLES = ("runs", "inbox", "exceptions", "packets", "run_counts")
 
 
@@ -45,7 +44,7 @@ def by_key(rows: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
 
 
 async def test_the_ledger_verifies_with_its_checkpoint(
-    postgres: product.PostgresServer, migrated: str, recorded: Recorded
+    postgres: product.PostgresServer, migrated: str, recorded: Recording
 ) -> None:
     found = await asyncio.to_thread(
         product.verify_database,
@@ -58,7 +57,7 @@ async def test_the_ledger_verifies_with_its_checkpoint(
 
 
 async def test_the_same_checkpoint_is_made_again(
-    postgres: product.PostgresServer, migrated: str, recorded: Recorded
+    postgres: product.PostgresServer, migrated: str, recorded: Recording
 ) -> None:
     assert await product.checkpoint(postgres.url(migrated), recorded["checkpoint_key"]) == recorded["checkpoint"]
 

@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,12 +18,11 @@ import pytest_asyncio
 from orchestrator.documents.document import Document
 from tests.compatibility import product
 from tests.compatibility.attendance import Attendance, sign_in
-from tests.compatibility.conftest import CopyDatabase, EnvironmentFor, set_clock
+from tests.compatibility.conftest import CopyDatabase, EnvironmentFor, Recording, set_clock
 from tests.compatibility.fixture_files import read_json
 from tests.compatibility.people_at_work import StaffAtWork, at_work, is_finished, open_tasks, statuses
 from tests.compatibility.small_company import SmallCompany
 
-Recorded = dict[str, Any]
 FINISHED_BEFORE = ("clean", "with_exceptions", "ended", "erased")
 OPEN = (
     "scheduled",
@@ -65,7 +63,7 @@ async def ended(
     postgres: product.PostgresServer,
     copied: CopyDatabase,
     environment_for: EnvironmentFor,
-    recorded: Recorded,
+    recorded: Recording,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[FinishedRuns]:
     async with (
@@ -102,13 +100,13 @@ def test_every_open_run_came_to_its_end(ended: FinishedRuns) -> None:
     assert set(ended.runs) == {*OPEN, *FINISHED_BEFORE}
 
 
-def test_what_had_ended_stayed_as_it_was(ended: FinishedRuns, recorded: Recorded) -> None:
+def test_what_had_ended_stayed_as_it_was(ended: FinishedRuns, recorded: Recording) -> None:
     before = read_json("answers.json.gz")["hr"]
     for name in FINISHED_BEFORE:
         assert ended.events[name] == before[f"/runs/{recorded['runs'][name]}/events"]["body"]["events"], name
 
 
-def test_what_had_happened_in_open_runs_is_followed_by_what_came(ended: FinishedRuns, recorded: Recorded) -> None:
+def test_what_had_happened_in_open_runs_is_followed_by_what_came(ended: FinishedRuns, recorded: Recording) -> None:
     before = read_json("answers.json.gz")["hr"]
     for name in OPEN:
         were = before[f"/runs/{recorded['runs'][name]}/events"]["body"]["events"]
@@ -174,7 +172,7 @@ def new_effects_on(number: str, ended: FinishedRuns) -> list[str]:
 
 
 async def test_the_ledger_still_verifies_with_the_old_checkpoint(
-    ended: FinishedRuns, postgres: product.PostgresServer, recorded: Recorded
+    ended: FinishedRuns, postgres: product.PostgresServer, recorded: Recording
 ) -> None:
     found = await asyncio.to_thread(
         product.verify_database,

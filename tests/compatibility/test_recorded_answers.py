@@ -15,12 +15,11 @@ import pytest_asyncio
 
 from tests.compatibility import product
 from tests.compatibility.comparison import changed
-from tests.compatibility.conftest import CopyDatabase, EnvironmentFor
+from tests.compatibility.conftest import CopyDatabase, EnvironmentFor, Recording
 from tests.compatibility.fixture_files import read_json
 from tests.compatibility.people_at_work import StaffAtWork, at_work
 from tests.compatibility.small_company import SmallCompany
 
-Recorded = dict[str, Any]
 ANSWERS: dict[str, dict[str, Any]] = read_json("answers.json.gz")
 FREE = ("now", "remedy", "subject", "if_nobody_does")
 """The time of the answer, and sentences for people."""
@@ -40,7 +39,7 @@ AROUND_RUNS = ("RunOpened", "ActorRecorded")
 async def staff(
     copied: CopyDatabase,
     environment_for: EnvironmentFor,
-    recorded: Recorded,
+    recorded: Recording,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[StaffAtWork]:
     folder: Path = tmp_path_factory.mktemp("company")
@@ -53,14 +52,14 @@ async def staff(
         yield staff
 
 
-def in_one_order(path: str, body: Recorded) -> Recorded:
+def in_one_order(path: str, body: Recording) -> Recording:
     """The inbox and the list of tasks are ordered by urgency now, and were by the due date."""
     if path.partition("?")[0] not in ("/inbox", "/tasks") or "items" not in body:
         return body
     return {**body, "items": sorted(body["items"], key=lambda item: (item["run_id"], item["id"]))}
 
 
-async def as_recorded(alias: str, path: str, body: Recorded, staff: StaffAtWork) -> Recorded:
+async def as_recorded(alias: str, path: str, body: Recording, staff: StaffAtWork) -> Recording:
     """The history for the auditor, as far as it was recorded, without the events that were concealed."""
     if (alias, path) != ("auditor", "/ledger/history"):
         return body
@@ -93,14 +92,14 @@ async def test_open_exposure_goes_on_from_what_it_was(staff: StaffAtWork) -> Non
         assert before["seconds"] <= after["seconds"] < before["seconds"] + 120
 
 
-async def test_an_idempotency_key_gets_the_same_answer_again(staff: StaffAtWork, recorded: Recorded) -> None:
+async def test_an_idempotency_key_gets_the_same_answer_again(staff: StaffAtWork, recorded: Recording) -> None:
     kept = recorded["idempotent"]
     headers = {"Idempotency-Key": kept["key"], "Content-Type": "application/json"}
     answer = await staff["hr"].post("/runs", content=kept["body"], headers=headers)
     assert (answer.status_code, answer.json()) == (201, kept["answer"])
 
 
-async def test_a_programs_token_works_as_far_as_it_did(staff: StaffAtWork, recorded: Recorded) -> None:
+async def test_a_programs_token_works_as_far_as_it_did(staff: StaffAtWork, recorded: Recording) -> None:
     me = await staff.get("program", "/me")
     assert (me["kind"], me["roles"], me["up_to"]) == ("service", ["reporting"], "read")
     assert me["actor_id"] == recorded["program"]["actor_id"]

@@ -6,16 +6,15 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 import pytest_asyncio
 
 from tests.compatibility import product
-from tests.compatibility.conftest import CopyDatabase
+from tests.compatibility.conftest import CopyDatabase, Recording
 from tests.compatibility.fixture_files import FIXTURES
 
-Recorded = dict[str, Any]
 T = TypeVar("T")
 EVENTS_AT_LEAST = 250
 
@@ -42,7 +41,7 @@ async def database(copied: CopyDatabase) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def books(postgres: product.PostgresServer, database: str, recorded: Recorded) -> AsyncIterator[product.Books]:
+async def books(postgres: product.PostgresServer, database: str, recorded: Recording) -> AsyncIterator[product.Books]:
     environment = {"OFFBOARD_DATABASE_URL": postgres.url(database), "OFFBOARD_MASTER_KEY": recorded["master_key"]}
     async with product.opened(environment) as opened:
         yield opened
@@ -140,12 +139,12 @@ async def test_people_are_found_again_by_their_hr_id(stored: list[Stored], books
     assert erased
 
 
-def test_lookups_keep_their_tags(recorded: Recorded, books: product.Books) -> None:
+def test_lookups_keep_their_tags(recorded: Recording, books: product.Books) -> None:
     for kind, tag in recorded["lookup_tags"].items():
         assert books.keyring.lookup_tag(kind, "Some Value").hex() == tag
 
 
-def test_packets_keep_their_versions(stored: list[Stored], recorded: Recorded) -> None:
+def test_packets_keep_their_versions(stored: list[Stored], recorded: Recording) -> None:
     for name, version in recorded["packet_versions"].items():
         assert product.read_packet_folder(FIXTURES / "packets" / name).version == version
     for _, adopted in each(stored, product.PacketAdopted):
@@ -157,7 +156,7 @@ def test_packets_keep_their_versions(stored: list[Stored], recorded: Recorded) -
         assert product.packet_version({name: text.encode() for name, text in files.items()}) == adopted.version
 
 
-async def test_what_was_sealed_opens(recorded: Recorded, books: product.Books, stored: list[Stored]) -> None:
+async def test_what_was_sealed_opens(recorded: Recording, books: product.Books, stored: list[Stored]) -> None:
     """A webhook's secret, a question of a preview, a file of the evidence."""
     [secret] = await product.webhook_secrets(books, recorded["hook"]["hook_id"])
     assert secret == base64.b64decode(recorded["hook"]["secret"].removeprefix("whsec_"))
@@ -173,7 +172,7 @@ async def test_what_was_sealed_opens(recorded: Recorded, books: product.Books, s
     assert content.decode() == recorded["file"]["content"]
 
 
-def test_webhooks_keep_their_bodies_and_signatures(recorded: Recorded, stored: list[Stored]) -> None:
+def test_webhooks_keep_their_bodies_and_signatures(recorded: Recording, stored: list[Stored]) -> None:
     secret = base64.b64decode(recorded["hook"]["secret"].removeprefix("whsec_"))
     by_version = {(one.run_id, one.entry.version): one for one in stored if one.entry.stream.startswith("run:")}
     assert len({json.loads(sent["body"])["type"] for sent in recorded["deliveries"]}) > 5

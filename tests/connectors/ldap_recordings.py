@@ -18,13 +18,13 @@ from unittest.mock import patch
 import ldap3
 
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
-Exchange = dict[str, Any]
+LdapExchange = dict[str, Any]
 
 
 @contextlib.contextmanager
 def recording(path: Path) -> Iterator[None]:
     """What connectors send meanwhile, and the answers, are written to `path`."""
-    exchanges: list[Exchange] = []
+    exchanges: list[LdapExchange] = []
     real = ldap3.Connection
     with patch.object(ldap3, "Connection", lambda *args, **given: _Recorded(real(*args, **given), exchanges)):
         yield
@@ -40,7 +40,7 @@ def recorded(folder: Path, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replaying(*exchanges: Exchange) -> Iterator[list[Exchange]]:
+def replaying(*exchanges: LdapExchange) -> Iterator[list[LdapExchange]]:
     """Connections meanwhile answer as recorded, and every exchange must have happened at the end. Yields the list of
     those that remain."""
     remaining = list(exchanges)
@@ -49,8 +49,8 @@ def replaying(*exchanges: Exchange) -> Iterator[list[Exchange]]:
     assert not remaining, f"not sent: {remaining[0]['request']}"
 
 
-def read(path: Path) -> list[Exchange]:
-    found: list[Exchange] = json.loads(path.read_text())
+def read(path: Path) -> list[LdapExchange]:
+    found: list[LdapExchange] = json.loads(path.read_text())
     return found
 
 
@@ -89,7 +89,7 @@ class _Connection:
 
 
 class _Recorded(_Connection):
-    def __init__(self, real: Any, exchanges: list[Exchange]) -> None:
+    def __init__(self, real: Any, exchanges: list[LdapExchange]) -> None:
         self._real = real
         self._exchanges = exchanges
 
@@ -115,7 +115,7 @@ class _Recorded(_Connection):
 
 
 class _Replayed(_Connection):
-    def __init__(self, remaining: list[Exchange]) -> None:
+    def __init__(self, remaining: list[LdapExchange]) -> None:
         self._remaining = remaining
 
     def open(self, **_: Any) -> None:

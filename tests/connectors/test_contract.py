@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +13,7 @@ from connectors.abilities import Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.registry import connect, connector_kinds
 from orchestrator.embedded.company.company import Company
-from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
 from tests.connectors.company_settings import ADDRESS, ALLOWED, KINDS, SECRETS, SYSTEM_OF, connect_to, settings_for
 from tests.connectors.contract import (
     CASES,
@@ -29,7 +28,6 @@ from tests.connectors.contract import (
 )
 from tests.connectors.raw_servers import forwarded_to, listening
 
-Hire = Callable[..., Awaitable[list[Employee]]]
 HTTP_KINDS = [kind for kind in KINDS if kind != "ldap"]
 EFFECT_KEY_KINDS = {"hr", "code_hosting", "mail"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from connectors.registry import HR_KINDS, connect
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.vendors.bamboohr.seeds import seed_bamboohr
 from orchestrator.embedded.vendors.bamboohr.simulator import BambooSimulator
+from tests.conftest import Hire
 
-Hire = Callable[..., Awaitable[list[Employee]]]
 Source = Callable[[Sequence[Employee]], PeopleSource]
 FIELDS = ("employee_number", "given_name", "family_name", "email", "manager_number", "time_zone")
 COLUMNS = {name: name for name in FIELDS if name != "manager_number"} | {"manager_hr_id": "manager_number"}

@@ -24,7 +24,7 @@ from tests.ledger.small_office import DAY, FERN, HANNA, HOUR, IVO, OLE, SAM, VER
 
 PAT = acting("pat")
 PACKET = "standard-leaver"
-Command = Callable[[SmallOffice, str], Awaitable[Any]]
+SendCommand = Callable[[SmallOffice, str], Awaitable[Any]]
 
 
 @pytest_asyncio.fixture
@@ -74,7 +74,7 @@ async def _move(here: SmallOffice, run_id: str) -> None:
     await commands.move_packet(here.services, VERA, PACKET, version.version, "pilot", [PACKET], "too early")
 
 
-COMMANDS: dict[str, tuple[Actor, Command]] = {
+COMMANDS: dict[str, tuple[Actor, SendCommand]] = {
     "start": (HANNA, _start),
     "end": (HANNA, lambda here, run: commands.end_run(here.services, HANNA, run, "stays")),
     "approve": (IVO, lambda here, run: commands.approve_gate(here.services, IVO, run, "g-access-1")),

@@ -17,7 +17,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
-from tests.faults.trial import RUNS, Fault, Trial, stopped, trial, under
+from tests.faults.trial import RUNS, InjectFault, Trial, stopped, trial, under
 from tests.faults.wire import Wire, socket_of
 from tests.integration.faults.test_forged_signals import FORGED
 
@@ -145,7 +145,7 @@ async def signals_are_forged(here: Trial) -> None:
                         await handle.signal(name, args=payloads)
 
 
-Broken = Callable[[Wire, Trial], Awaitable[None]]
+BreakWire = Callable[[Wire, Trial], Awaitable[None]]
 
 
 async def delayed(line: Wire, here: Trial) -> None:
@@ -172,7 +172,7 @@ async def swallowed(line: Wire, here: Trial) -> None:
     line.swallow()
 
 
-BROKEN: tuple[Broken, ...] = (delayed, cut, refused, cut_in_answers, swallowed)
+BROKEN: tuple[BreakWire, ...] = (delayed, cut, refused, cut_in_answers, swallowed)
 
 
 async def network_to_postgresql_breaks(here: Trial) -> None:
@@ -201,7 +201,7 @@ async def _break(here: Trial, lines: list[Wire]) -> None:
             line.mend()
 
 
-FAULTS: dict[str, Fault] = {
+FAULTS: dict[str, InjectFault] = {
     each.__name__: each
     for each in (
         workers_are_killed, workers_are_frozen, postgresql_is_killed, postgresql_is_frozen, postgresql_fails_over,

@@ -75,7 +75,7 @@ class Trial:
         return worker
 
 
-Fault = Callable[[Trial], Awaitable[None]]
+InjectFault = Callable[[Trial], Awaitable[None]]
 """Causes its fault until it is cancelled, and repairs it before it ends."""
 
 
@@ -105,7 +105,7 @@ async def trial(company: Company, folder: Path, seed: int) -> AsyncIterator[Tria
         )  # fmt: skip
 
 
-async def under(fault: Fault, here: Trial, people: list[Employee]) -> None:
+async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None:
     """The whole trial: see the beginning of this file. Fails with what was lost, repeated or stuck."""
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -68,7 +68,7 @@ class SlowCode:
         await writer.drain()
 
 
-class Listing:
+class ListingSituation:
     """Lists of the system `code`, with these settings of the environment beside those of the company."""
 
     def __init__(self, here: Installation, packet: Packet, folder: Path, environment: Mapping[str, str]) -> None:
@@ -92,7 +92,7 @@ async def test_a_cancelled_list_keeps_no_other_waiting_and_one_in_time_is_shared
 ) -> None:
     code = SlowCode()
     async with asking(worker=False, relay=False) as (here, _), listening(code.serve) as port:
-        listed = Listing(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
+        listed = ListingSituation(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
         first = asyncio.create_task(listed())
         await asyncio.wait_for(code.asked.wait(), 20)
         others = [asyncio.create_task(listed()) for _ in range(2)]
@@ -112,7 +112,7 @@ async def test_a_system_that_does_not_respond_in_time_is_named_and_asked_again(
 ) -> None:
     code = SlowCode()
     async with asking(worker=False, relay=False) as (here, _), listening(code.serve) as port:
-        listed = Listing(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
+        listed = ListingSituation(here, quick_packet(), tmp_path, {"CODE_URL": f"http://127.0.0.1:{port}"})
         monkeypatch.setattr(listing, "DEADLINE_SECONDS", 1.0)
         late = await listed()
         assert (late.code, late.complete, late.accounts) == ("deadline_over", False, ()) and late.detail
@@ -136,7 +136,7 @@ async def test_names_that_are_a_part_of_an_address_are_compared_as_in_a_search(
             packet = quick_packet(changed={CODE: DATABASE})
             known = {"DATABASE_HOST": str(admin.info.host), "DATABASE_USER": admin.info.user, "DATABASE_PASSWORD": "-"}
             async with asking(worker=False, relay=False) as (here, _):
-                listed = Listing(here, packet, tmp_path, known)
+                listed = ListingSituation(here, packet, tmp_path, known)
                 found = await listed()
                 await listed.aclose()
         finally:

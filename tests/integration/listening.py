@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
-from activities.attempts.observation import Call, NoObserver, Observed
+from activities.attempts.observation import NoObserver, Observed, ObservedCall
 from activities.attempts.systems import SystemActivities
 from activities.connections import Connections
 from orchestrator.deciding.runs import Runs
@@ -23,9 +23,9 @@ class AttemptListener(NoObserver):
     def __init__(self, when_confirmed: Callable[[], None] | None = None) -> None:
         """`when_confirmed` is called when the second search of the code hosting has ended, just before its steps."""
         self._when_confirmed = when_confirmed
-        self.calls: list[tuple[str, Call, float]] = []
+        self.calls: list[tuple[str, ObservedCall, float]] = []
 
-    def call(self, call: Call, *, system: str, ability: str) -> AbstractContextManager[Observed]:
+    def call(self, call: ObservedCall, *, system: str, ability: str) -> AbstractContextManager[Observed]:
         self.calls.append((system, call, asyncio.get_running_loop().time()))
         searches = [each for each in self.calls if each[:2] == ("code", "find_accounts")]
         if self._when_confirmed is not None and (system, call) == ("code", "find_accounts") and len(searches) == 2:
@@ -38,7 +38,7 @@ class AttemptListener(NoObserver):
             yield call
         ended()
 
-    def systems(self, *what: Call) -> set[str]:
+    def systems(self, *what: ObservedCall) -> set[str]:
         return {system for system, call, _ in self.calls if call in what}
 
 

@@ -4,8 +4,8 @@ its staff have signed in with an address and a time zone."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,11 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.settings import MailAccount
+from tests.integration.conftest import Install
 from tests.integration.installation import Installation, installation, new_settings
 from tests.integration.packets import quick_packet
 
 PUBLIC_URL = "https://offboard.example.com"
-Install = Callable[..., AbstractAsyncContextManager[Installation]]
 
 
 def mail_account(company: Company, gather: float = 1.0) -> MailAccount:

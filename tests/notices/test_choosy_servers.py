@@ -17,8 +17,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from orchestrator import commands
 from orchestrator.settings import MailAccount
 from tests.conftest import Hire
+from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, Installation, conninfo
-from tests.notices.conftest import Install, signed_in
+from tests.notices.conftest import signed_in
 from tests.notices.test_notices import next_look
 
 

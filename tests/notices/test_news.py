@@ -15,9 +15,10 @@ from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.visibility import Viewer
 from tests.conftest import Hire
+from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation
 from tests.integration.packets import quick_packet
-from tests.notices.conftest import PUBLIC_URL, Install, signed_in
+from tests.notices.conftest import PUBLIC_URL, signed_in
 from tests.notices.test_notices import Mail, address_of, gate_open, mails, mails_until, no_more_than
 
 EXPIRES = "The API token of a service expires soon"

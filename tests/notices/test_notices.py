@@ -19,9 +19,10 @@ from orchestrator.domain.permissions.levels import HR_FEED
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.workflows.notices import notices_id
 from tests.conftest import Hire
+from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, conninfo, gate_open
 from tests.integration.needles import Needles, words_of
-from tests.notices.conftest import PUBLIC_URL, Install, signed_in
+from tests.notices.conftest import PUBLIC_URL, signed_in
 
 Mail = dict[str, Any]
 GATHER = 60.0  # seconds, passed by setting the database's clock ahead

@@ -15,9 +15,13 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from connectors import abilities as connector_abilities
+from orchestrator.domain.packet import ability
+from orchestrator.domain.permissions.levels import Level
 from tests.long_files import LONG_FILES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,12 @@ SAYS_WHY = re.compile(r"^Over 400 lines: \S", re.MULTILINE)
 
 CLASS = re.compile(r"\bclass\s+(\w+)")
 """Every definition of a class, and other texts that look like one."""
+
+ALIAS = re.compile(r"^(_?[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*)(?:: TypeAlias)? =", re.MULTILINE)
+"""What looks like the definition of a type alias or a type variable."""
+
+SAME_VALUES = {"Level", "SystemClass"}
+"""Names that connectors and the domain define both, since neither may import the other, with the same values."""
 
 PURE = {"pydantic", "pydantic_core", "cel_expr_python"}
 """What the domain uses beside the standard library."""
@@ -170,17 +180,48 @@ def test_files_of_tests_have_different_names() -> None:
     assert {name: found for name, found in places.items() if name.startswith("test_") and len(found) > 1} == {}
 
 
-def test_a_class_name_is_defined_once() -> None:
+def defined_types(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
+    """Name, line and whether it is a type variable: of all classes, and of the type aliases of the module. Constants in
+    capitals are not aliases."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name, node.lineno, False
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=value)
+            ):
+                is_variable = isinstance(value, ast.Call) and ast.unparse(value.func) == "TypeVar"
+                is_alias = ALIAS.match(f"{name} =") and isinstance(
+                    value, ast.Subscript | ast.BinOp | ast.Name | ast.Attribute
+                )
+                if is_variable or is_alias:
+                    yield name, node.lineno, is_variable
+
+
+def test_a_type_has_a_name_of_its_own() -> None:
+    """A class or a type alias. Several type variables may have one name, for each is of its own module."""
     named: dict[str, list[Path]] = {}
     for path in python_files(*PACKAGES, "tests", "bench"):
-        for name in CLASS.findall(path.read_text()):
+        text = path.read_text()
+        for name in {*CLASS.findall(text), *ALIAS.findall(text)}:
             named.setdefault(name, []).append(path)
-    defined: dict[str, list[str]] = {}
+    defined: dict[str, list[tuple[str, bool]]] = {}
     for path in sorted({path for paths in named.values() if len(paths) > 1 for path in paths}):
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.ClassDef):
-                defined.setdefault(node.name, []).append(f"{name_of(path)}:{node.lineno}")
-    assert {name: places for name, places in defined.items() if len(places) > 1} == {}
+        for name, line, is_variable in defined_types(tree_of(path)):
+            defined.setdefault(name, []).append((f"{name_of(path)}:{line}", is_variable))
+    several = {
+        name: [place for place, _ in places]
+        for name, places in defined.items()
+        if len(places) > 1 and not all(is_variable for _, is_variable in places)
+    }
+    assert set(several) == SAME_VALUES, several
+
+
+def test_types_with_one_name_have_the_same_values() -> None:
+    assert get_args(connector_abilities.SystemClass) == get_args(ability.SystemClass)
+    assert set(get_args(connector_abilities.Level)) == {level.name.lower() for level in Level}
 
 
 def test_a_file_over_400_lines_says_why() -> None:

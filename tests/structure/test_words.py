@@ -41,11 +41,11 @@ BANNED = re.compile(
     re.IGNORECASE,
 )
 
-Text = tuple[str, str]
+PlacedText = tuple[str, str]
 """Where a text is, and the text."""
 
 
-def faults(texts: Iterator[Text]) -> list[str]:
+def faults(texts: Iterator[PlacedText]) -> list[str]:
     return [
         f"{where}: “{found[0]}” in “{' '.join(text.split())[:120]}”"
         for where, text in texts
@@ -56,7 +56,7 @@ def faults(texts: Iterator[Text]) -> list[str]:
 # Where people read
 
 
-def template_texts(folder: Path = ROOT / "orchestrator/web/templates") -> Iterator[Text]:
+def template_texts(folder: Path = ROOT / "orchestrator/web/templates") -> Iterator[PlacedText]:
     """Markup between the tags of the template language, and strings that are printed or handed to a macro."""
     environment = Environment(autoescape=True, extensions=["jinja2.ext.do"])
     for path in sorted(folder.rglob("*.html")):
@@ -66,7 +66,7 @@ def template_texts(folder: Path = ROOT / "orchestrator/web/templates") -> Iterat
                 yield f"{path.relative_to(folder)}:{node.lineno}", text
 
 
-def python_texts(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
+def python_texts(*patterns: str, root: Path = ROOT) -> Iterator[PlacedText]:
     """Strings in code: no docstrings, no keys of mappings or subscripts, no comparisons, no codes of one word."""
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
@@ -92,7 +92,7 @@ def _not_read(tree: ast.AST) -> Iterator[ast.expr | None]:
                 yield from (node.left, *node.comparators)
 
 
-def mapping_texts(name: str, mapping: Mapping[str, Any]) -> Iterator[Text]:
+def mapping_texts(name: str, mapping: Mapping[str, Any]) -> Iterator[PlacedText]:
     for key, value in mapping.items():
         if isinstance(value, str):
             yield f"{name}[{key!r}]", value
@@ -100,7 +100,7 @@ def mapping_texts(name: str, mapping: Mapping[str, Any]) -> Iterator[Text]:
             yield from mapping_texts(f"{name}[{key!r}]", value)
 
 
-def vocabulary_texts() -> Iterator[Text]:
+def vocabulary_texts() -> Iterator[PlacedText]:
     for module in (states, words):
         for name, value in vars(module).items():
             if isinstance(value, Mapping) and not name.startswith("__"):
@@ -110,11 +110,11 @@ def vocabulary_texts() -> Iterator[Text]:
         yield from ((f"RULES[{kind!r}]", text) for text in (rule.title, rule.meaning, rule.remedy))
 
 
-def help_texts(app: Callable[[], typer.Typer] = make_app) -> Iterator[Text]:
+def help_texts(app: Callable[[], typer.Typer] = make_app) -> Iterator[PlacedText]:
     yield from _help_of("offboard", typer.main.get_command(app()))
 
 
-def _help_of(name: str, command: Any) -> Iterator[Text]:
+def _help_of(name: str, command: Any) -> Iterator[PlacedText]:
     yield name, f"{command.help or ''}\n{command.epilog or ''}\n{getattr(command, 'rich_help_panel', None) or ''}"
     for parameter in command.params:
         yield f"{name} {parameter.name}", getattr(parameter, "help", None) or ""
@@ -122,7 +122,7 @@ def _help_of(name: str, command: Any) -> Iterator[Text]:
         yield from _help_of(f"{name} {below}", inner)
 
 
-def description_texts() -> Iterator[Text]:
+def description_texts() -> Iterator[PlacedText]:
     """Titles, summaries and descriptions of the OpenAPI document."""
     yield from _described("", _description())
 
@@ -133,7 +133,7 @@ def _description() -> dict[str, Any]:
     return make_application(SimpleNamespace(settings=settings)).openapi()  # type: ignore[arg-type]
 
 
-def _described(where: str, node: Any) -> Iterator[Text]:
+def _described(where: str, node: Any) -> Iterator[PlacedText]:
     if isinstance(node, list):
         for number, inner in enumerate(node):
             yield from _described(f"{where}/{number}", inner)
@@ -146,11 +146,11 @@ def _described(where: str, node: Any) -> Iterator[Text]:
                 yield from _described(f"{where}/{key}", inner)
 
 
-def problem_titles() -> Iterator[Text]:
+def problem_titles() -> Iterator[PlacedText]:
     yield from ((f"{status}", title) for status, title in problems._TITLES.items())
 
 
-def file_texts(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
+def file_texts(*patterns: str, root: Path = ROOT) -> Iterator[PlacedText]:
     """Each line of a file that people read as it is: packets with their comments, documentation."""
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
@@ -158,7 +158,7 @@ def file_texts(*patterns: str, root: Path = ROOT) -> Iterator[Text]:
                 yield f"{path.relative_to(root)}:{number}", line
 
 
-SOURCES: Mapping[str, Callable[[], Iterator[Text]]] = {
+SOURCES: Mapping[str, Callable[[], Iterator[PlacedText]]] = {
     "templates": template_texts,
     "vocabularies": vocabulary_texts,
     "help of commands": help_texts,
@@ -219,7 +219,7 @@ def files_with(pattern: re.Pattern[str], *globs: str, root: Path = ROOT) -> Iter
                 yield path, text
 
 
-def comment_texts(*globs: str, root: Path = ROOT) -> Iterator[Text]:
+def comment_texts(*globs: str, root: Path = ROOT) -> Iterator[PlacedText]:
     """Lines of comments and docstrings, without the code in backticks, of files with a banned word."""
     for path, text in files_with(BANNED_IN_COMMENTS, *globs, root=root):
         lines = set[int]()
@@ -245,7 +245,7 @@ UNPLAIN_NAMES = re.compile(
 )
 
 
-def names_in_code(*globs: str, root: Path = ROOT) -> Iterator[Text]:
+def names_in_code(*globs: str, root: Path = ROOT) -> Iterator[PlacedText]:
     """Names of files in which a name is not plain."""
     for path, text in files_with(UNPLAIN_NAMES, *globs, root=root):
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from orchestrator.embedded import vendors
+from orchestrator.embedded.vendors.description import VendorDocument
 
-Document = dict[str, Any]
 SERVED = Path(str(vendors.__file__)).parent
 """Simulators that the product serves. Those that only tests use are beside this file."""
 ODATA_TYPE = "@odata.type"
@@ -36,18 +36,20 @@ KEPT = frozenset(
 )  # fmt: skip
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> VendorDocument:
     """A description as it was published."""
     if path.suffix == ".json":
         return dict(json.loads(path.read_text(encoding="utf-8")))
     return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
 
 
-def reduced(documents: Iterable[Document], operations: Iterable[str], types: Iterable[str] = ()) -> Document:
+def reduced(
+    documents: Iterable[VendorDocument], operations: Iterable[str], types: Iterable[str] = ()
+) -> VendorDocument:
     """`operations` are `METHOD /path`; those that no document has are omitted. `types` are schemas that no operation
     names, such as the types of OData that an answer names itself."""
-    found: Document = {}
-    definitions: Document = {}
+    found: VendorDocument = {}
+    definitions: VendorDocument = {}
     for document in documents:
         cut = _Discovery(document) if "discoveryVersion" in document else _OpenApi(document)
         for name in types:
@@ -60,37 +62,37 @@ def reduced(documents: Iterable[Document], operations: Iterable[str], types: Ite
 
 
 class _OpenApi:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: VendorDocument) -> None:
         self._document = document
-        self._reached: Document = {}
+        self._reached: VendorDocument = {}
         self._prefix = urlsplit((document.get("servers") or [{"url": ""}])[0]["url"]).path.rstrip("/")
 
-    def definitions(self) -> Document:
+    def definitions(self) -> VendorDocument:
         return self._reached
 
     def reach(self, name: str) -> None:
         self._reach(f"#/components/schemas/{name}")
 
-    def operation(self, name: str) -> Document | None:
+    def operation(self, name: str) -> VendorDocument | None:
         method, _, path = name.partition(" ")
         shape = _without_names(path)
         for template, item in self._document["paths"].items():
             if _without_names(self._prefix + template) == shape and method.lower() in item:
-                operation: Document = item[method.lower()]
+                operation: VendorDocument = item[method.lower()]
                 return self._facts(operation, item.get("parameters", []))
         return None
 
-    def _facts(self, operation: Document, shared: list[Document]) -> Document:
+    def _facts(self, operation: VendorDocument, shared: list[VendorDocument]) -> VendorDocument:
         parameters = {}
         for parameter in map(self._resolved, [*shared, *operation.get("parameters", [])]):
             if parameter["in"] == "path":
                 continue
             schema = parameter.get("schema") or next(iter(parameter["content"].values())).get("schema", {})
-            facts: Document = {"in": parameter["in"], "schema": self._schema(schema)}
+            facts: VendorDocument = {"in": parameter["in"], "schema": self._schema(schema)}
             if parameter.get("required"):
                 facts["required"] = True
             parameters[parameter["name"]] = facts
-        result: Document = {"parameters": parameters, "responses": {}}
+        result: VendorDocument = {"parameters": parameters, "responses": {}}
         scopes = [scope for one in operation.get("security", []) for scope in one.get("oauth2", [])]
         if scopes:
             result["scopes"] = scopes
@@ -102,14 +104,14 @@ class _OpenApi:
             result["responses"][str(status)] = self._content(self._resolved(response))
         return result
 
-    def _content(self, holder: Document) -> Document | None:
+    def _content(self, holder: VendorDocument) -> VendorDocument | None:
         for kind, media in holder.get("content", {}).items():
             if "json" in kind or "urlencoded" in kind:
-                schema: Document = self._schema(media.get("schema", {}))
+                schema: VendorDocument = self._schema(media.get("schema", {}))
                 return schema
         return None
 
-    def _resolved(self, node: Document) -> Document:
+    def _resolved(self, node: VendorDocument) -> VendorDocument:
         while "$ref" in node:
             node = self._target(node["$ref"])
         return node
@@ -123,7 +125,7 @@ class _OpenApi:
     def _schema(self, schema: Any) -> Any:
         if not isinstance(schema, dict):
             return schema
-        result: Document = {}
+        result: VendorDocument = {}
         for key, value in schema.items():
             if key == "$ref":
                 result["$ref"] = f"#/$defs/{self._reach(value)}"
@@ -166,19 +168,19 @@ class _OpenApi:
 class _Discovery:
     """Google's own form: https://developers.google.com/discovery/v1/reference/apis."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: VendorDocument) -> None:
         self._document = document
-        self._reached: Document = {}
-        self._methods: dict[str, Document] = {}
+        self._reached: VendorDocument = {}
+        self._methods: dict[str, VendorDocument] = {}
         self._collect(document)
 
     def reach(self, name: str) -> None:
         self._reach(name)
 
-    def definitions(self) -> Document:
+    def definitions(self) -> VendorDocument:
         return self._reached
 
-    def operation(self, name: str) -> Document | None:
+    def operation(self, name: str) -> VendorDocument | None:
         method = self._methods.get(_without_names(name))
         if method is None:
             return None
@@ -186,11 +188,11 @@ class _Discovery:
         for key, parameter in {**self._document.get("parameters", {}), **method.get("parameters", {})}.items():
             if parameter.get("location") == "path":
                 continue
-            facts: Document = {"in": "query", "schema": self._schema({**parameter, "required": None})}
+            facts: VendorDocument = {"in": "query", "schema": self._schema({**parameter, "required": None})}
             if parameter.get("required"):
                 facts["required"] = True
             parameters[key] = facts
-        result: Document = {"parameters": parameters, "scopes": method.get("scopes", []), "responses": {}}
+        result: VendorDocument = {"parameters": parameters, "scopes": method.get("scopes", []), "responses": {}}
         if "request" in method:
             result["body"], result["body_required"] = self._schema(method["request"]), True
         result["responses"]["2XX"] = self._schema(method["response"]) if "response" in method else None
@@ -203,8 +205,8 @@ class _Discovery:
         for resource in holder.get("resources", {}).values():
             self._collect(resource)
 
-    def _schema(self, schema: Document) -> Document:
-        result: Document = {}
+    def _schema(self, schema: VendorDocument) -> VendorDocument:
+        result: VendorDocument = {}
         for key, value in schema.items():
             if key == "$ref":
                 result["$ref"] = f"#/$defs/{self._reach(value)}"
@@ -250,7 +252,7 @@ def main(vendor: str, *paths: str) -> None:
     (folder / "description.json").write_text(_text(document), encoding="utf-8")
 
 
-def _text(document: Document) -> str:
+def _text(document: VendorDocument) -> str:
     """One line for each operation and each schema."""
     lines = ["{"]
     for key in ("source", "licence", "version"):

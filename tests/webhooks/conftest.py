@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -11,11 +10,11 @@ import pytest
 
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
+from tests.integration.conftest import Install
 from tests.integration.installation import Installation, installation, new_settings
 from tests.integration.packets import quick_packet
 
 PUBLIC_URL = "https://offboard.example.com"
-Install = Callable[..., AbstractAsyncContextManager[Installation]]
 
 
 @pytest.fixture

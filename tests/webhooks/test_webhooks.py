@@ -26,9 +26,10 @@ from orchestrator.ledger.engine.webhooks import Webhook, Webhooks
 from orchestrator.notifications.hook_events import TYPES
 from orchestrator.workflows.webhooks import delivery_id
 from tests.conftest import Hire
+from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo
 from tests.integration.needles import Needles, words_of
-from tests.webhooks.conftest import PUBLIC_URL, Install
+from tests.webhooks.conftest import PUBLIC_URL
 from tests.webhooks.receiver import ReceivedDelivery, Receiver, receiving
 
 

@@ -33,7 +33,7 @@ def _zone(name: str) -> str:
     return name
 
 
-Zone = Annotated[str, AfterValidator(_zone)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
 
 
 class BambooHrSettings(HttpSettings):
@@ -41,11 +41,11 @@ class BambooHrSettings(HttpSettings):
 
     url: str = Field(description="address of the company in BambooHR, https://COMPANY.bamboohr.com")
     api_key: SecretStr = Field(description="API key of a user whose access level shows all employees")
-    time_zone: Zone = Field(
+    time_zone: ZoneName = Field(
         description="IANA time zone of the company, such as Europe/Berlin: in which its days begin, and of people "
         "whose location is not in time_zones"
     )
-    time_zones: dict[str, Zone] = Field(
+    time_zones: dict[str, ZoneName] = Field(
         {}, description='time zones of other locations as JSON: {"Denver": "America/Denver"}'
     )
     end_of_day: str = Field(

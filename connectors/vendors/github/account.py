@@ -25,7 +25,7 @@ from connectors.vendors.github.settings import GitHubSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OrgStanding:
     """What a user is in the organisation. `membership` is None for a user who is neither a member nor invited."""
 
     user: GitHubLogin
@@ -100,10 +100,10 @@ def collaborators(settings: GitHubSettings) -> Flow[list[GitHubLogin]]:
     return (yield from list_of(LIST_COLLABORATORS.request(settings.organization), GitHubLogin))
 
 
-def standing_of(settings: GitHubSettings, user: GitHubLogin) -> Flow[Standing]:
+def standing_of(settings: GitHubSettings, user: GitHubLogin) -> Flow[OrgStanding]:
     """A member is never an outside collaborator, so the list is read for others only."""
     membership = yield from membership_of(settings, user)
     if membership is not None and membership.state == "active":
-        return Standing(user, membership, is_collaborator=False)
+        return OrgStanding(user, membership, is_collaborator=False)
     listed = any(one.id == user.id for one in (yield from collaborators(settings)))
-    return Standing(user, membership, is_collaborator=listed)
+    return OrgStanding(user, membership, is_collaborator=listed)

@@ -16,7 +16,7 @@ from connectors.http.connector import SAMPLE_SIZE, Find, FindOne, find_by, unpro
 from connectors.http.flows import parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Request
-from connectors.vendors.github.account import Standing, owners, standing_of
+from connectors.vendors.github.account import OrgStanding, owners, standing_of
 from connectors.vendors.github.answers import GitHubLogin, require_own
 from connectors.vendors.github.identities import (
     FILTERED,
@@ -36,7 +36,7 @@ _PEOPLE = "User"  # as against organisations and bots, which have logins and num
 ATTRIBUTES = ("id", "login", *IDENTITY_ATTRIBUTES, VERIFIED_EMAIL)
 
 
-def _account(standing: Standing, **attributes: str) -> Account:
+def _account(standing: OrgStanding, **attributes: str) -> Account:
     """Privileged: an owner of the organisation."""
     user, membership = standing.user, standing.membership
     mark = ""

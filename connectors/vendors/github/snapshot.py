@@ -24,7 +24,7 @@ from connectors.vendors.github.settings import GitHubSettings
 from connectors.vendors.github.teams import Total, teams_of
 
 _PER_REQUEST = 100  # repositories
-_Items = Flow[Sequence[Mapping[str, Any]]]
+_GitHubItems = Flow[Sequence[Mapping[str, Any]]]
 
 
 class _Key(Fields):
@@ -66,32 +66,32 @@ def installations(settings: GitHubSettings) -> Flow[list[AppInstallation]]:
     return (yield from list_of(LIST_INSTALLATIONS.request(settings.organization), AppInstallation, "installations"))
 
 
-def _teams(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _teams(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [team.shown(user) for team in (yield from teams_of(settings, user))]
 
 
-def _invitations(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _invitations(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [one.shown() for one in (yield from invitations(settings, [user.login], []))]
 
 
-def _grants(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _grants(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [grant.shown() for grant in (yield from grants(settings, user))]
 
 
-def _authorizations(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _authorizations(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [one.shown() for one in (yield from authorizations(settings, user))]
 
 
-def _seat(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _seat(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     seat = yield from seat_of(settings, user)
     return [seat.shown()] if seat else []
 
 
-def _keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _keys(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [key.shown() for key in (yield from list_of(LIST_KEYS.request(user.login), _Key))]
 
 
-def _deploy_keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _deploy_keys(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     """Those that the user added: they stay valid when the user is removed. Who added a key is only in the list of its
     repository, so the lists of all repositories with keys are read, if that does not take too many requests."""
     found = []
@@ -108,7 +108,7 @@ def _deploy_keys(settings: GitHubSettings, user: GitHubLogin) -> _Items:
     return found
 
 
-def _identities(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _identities(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     found = []
     for one in (yield from identities(settings, login=user.login)):
         if one.user is not None and one.user.id == user.id:
@@ -117,15 +117,15 @@ def _identities(settings: GitHubSettings, user: GitHubLogin) -> _Items:
     return found
 
 
-def _emails(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _emails(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [{"name": email} for email in (yield from verified_emails(settings, user))]
 
 
-def _installations(settings: GitHubSettings, user: GitHubLogin) -> _Items:
+def _installations(settings: GitHubSettings, user: GitHubLogin) -> _GitHubItems:
     return [one.shown() for one in (yield from installations(settings))]
 
 
-_SECTIONS: Mapping[str, Callable[[GitHubSettings, GitHubLogin], _Items]] = {
+_SECTIONS: Mapping[str, Callable[[GitHubSettings, GitHubLogin], _GitHubItems]] = {
     "teams": _teams,
     "invitations": _invitations,
     "fine_grained_tokens": _grants,

@@ -34,7 +34,7 @@ _PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
 }
 _LOOK_AGAIN_SECONDS = 300.0
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-State = Literal["needed", "in_progress", "completed"]
+TransferState = Literal["needed", "in_progress", "completed"]
 
 
 class _Application(Fields):
@@ -97,7 +97,7 @@ def _transfers_of(user: WorkspaceUser) -> Flow[list[_Transfer]]:
     return [each for each in found if each.owner == user.id]
 
 
-def _state(application: str, transfers: Sequence[_Transfer], user: WorkspaceUser, recipient: str) -> State:
+def _state(application: str, transfers: Sequence[_Transfer], user: WorkspaceUser, recipient: str) -> TransferState:
     """Of the latest transfer of the application to the recipient."""
     own = [each for each in transfers if each.recipient == recipient and each.status_of(application)]
     latest = max(own, key=lambda each: each.requested_at, default=None)

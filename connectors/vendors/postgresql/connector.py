@@ -115,18 +115,18 @@ def make_postgresql(settings: PostgresqlSettings, allowed_hosts: Collection[str]
     return PostgresqlConnector(settings, allowed_hosts=allowed_hosts)
 
 
-_Do = Callable[[Conversation, Role, Effect], Awaitable[Reply]]
-_Look = Callable[[Conversation, Role | None, Effect], Awaitable[ReadBack]]
+_DoRole = Callable[[Conversation, Role, Effect], Awaitable[Reply]]
+_CheckRole = Callable[[Conversation, Role | None, Effect], Awaitable[ReadBack]]
 
 
-def _of_role(look: Callable[[Conversation, Role, Effect], Awaitable[ReadBack]]) -> _Look:
+def _of_role(look: Callable[[Conversation, Role, Effect], Awaitable[ReadBack]]) -> _CheckRole:
     async def looking(talk: Conversation, role: Role | None, effect: Effect) -> ReadBack:
         return account_missing() if role is None else await look(talk, role, effect)
 
     return looking
 
 
-ACTS: ActTable[_Do, _Look] = ActTable(
+ACTS: ActTable[_DoRole, _CheckRole] = ActTable(
     KIND,
     Act(
         Ability(

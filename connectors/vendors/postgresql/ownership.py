@@ -43,7 +43,7 @@ _BY_MAIL = sql.SQL(
 )
 
 
-class Held:
+class HeldObjects:
     """By database (`SHARED` for what belongs to none), how many objects refer to a role."""
 
     def __init__(self) -> None:
@@ -69,8 +69,8 @@ def _shown(counts: Mapping[str, int]) -> dict[str, int]:
     return {database or "(server)": count for database, count in counts.items()}
 
 
-async def held_by(talk: Conversation, role: Role) -> Held:
-    held = Held()
+async def held_by(talk: Conversation, role: Role) -> HeldObjects:
+    held = HeldObjects()
     for row in await talk.rows(_HELD, {"oid": role.oid}):
         owner = row["kind"] == "o"
         counts = held.its_own if row["its_own"] and owner else held.owned if owner else held.granted

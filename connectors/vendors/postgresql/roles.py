@@ -16,7 +16,7 @@ from psycopg import sql
 from connectors.abilities import Effect
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.parameters import account_gone, account_of
-from connectors.vendors.postgresql.server import Conversation, Row
+from connectors.vendors.postgresql.server import Conversation, ServerRow
 
 _MAX_OID = 2**32 - 1
 POWERS = {
@@ -68,7 +68,7 @@ class Role:
         }  # fmt: skip
 
 
-def role_of(row: Row) -> Role:
+def role_of(row: ServerRow) -> Role:
     return Role(
         oid=row["oid"],
         name=row["rolname"],

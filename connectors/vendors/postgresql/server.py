@@ -23,8 +23,8 @@ from connectors.vendors.postgresql.failures import cannot_connect, refused
 from connectors.vendors.postgresql.settings import PostgresqlSettings
 
 T = TypeVar("T")
-Row = Mapping[str, Any]
-Query = sql.SQL | sql.Composed
+ServerRow = Mapping[str, Any]
+StatementText = sql.SQL | sql.Composed
 
 _SET = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)")
 _LOCK_WAIT_SECONDS = 5.0
@@ -61,7 +61,9 @@ class Conversation:
     def happened(self) -> Happened:
         return self._changed
 
-    async def rows(self, query: Query, values: Mapping[str, Any] | None = None, *, database: str = "") -> list[Row]:
+    async def rows(
+        self, query: StatementText, values: Mapping[str, Any] | None = None, *, database: str = ""
+    ) -> list[ServerRow]:
         """In the first database, if none is named. Raises `ConnectorError`."""
         if self._rehearsing is not None and self._held_back(query):
             self._rehearsing.note(RehearsedRequest("SQL", _template(query), changes=True))
@@ -74,7 +76,7 @@ class Conversation:
             # `from None`: an error may carry the connection, and with it the password.
             raise refused(error, self._changed, self.settings.redact) from None
 
-    async def value(self, query: Query, values: Mapping[str, Any] | None = None, *, database: str = "") -> Any:
+    async def value(self, query: StatementText, values: Mapping[str, Any] | None = None, *, database: str = "") -> Any:
         """The first column of the only row."""
         (row,) = await self.rows(query, values, database=database)
         return next(iter(row.values()))
@@ -102,7 +104,7 @@ class Conversation:
         """The next statement calls a function whose effect no transaction undoes."""
         self._changed, self._call_changes = "unknown", True
 
-    def _held_back(self, query: Query) -> bool:
+    def _held_back(self, query: StatementText) -> bool:
         calls, self._call_changes = self._call_changes, False
         return calls or not _template(query).upper().startswith(_READS)
 
@@ -164,7 +166,7 @@ async def converse(
     raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=talk.happened)
 
 
-def _template(query: Query) -> str:
+def _template(query: StatementText) -> str:
     """The statement with `{}` for names, which can be a person's."""
     parts = [query] if isinstance(query, sql.SQL) else list(query)
     return " ".join("".join(_part(part) for part in parts).split())

@@ -10,7 +10,7 @@ from connectors.abilities import Effect, ReadBack
 from connectors.errors import ActionRequiredError
 from connectors.read_backs import seen
 from connectors.vendors.postgresql.memberships import inherited, members, memberships
-from connectors.vendors.postgresql.ownership import SHARED, Held, held_by
+from connectors.vendors.postgresql.ownership import SHARED, HeldObjects, held_by
 from connectors.vendors.postgresql.roles import Role
 from connectors.vendors.postgresql.server import Conversation
 from connectors.vendors.postgresql.sessions import prepared_transactions, sessions
@@ -54,7 +54,7 @@ async def snapshot(talk: Conversation, role: Role, effect: Effect) -> ReadBack:
     return seen(True, evidence)
 
 
-async def _in_databases(talk: Conversation, role: Role, held: Held) -> dict[str, Any]:
+async def _in_databases(talk: Conversation, role: Role, held: HeldObjects) -> dict[str, Any]:
     """Names within a limit; a database that we may not connect to is listed."""
     limit, names, defaults, not_read = talk.settings.max_names, {}, {}, []
     if SHARED in held.owned:

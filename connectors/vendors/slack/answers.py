@@ -86,7 +86,7 @@ def said_ok(answer: Answer) -> bool:
 
 
 _Shape = TypeVar("_Shape", bound=Fields)
-_Known = TypeVar("_Known")
+_KnownT = TypeVar("_KnownT")
 
 
 def shown_in(answer: Answer, name: str, shape: type[_Shape]) -> _Shape:
@@ -95,7 +95,7 @@ def shown_in(answer: Answer, name: str, shape: type[_Shape]) -> _Shape:
     return parse(answer.body.get(name), shape)
 
 
-def known(value: _Known) -> Flow[_Known]:
+def known(value: _KnownT) -> Flow[_KnownT]:
     """A flow that sends nothing and returns the value."""
     return value
     yield  # pragma: no cover - makes this a generator

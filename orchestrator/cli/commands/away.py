@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason, has_subcommand
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, ReasonOption, has_subcommand
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 from orchestrator.documents.document import Document
@@ -47,7 +47,7 @@ def to(
         str, typer.Option("--until", metavar="TIME", help="When it ends; at most 90 days after it starts.")
     ],
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="When it starts. Default: now.")] = None,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:

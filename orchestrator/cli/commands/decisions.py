@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.names import gate_name, gate_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption, ReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
@@ -71,20 +71,22 @@ def overdue(item: Document, found: Document) -> str:
 
 
 def approve(
-    run_id: Run,
+    run_id: RunArgument,
     gate: Gate,
     alias: As = None,
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="STEP", help="Exclude this step. Repeatable.")
     ] = None,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Approve the steps of a gate, all of them or with exclusions."""
     carry_out(_decide(run_id, gate, {"verdict": "approve", "excluded": exclude or [], "reason": reason}, alias, folder))
 
 
-def reject(run_id: Run, gate: Gate, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
+def reject(
+    run_id: RunArgument, gate: Gate, reason: NeededReasonOption, alias: As = None, folder: Folder = FOLDER
+) -> None:
     """Reject the steps of a gate. They stay rejected until you, or the role that the gate escalates to, re-plan."""
     carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
 

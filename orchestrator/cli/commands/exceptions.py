@@ -9,7 +9,16 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.names import accounts_named, exception_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Reason, Run, has_subcommand
+from orchestrator.cli.terminal.options import (
+    FOLDER,
+    As,
+    Folder,
+    Json,
+    NeededReasonOption,
+    ReasonOption,
+    RunArgument,
+    has_subcommand,
+)
 from orchestrator.cli.terminal.outcomes import print_closing, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.repairs import commands_for
@@ -91,14 +100,14 @@ def _print(found: Document, closed: bool) -> None:
 
 
 def settle(
-    run_id: Run,
+    run_id: RunArgument,
     system: Annotated[str, typer.Argument(metavar="SYSTEM")],
     account: Annotated[
         list[str] | None,
         typer.Argument(metavar="ACCOUNT…", help="The account, as `exceptions` lists it.", show_default=False),
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="None of the accounts belongs to the person.")] = False,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -119,9 +128,9 @@ def settle(
 
 
 def accept(
-    run_id: Run,
+    run_id: RunArgument,
     exception: NamedException,
-    reason: NeededReason,
+    reason: NeededReasonOption,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -140,10 +149,10 @@ def accept(
 
 
 def assign(
-    run_id: Run,
+    run_id: RunArgument,
     exception: NamedException,
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account that decides.")],
-    reason: NeededReason,
+    reason: NeededReasonOption,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -162,8 +171,8 @@ def assign(
 
 
 def replan(
-    run_id: Run,
-    reason: Reason = None,
+    run_id: RunArgument,
+    reason: ReasonOption = None,
     new_version: Annotated[
         bool, typer.Option("--new-version", help="Take the packet version in use, which covers further systems.")
     ] = False,

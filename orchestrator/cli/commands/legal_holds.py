@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, NeededReason, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, NeededReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import legal_hold_lines
 from orchestrator.cli.terminal.screen import say
 
-Hold = Annotated[
+HoldArgument = Annotated[
     str | None, typer.Argument(metavar="HOLD", help="The hold's ID. Can be omitted while one hold is in force.")
 ]
 
 
-def place(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
+def place(run_id: RunArgument, reason: NeededReasonOption, alias: As = None, folder: Folder = FOLDER) -> None:
     """Place a legal hold: no step that destroys data runs until a second person lifts it."""
 
     async def work() -> None:
@@ -33,7 +33,13 @@ def place(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = 
     carry_out(work())
 
 
-def lift(run_id: Run, reason: NeededReason, hold_id: Hold = None, alias: As = None, folder: Folder = FOLDER) -> None:
+def lift(
+    run_id: RunArgument,
+    reason: NeededReasonOption,
+    hold_id: HoldArgument = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
     """Lift a legal hold that another person placed."""
 
     async def work() -> None:

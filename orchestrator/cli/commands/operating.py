@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, NeededReason, PacketName, Reason, Run
+from orchestrator.cli.terminal.options import (
+    FOLDER,
+    PACKET,
+    As,
+    Folder,
+    NeededReasonOption,
+    PacketOption,
+    ReasonOption,
+    RunArgument,
+)
 from orchestrator.cli.terminal.outcomes import print_closing, print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
@@ -16,7 +25,7 @@ from orchestrator.domain.events import EVERYTHING
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or ID.")]
 HeldRun = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
-System = Annotated[
+SystemOption = Annotated[
     str | None,
     typer.Option(
         "--system", metavar="NAME", help="Pause this system in all runs instead of one run; * for all systems."
@@ -25,13 +34,13 @@ System = Annotated[
 
 
 def retry(
-    run_id: Run,
+    run_id: RunArgument,
     step: Step,
     alias: As = None,
     again: Annotated[
         bool, typer.Option("--again", help="Run the step again even if the first attempt may have taken effect.")
     ] = False,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Retry a step that failed or whose outcome is unknown."""
@@ -47,7 +56,9 @@ def retry(
     carry_out(work())
 
 
-def skip(run_id: Run, step: Step, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
+def skip(
+    run_id: RunArgument, step: Step, reason: NeededReasonOption, alias: As = None, folder: Folder = FOLDER
+) -> None:
     """Skip a step. It is never run; steps that depend on it continue."""
 
     async def work() -> None:
@@ -63,9 +74,9 @@ def skip(run_id: Run, step: Step, reason: NeededReason, alias: As = None, folder
 
 def hold(
     run_id: HeldRun = None,
-    system: System = None,
-    packet: PacketName = PACKET,
-    reason: Reason = None,
+    system: SystemOption = None,
+    packet: PacketOption = PACKET,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -75,8 +86,8 @@ def hold(
 
 def release(
     run_id: HeldRun = None,
-    system: System = None,
-    packet: PacketName = PACKET,
+    system: SystemOption = None,
+    packet: PacketOption = PACKET,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:

@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReason, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
@@ -82,7 +82,7 @@ def waiting(summary: dict[str, int]) -> str:
 
 
 def show(
-    run_id: Run,
+    run_id: RunArgument,
     alias: As = None,
     events: Annotated[bool, typer.Option("--events", help="Include the activity, in order.")] = False,
     json: Json = False,
@@ -130,7 +130,7 @@ def _access_gone(document: Document) -> Iterator[str]:
 
 
 def reschedule(
-    run_id: Run,
+    run_id: RunArgument,
     moved_to: Annotated[str, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")],
     zone: Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the run's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before moving the cutoff to a later time.")] = False,
@@ -165,7 +165,7 @@ def reschedule(
     carry_out(work())
 
 
-def end(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FOLDER) -> None:
+def end(run_id: RunArgument, reason: NeededReasonOption, alias: As = None, folder: Folder = FOLDER) -> None:
     """Cancel a run. Completed steps stay completed; no further step runs."""
 
     async def work() -> None:
@@ -179,7 +179,7 @@ def end(run_id: Run, reason: NeededReason, alias: As = None, folder: Folder = FO
 
 
 def embargo(
-    run_id: Run,
+    run_id: RunArgument,
     until: Annotated[
         str | None,
         typer.Option(

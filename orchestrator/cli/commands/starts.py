@@ -18,7 +18,7 @@ from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason, Zone
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketOption, ReasonOption, ZoneOption
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, name, print_json, say, working
@@ -32,11 +32,11 @@ def start(
     person: Annotated[
         str | None, typer.Argument(metavar="PERSON", help="Employee number, mail address or HR ID.")
     ] = None,
-    packet: PacketName = PACKET,
+    packet: PacketOption = PACKET,
     when: Annotated[
         str | None, typer.Option("--cutoff", metavar="TIME", help="When access ends: 2026-11-30T17:00.")
     ] = None,
-    zone: Zone = None,
+    zone: ZoneOption = None,
     urgent: Annotated[
         bool, typer.Option("--urgent", help="Immediately run the reversible steps that remove access, before approval.")
     ] = False,
@@ -54,7 +54,7 @@ def start(
     named: Annotated[
         list[str] | None, typer.Option("--named", metavar="NAME", help="Who can see the run besides you. Repeatable.")
     ] = None,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     legal_hold: Annotated[
         str | None,
         typer.Option(

@@ -11,7 +11,7 @@ from orchestrator.cli.commands.decisions import MAX_TOGETHER, overdue
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.attachments import attachment
 from orchestrator.cli.terminal.names import task_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run, has_subcommand
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, RunArgument, has_subcommand
 from orchestrator.cli.terminal.outcomes import print_closing
 from orchestrator.cli.terminal.refusals import reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -65,7 +65,7 @@ def _instructions(item: Document) -> str:
 
 
 def complete(
-    run_id: Run,
+    run_id: RunArgument,
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task's ID, or the name of its step.")],
     alias: As = None,
     evidence: Annotated[

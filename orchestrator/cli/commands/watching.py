@@ -10,7 +10,7 @@ from rich.live import Live
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Server, Unreachable
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Run
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, RunArgument
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import event_line
 from orchestrator.cli.terminal.run_view import RunView
@@ -19,7 +19,7 @@ from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import RUN, in_sentence, label
 
 
-def watch(run_id: Run, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
+def watch(run_id: RunArgument, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
     """Follow a run until it ends. Ctrl-C stops watching; the run continues. With --json, one line an event."""
     try:
         carry_out(_watch(run_id, alias, folder, json))

@@ -21,11 +21,11 @@ Folder = Annotated[
     typer.Option("--folder", envvar="OFFBOARD_FOLDER", help="The folder in which `offboard up` keeps its data."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON. Its fields are in docs/json.md.")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
-NeededReason = Annotated[str, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
-PacketName = Annotated[str, typer.Option("--packet", metavar="NAME", help="The packet.")]
-Zone = Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the person's.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
+NeededReasonOption = Annotated[str, typer.Option("--reason", help="The reason. Kept encrypted in the ledger.")]
+PacketOption = Annotated[str, typer.Option("--packet", metavar="NAME", help="The packet.")]
+ZoneOption = Annotated[str | None, typer.Option("--zone", help="The time zone of the cutoff. Default: the person's.")]
 
 FOLDER = Path(".offboard")
 PACKET = "standard-leaver"

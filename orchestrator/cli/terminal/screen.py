@@ -19,7 +19,7 @@ from rich.text import Text
 from orchestrator.documents.plain_words import sentence
 from orchestrator.vocabulary.states import EXCEPTION_STATE, GATE, RUN, STEP, TASK, Vocabulary, label
 
-Instant = datetime | str
+ShownInstant = datetime | str
 
 GAP = 2
 """Columns between two cells of a table."""
@@ -117,22 +117,22 @@ def _lines(columns: Sequence[str], rows: list[list[str]]) -> None:
         typer.echo("  ".join(padded).rstrip())
 
 
-def when(at: Instant) -> datetime:
+def when(at: ShownInstant) -> datetime:
     """An instant, also as documents write it (ISO 8601)."""
     return datetime.fromisoformat(at) if isinstance(at, str) else at
 
 
-def instant(at: Instant | None) -> str:
+def instant(at: ShownInstant | None) -> str:
     """In the reader's zone, to the minute: `2026-11-30 17:00 CET`."""
     return when(at).astimezone().strftime("%Y-%m-%d %H:%M %Z") if at is not None else ""
 
 
-def moment(at: Instant | None) -> str:
+def moment(at: ShownInstant | None) -> str:
     """The same to the second."""
     return when(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if at is not None else ""
 
 
-def cutoff(at: Instant, zone: str) -> str:
+def cutoff(at: ShownInstant, zone: str) -> str:
     """In the reader's zone, with the person's beside it where clocks differ."""
     here = when(at).astimezone()
     try:

@@ -13,7 +13,7 @@ from orchestrator.domain.organisation.roles import either
 from orchestrator.vocabulary.durations import coarse
 from orchestrator.vocabulary.states import FAILURE, RUN, STEP, WAITS_FOR, in_sentence, label
 
-Kind = Literal[
+ShapeKind = Literal[
     "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
     "skipped", "withheld",
 ]  # fmt: skip
@@ -31,7 +31,7 @@ class Shape:
     pressing: int
 
 
-SHAPES: Mapping[Kind, Shape] = {
+SHAPES: Mapping[ShapeKind, Shape] = {
     "verified": Shape("✓", "v", "green", label("verified", STEP), 0),
     "attested": Shape("✎", "a", "green", label("attested", STEP), 0),
     "skipped": Shape("–", "-", "dim", label("skipped", STEP), 0),
@@ -47,7 +47,7 @@ SHAPES: Mapping[Kind, Shape] = {
     "stopped": Shape("✗", "X", "bold red", "Blocked", 9),
 }
 
-RUN_KINDS: Mapping[str, Kind] = {
+RUN_KINDS: Mapping[str, ShapeKind] = {
     "searching": "running",
     "awaiting_decision": "gate",
     "scheduled": "time",
@@ -61,7 +61,7 @@ RUN_KINDS: Mapping[str, Kind] = {
 }
 
 
-def run_words(status: str) -> tuple[Kind, str]:
+def run_words(status: str) -> tuple[ShapeKind, str]:
     """The shape and the label of a run's state."""
     return RUN_KINDS.get(status, "running"), label(status, RUN)
 
@@ -85,7 +85,7 @@ def rest_words(rest: timedelta) -> str:
 class StepView:
     """Where one step stands: `words` say it whole, `short` in a dozen letters."""
 
-    kind: Kind
+    kind: ShapeKind
     words: str
     short: str
 
@@ -94,11 +94,11 @@ class StepView:
 class Wait:
     """`who` has to do `what` before the run continues: a role, a system's title or the clock, never a person's name."""
 
-    kind: Kind
+    kind: ShapeKind
     who: str
     what: str
 
 
-def mark(kind: Kind, *, ascii_only: bool) -> Text:
+def mark(kind: ShapeKind, *, ascii_only: bool) -> Text:
     shape = SHAPES[kind]
     return Text().append(shape.plain if ascii_only else shape.mark, style=shape.style)

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.cli.terminal.shapes import Kind, StepView, code_words
+from orchestrator.cli.terminal.shapes import ShapeKind, StepView, code_words
 from orchestrator.vocabulary.states import STEP, WAITS_FOR, label
 
 
-def _of_status(kind: Kind, status: str, short: str, further: str = "") -> StepView:
+def _of_status(kind: ShapeKind, status: str, short: str, further: str = "") -> StepView:
     return StepView(kind, f"{label(status, STEP)}{further}", short)
 
 
-def _of_wait(kind: Kind, waits_for: str, short: str, further: str = "") -> StepView:
+def _of_wait(kind: ShapeKind, waits_for: str, short: str, further: str = "") -> StepView:
     return StepView(kind, f"{label(waits_for, WAITS_FOR)}{further}", short)
 
 

@@ -119,7 +119,7 @@ class LedgerVerified(BaseModel):
     remedy: str = ""
 
 
-Answer = (
+WorkerAnswer = (
     PeopleAnswer
     | PersonFacts
     | Preview
@@ -130,7 +130,7 @@ Answer = (
     | AccountOwners
     | LedgerVerified
 )
-A = TypeVar("A", bound=Answer, covariant=True)
+A = TypeVar("A", bound=WorkerAnswer, covariant=True)
 
 
 class Asked(Shown, Generic[A]):
@@ -256,7 +256,7 @@ Question = Annotated[
     Field(discriminator="kind"),
 ]
 QUESTIONS: TypeAdapter[Question] = TypeAdapter(Question)
-ANSWERS: dict[str, type[Answer]] = {
+ANSWERS: dict[str, type[WorkerAnswer]] = {
     "find_people": PeopleAnswer,
     "person_facts": PersonFacts,
     "preview": Preview,

@@ -11,7 +11,7 @@ from typing import Protocol
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.services import Program
+from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import Actor, Level
 
 
@@ -44,7 +44,7 @@ class Organisation:
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
     revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
-    programs: Mapping[str, Program] = field(default_factory=dict)
+    programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     webhooks: Mapping[str, str] = field(default_factory=dict)
     revoked_tokens: frozenset[str] = frozenset()
     """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
@@ -76,13 +76,15 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             actors = _with_makers({**state.actors, actor_id: fewer}, state.programs, actor_id)
             return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
         case e.TokenMade(actor_id=actor_id, by=by):
-            made = Program(actor_id, event.token_id, by, by, event.deputy, event.expires_at, maker_human=event.human)
+            made = TokenProgram(
+                actor_id, event.token_id, by, by, event.deputy, event.expires_at, maker_human=event.human
+            )
             return _with_program(state, made)
         case e.ServiceOwnersChanged(actor_id=actor_id, owner=owner):
             known_one = state.programs.get(actor_id)
             if known_one is None:  # earlier versions recorded who created a token with its account only
                 maker = state.recorded[actor_id].maker_human if actor_id in state.recorded else None
-                known_one = Program(actor_id, event.token_id, owner, owner, maker_human=maker)
+                known_one = TokenProgram(actor_id, event.token_id, owner, owner, maker_human=maker)
             return _with_program(state, replace(known_one, owner=owner, deputy=event.deputy))
         case e.TokenRevoked(token_id=token_id):
             state = replace(state, revoked_tokens=state.revoked_tokens | {token_id})
@@ -100,12 +102,12 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
     return state
 
 
-def _with_program(state: Organisation, program: Program) -> Organisation:
+def _with_program(state: Organisation, program: TokenProgram) -> Organisation:
     programs = {**state.programs, program.actor_id: program}
     return replace(state, actors=_with_makers({**state.actors}, programs, program.actor_id), programs=programs)
 
 
-def _with_makers(actors: dict[str, Actor], programs: Mapping[str, Program], changed: str) -> dict[str, Actor]:
+def _with_makers(actors: dict[str, Actor], programs: Mapping[str, TokenProgram], changed: str) -> dict[str, Actor]:
     """Brings what programs have of their makers and owners up to date after the account `changed` did; `actors` is
     changed in place."""
     for program in programs.values():
@@ -178,7 +180,7 @@ class Accounts(Protocol):
     def actors(self) -> Mapping[str, Actor]: ...
 
     @property
-    def programs(self) -> Mapping[str, Program]: ...
+    def programs(self) -> Mapping[str, TokenProgram]: ...
 
 
 def acting_now(actor: Actor, accounts: Accounts) -> Actor:

@@ -14,7 +14,7 @@ from orchestrator.domain.permissions.levels import Actor
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class TokenProgram:
     """One token's program. `made_by`, `owner` and `deputy` are accounts; only a service has the last two. `maker_human`
     is the person (an opaque id) who created the token. `expires_at` is None for tokens of versions that did not record
     it."""
@@ -50,7 +50,7 @@ def can_answer(actor: Actor | None, gone: Collection[str]) -> bool:
     return bool(actor.roles) and actor.human not in gone
 
 
-def answers_for(program: Program, actors: Mapping[str, Actor], gone: Collection[str]) -> Actor | None:
+def answers_for(program: TokenProgram, actors: Mapping[str, Actor], gone: Collection[str]) -> Actor | None:
     """Who answers for a service now: the owner, else the deputy; None where neither can."""
     for account in program.people:
         known = actors.get(account)
@@ -59,7 +59,9 @@ def answers_for(program: Program, actors: Mapping[str, Actor], gone: Collection[
     return None
 
 
-def services(programs: Mapping[str, Program], actors: Mapping[str, Actor], now: datetime) -> Iterator[Program]:
+def services(
+    programs: Mapping[str, TokenProgram], actors: Mapping[str, Actor], now: datetime
+) -> Iterator[TokenProgram]:
     """The services with a valid token."""
     for program in programs.values():
         known = actors.get(program.actor_id)
@@ -68,8 +70,8 @@ def services(programs: Mapping[str, Program], actors: Mapping[str, Actor], now: 
 
 
 def services_of(
-    person_id: str, programs: Mapping[str, Program], actors: Mapping[str, Actor], now: datetime
-) -> Iterator[Program]:
+    person_id: str, programs: Mapping[str, TokenProgram], actors: Mapping[str, Actor], now: datetime
+) -> Iterator[TokenProgram]:
     """The services whose owner or deputy is this person (an opaque id), whatever the account."""
     for program in services(programs, actors, now):
         people = (actors.get(account) for account in program.people)
@@ -79,7 +81,7 @@ def services_of(
 
 def without_owner_after(
     person_id: str,
-    programs: Mapping[str, Program],
+    programs: Mapping[str, TokenProgram],
     actors: Mapping[str, Actor],
     departed: Collection[str],
     now: datetime,

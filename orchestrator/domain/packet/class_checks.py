@@ -17,11 +17,11 @@ from orchestrator.domain.packet.packet_yaml import PacketProblem, read_documents
 
 MAX_NAME: Final = 63  # characters, as of `packet.Slug`
 
-Found = tuple[Path, str, str]
+ClassProblem = tuple[Path, str, str]
 """A place in a file, the cause and the remedy."""
 
 
-def class_step_problems(packet: Packet, catalogue: Catalogue) -> Iterator[Found]:
+def class_step_problems(packet: Packet, catalogue: Catalogue) -> Iterator[ClassProblem]:
     """In workflow.yaml: an ability that no connector has, names that are too long or twice, and a workflow without any
     step. The packet is expanded."""
     written, expansion = packet.written.steps, packet.expansion or {}
@@ -68,7 +68,7 @@ def coverage_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses)
     return [*steps, *systems]
 
 
-def _class_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -> Iterator[Found]:
+def _class_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -> Iterator[ClassProblem]:
     systems = packet.platform.systems
     for index, step in enumerate(packet.written.steps):
         if step.every is None:
@@ -90,7 +90,7 @@ def _class_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -
                 yield here, said, "add a task for a person, or a step with another ability"
 
 
-def _system_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -> Iterator[Found]:
+def _system_notices(packet: Packet, catalogue: Catalogue, classes: KindClasses) -> Iterator[ClassProblem]:
     for name, spec in packet.platform.systems.items():
         here: Path = ("systems", name)
         if name == packet.platform.hr.system:

@@ -41,10 +41,10 @@ def expression_problems(
     return found
 
 
-_Found = tuple[str, Path, type[Expression] | type[Formula], str, Sequence[Variable]]
+_PlacedExpression = tuple[str, Path, type[Expression] | type[Formula], str, Sequence[Variable]]
 
 
-def _expressions(workflow: Workflow | None, approvals: Approvals | None) -> Iterator[_Found]:
+def _expressions(workflow: Workflow | None, approvals: Approvals | None) -> Iterator[_PlacedExpression]:
     if workflow is not None:
         if workflow.pilot is not None:
             yield WORKFLOW_FILE, ("pilot",), Expression, workflow.pilot, PILOT_VARIABLES

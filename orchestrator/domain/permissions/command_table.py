@@ -15,7 +15,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, limited
 from orchestrator.domain.refusal_codes import RefusalCode
 
-Command = Literal[
+CommandName = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "change_service_owners",
     "check_systems", "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run",
     "end_sessions",
@@ -53,7 +53,7 @@ class CommandRule:
     unknown_with: RefusalCode = "unknown_to_hr"
 
 
-COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
+COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     # HR
     "start_run": CommandRule("start a run", kinds=NO_ASSISTANTS),
     "postpone_run": CommandRule("move a cutoff to a later time", keeps_access=True),
@@ -113,7 +113,7 @@ COMMANDS: Final[Mapping[Command, CommandRule]] = MappingProxyType({
 })  # fmt: skip
 
 
-def require(command: Command, actor: Actor, leaver: str | None = None) -> None:
+def require(command: CommandName, actor: Actor, leaver: str | None = None) -> None:
     """Raises `NotAllowed` where the table refuses this account: its access is narrower than the command needs
     (`access_limited`), it is of another type (the rule's code), HR has no record of the person (`unknown_to_hr`), or
     the run is about the person (`own_run`). `leaver` is the opaque id of the person whom the run is about."""
@@ -124,7 +124,7 @@ def require(command: Command, actor: Actor, leaver: str | None = None) -> None:
         raise refused
 
 
-def refusal(command: Command, actor: Actor) -> NotAllowed | None:
+def refusal(command: CommandName, actor: Actor) -> NotAllowed | None:
     """What the table refuses whatever the run, as an error to raise; None where it refuses nothing."""
     rule = COMMANDS[command]
     if not actor.reaches(rule.level):

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.permissions.command_table import COMMANDS, Command, require
+from orchestrator.domain.permissions.command_table import COMMANDS, CommandName, require
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 
 
-def require_safety_owner(actor: Actor, packets: Iterable[Packet], command: Command) -> None:
+def require_safety_owner(actor: Actor, packets: Iterable[Packet], command: CommandName) -> None:
     """Only a safety owner of a packet in use decides what other programs may do and are sent. A draft does not make
     anyone an owner, since any user can adopt one. Raises `NotAllowed`."""
     require(command, actor)

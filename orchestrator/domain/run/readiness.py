@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from orchestrator.domain.organisation.organisation import DelegationState
-from orchestrator.domain.organisation.services import Program
+from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import highest_level
@@ -56,7 +56,7 @@ class World:
     held_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     actors: Mapping[str, Actor] = field(default_factory=dict)
     delegations: tuple[DelegationState, ...] = ()
-    programs: Mapping[str, Program] = field(default_factory=dict)
+    programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     departed: frozenset[str] = frozenset()
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins again.

@@ -11,17 +11,19 @@ from typing import Any
 
 import jsonschema
 
-Document = dict[str, Any]
+VendorDocument = dict[str, Any]
 
 
 class Description:
     """`operations` are named `METHOD /path/{id}`. Each check returns what is wrong, one text for each fault."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: VendorDocument) -> None:
         self.source: str = document["source"]
         self.licence: str = document["licence"]
-        self.operations: Mapping[str, Document] = {_shape(name): one for name, one in document["operations"].items()}
-        self._definitions: Document = document["$defs"]
+        self.operations: Mapping[str, VendorDocument] = {
+            _shape(name): one for name, one in document["operations"].items()
+        }
+        self._definitions: VendorDocument = document["$defs"]
         self._validators: dict[str, jsonschema.Draft202012Validator] = {}
 
     @classmethod
@@ -80,7 +82,7 @@ class Description:
             for fault in self._faults(f"{operation} {written}", schema, body):
                 yield f"{operation}: answer {status}: {fault}"
 
-    def _faults(self, key: str, schema: Document, value: Any) -> Iterator[str]:
+    def _faults(self, key: str, schema: VendorDocument, value: Any) -> Iterator[str]:
         validator = self._validators.get(key)
         if validator is None:
             validator = jsonschema.Draft202012Validator({**schema, "$defs": self._definitions})
@@ -89,7 +91,7 @@ class Description:
             yield f"{error.json_path}: {error.message[:300]}"
         yield from self._undescribed("$", [schema], value)
 
-    def _undescribed(self, place: str, schemas: list[Document], value: Any) -> Iterator[str]:
+    def _undescribed(self, place: str, schemas: list[VendorDocument], value: Any) -> Iterator[str]:
         """Names that no schema for this place has: a description that permits further fields would let them pass."""
         schemas = [one for schema in schemas for one in self._parts(schema, value)]
         if isinstance(value, list):
@@ -97,7 +99,7 @@ class Description:
             for number, one in enumerate(value) if items else ():
                 yield from self._undescribed(f"{place}[{number}]", items, one)
         elif isinstance(value, dict):
-            properties: dict[str, list[Document]] = {}
+            properties: dict[str, list[VendorDocument]] = {}
             for schema in schemas:
                 for name, one in schema.get("properties", {}).items():
                     properties.setdefault(name, []).append(one)
@@ -110,7 +112,7 @@ class Description:
                 elif not free and "@odata." not in name:
                     yield f"{place}.{name} is not described"
 
-    def _parts(self, schema: Document, value: Any) -> Iterator[Document]:
+    def _parts(self, schema: VendorDocument, value: Any) -> Iterator[VendorDocument]:
         """The schema, what it refers to, its alternatives, and the one that its discriminator chooses for the value."""
         pending, seen = [schema], set()
         while pending:
@@ -130,7 +132,7 @@ class Description:
                 chosen = one["discriminator"]["mapping"].get(value.get(one["discriminator"]["propertyName"]))
                 pending.extend([{"$ref": chosen}] if chosen else [])
 
-    def _resolved(self, schema: Document) -> Document:
+    def _resolved(self, schema: VendorDocument) -> VendorDocument:
         while set(schema) == {"$ref"}:
             schema = self._definitions[schema["$ref"].rpartition("/")[2]]
         return schema
@@ -140,7 +142,7 @@ def _shape(operation: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", operation)
 
 
-def _read(texts: list[str], schema: Document) -> Any:
+def _read(texts: list[str], schema: VendorDocument) -> Any:
     """The value of a query parameter, in the type that the description gives it."""
     kind = schema.get("type")
     if kind == "array":

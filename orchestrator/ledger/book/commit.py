@@ -21,9 +21,9 @@ from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, write
 from orchestrator.ledger.book.records import Appended, Recorded, RowWrite
 from orchestrator.ledger.book.rows import statements
 from orchestrator.ledger.schema.database import ends_transactions
-from orchestrator.ledger.schema.driver_pool import Connection
+from orchestrator.ledger.schema.driver_pool import DriverConnection
 
-Outcome = Appended | LedgerError
+AppendOutcome = Appended | LedgerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class CommitLost(Exception):
     """The connection broke when the COMMIT may have reached the server. `witness` is a position and the append id
     that is there if it did; None if the group wrote rows only, which may be written again."""
 
-    def __init__(self, witness: tuple[int, UUID] | None, outcomes: list[Outcome]) -> None:
+    def __init__(self, witness: tuple[int, UUID] | None, outcomes: list[AppendOutcome]) -> None:
         super().__init__("the connection broke around a COMMIT")
         self.witness = witness
         self.outcomes = outcomes
@@ -89,7 +89,7 @@ _ADVANCE = "UPDATE ledger.head SET position = %s"
 _WITNESS = "SELECT append_id FROM ledger.events WHERE position = %s"
 
 
-async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) -> list[Outcome]:
+async def commit_group(connection: DriverConnection, group: Sequence[PreparedAppend]) -> list[AppendOutcome]:
     """Writes what may be written of the group, all or nothing, and says for each append what became of it.
 
     Raises `CommitLost` when the connection broke once the COMMIT was on its way, and psycopg's errors for everything
@@ -108,7 +108,7 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
     draft.tails = {stream: (version, bytes(digest)) for stream, version, digest in await tails.fetchall()}
     draft.taken = set(await taken.fetchall()) if taken is not None else set()
 
-    outcomes: list[Outcome] = [draft.take(prepared) for prepared in group]
+    outcomes: list[AppendOutcome] = [draft.take(prepared) for prepared in group]
     rows = statements(
         (
             write
@@ -136,13 +136,13 @@ async def commit_group(connection: Connection, group: Sequence[PreparedAppend]) 
     return outcomes
 
 
-def _together(connection: Connection) -> AbstractAsyncContextManager[object]:
+def _together(connection: DriverConnection) -> AbstractAsyncContextManager[object]:
     """Statements in one round trip. Before PostgreSQL 17 each has a round trip of its own: only between statements that
     the server has answered does `idle_in_transaction_session_timeout` end a transaction whose process has stopped."""
     return connection.pipeline() if ends_transactions(connection) else nullcontext()
 
 
-async def was_committed(connection: Connection, witness: tuple[int, UUID]) -> bool:
+async def was_committed(connection: DriverConnection, witness: tuple[int, UUID]) -> bool:
     """Whether the lost group stands. Takes the head's lock first: while its transaction lives, that waits."""
     position, append_id = witness
     async with _together(connection):
@@ -168,7 +168,7 @@ class _CommitGroup:
     def witness(self) -> tuple[int, UUID] | None:
         return (self.stored[0][0], self.stored[0][6]) if self.stored else None
 
-    def take(self, prepared: PreparedAppend) -> Outcome:
+    def take(self, prepared: PreparedAppend) -> AppendOutcome:
         versions: dict[str, int] = {}
         for part in prepared.streams:
             actual, leaf = self.tails.get(part.stream, (0, NO_PREVIOUS))

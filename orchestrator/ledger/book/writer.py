@@ -11,8 +11,8 @@ from uuid import UUID
 import psycopg
 
 from orchestrator.ledger.book.commit import (
+    AppendOutcome,
     CommitLost,
-    Outcome,
     PreparedAppend,
     commit_group,
     was_committed,
@@ -20,7 +20,7 @@ from orchestrator.ledger.book.commit import (
 from orchestrator.ledger.book.errors import AppendRefused, LedgerError, LedgerUnavailable, OutcomeUnknown
 from orchestrator.ledger.book.records import Appended
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.driver_pool import Connection
+from orchestrator.ledger.schema.driver_pool import DriverConnection
 
 GROUP_APPENDS = 256
 GROUP_EVENTS = 500
@@ -50,7 +50,7 @@ class GroupWriter:
         self._waiting: deque[_Waiting] = deque()
         self._arrival = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._connection: Connection | None = None
+        self._connection: DriverConnection | None = None
         self._closing = False
 
     async def submit(self, prepared: PreparedAppend) -> Appended:
@@ -112,7 +112,7 @@ class GroupWriter:
         return group
 
     async def _serve(self, group: list[_Waiting]) -> None:
-        outcomes: list[Outcome]
+        outcomes: list[AppendOutcome]
         try:
             outcomes = await self._commit([waiting.prepared for waiting in group])
         except LedgerError as error:
@@ -135,7 +135,7 @@ class GroupWriter:
             else:
                 waiting.outcome.set_exception(outcome)
 
-    async def _commit(self, group: list[PreparedAppend]) -> list[Outcome]:
+    async def _commit(self, group: list[PreparedAppend]) -> list[AppendOutcome]:
         fault: LedgerUnavailable | None = None
         loop = asyncio.get_running_loop()
         tried_until = loop.time() + _RETRIED_WITHIN_SECONDS
@@ -169,7 +169,7 @@ class GroupWriter:
                 raise
         raise fault or LedgerUnavailable(self._database.place, "the connection failed repeatedly", "Try again")
 
-    async def _one_by_one(self, group: list[PreparedAppend], error: psycopg.Error) -> list[Outcome]:
+    async def _one_by_one(self, group: list[PreparedAppend], error: psycopg.Error) -> list[AppendOutcome]:
         """So that one append's fault fails that append only."""
         if len(group) == 1:
             refused = AppendRefused(
@@ -179,7 +179,7 @@ class GroupWriter:
             )
             refused.__cause__ = error
             return [refused]
-        outcomes: list[Outcome] = []
+        outcomes: list[AppendOutcome] = []
         for prepared in group:
             try:
                 outcomes.extend(await self._commit([prepared]))
@@ -208,7 +208,7 @@ class GroupWriter:
             "Try again: the same event keys and expected versions write nothing twice",
         ) from fault
 
-    async def _connected(self) -> Connection:
+    async def _connected(self) -> DriverConnection:
         if self._connection is None or self._connection.closed:
             self._connection = await self._database.dedicated(bounded=True)
         return self._connection

@@ -21,7 +21,7 @@ INQUIRY_TTL = timedelta(minutes=15)
 """How long a row can be read, answered or not, where nothing else is said. It is deleted when the next one is put after
 that."""
 
-Outcome = Literal["answered", "refused", "failed"]
+InquiryOutcome = Literal["answered", "refused", "failed"]
 
 MAX_WAITING = 30
 """Questions of one account that wait for an answer. A worker answers 100 at once (`orchestrator/worker.py`), so that no
@@ -87,7 +87,7 @@ class OpenInquiry:
 @dataclass(frozen=True, slots=True)
 class InquiryAnswer:
     kind: str
-    outcome: Outcome
+    outcome: InquiryOutcome
     answer: bytes
 
 
@@ -144,7 +144,7 @@ class InquiryRows:
             row = await (await connection.execute(_ASKED, (inquiry_id, asked_by))).fetchone()
         return None if row is None else self._keyring.open(_context(inquiry_id, asked_by, "question"), bytes(row[0]))
 
-    async def answer(self, inquiry_id: str, asked_by: str, outcome: Outcome, answer: bytes) -> bool:
+    async def answer(self, inquiry_id: str, asked_by: str, outcome: InquiryOutcome, answer: bytes) -> bool:
         """The first answer stands: false where there is one already, or the row has expired."""
         sealed = self._keyring.seal(_context(inquiry_id, asked_by, "answer"), answer)
         async with self.database.driver() as connection:

@@ -24,7 +24,7 @@ CURSOR = "notices"
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class EventNotice:
     """An event of the ledger, without its content."""
 
     stream: str
@@ -91,7 +91,7 @@ class NoticeBook:
         async with self._database.connect() as connection:
             return frozenset(row[0] for row in await connection.execute(query))
 
-    async def happened(self, types: Sequence[str]) -> tuple[Happened, ...]:
+    async def happened(self, types: Sequence[str]) -> tuple[EventNotice, ...]:
         """The latest events of these types, in the ledger's order. Reads from where `forget_news` stopped."""
         query = text(
             "SELECT stream, version, event_type, event_key, recorded_at FROM ledger.events "
@@ -101,7 +101,7 @@ class NoticeBook:
         )
         async with self._database.connect() as connection:
             rows = await connection.execute(query, {"name": CURSOR, "types": list(types), "age": MAX_NEWS_AGE})
-            return tuple(Happened(*row) for row in rows)
+            return tuple(EventNotice(*row) for row in rows)
 
     async def forget_news(self) -> None:
         """Called once everything that `happened` returned was mailed. It returns events of the last hour again, since

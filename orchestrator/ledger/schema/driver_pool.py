@@ -16,7 +16,7 @@ CHECKOUT_SECONDS = 15.0
 CHECKOUT_SECONDS_AFTER_A_FAILURE = 2.0
 """The same, while the last attempt to connect failed: enough for a server that is back."""
 
-Connection = psycopg.AsyncConnection[Any]
+DriverConnection = psycopg.AsyncConnection[Any]
 
 
 class DriverPool:
@@ -28,7 +28,7 @@ class DriverPool:
     """
 
     def __init__(self, connect_args: dict[str, Any], size: int) -> None:
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[DriverConnection] = AsyncConnectionPool(
             kwargs={**connect_args, "autocommit": True},
             min_size=0, max_size=size, open=False, name="offboard", num_workers=1,
             # One more attempt at once and no further ones: the pool's pauses between attempts are a second and longer.
@@ -49,7 +49,7 @@ class DriverPool:
         return CHECKOUT_SECONDS_AFTER_A_FAILURE if self.last_attempt_failed else CHECKOUT_SECONDS
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[DriverConnection]:
         """Thrown away if the block raises. Raises `psycopg.OperationalError` where none can be had."""
         connection = await self._take()
         try:
@@ -66,7 +66,7 @@ class DriverPool:
             await self._pool.drain()  # what else broke with it is replaced now, not met one by one
             raise
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> DriverConnection:
         limit = asyncio.timeout(None)
         try:
             async with limit:
@@ -84,10 +84,10 @@ class DriverPool:
         except TimeoutError as error:
             raise psycopg.OperationalError("all connections are in use, and the server accepts no new one") from error
 
-    async def _connected(self, connection: Connection) -> None:
+    async def _connected(self, connection: DriverConnection) -> None:
         self.last_attempt_failed = False
 
-    async def _failed(self, pool: AsyncConnectionPool[Connection]) -> None:
+    async def _failed(self, pool: AsyncConnectionPool[DriverConnection]) -> None:
         self.last_attempt_failed = True
         if pool.get_stats()["pool_size"] == 0:
             now = asyncio.get_running_loop().time()
@@ -96,7 +96,7 @@ class DriverPool:
             self._waiting.clear()
 
 
-def server_ended(connection: Connection) -> bool:
+def server_ended(connection: DriverConnection) -> bool:
     """Whether the server ended this idle connection, as at a restart. Costs no round trip: a server sends nothing on an
     idle connection but its last message and the end of the stream. A notice counts too, and costs one connection."""
     if connection.closed:

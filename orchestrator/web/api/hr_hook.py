@@ -25,7 +25,7 @@ from orchestrator.documents.runs.questions import StartAsked
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import HR_FEED, hr_feed
 from orchestrator.web import starts
-from orchestrator.web.api.people import Wanted
+from orchestrator.web.api.people import PersonReference
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.runs.starts import Local, Zone
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
@@ -67,7 +67,7 @@ UNDER_WAY = Problem(
 class Leaving(RequestModel):
     """A person leaves."""
 
-    person: Wanted
+    person: PersonReference
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")

@@ -23,7 +23,7 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=IdempotentRoute)
 
-Wanted = Annotated[
+PersonReference = Annotated[
     str,
     StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True),
     Field(description="Employee number, mail address or HR ID", examples=["E-1012"]),
@@ -39,7 +39,7 @@ class PeopleSearch(RequestModel):
 
 class PersonLookup(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
-    wanted: Wanted
+    wanted: PersonReference
 
 
 class PersonFound(PersonMatch, ResponseModel):

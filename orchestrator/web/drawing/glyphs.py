@@ -54,58 +54,58 @@ SHAPES: Final[Mapping[str, str]] = {
     "flag": f'<path d="M3.6 14.6V2M3.6 2.6H12.6L10.4 5.8 12.6 9H3.6" {_LINE}/>',
 }
 
-_Known = Mapping[str, tuple[str, Tone]]
+_GlyphsByCode = Mapping[str, tuple[str, Tone]]
 
-RUN: Final[_Known] = {
+RUN: Final[_GlyphsByCode] = {
     "searching": ("search", "active"), "awaiting_decision": ("diamond", "active"), "scheduled": ("clock", "active"),
     "in_progress": ("play", "active"), "needs_attention": ("triangle", "bad"), "held": ("pause", "warn"),
     "clean": ("check", "good"), "with_exceptions": ("signed", "warn"), "shadow": ("dashes", "quiet"),
     "ended": ("minus", "quiet"), "open": ("ring", "active"), "finished": ("check", "quiet"),
 }  # fmt: skip
-STEP: Final[_Known] = {
+STEP: Final[_GlyphsByCode] = {
     "planned": ("ring", "quiet"), "started": ("play", "active"), "retrying": ("again", "warn"),
     "failed": ("cross", "bad"), "unknown": ("question", "bad"), "verified": ("check", "good"),
     "attested": ("signed", "good"), "skipped": ("minus", "quiet"), "withheld": ("dashes", "quiet"),
 }  # fmt: skip
-WAITS_FOR: Final[_Known] = {
+WAITS_FOR: Final[_GlyphsByCode] = {
     "predecessors": ("ring", "quiet"), "time": ("clock", "active"), "gate": ("diamond", "active"),
     "another_attempt": ("again", "warn"), "lease": ("play", "active"), "hold": ("pause", "warn"),
     "fresh_look": ("search", "active"), "open_question": ("question", "warn"), "task": ("square", "active"),
     "exception": ("triangle", "bad"), "level": ("one_bar", "bad"), "plan": ("pen", "warn"),
     "legal_hold": ("pause", "warn"), "nothing": ("minus", "quiet"),
 }  # fmt: skip
-GATE: Final[_Known] = {
+GATE: Final[_GlyphsByCode] = {
     "open": ("diamond", "active"), "approved": ("diamond_full", "good"), "rejected": ("diamond_cross", "bad"),
     "withdrawn": ("minus", "quiet"),
 }  # fmt: skip
-TASK: Final[_Known] = {
+TASK: Final[_GlyphsByCode] = {
     "open": ("square", "active"), "done": ("signed", "good"), "not_done": ("cross", "bad"),
     "withdrawn": ("minus", "quiet"),
 }  # fmt: skip
-EXCEPTION_STATE: Final[_Known] = {"open": ("triangle", "bad"), "closed": ("check", "quiet")}
-SEARCH: Final[_Known] = {
+EXCEPTION_STATE: Final[_GlyphsByCode] = {"open": ("triangle", "bad"), "closed": ("check", "quiet")}
+SEARCH: Final[_GlyphsByCode] = {
     "matched": ("check", "good"), "none": ("minus", "quiet"), "ambiguous": ("question", "warn"),
     "weak": ("question", "warn"), "failed": ("cross", "bad"), "settled": ("signed", "good"),
 }  # fmt: skip
-LEVEL: Final[_Known] = {
+LEVEL: Final[_GlyphsByCode] = {
     "read": ("eye", "quiet"), "prepare": ("one_bar", "quiet"), "stage": ("two_bars", "quiet"),
     "change": ("three_bars", "active"),
 }  # fmt: skip
-PHASE: Final[_Known] = {
+PHASE: Final[_GlyphsByCode] = {
     "draft": ("pen", "quiet"), "shadow": ("dashes", "quiet"), "pilot": ("flag", "active"),
     "production": ("check", "good"), "retired": ("minus", "quiet"),
 }  # fmt: skip
-TIMING: Final[_Known] = {"late": ("triangle", "bad"), "soon": ("clock", "warn")}
-REVERSIBLE: Final[_Known] = {"no": ("cross", "warn"), "yes": ("again", "quiet"), "limited": ("clock", "quiet")}
-VERDICT: Final[_Known] = {"approve": ("diamond_full", "good"), "reject": ("diamond_cross", "bad")}
-REACHABLE: Final[_Known] = {"yes": ("check", "good"), "no": ("cross", "bad"), "unknown": ("question", "quiet")}
-TEST_OUTCOME: Final[_Known] = {
+TIMING: Final[_GlyphsByCode] = {"late": ("triangle", "bad"), "soon": ("clock", "warn")}
+REVERSIBLE: Final[_GlyphsByCode] = {"no": ("cross", "warn"), "yes": ("again", "quiet"), "limited": ("clock", "quiet")}
+VERDICT: Final[_GlyphsByCode] = {"approve": ("diamond_full", "good"), "reject": ("diamond_cross", "bad")}
+REACHABLE: Final[_GlyphsByCode] = {"yes": ("check", "good"), "no": ("cross", "bad"), "unknown": ("question", "quiet")}
+TEST_OUTCOME: Final[_GlyphsByCode] = {
     "passed": ("check", "good"), "partly": ("triangle", "warn"), "failed": ("cross", "bad"),
     "skipped": ("minus", "quiet"),
 }  # fmt: skip
-EVENT: Final[_Known] = {name: (known.glyph, known.tone) for name, known in EVENTS.items()}
+EVENT: Final[_GlyphsByCode] = {name: (known.glyph, known.tone) for name, known in EVENTS.items()}
 
-MARKS: Final[Mapping[str, _Known]] = {
+MARKS: Final[Mapping[str, _GlyphsByCode]] = {
     "run": RUN, "step": STEP, "waits_for": WAITS_FOR, "gate": GATE, "task": TASK, "exception_state": EXCEPTION_STATE,
     "search": SEARCH, "level": LEVEL, "phase": PHASE, "timing": TIMING, "reversible": REVERSIBLE, "verdict": VERDICT,
     "reachable": REACHABLE, "test_outcome": TEST_OUTCOME, "event": EVENT,

@@ -20,11 +20,11 @@ import yaml
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.settings import Settings
-from tests.cli.command_line import Offboard, Started, until
+from tests.cli.command_line import Offboard, StartRun, until
 
 
 async def test_checkpoint_verify_and_export(
-    offboard: Offboard, started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    offboard: Offboard, started: StartRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await started(cutoff="2027-01-15T18:00")
     assert "OFFBOARD_CHECKPOINT_KEY" in await offboard.refused("ledger", "checkpoint")
@@ -71,7 +71,7 @@ def waits_for_people(run: Any) -> bool:
 
 
 async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
-    offboard: Offboard, stack: Stack, started: Started
+    offboard: Offboard, stack: Stack, started: StartRun
 ) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     urgent = await started("--urgent", "--yes", traits=("two_code_accounts",))
@@ -254,7 +254,7 @@ async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
         assert "Usage" in (await offboard.done(name, "--help")).out
 
 
-async def test_every_field_that_json_has_is_written_down(offboard: Offboard, started: Started) -> None:
+async def test_every_field_that_json_has_is_written_down(offboard: Offboard, started: StartRun) -> None:
     written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[3] / "docs" / "json.md").read_text()))
     run_id = await started("--urgent", "--yes", traits=("two_code_accounts",))
     preview = ("start", "E-1010", "--urgent", "--preview", "--json")

@@ -12,7 +12,7 @@ from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import ServerRefused
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
-from tests.cli.command_line import Leaver, Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 
 NEXT_YEAR = datetime.now(UTC).year + 1
 TITLES = (
@@ -32,7 +32,7 @@ def export(path: Path, people: Sequence[Employee], *lines: str, day: str = f"{NE
 
 
 async def test_broken_rows_are_named_by_line_and_nothing_starts(
-    offboard: Offboard, leaver: Leaver, tmp_path: Path
+    offboard: Offboard, leaver: NewLeaver, tmp_path: Path
 ) -> None:
     people = [await leaver(), await leaver()]
     unknown = f"X-1,No,Body,,no.body@wolkenmuehle.example,,A,B,E-1010,DE,Europe/Berlin,Leaving,{NEXT_YEAR}-02-26,17:00"
@@ -57,7 +57,9 @@ async def test_broken_rows_are_named_by_line_and_nothing_starts(
     assert "line 2: this person already has an open run: r" in again.err and "run r" not in again.out
 
 
-async def test_more_than_the_cap_wants_the_number_repeated(offboard: Offboard, leaver: Leaver, tmp_path: Path) -> None:
+async def test_more_than_the_cap_wants_the_number_repeated(
+    offboard: Offboard, leaver: NewLeaver, tmp_path: Path
+) -> None:
     path = export(tmp_path / "many.csv", [await leaver() for _ in range(11)])
     error = await offboard.refused("start", "--from-csv", str(path), as_="hr")
     assert "11 runs would start" in error and "is 10 per list" in error and "--confirm 11" in error
@@ -75,7 +77,7 @@ async def test_a_file_that_is_no_export(offboard: Offboard, tmp_path: Path) -> N
 
 
 async def test_hr_has_the_zone_and_a_person_who_still_works_is_not_started(
-    offboard: Offboard, leaver: Leaver, tmp_path: Path
+    offboard: Offboard, leaver: NewLeaver, tmp_path: Path
 ) -> None:
     goes, stays = await leaver(time_zone="Asia/Tokyo"), await leaver()
     path = export(tmp_path / "leavers.csv", [goes, stays, stays])
@@ -89,7 +91,7 @@ async def test_hr_has_the_zone_and_a_person_who_still_works_is_not_started(
 
 
 async def test_a_number_that_two_people_have_in_different_spellings_starts_no_one(
-    offboard: Offboard, leaver: Leaver, stack: Stack, tmp_path: Path
+    offboard: Offboard, leaver: NewLeaver, stack: Stack, tmp_path: Path
 ) -> None:
     person = await leaver()
     other = await leaver(employee_number=person.employee_number.lower().replace("-", "\u2011"))

@@ -8,7 +8,7 @@ from orchestrator import commands
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.access.tokens import Tokens
-from tests.cli.command_line import Leaver, Offboard, Started, until
+from tests.cli.command_line import NewLeaver, Offboard, StartRun, until
 
 CUTOFF = ("--cutoff", "2027-01-15T18:00", "--zone", "Europe/Berlin")
 
@@ -17,7 +17,7 @@ def from_now(**length: float) -> str:
     return (datetime.now(UTC) + timedelta(**length)).isoformat(timespec="seconds")
 
 
-async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard: Offboard, leaver: Leaver) -> None:
+async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard: Offboard, leaver: NewLeaver) -> None:
     person = await leaver()
     named = [word for one in ("it", "finance", "operator", "value-owner") for word in ("--named", one)]
     embargo = ("--embargo-until", from_now(days=2), *named)
@@ -48,7 +48,7 @@ async def test_an_embargoed_start_is_seen_by_those_named_until_it_ends(offboard:
     await offboard.done("end", run_id, "--reason", "called off", as_="hr")
 
 
-async def test_someone_who_is_away_has_a_colleague_decide(offboard: Offboard, started: Started) -> None:
+async def test_someone_who_is_away_has_a_colleague_decide(offboard: Offboard, started: StartRun) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     await until(offboard, run_id, lambda run: len(run["gates"]) == 3)
     assert "Only a finance approver can decide" in await offboard.refused("approve", run_id, "money", as_="operator")

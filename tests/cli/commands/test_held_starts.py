@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.embedded.stack import Stack
-from tests.cli.command_line import Leaver, Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 from tests.web.visitor import Visitor, api, token_of
 
 NOTHING_URGENT = packet_models.StartLimits.model_construct(
@@ -19,7 +19,7 @@ NOTHING_URGENT = packet_models.StartLimits.model_construct(
 
 
 async def test_a_held_start_is_shown_confirmed_and_released(
-    offboard: Offboard, stack: Stack, leaver: Leaver, monkeypatch: pytest.MonkeyPatch
+    offboard: Offboard, stack: Stack, leaver: NewLeaver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packet_models, "DEFAULT_START_LIMITS", NOTHING_URGENT)
     person, other = await leaver(), await leaver()

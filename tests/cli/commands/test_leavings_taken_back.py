@@ -13,7 +13,7 @@ from orchestrator.domain.packet.packet import WORKFLOW_FILE
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
+from tests.cli.command_line import NewLeaver, Offboard, open_exceptions, until
 from tests.web.visitor import Visitor
 
 PACKET = "deleting-leaver"
@@ -48,7 +48,7 @@ async def record(stack: Stack) -> Records:
 
 
 async def test_a_leaving_that_hr_took_back_deletes_nothing(
-    stack: Stack, offboard: Offboard, leaver: Leaver, record: Records
+    stack: Stack, offboard: Offboard, leaver: NewLeaver, record: Records
 ) -> None:
     announced, unannounced = await leaver(), await leaver()
     now = datetime.now(UTC)

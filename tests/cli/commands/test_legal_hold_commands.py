@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.cli.command_line import Leaver, Offboard, Started, until
+from tests.cli.command_line import NewLeaver, Offboard, StartRun, until
 
 CUTOFF = "2031-01-15T18:00"
 
 
-async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(offboard: Offboard, started: Started) -> None:
+async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(offboard: Offboard, started: StartRun) -> None:
     run_id = await started(cutoff=CUTOFF)
     said = await offboard.done("legal-hold", "place", run_id[:9], "--reason", "Claim 12/26", as_="hr")
     assert f"Run {run_id} is under legal hold." in said.out
@@ -25,7 +25,7 @@ async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(offboard: Of
     assert "no legal hold in force" in none
 
 
-async def test_a_run_starts_under_a_hold(offboard: Offboard, leaver: Leaver) -> None:
+async def test_a_run_starts_under_a_hold(offboard: Offboard, leaver: NewLeaver) -> None:
     number = (await leaver()).employee_number
     said = await offboard.done(
         "start", number, "--cutoff", CUTOFF, "--zone", "UTC", "--legal-hold", "Claim 12/26", as_="hr"

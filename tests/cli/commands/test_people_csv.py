@@ -24,7 +24,7 @@ from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WOR
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.cli.command_line import Leaver, Offboard, open_exceptions, until
+from tests.cli.command_line import NewLeaver, Offboard, open_exceptions, until
 from tests.web.api.running import served
 from tests.web.visitor import Visitor
 
@@ -96,7 +96,7 @@ async def put(stack: Stack) -> Put:
 
 
 async def test_a_run_starts_from_a_file_and_a_newer_file_changes_what_hr_knows(
-    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put
+    stack: Stack, offboard: Offboard, leaver: NewLeaver, put: Put
 ) -> None:
     nora, bea, omar = await leaver(), await leaver(), await leaver()
     file = put((nora, bea.employee_number, f"26.02.{NEXT_YEAR}"), (bea, "", ""), (omar, bea.employee_number, "bald"))
@@ -126,7 +126,7 @@ async def test_a_run_starts_from_a_file_and_a_newer_file_changes_what_hr_knows(
     assert "No one in HR matches" in error
 
 
-async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, leaver: Leaver, put: Put) -> None:
+async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, leaver: NewLeaver, put: Put) -> None:
     people = [await leaver() for _ in range(5)]
     put(*((person, "", "") for person in people))
     small = put((people[0], "", ""))
@@ -138,7 +138,7 @@ async def test_a_truncated_file_is_refused_with_what_to_do(offboard: Offboard, l
 
 
 async def test_a_file_that_is_too_old_starts_no_one_anywhere_and_deletes_nothing(
-    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put
+    stack: Stack, offboard: Offboard, leaver: NewLeaver, put: Put
 ) -> None:
     """Removals of access do not wait for a newer file."""
     nora, bea, omar = await leaver(), await leaver(), await leaver()
@@ -200,7 +200,7 @@ async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack) -> None:
 
 
 async def test_an_account_is_deleted_only_when_the_newest_file_says_that_the_person_left(
-    offboard: Offboard, leaver: Leaver, put: Put
+    offboard: Offboard, leaver: NewLeaver, put: Put
 ) -> None:
     nora, bea, omar = await leaver(), await leaver(), await leaver()
     put((nora, bea.employee_number, ""), (bea, "", ""), (omar, "", ""))
@@ -233,7 +233,7 @@ def reported(body: bytes) -> dict[str, str]:
 
 @pytest.mark.parametrize("feed", ["list", "report"])
 async def test_a_row_whose_last_day_was_yesterday_ends_access_before_an_approval(
-    stack: Stack, offboard: Offboard, leaver: Leaver, put: Put, feed: str
+    stack: Stack, offboard: Offboard, leaver: NewLeaver, put: Put, feed: str
 ) -> None:
     """From HR's file to the system: with the list that HR starts, and with the report of HR's own system."""
     nora, bea, *others = [await leaver() for _ in range(4)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.embedded.company.people import Employee
-from tests.cli.command_line import Leaver, Offboard, until
+from tests.cli.command_line import NewLeaver, Offboard, until
 
 WHEN = ("--cutoff", "2027-06-30T17:00", "--zone", "Europe/Berlin")
 
@@ -15,7 +15,7 @@ async def labels(offboard: Offboard, person: Employee) -> list[str]:
     return [one["label"] for one in question["candidates"]]
 
 
-async def test_a_start_says_which_accounts_are_theirs_and_which_are_not(offboard: Offboard, leaver: Leaver) -> None:
+async def test_a_start_says_which_accounts_are_theirs_and_which_are_not(offboard: Offboard, leaver: NewLeaver) -> None:
     person = await leaver("two_code_accounts")
     mine, other = await labels(offboard, person)
     shown = (await offboard.done("start", person.employee_number, *WHEN, "--preview", as_="operator")).out
@@ -36,7 +36,7 @@ async def test_a_start_says_which_accounts_are_theirs_and_which_are_not(offboard
     assert "MatchSettledBeforehand" in told
 
 
-async def test_what_does_not_answer_the_whole_question_starts_nothing(offboard: Offboard, leaver: Leaver) -> None:
+async def test_what_does_not_answer_the_whole_question_starts_nothing(offboard: Offboard, leaver: NewLeaver) -> None:
     person = await leaver("two_code_accounts")
     mine, other = await labels(offboard, person)
     for settled, said in (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from orchestrator.embedded.stack import Stack
-from tests.cli.command_line import Leaver, Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 
 
-async def test_a_system_is_tested_from_the_terminal(stack: Stack, offboard: Offboard, leaver: Leaver) -> None:
+async def test_a_system_is_tested_from_the_terminal(stack: Stack, offboard: Offboard, leaver: NewLeaver) -> None:
     person = await leaver()
     tested = await offboard("systems", "test", "code", "--person", person.email, as_="operator")
     assert tested.code == 0, tested.out + tested.err

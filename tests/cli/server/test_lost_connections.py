@@ -8,13 +8,13 @@ from pathlib import Path
 
 from orchestrator.embedded.stack import Stack
 from tests.cli.broken_wire import broken_wire
-from tests.cli.command_line import Leaver, Offboard, Started, until
+from tests.cli.command_line import NewLeaver, Offboard, StartRun, until
 
 LATER = ("--cutoff", "2027-01-15T18:00", "--zone", "Europe/Berlin")
 
 
 async def test_a_start_whose_answer_is_lost_is_asked_again_and_starts_one_run(
-    offboard: Offboard, stack: Stack, leaver: Leaver
+    offboard: Offboard, stack: Stack, leaver: NewLeaver
 ) -> None:
     person = await leaver()
     async with broken_wire(stack.url, "POST /api/v1/runs HTTP") as wire:
@@ -28,7 +28,7 @@ async def test_a_start_whose_answer_is_lost_is_asked_again_and_starts_one_run(
 
 
 async def test_an_upload_whose_answer_is_lost_is_asked_again(
-    offboard: Offboard, stack: Stack, started: Started, tmp_path: Path
+    offboard: Offboard, stack: Stack, started: StartRun, tmp_path: Path
 ) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     run = await until(offboard, run_id, lambda run: any(task["step"] == "collect_equipment" for task in run["tasks"]))
@@ -45,7 +45,7 @@ async def test_an_upload_whose_answer_is_lost_is_asked_again(
 
 
 async def test_a_watch_whose_stream_breaks_goes_on_where_it_was(
-    offboard: Offboard, stack: Stack, started: Started
+    offboard: Offboard, stack: Stack, started: StartRun
 ) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with broken_wire(stack.url, f"GET /api/v1/runs/{run_id}/stream") as wire:

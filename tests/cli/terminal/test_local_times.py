@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tests.cli.command_line import Leaver, Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 
 ENDS = {
     "America/New_York": "2031-11-28 11:00 EST (17:00 in Europe/Berlin)",
@@ -14,7 +14,7 @@ ENDS = {
 }
 
 
-async def test_times_are_shown_in_the_zone_of_the_terminal(offboard: Offboard, leaver: Leaver) -> None:
+async def test_times_are_shown_in_the_zone_of_the_terminal(offboard: Offboard, leaver: NewLeaver) -> None:
     """A cutoff without `--zone` is a time on the person's clock, as HR has it, and not on the terminal's."""
     person = await leaver()
     zones = iter(ENDS)
@@ -39,7 +39,7 @@ async def test_times_are_shown_in_the_zone_of_the_terminal(offboard: Offboard, l
     assert "access ends 2031-07-01 11:00 EDT (17:00 in Europe/Berlin)." in moved.out, "the run's zone is the default"
 
 
-async def test_a_cutoff_needs_a_zone_and_a_time_of_day(offboard: Offboard, leaver: Leaver) -> None:
+async def test_a_cutoff_needs_a_zone_and_a_time_of_day(offboard: Offboard, leaver: NewLeaver) -> None:
     nowhere, person = await leaver(time_zone=""), await leaver()
     said = await offboard.refused("start", nowhere.employee_number, "--cutoff", "2031-11-28T17:00", as_="hr")
     assert "The cutoff has no time zone." in said and "such as Europe/Berlin" in said

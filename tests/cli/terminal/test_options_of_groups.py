@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from orchestrator.cli.terminal.options import As, PacketName, has_subcommand
+from orchestrator.cli.terminal.options import As, PacketOption, has_subcommand
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ def test_an_option_before_the_command_counts(words: list[str], expected: Any) ->
     application, seen = typer.Typer(), []
 
     @application.callback(invoke_without_command=True)
-    def group(context: typer.Context, alias: As = None, packet: PacketName = "p") -> None:
+    def group(context: typer.Context, alias: As = None, packet: PacketOption = "p") -> None:
         if not has_subcommand(context):
             seen.append(("group", alias, packet))
 
     @application.command()
-    def check(alias: As = None, packet: PacketName = "p") -> None:
+    def check(alias: As = None, packet: PacketOption = "p") -> None:
         seen.append(("check", alias, packet))
 
     result = CliRunner().invoke(application, words)

@@ -6,11 +6,11 @@ import asyncio
 import signal
 
 from orchestrator.embedded.stack import Stack
-from tests.cli.command_line import Offboard, Started, until
+from tests.cli.command_line import Offboard, StartRun, until
 from tests.cli.pseudo_terminal import WITHIN, at_a_terminal
 
 
-async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack, started: Started) -> None:
+async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack, started: StartRun) -> None:
     run_id = await started(cutoff="2026-01-15T18:00", traits=("two_code_accounts",))
     await until(offboard, run_id, lambda run: len(run["gates"]) >= 2 and run["summary"]["open_exceptions"])
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
@@ -26,7 +26,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
             assert await screen.process.wait() == 0
 
 
-async def test_an_end_of_watching_stops_nothing(offboard: Offboard, stack: Stack, started: Started) -> None:
+async def test_an_end_of_watching_stops_nothing(offboard: Offboard, stack: Stack, started: StartRun) -> None:
     run_id = await started(cutoff="2027-01-15T18:00")
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("Awaiting approval: ")

@@ -12,7 +12,7 @@ from tests.compatibility.people_at_work import StaffAtWork, has_open_gate, is_fi
 from tests.compatibility.small_company import SmallCompany
 
 PAST = "2026-01-05T18:00"
-Story = Callable[[StaffAtWork, SmallCompany, str, product.Running, Document], Awaitable[str]]
+RecordStory = Callable[[StaffAtWork, SmallCompany, str, product.Running, Document], Awaitable[str]]
 
 
 async def start(staff: StaffAtWork, number: str, packet: str = "recorded-leaver", **more: object) -> str:
@@ -203,7 +203,7 @@ async def killed(staff: StaffAtWork, number: str) -> str:
     return run
 
 
-STORIES: dict[str, Story] = {
+STORIES: dict[str, RecordStory] = {
     "clean": clean, "with_exceptions": with_exceptions, "ended": ended, "scheduled": scheduled,
     "one_of_two_votes": one_of_two_votes, "several_gates": several_gates, "parked": parked, "held": held,
     "match_question": match_question, "closing": closing, "embargoed": embargoed, "rejected": rejected,

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,11 +23,11 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.directory import PLACEHOLDER_DN, user_dn
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.company.population import password_of
+from tests.conftest import Hire
 from tests.connectors.company_settings import ALLOWED, connect_to, settings_for
 from tests.connectors.contract import STRONG_KEY, the_account
 from tests.connectors.raw_servers import forwarded_to, listening, silence
 
-Hire = Callable[..., Awaitable[list[Employee]]]
 pytestmark = pytest.mark.usefixtures("needs_directory")
 
 

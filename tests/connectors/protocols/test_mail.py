@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,11 +14,9 @@ from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import message_id
 from orchestrator.embedded.company.company import Company
-from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
 from tests.connectors.company_settings import connect_to
 from tests.connectors.raw_servers import Serve, listening, silence
-
-Hire = Callable[..., Awaitable[list[Employee]]]
 
 
 def notice(**parameters: Any) -> Effect:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,11 +22,11 @@ from connectors.protocols.scim_server import ScimServer
 from connectors.registry import connect
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
 from tests.connectors.company_settings import ALLOWED, connect_to, settings_for
 from tests.connectors.contract import STRONG_KEY, the_account
 from tests.connectors.raw_servers import forwarded_to, http_answer, listening
 
-Hire = Callable[..., Awaitable[list[Employee]]]
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 LEAVER = Employee("N-1", "Ansgar", "Quidde", "ansgar.quidde@wolkenmuehle.example", department="Storehouse")
 STAYING = Employee("N-2", "Berta", "Quidde", "berta.quidde@wolkenmuehle.example", department="Storehouse")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,12 +10,10 @@ import pytest
 from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import RefusedError
 from orchestrator.embedded.company.company import Company
-from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
 from tests.connectors.answering_kinds import ACCOUNT, KINDS
 from tests.connectors.contract import the_account
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
-
-Hire = Callable[..., Awaitable[list[Employee]]]
 
 
 @pytest.fixture

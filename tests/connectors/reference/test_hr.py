@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from connectors.abilities import Connector, Effect
 from connectors.errors import RefusedError
 from connectors.people import PeopleSource
-from orchestrator.embedded.company.people import Employee
+from tests.conftest import Hire
 from tests.connectors.contract import the_account
-
-Hire = Callable[..., Awaitable[list[Employee]]]
 
 
 @pytest.fixture

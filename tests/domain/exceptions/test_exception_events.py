@@ -13,7 +13,7 @@ import pytest
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.reported_leavings import report_leaving
-from orchestrator.domain.organisation.services import Program
+from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import hr_feed
 from tests.domain.run_world import (
     ANNA,
@@ -257,9 +257,9 @@ def service_ends() -> Story:
     story = Story()
     ada, feed = actor("ada", "safety_owner", human=PERSON_ID), actor("s_1", kind="service")
     story.knows(ada, feed)
-    story.world = replace(story.world, programs={"s_1": Program("s_1", "1", "ada", "ada")})
+    story.world = replace(story.world, programs={"s_1": TokenProgram("s_1", "1", "ada", "ada")})
     story.later(MINUTE)
-    story.world = replace(story.world, programs={"s_1": Program("s_1", "1", "ada", "ada", "sam")})
+    story.world = replace(story.world, programs={"s_1": TokenProgram("s_1", "1", "ada", "ada", "sam")})
     story.later(MINUTE)
     return story
 

@@ -29,7 +29,7 @@ from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet_history
 from orchestrator.domain.permissions import embargo, programs
-from orchestrator.domain.permissions.command_table import COMMANDS, Command, refusal, require
+from orchestrator.domain.permissions.command_table import COMMANDS, CommandName, refusal, require
 from orchestrator.domain.permissions.levels import Actor, Level
 from tests.domain.run_world import EVENING, MONDAY, PERSON_ID, Story, actor, packet
 
@@ -77,7 +77,7 @@ def test_every_command_has_a_line() -> None:
     for name in commands.__all__:
         if inspect.isfunction(getattr(commands, name)) and name not in NO_COMMANDS:
             lines |= LINES.get(name, {name})
-    assert lines | ASKED_ELSEWHERE == set(COMMANDS) == set(get_args(Command))
+    assert lines | ASKED_ELSEWHERE == set(COMMANDS) == set(get_args(CommandName))
 
 
 def deciding(module: ModuleType) -> Iterator[ast.FunctionDef]:
@@ -107,7 +107,7 @@ def test_what_keeps_access_open_is_for_people_that_hr_knows() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_who_the_table_excludes(command: Command) -> None:
+def test_who_the_table_excludes(command: CommandName) -> None:
     rule = COMMANDS[command]
     require(command, KNOWN, PERSON_ID)
     narrow = KNOWN.model_copy(update={"up_to": Level.READ})
@@ -134,7 +134,7 @@ def test_services_start_runs_and_repeat_what_was_decided() -> None:
 
 
 def test_an_account_unknown_to_hr_reads_and_revokes_its_own_token() -> None:
-    lists: set[Command] = {"list_sessions", "list_tokens", "list_webhooks"}
+    lists: set[CommandName] = {"list_sessions", "list_tokens", "list_webhooks"}
     assert {command for command, rule in COMMANDS.items() if not rule.known_to_hr} == {
         *lists, "revoke_token", "verify_ledger",
     }  # fmt: skip
@@ -150,7 +150,7 @@ GRANTS = "levels:\n" + "".join(
 )
 
 
-def attempts(story: Story) -> dict[Command, Callable[[Actor], object]]:
+def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
     """Each command on the domain, on a run where a person with all roles could use it or is refused for another
     reason."""
     state, world, pinned = story.state, story.world, story.world.pinned
@@ -209,7 +209,7 @@ def test_every_command_is_tried() -> None:
 
 
 @pytest.mark.parametrize("command", TRIED)
-def test_every_command_refuses_whom_the_table_excludes(command: Command) -> None:
+def test_every_command_refuses_whom_the_table_excludes(command: CommandName) -> None:
     """Whatever roles and grants the account has."""
     rule = COMMANDS[command]
     story = Story(packet(platform=("levels:\n", GRANTS)))

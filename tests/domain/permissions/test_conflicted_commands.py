@@ -71,7 +71,7 @@ GRANTED = packet(platform=("  - {who: requester, up_to: prepare}\n", "".join(
 LOST_FOR_GOOD = AttemptResult("refused", "unknown", "reply_lost")
 SETTLED = ("", "a-code-ada", "a-code-other")
 
-Do = Callable[[Story, Actor], Iterable[Event]]
+DoCommand = Callable[[Story, Actor], Iterable[Event]]
 
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -82,7 +82,7 @@ def some(values: Iterable[Any], number: int) -> Any:
     return known[number % len(known)] if known else "none"
 
 
-def commands(number: int, span: timedelta) -> dict[str, Do]:
+def commands(number: int, span: timedelta) -> dict[str, DoCommand]:
     """Every command on a run; `number` selects what it is about."""
     return {
         "move the cutoff": lambda s, by: requests.reschedule(s.state, cutoff(s.state.cutoff + span), by, s.world),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.integration.systems.vendor_accounts import (
-    Accounts,
     LeaverTeam,
-    Proof,
+    MakeAccounts,
+    ProveAccess,
     VendorAccount,
     Web,
     by,
@@ -28,7 +28,7 @@ def aws_account(aws: AwsSimulator, web: Web, team: LeaverTeam) -> VendorAccount:
     session = account.new_session(account.arn_of(user), aws.now() - timedelta(minutes=5))
     credentials = {"SSH key": user.ssh_keys[0], "API key": user.service_credentials[0]}
 
-    def works(key: AccessKey) -> Proof:
+    def works(key: AccessKey) -> ProveAccess:
         return status(200, lambda: call(aws, key, "ListUsers"))
 
     def disturb() -> None:
@@ -84,4 +84,4 @@ def aws_account(aws: AwsSimulator, web: Web, team: LeaverTeam) -> VendorAccount:
     )
 
 
-AWS: Accounts = {"aws_iam": (AwsSimulator, aws_account)}
+AWS: MakeAccounts = {"aws_iam": (AwsSimulator, aws_account)}

@@ -27,7 +27,7 @@ from tests.vendors.entra.simulator import EntraSimulator
 from tests.vendors.google.seeds import seed_google
 from tests.vendors.google.simulator import GoogleSimulator
 
-Proof = Callable[[], Awaitable[bool]]
+ProveAccess = Callable[[], Awaitable[bool]]
 Web = httpx.AsyncClient
 
 
@@ -61,7 +61,7 @@ class VendorAccount:
     match: Sequence[tuple[str, str]]
     ids: frozenset[str]
     ours: frozenset[str]
-    usable: Mapping[str, Proof]
+    usable: Mapping[str, ProveAccess]
     is_gone: Callable[[], bool]
     disturb: Callable[[], None]
     noted: frozenset[str]
@@ -77,14 +77,14 @@ def by(number: str, *mail: str) -> Sequence[tuple[str, str]]:
     return [("employee_number", number), *(("email", one) for one in mail)]
 
 
-def status(expected: int, ask: Callable[[], Awaitable[httpx.Response]]) -> Proof:
+def status(expected: int, ask: Callable[[], Awaitable[httpx.Response]]) -> ProveAccess:
     async def proof() -> bool:
         return (await ask()).status_code == expected
 
     return proof
 
 
-def seen(look: Callable[[], bool]) -> Proof:
+def seen(look: Callable[[], bool]) -> ProveAccess:
     async def proof() -> bool:
         return look()
 
@@ -170,7 +170,7 @@ def entra_account(entra: EntraSimulator, web: Web, team: LeaverTeam) -> VendorAc
     owned = [group for group in groups if user.id in group.owners]
     kept = [group.name for group in groups if user.id in group.members and (group.rule or group.synced)]
 
-    def token(**form: str) -> Proof:
+    def token(**form: str) -> ProveAccess:
         return status(200, lambda: web.post(entra.token_url, data={"client_id": seed.mobile.app_id, **form}))
 
     def disturb() -> None:
@@ -292,7 +292,7 @@ def github_account(github: GitHubSimulator, web: Web, team: LeaverTeam) -> Vendo
     org.invite_address(team.leaver.email)
     org.saml = True
 
-    def reads(token: str, path: str = "/repos/corp/billing") -> Proof:
+    def reads(token: str, path: str = "/repos/corp/billing") -> ProveAccess:
         return status(200, lambda: web.get(path, headers=bearer(token)))
 
     def disturb() -> None:
@@ -386,8 +386,8 @@ def slack_account(slack: SlackSimulator, web: Web, team: LeaverTeam) -> VendorAc
     )
 
 
-Accounts = Mapping[str, tuple[Callable[[], Simulator], Callable[[Any, Web, LeaverTeam], VendorAccount]]]
-VENDORS: Accounts = {
+MakeAccounts = Mapping[str, tuple[Callable[[], Simulator], Callable[[Any, Web, LeaverTeam], VendorAccount]]]
+VENDORS: MakeAccounts = {
     "okta": (OktaSimulator, okta_account),
     "entra": (TenantWithoutEligibleRoles, entra_account),
     "google_workspace": (GoogleSimulator, google_account),

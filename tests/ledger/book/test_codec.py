@@ -75,17 +75,17 @@ def test_what_cannot_be_read_is_named() -> None:
 
 
 def test_personal_values_that_would_be_written_in_clear_are_refused() -> None:
-    class Address(BaseModel):
+    class DecodedAddress(BaseModel):
         street: Personal[str] = None
 
     class Nested(Event):
-        homes: tuple[Address, ...]
+        homes: tuple[DecodedAddress, ...]
 
     class Inside(Event):
         names: dict[str, Personal[str]]
 
     class Whole(Event):
-        home: Personal[Address] = None
+        home: Personal[DecodedAddress] = None
 
     with pytest.raises(ValueError, match=r"homes\.street is personal"):
         EventCodec([Nested])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from tests.vendors.entra.directory import (
     EntraAppAssignment,
     EntraApplication,
@@ -17,7 +17,6 @@ from tests.vendors.entra.directory import (
     EntraUser,
 )
 
-Document = dict[str, Any]
 DEFAULT_FIELDS = (
     "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
     "preferredLanguage", "surname", "userPrincipalName", "id",
@@ -40,7 +39,7 @@ def role_id(name: str) -> str:
     return ROLE_TEMPLATES.get(name) or str(uuid.uuid5(uuid.NAMESPACE_OID, f"role {name}"))
 
 
-def user(tenant: EntraTenant, one: EntraUser) -> Document:
+def user(tenant: EntraTenant, one: EntraUser) -> VendorDocument:
     """All fields that a user can have here; `queries.py` selects among them."""
     licences: dict[str, list[str]] = {sku: [] for sku in sorted(one.licences)} | {
         sku: [group.id for group in tenant.groups_of(one.id) if sku in group.licences]
@@ -70,7 +69,7 @@ def user(tenant: EntraTenant, one: EntraUser) -> Document:
     }  # fmt: skip
 
 
-def group(one: EntraGroup) -> Document:
+def group(one: EntraGroup) -> VendorDocument:
     kinds = (["Unified"] if one.unified else []) + (["DynamicMembership"] if one.rule else [])
     rule = f'user.{one.rule[0]} -eq "{one.rule[1]}"' if one.rule else None
     return {
@@ -83,21 +82,21 @@ def group(one: EntraGroup) -> Document:
     }  # fmt: skip
 
 
-def directory_role(name: str) -> Document:
+def directory_role(name: str) -> VendorDocument:
     return {
         "@odata.type": "#microsoft.graph.directoryRole", "id": role_id(f"activated {name}"), "displayName": name,
         "description": name, "roleTemplateId": role_id(name), "deletedDateTime": None,
     }  # fmt: skip
 
 
-def application(one: EntraApplication) -> Document:
+def application(one: EntraApplication) -> VendorDocument:
     return {
         "@odata.type": "#microsoft.graph.application", "id": one.id, "appId": one.app_id, "displayName": one.name,
         "deletedDateTime": None,
     }  # fmt: skip
 
 
-def service_principal(one: EntraApplication) -> Document:
+def service_principal(one: EntraApplication) -> VendorDocument:
     return {
         "@odata.type": "#microsoft.graph.servicePrincipal", "id": one.principal, "appId": one.app_id,
         "displayName": one.name, "accountEnabled": True, "servicePrincipalType": "Application", "deletedDateTime": None,
@@ -105,7 +104,7 @@ def service_principal(one: EntraApplication) -> Document:
     }  # fmt: skip
 
 
-def graph(tenant: EntraTenant) -> Document:
+def graph(tenant: EntraTenant) -> VendorDocument:
     """The service principal of Microsoft Graph. Of its app roles, those that an app of the tenant has."""
     names = sorted({name for app in tenant.applications.values() for name in app.permissions})
     return {
@@ -120,7 +119,7 @@ def graph(tenant: EntraTenant) -> Document:
     }  # fmt: skip
 
 
-def permission(app: EntraApplication, name: str) -> Document:
+def permission(app: EntraApplication, name: str) -> VendorDocument:
     """An application permission on Microsoft Graph that the app has."""
     return {
         "id": role_id(f"{app.id} {name}"), "deletedDateTime": None, "appRoleId": role_id(name),
@@ -129,14 +128,14 @@ def permission(app: EntraApplication, name: str) -> Document:
     }  # fmt: skip
 
 
-def role_assignment(one: EntraRoleAssignment) -> Document:
+def role_assignment(one: EntraRoleAssignment) -> VendorDocument:
     return {
         "id": one.id, "principalId": one.principal, "roleDefinitionId": role_id(one.role), "directoryScopeId": "/",
         "appScopeId": None,
     }  # fmt: skip
 
 
-def app_assignment(tenant: EntraTenant, one: EntraAppAssignment) -> Document:
+def app_assignment(tenant: EntraTenant, one: EntraAppAssignment) -> VendorDocument:
     app = tenant.applications[one.resource]
     principal = tenant.users.get(one.principal) or tenant.groups[one.principal]
     is_user = isinstance(principal, EntraUser)
@@ -149,7 +148,7 @@ def app_assignment(tenant: EntraTenant, one: EntraAppAssignment) -> Document:
     }  # fmt: skip
 
 
-def consent(one: EntraConsent) -> Document:
+def consent(one: EntraConsent) -> VendorDocument:
     return {
         "id": one.id, "clientId": one.client, "consentType": "Principal" if one.principal else "AllPrincipals",
         "principalId": one.principal or None,
@@ -157,5 +156,5 @@ def consent(one: EntraConsent) -> Document:
     }  # fmt: skip
 
 
-def method(one: EntraMethod) -> Document:
+def method(one: EntraMethod) -> VendorDocument:
     return {"@odata.type": f"#microsoft.graph.{one.kind}", "id": one.id, **one.fields}

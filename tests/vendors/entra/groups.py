@@ -57,7 +57,7 @@ def list_group_memberships(entra: EntraSimulator, call: Call) -> Response:
     return listed(call, entra.url, [_plain(one) for one in found if one["@odata.type"].endswith(".group")])
 
 
-def _memberships(entra: EntraSimulator, call: Call, *, transitive: bool) -> list[documents.Document]:
+def _memberships(entra: EntraSimulator, call: Call, *, transitive: bool) -> list[documents.VendorDocument]:
     user, tenant = user_of(entra, call), entra.state
     groups = tenant.all_groups_of(user.id) if transitive else tenant.groups_of(user.id)
     ids = {user.id, *(group.id for group in groups if transitive)}
@@ -122,7 +122,7 @@ def list_owners(entra: EntraSimulator, call: Call) -> Response:
     return listed(call, entra.url, _owners(entra, group_of(entra, call)))
 
 
-def _owners(entra: EntraSimulator, group: EntraGroup) -> list[documents.Document]:
+def _owners(entra: EntraSimulator, group: EntraGroup) -> list[documents.VendorDocument]:
     tenant = entra.state
     owners = [tenant.users[id] for id in group.owners]
     return [{"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)}
@@ -175,5 +175,5 @@ def _remove_owner(call: Call, owners: list[str]) -> Response:
     return answer(None, 204)
 
 
-def _plain(document: documents.Document) -> documents.Document:
+def _plain(document: documents.VendorDocument) -> documents.VendorDocument:
     return {name: one for name, one in document.items() if not name.startswith("@")}

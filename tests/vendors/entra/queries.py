@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
-from tests.vendors.entra.documents import Document
+from tests.vendors.entra.documents import VendorDocument
 from tests.vendors.entra.errors import error, unsupported_query
 
-Condition = Callable[[Mapping[str, Any]], bool]
+UserCondition = Callable[[Mapping[str, Any]], bool]
 WORD = re.compile(r"\s*('(?:[^']|'')*'|[(),]|[^\s(),]+)")
 ANY = re.compile(r"(\w+)/any\((\w+):\s*(.*?)\)(?=\s|$|\))")
 MOST_IN_A_PAGE = 999
@@ -26,7 +26,7 @@ DEFAULT_IN_A_PAGE = 100
 def listed(
     call: Call,
     url: str,
-    documents: Sequence[Document],
+    documents: Sequence[VendorDocument],
     shown: Collection[str] = (),
     fields: Collection[str] = (),
     expanded: Collection[str] = (),
@@ -50,7 +50,7 @@ def listed(
         raise unsupported_query(f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive.")
     top = call.page_size(top)
     start = int(call.first("$skiptoken", "0"))
-    body: Document = {"@odata.context": f"{url}/v1.0/$metadata#{call.path.rsplit('/', 1)[-1]}"}
+    body: VendorDocument = {"@odata.context": f"{url}/v1.0/$metadata#{call.path.rsplit('/', 1)[-1]}"}
     if advanced:
         body["@odata.count"] = len(documents)
     if start + top < len(documents):
@@ -60,7 +60,9 @@ def listed(
     return answer(body)
 
 
-def selected(call: Call, document: Document, shown: Collection[str] = (), expanded: Collection[str] = ()) -> Document:
+def selected(
+    call: Call, document: VendorDocument, shown: Collection[str] = (), expanded: Collection[str] = ()
+) -> VendorDocument:
     """The fields that `$select` names; annotations of OData stay."""
     names = call.first("$select").split(",") if call.first("$select") else shown
     if not names:
@@ -80,7 +82,7 @@ def _words(text: str) -> list[str]:
     return [found[int(word[4:])] if word.startswith("any#") else word for word in words]
 
 
-def _either(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Condition, list[str]]:
+def _either(words: list[str], fields: Collection[str], advanced: bool) -> tuple[UserCondition, list[str]]:
     first, words = _both(words, fields, advanced)
     if words[:1] == ["or"]:
         second, words = _either(words[1:], fields, advanced)
@@ -88,7 +90,7 @@ def _either(words: list[str], fields: Collection[str], advanced: bool) -> tuple[
     return first, words
 
 
-def _both(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Condition, list[str]]:
+def _both(words: list[str], fields: Collection[str], advanced: bool) -> tuple[UserCondition, list[str]]:
     first, words = _one(words, fields, advanced)
     if words[:1] == ["and"]:
         second, words = _both(words[1:], fields, advanced)
@@ -96,7 +98,7 @@ def _both(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Co
     return first, words
 
 
-def _one(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Condition, list[str]]:
+def _one(words: list[str], fields: Collection[str], advanced: bool) -> tuple[UserCondition, list[str]]:
     if not words:
         raise _invalid("")
     if words[0] == "(":
@@ -134,7 +136,7 @@ def _one(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Con
     return condition_of, words[3:]
 
 
-def _text_function(words: list[str], fields: Collection[str], advanced: bool) -> tuple[Condition, list[str]]:
+def _text_function(words: list[str], fields: Collection[str], advanced: bool) -> tuple[UserCondition, list[str]]:
     if len(words) < 6 or words[1] != "(" or words[3] != ",":
         raise _invalid(" ".join(words))
     starts = words[0].lower() == "startswith"

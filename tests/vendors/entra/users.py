@@ -146,6 +146,6 @@ def list_owned(entra: EntraSimulator, call: Call) -> Response:
     return listed(call, entra.url, owned)
 
 
-def _person(entra: EntraSimulator, user: EntraUser) -> documents.Document:
+def _person(entra: EntraSimulator, user: EntraUser) -> documents.VendorDocument:
     document = documents.user(entra.state, user)
     return {"@odata.type": "#microsoft.graph.user", **{name: document[name] for name in documents.DEFAULT_FIELDS}}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from tests.vendors.google.workspace import (
     GoogleDevice,
     GoogleGroup,
@@ -14,17 +14,18 @@ from tests.vendors.google.workspace import (
     GoogleWorkspace,
 )
 
-Document = dict[str, Any]
-
 
 def time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
-def user(workspace: GoogleWorkspace, one: GoogleUser) -> Document:
-    emails: list[Document] = [{"address": one.email, "primary": True}, *({"address": alias} for alias in one.aliases)]
+def user(workspace: GoogleWorkspace, one: GoogleUser) -> VendorDocument:
+    emails: list[VendorDocument] = [
+        {"address": one.email, "primary": True},
+        *({"address": alias} for alias in one.aliases),
+    ]
     direct = workspace.assignments_of(one, indirect=False)
-    shown: Document = {
+    shown: VendorDocument = {
         "kind": "admin#directory#user", "id": one.id, "etag": f'"{one.id}"', "primaryEmail": one.email,
         "name": {"givenName": "", "familyName": "", "fullName": one.email}, **one.fields, "emails": emails,
         "aliases": list(one.aliases), "suspended": one.suspended, "archived": False, "isAdmin": one.is_admin,
@@ -40,14 +41,14 @@ def user(workspace: GoogleWorkspace, one: GoogleUser) -> Document:
     return shown
 
 
-def group(one: GoogleGroup) -> Document:
+def group(one: GoogleGroup) -> VendorDocument:
     return {
         "kind": "admin#directory#group", "id": one.id, "etag": f'"{one.id}"', "email": one.email, "name": one.name,
         "description": "", "directMembersCount": str(len(one.members)), "adminCreated": True,
     }  # fmt: skip
 
 
-def member(workspace: GoogleWorkspace, id: str, role: str) -> Document:
+def member(workspace: GoogleWorkspace, id: str, role: str) -> VendorDocument:
     user = workspace.users.get(id)
     email = user.email if user else workspace.groups[id].email
     status = "SUSPENDED" if user and user.suspended else "ACTIVE"
@@ -57,7 +58,7 @@ def member(workspace: GoogleWorkspace, id: str, role: str) -> Document:
     }  # fmt: skip
 
 
-def role_assignment(one: GoogleRoleAssignment, workspace: GoogleWorkspace) -> Document:
+def role_assignment(one: GoogleRoleAssignment, workspace: GoogleWorkspace) -> VendorDocument:
     return {
         "kind": "admin#directory#roleAssignment", "etag": f'"{one.id}"', "roleAssignmentId": one.id, "roleId": one.role,
         "assignedTo": one.assignee, "assigneeType": "user" if one.assignee in workspace.users else "group",
@@ -65,7 +66,7 @@ def role_assignment(one: GoogleRoleAssignment, workspace: GoogleWorkspace) -> Do
     }  # fmt: skip
 
 
-def transfer(one: GoogleTransfer) -> Document:
+def transfer(one: GoogleTransfer) -> VendorDocument:
     status = "inProgress" if one.reads else "completed"
     return {
         "kind": "admin#datatransfer#DataTransfer", "etag": f'"{one.id}"', "id": one.id, "oldOwnerUserId": one.old_owner,
@@ -74,7 +75,7 @@ def transfer(one: GoogleTransfer) -> Document:
     }  # fmt: skip
 
 
-def device(workspace: GoogleWorkspace, one: GoogleDevice) -> Document:
+def device(workspace: GoogleWorkspace, one: GoogleDevice) -> VendorDocument:
     owner = workspace.users[one.user]
     return {
         "kind": "admin#directory#mobiledevice", "resourceId": one.id, "deviceId": f"device-{one.id}",

@@ -60,7 +60,7 @@ def list_transfers(google: GoogleSimulator, call: Call) -> Response:
     return page(call, "admin#datatransfer#dataTransfersList", "dataTransfers", shown, default=100, most=500)
 
 
-def _licence(product: str, sku: str, email: str) -> documents.Document:
+def _licence(product: str, sku: str, email: str) -> documents.VendorDocument:
     return {
         "kind": "licensing#licenseAssignment", "etags": '"1"', "userId": email, "productId": product, "skuId": sku,
         "productName": product, "skuName": sku,

@@ -125,7 +125,7 @@ def make_admin(google: GoogleSimulator, call: Call) -> Response:
 
 def list_aliases(google: GoogleSimulator, call: Call) -> Response:
     user = user_of(google, call)
-    body: documents.Document = {"kind": "admin#directory#aliases", "etag": '"list"'}
+    body: documents.VendorDocument = {"kind": "admin#directory#aliases", "etag": '"list"'}
     if user.aliases:
         body["aliases"] = [
             {"kind": "admin#directory#alias", "id": user.id, "etag": '"1"', "primaryEmail": user.email, "alias": alias}

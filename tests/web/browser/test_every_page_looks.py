@@ -31,8 +31,8 @@ LAPTOP, PHONE, MAGNIFIED = (
 TOO_WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
   .map(one => one.outerHTML.slice(0, 120)).slice(-4)"""
-To = Callable[[Furnished], str]
-PAGES: dict[str, tuple[str | None, str | To]] = {
+AddressOf = Callable[[Furnished], str]
+PAGES: dict[str, tuple[str | None, str | AddressOf]] = {
     "sign-in": (None, "/sign-in"),
     "inbox-of-it": ("it", "/"),
     "inbox-of-operator": ("operator", "/"),

@@ -12,11 +12,10 @@ from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.smaller_packet import without_late_starts, without_systems
 from orchestrator.embedded.stack import Stack, put_in_production
+from tests.cli.command_line import StartRun
 from tests.ledger.small_office import renamed
 from tests.web.api.running import PAST, planned, start, until
 from tests.web.conftest import Program
-
-Started = Callable[..., Awaitable[str]]
 
 
 @pytest_asyncio.fixture
@@ -30,7 +29,7 @@ async def two_approve(stack: Stack) -> str:
 
 
 @pytest.fixture
-def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Employee]]) -> Started:
+def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Employee]]) -> StartRun:
     """`await started()`: a run of someone new with its plan, whose cutoff has passed; its id. Fields of the person by
     their names, of the request in `asked`."""
 

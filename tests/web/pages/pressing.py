@@ -35,7 +35,7 @@ class Button:
 
 
 @dataclass
-class Form:
+class PageForm:
     action: str
     method: str
     id: str
@@ -49,10 +49,10 @@ class ParsedPage(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.words: list[str] = []
         self._open: list[tuple[str, str]] = []
-        self._form: Form | None = None
+        self._form: PageForm | None = None
         self._button: Button | None = None
         self._area: Field | None = None
         self._choice: Field | None = None
@@ -73,7 +73,7 @@ class ParsedPage(HTMLParser):
         if tag in ("script", "style"):
             self._hidden += 1
         if tag == "form":
-            self._form = Form(
+            self._form = PageForm(
                 given.get("action", ""), given.get("method", "get"), given.get("id", ""),
                 given.get("enctype") == "multipart/form-data",
             )  # fmt: skip
@@ -127,7 +127,7 @@ class ParsedPage(HTMLParser):
         if not self._hidden:
             self.words.append(data)
 
-    def button(self, label: str, inside: str | None = None) -> tuple[Form, Button]:
+    def button(self, label: str, inside: str | None = None) -> tuple[PageForm, Button]:
         """The only button whose text begins so, within the element with this id."""
         found = [
             (form, one)

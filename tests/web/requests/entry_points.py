@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +167,9 @@ class SignedIn:
             problem = answer.json()
             said = f"{problem['detail']} {problem['remedy']}"
         assert all(one in said for one in words), (at, said)
+
+
+SignInAs = Callable[[str], Awaitable[SignedIn]]
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ step whose account is one of several."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     SignedIn,
+    SignInAs,
     accept,
     approve,
     hold_system,
@@ -34,7 +35,6 @@ PACKET, HASTY = "code-removal", "code-removal-hasty"
 STEPS = ("snapshot_code", "suspend_code")
 NOT_HR = (403, "role_missing", "Only a requester can do this", "Ask a person with one of these roles")
 AGAIN = "accept the delay and give a reason"
-SignIn = Callable[[str], Awaitable[SignedIn]]
 
 
 @pytest_asyncio.fixture(scope="module", autouse=True)
@@ -47,7 +47,7 @@ async def packets(stack: Stack) -> None:
 
 
 @pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignIn]:
+async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
     async with AsyncExitStack() as open_ones:
 
         async def one(alias: str) -> SignedIn:
@@ -73,7 +73,7 @@ async def approved(hr: SignedIn, it: SignedIn, run_id: str) -> Any:
 
 
 async def test_a_delay_that_an_operator_accepted_is_an_exception_again(
-    stack: Stack, sign_in: SignIn, leaver: Leavers
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
 ) -> None:
     hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
     await stack.company.break_("code", "503", method="GET")
@@ -111,7 +111,7 @@ async def accepted_again(hr: SignedIn, operator: SignedIn, run_id: str, kind: st
 
 
 async def test_re_plans_while_a_plan_is_made_do_nothing_and_a_step_of_several_accounts_is_confirmed_when_skipped(
-    stack: Stack, sign_in: SignIn, leaver: Leavers
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
 ) -> None:
     hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
     person = await leaver("code_without_number")
@@ -151,7 +151,7 @@ async def test_re_plans_while_a_plan_is_made_do_nothing_and_a_step_of_several_ac
 
 
 async def test_a_paused_system_that_keeps_access_open_is_reported_to_hr_however_it_was_paused(
-    stack: Stack, sign_in: SignIn, leaver: Leavers
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
 ) -> None:
     hr, it, operator, owner = [await sign_in(one) for one in ("hr", "it", "operator", "safety-owner")]
     run_id = await start(hr.api, await leaver(), packet=HASTY, cutoff=PAST)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,12 @@ from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.packet.packet_files import starter_names
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.cli.command_line import Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 from tests.cli.commands.test_csv import export
 from tests.web.api.running import planned, refused, start, until, wanted
 from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import choose, look_ahead
 from tests.web.requests.entry_points import packet_of, text_of
-
-Leaver = Callable[..., Awaitable[Employee]]
 
 NAME = "tried-beside"
 STEPS = ("disable_identity", "suspend_code")
@@ -52,7 +49,7 @@ async def dry_runs_of(client: httpx.AsyncClient, person: Employee) -> list[Any]:
 
 
 async def test_each_entry_point_starts_one_beside_the_person_s_own_run(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver, versions: tuple[str, str]
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver, versions: tuple[str, str]
 ) -> None:
     old, new = versions
     person, hr, browser, offboard = await leaver(), await program("hr"), await visit("hr"), Offboard(stack.folder)
@@ -101,7 +98,7 @@ async def test_each_entry_point_starts_one_beside_the_person_s_own_run(
 
 
 async def test_what_is_refused_at_each_entry_point(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver, versions: tuple[str, str]
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver, versions: tuple[str, str]
 ) -> None:
     person, hr, browser, offboard = await leaver(), await program("hr"), await visit("hr"), Offboard(stack.folder)
     number = person.employee_number
@@ -131,7 +128,7 @@ async def test_what_is_refused_at_each_entry_point(
 
 
 async def test_a_list_of_leavers_is_tried_beside_their_runs(
-    stack: Stack, program: Program, leaver: Leaver, versions: tuple[str, str], tmp_path: Path
+    stack: Stack, program: Program, leaver: NewLeaver, versions: tuple[str, str], tmp_path: Path
 ) -> None:
     hr, offboard, people = await program("hr"), Offboard(stack.folder), [await leaver(), await leaver()]
     await start(hr, people[0], packet=NAME)
@@ -144,7 +141,7 @@ async def test_a_list_of_leavers_is_tried_beside_their_runs(
 
 
 async def test_a_question_of_a_dry_run_is_marked_in_lists(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver, versions: tuple[str, str]
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver, versions: tuple[str, str]
 ) -> None:
     operator, browser, offboard = await program("operator"), await visit("operator"), Offboard(stack.folder)
     person, hr = await leaver("two_code_accounts"), await program("hr")
@@ -164,7 +161,7 @@ async def test_a_question_of_a_dry_run_is_marked_in_lists(
 
 
 async def test_more_dry_runs_than_the_limit_are_refused_for_a_time(
-    stack: Stack, program: Program, leaver: Leaver, versions: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    stack: Stack, program: Program, leaver: NewLeaver, versions: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hr, asked = await program("hr"), wanted(await leaver(), packet=NAME, shadow=True)
     known = await stack.services.runs.ledger.dry_runs_by(["hr"], timedelta(hours=1))

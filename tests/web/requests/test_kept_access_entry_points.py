@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 
-from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
-from tests.cli.command_line import Offboard
+from tests.cli.command_line import NewLeaver, Offboard
 from tests.web.api.running import planned, refused, start, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.pressing import ParsedPage, press
-
-Leaver = Callable[..., Awaitable[Employee]]
 
 
 async def kept(client: httpx.AsyncClient, run_id: str) -> Any:
@@ -26,7 +22,7 @@ async def kept(client: httpx.AsyncClient, run_id: str) -> Any:
 
 
 async def test_a_skipped_removal_is_undone_or_confirmed_by_hr(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     hr, operator, offboard = await program("hr"), await program("operator"), Offboard(stack.folder)
     run_id = await start(hr, await leaver())
@@ -72,7 +68,7 @@ async def test_a_skipped_removal_is_undone_or_confirmed_by_hr(
 
 
 async def test_an_answer_that_no_account_is_the_leavers_is_corrected_or_confirmed_by_hr(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     hr, operator = await program("hr"), await program("operator")
     run_id = await start(hr, await leaver("two_code_accounts"))
@@ -97,7 +93,7 @@ async def test_an_answer_that_no_account_is_the_leavers_is_corrected_or_confirme
 
 
 async def test_a_selected_account_is_confirmed_by_hr_and_an_urgent_run_removes_nothing_before(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     hr, operator, offboard = await program("hr"), await program("operator"), Offboard(stack.folder)
     person = await leaver("two_code_accounts")
@@ -144,7 +140,7 @@ async def test_a_selected_account_is_confirmed_by_hr_and_an_urgent_run_removes_n
 
 
 async def test_a_removal_that_an_operator_reports_as_done_is_confirmed_by_hr_or_repeated(
-    stack: Stack, visit: Visit, program: Program, leaver: Leaver
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     hr, operator, it, offboard = (
         await program("hr"),

@@ -3,7 +3,7 @@ them under it, at each entry point."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     SignedIn,
+    SignInAs,
     approve,
     packet_of,
     replan_under,
@@ -25,11 +26,10 @@ from tests.web.requests.entry_points import (
 )
 
 CODE = ("snapshot_code", "suspend_code")
-SignIn = Callable[[str], Awaitable[SignedIn]]
 
 
 @pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignIn]:
+async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
     async with AsyncExitStack() as open_ones:
 
         async def one(alias: str) -> SignedIn:
@@ -51,7 +51,7 @@ def not_covered(run: Any) -> list[Any]:
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 async def test_a_run_takes_the_version_that_covers_a_further_system(
-    stack: Stack, sign_in: SignIn, leaver: Leavers, entry_point: str
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str
 ) -> None:
     name = f"code-then-{entry_point}"
     hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")

@@ -3,7 +3,7 @@ account, with a role that is newer, or for another person."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     SignedIn,
+    SignInAs,
     accept,
     approve,
     complete,
@@ -51,7 +52,6 @@ LATER = {at: f"kim-{at}" for at in ("page", "terminal", "together")}
 ROLES = {"kim": "operator", "kim-hr": "requester"} | dict.fromkeys(LATER.values(), "it_approver")
 """Accounts of one person. A role that was revoked does not come back with a sign-in, so that each case of a newer role
 has one of its own."""
-SignIn = Callable[[str], Awaitable[SignedIn]]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -76,7 +76,7 @@ async def revoke(stack: Stack, *accounts: str) -> None:
 
 
 @pytest_asyncio.fixture
-async def sign_in(stack: Stack, url: str, tmp_path: Path) -> AsyncIterator[SignIn]:
+async def sign_in(stack: Stack, url: str, tmp_path: Path) -> AsyncIterator[SignInAs]:
     """Kim is an approver from the sign-in with such an account to the end of the test."""
     async with AsyncExitStack() as open_ones:
 
@@ -103,7 +103,7 @@ async def asked(hr: SignedIn, leaver: Leavers, packet: str = PACKET, **more: Any
     return run_id, [one["account_id"] for one in question["candidates"]]
 
 
-async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignIn, leaver: Leavers) -> None:
+async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignInAs, leaver: Leavers) -> None:
     kim, second, hr, operator = [await sign_in(one) for one in ("kim", "kim-hr", "hr", "operator")]
     run_id, [mine, _] = await asked(hr, leaver)
 
@@ -149,7 +149,7 @@ async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignIn,
 
 @pytest.mark.parametrize("at", ["page", "terminal", "together", "for another"])
 async def test_the_person_who_selected_accounts_removes_no_access_with_a_newer_role(
-    sign_in: SignIn, leaver: Leavers, at: str
+    sign_in: SignInAs, leaver: Leavers, at: str
 ) -> None:
     kim, hr = await sign_in("kim"), await sign_in("hr")
     run_id, accounts = await asked(hr, leaver, cutoff=PAST)
@@ -192,7 +192,7 @@ async def delegate_to_kim(approver: SignedIn) -> None:
 
 
 async def test_a_removal_without_a_gate_waits_for_the_person_who_confirms_the_account(
-    sign_in: SignIn, leaver: Leavers
+    sign_in: SignInAs, leaver: Leavers
 ) -> None:
     """Also where HR selects: a second person of HR confirms it."""
     hr, second, operator = await sign_in("hr"), await sign_in("kim-hr"), await sign_in("operator")
@@ -214,7 +214,7 @@ async def test_a_removal_without_a_gate_waits_for_the_person_who_confirms_the_ac
 
 
 async def test_a_removal_that_an_operator_reports_counts_once_hr_confirms_it(
-    stack: Stack, sign_in: SignIn, leaver: Leavers
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
 ) -> None:
     hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
     run_id = await start(hr.api, await leaver(), packet=PACKET, cutoff=PAST)
@@ -242,7 +242,7 @@ async def test_a_removal_that_an_operator_reports_counts_once_hr_confirms_it(
 
 
 async def test_a_deactivation_is_the_removal_where_nothing_suspends_the_account(
-    sign_in: SignIn, leaver: Leavers
+    sign_in: SignInAs, leaver: Leavers
 ) -> None:
     hr, finance, operator = await sign_in("hr"), await sign_in("finance"), await sign_in("operator")
     run_id = await start(hr.api, await leaver(), packet=CLOSING, cutoff=PAST)
@@ -263,7 +263,7 @@ async def test_a_deactivation_is_the_removal_where_nothing_suspends_the_account(
 
 
 async def test_a_deactivation_before_the_cutoff_is_refused_wherever_a_packet_comes_in(
-    sign_in: SignIn, tmp_path: Path
+    sign_in: SignInAs, tmp_path: Path
 ) -> None:
     owner = await sign_in("value-owner")
     packet = packet_of("cards-closing-early", ("snapshot_cards", "close_card"), at=None)

@@ -18,7 +18,7 @@ from tests.web.routes.routes_company import (
     task_of,
 )
 
-Make = Callable[[RoutesOffice], Awaitable[Ask]]
+MakeRequest = Callable[[RoutesOffice], Awaitable[Ask]]
 _PREVIEW = re.compile(r"/runs/new/preview/(i[0-9a-f]+)")
 _DRAFT = re.compile(r'name="draft" value="([^"]+)"')
 
@@ -35,7 +35,7 @@ async def plain(office: RoutesOffice) -> Ask:
     return Ask(values | {"version": office.here.packet.version})
 
 
-def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> Make:
+def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> MakeRequest:
     """A page's form."""
 
     async def make(office: RoutesOffice) -> Ask:
@@ -44,7 +44,7 @@ def posted(run: str = "", form: dict[str, object] | None = None, **values: str) 
     return make
 
 
-def sent(run: str = "", body: object = None, **values: str) -> Make:
+def sent(run: str = "", body: object = None, **values: str) -> MakeRequest:
     """A program's request."""
 
     async def make(office: RoutesOffice) -> Ask:
@@ -66,7 +66,7 @@ async def end_sessions_on_page(office: RoutesOffice) -> Ask:
     return Ask({"actor_id": f"s_{office.made['token']}"}, form={"reason": "They left a browser open."})
 
 
-def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
+def of(kind: str, name: str, body: object = None, form: dict[str, object] | None = None) -> MakeRequest:
     """About something that was made: a token, a webhook, a delegation, a question."""
 
     async def make(office: RoutesOffice) -> Ask:
@@ -75,14 +75,14 @@ def of(kind: str, name: str, body: object = None, form: dict[str, object] | None
     return make
 
 
-def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> Make:
+def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         return Ask({"name": slug(name), "version": office.made[name]}, json=body, form=form)
 
     return make
 
 
-def together(run: str, page: bool) -> Make:
+def together(run: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         run_id = office.runs[run]
         if page:
@@ -92,7 +92,7 @@ def together(run: str, page: bool) -> Make:
     return make
 
 
-def task(run: str, page: bool) -> Make:
+def task(run: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         values = {"run_id": office.runs[run], "task_id": await task_of(office, run)}
         said = {"outcome": "done", "note": "Handed over."}
@@ -106,7 +106,7 @@ async def upload(office: RoutesOffice) -> Ask:
     return Ask(values, files={"file": ("list.txt", b"more")})
 
 
-def accept(run: str, page: bool) -> Make:
+def accept(run: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         about = (await exception_of(office, run))["exception_id"]
         values = {"run_id": office.runs[run], "exception_id": about}
@@ -116,7 +116,7 @@ def accept(run: str, page: bool) -> Make:
     return make
 
 
-def settle(run: str, page: bool) -> Make:
+def settle(run: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         question = await exception_of(office, run)
         listed = (await office.programs["operator"].get("/exceptions", params={"run": office.runs[run]})).json()
@@ -130,7 +130,7 @@ def settle(run: str, page: bool) -> Make:
     return make
 
 
-def step(name: str, page: bool) -> Make:
+def step(name: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         run = await office.run("skipped")
         step_id = next(one["step_id"] for one in run["steps"] if one["name"] == name)
@@ -201,7 +201,7 @@ HOOK = {"url": "https://127.0.0.1/other", "types": ["run"]}
 REASON = {"reason": "To see who may."}
 HOLD = {"packet": PACKET, "reason": "To see who may."}
 
-REQUESTS: dict[str, Make] = {
+REQUESTS: dict[str, MakeRequest] = {
     "POST /sign-in/local": posted(form={"alias": "guest"}),
     "POST /sign-in/provider-sign-out": posted(form={"logout_token": "none"}),
     "POST /device": posted(form={"code": "BCDF-GHJK", "answer": "refuse"}),

@@ -66,8 +66,8 @@ CERTIFICATES = CredentialSort(
     "CertificateId",
 )
 SORTS = (ACCESS_KEYS, SSH_KEYS, SERVICE_CREDENTIALS, CERTIFICATES)
-_Act = Callable[[AwsSettings, Effect], Flow[Mapping[str, Any]]]
-_Look = Callable[[AwsSettings, Effect], Flow[ReadBack]]
+_DoCredential = Callable[[AwsSettings, Effect], Flow[Mapping[str, Any]]]
+_CheckCredential = Callable[[AwsSettings, Effect], Flow[ReadBack]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _read(sort: CredentialSort, item: Any, user: str) -> IamCredential:
     return IamCredential(id_, f"{more}{id_}", status, fields.get("CreateDate") or fields.get("UploadDate") or "")
 
 
-def delete(sort: CredentialSort) -> _Act:
+def delete(sort: CredentialSort) -> _DoCredential:
     """The act that deletes all credentials of a sort."""
 
     def act(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -117,7 +117,7 @@ def delete(sort: CredentialSort) -> _Act:
     return act
 
 
-def look_at_deleted(sort: CredentialSort) -> _Look:
+def look_at_deleted(sort: CredentialSort) -> _CheckCredential:
     """The read-back of `delete`."""
 
     @with_user
@@ -129,7 +129,7 @@ def look_at_deleted(sort: CredentialSort) -> _Look:
     return read_back
 
 
-def deactivate(*sorts: CredentialSort) -> _Act:
+def deactivate(*sorts: CredentialSort) -> _DoCredential:
     """The act that makes all active credentials of some sorts inactive."""
 
     def act(settings: AwsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -149,7 +149,7 @@ def deactivate(*sorts: CredentialSort) -> _Act:
     return act
 
 
-def look_at_deactivated(*sorts: CredentialSort) -> _Look:
+def look_at_deactivated(*sorts: CredentialSort) -> _CheckCredential:
     """The read-back of `deactivate`. Done where all credentials are listed as inactive, or where it is proven of a sort
     that there is none. The evidence has `active`, `inactive` and `list_proven_by` for each sort."""
 

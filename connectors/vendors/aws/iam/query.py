@@ -24,7 +24,7 @@ from connectors.vendors.aws.iam.settings import IAM, STS
 _VERSIONS = {IAM: "2010-05-08", STS: "2011-06-15"}
 _MISSING = "NoSuchEntity"
 _NO_LISTS: Mapping[str, str] = {}
-Shape = TypeVar("Shape", bound=Fields)
+ShapeT = TypeVar("ShapeT", bound=Fields)
 _Item = TypeVar("_Item")
 Items = Annotated[list[_Item], BeforeValidator(lambda given: [] if given == "" else given)]
 """A list in a response: an empty one is an empty element."""
@@ -112,7 +112,7 @@ def result_of(answer: Answer) -> Mapping[str, Any]:
     return result
 
 
-def ask(request: Request, shape: type[Shape]) -> Flow[Shape | None]:
+def ask(request: Request, shape: type[ShapeT]) -> Flow[ShapeT | None]:
     """The result of a request; None where AWS itself says, to a request with `missing_ok`, that it is not there."""
     answer = yield request
     require_own(answer)

@@ -32,32 +32,32 @@ class _LastUsedResult(Fields):
     last_used: _LastUsed | None = Field(default=None, alias="AccessKeyLastUsed")
 
 
-_Items = Flow[Sequence[Mapping[str, Any]]]
+_AwsItems = Flow[Sequence[Mapping[str, Any]]]
 
 
-def _groups(user: IamUser) -> _Items:
+def _groups(user: IamUser) -> _AwsItems:
     return [group.shown() for group in (yield from groups_of(user.name))]
 
 
-def _policies(user: IamUser) -> _Items:
+def _policies(user: IamUser) -> _AwsItems:
     attached = [policy.shown() for policy in (yield from attached_policies(user.name))]
     return attached + [{"id": name, "name": name} for name in (yield from inline_policies(user.name))]
 
 
-def _console(user: IamUser) -> _Items:
+def _console(user: IamUser) -> _AwsItems:
     profile = yield from login_profile(user)
     return [profile.shown(user)] if profile else []
 
 
-def _devices(user: IamUser) -> _Items:
+def _devices(user: IamUser) -> _AwsItems:
     return [device.shown() for device in (yield from devices_of(user.name))]
 
 
-def _credentials(sort: CredentialSort, user: IamUser) -> _Items:
+def _credentials(sort: CredentialSort, user: IamUser) -> _AwsItems:
     return [one.shown() for one in (yield from credentials_of(sort, user.name))]
 
 
-def _access_keys(user: IamUser) -> _Items:
+def _access_keys(user: IamUser) -> _AwsItems:
     """With the last use, which says whether a program still uses the key."""
     found = []
     for key in (yield from credentials_of(ACCESS_KEYS, user.name)):
@@ -67,7 +67,7 @@ def _access_keys(user: IamUser) -> _Items:
     return found
 
 
-_SECTIONS: Mapping[str, Callable[[IamUser], _Items]] = {
+_SECTIONS: Mapping[str, Callable[[IamUser], _AwsItems]] = {
     "groups": _groups,
     "policies": _policies,
     "console_access": _console,

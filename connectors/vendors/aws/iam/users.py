@@ -127,10 +127,10 @@ def require_other(settings: AwsSettings, user: IamUser) -> Flow[None]:
         )
 
 
-Look = Callable[[AwsSettings, IamUser, Effect], Flow[ReadBack]]
+CheckUser = Callable[[AwsSettings, IamUser, Effect], Flow[ReadBack]]
 
 
-def with_user(look: Look) -> Callable[[AwsSettings, Effect], Flow[ReadBack]]:
+def with_user(look: CheckUser) -> Callable[[AwsSettings, Effect], Flow[ReadBack]]:
     """A decorator: what looks at a user becomes a read-back, which reports an account that is not there."""
 
     def read_back(settings: AwsSettings, effect: Effect) -> Flow[ReadBack]:

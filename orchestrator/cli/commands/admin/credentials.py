@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, Reason
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketOption, ReasonOption
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 from orchestrator.documents.document import Document
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's ID.")]
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's ID.")]
 
 
 def tokens(
@@ -73,7 +73,7 @@ def owners(
 
 def revoke(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="As `tokens` lists it.")],
-    reason: Reason = None,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
@@ -113,7 +113,7 @@ def sessions(context: typer.Context, alias: As = None, json: Json = False, folde
     say("To end an account's sessions: offboard sessions end ACCOUNT")
 
 
-def end(account: Account, reason: Reason = None, alias: As = None, folder: Folder = FOLDER) -> None:
+def end(account: AccountArgument, reason: ReasonOption = None, alias: As = None, folder: Folder = FOLDER) -> None:
     """End all sessions of an account, and the sign-ins of its command lines. Its user can sign in again."""
 
     async def work() -> None:
@@ -125,10 +125,10 @@ def end(account: Account, reason: Reason = None, alias: As = None, folder: Folde
 
 
 def revoke_role(
-    account: Account,
+    account: AccountArgument,
     roles: Annotated[list[str], typer.Argument(metavar="ROLE...", help="The roles, as the packet names them.")],
-    packet: PacketName = PACKET,
-    reason: Reason = None,
+    packet: PacketOption = PACKET,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, Reason
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, ReasonOption
 from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
@@ -177,7 +177,7 @@ def move(
             "are paused. Asked at a terminal. Default elsewhere: continue.",
         ),
     ] = None,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketOption
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import print_json, working
@@ -23,7 +23,7 @@ def test(
         typer.Option("--person", metavar="EMAIL", help="Whom to look up: a mail address, employee number or HR ID."),
     ] = None,
     alias: As = None,
-    packet: PacketName = PACKET,
+    packet: PacketOption = PACKET,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:

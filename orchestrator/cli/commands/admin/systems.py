@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
-from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketName, has_subcommand
+from orchestrator.cli.terminal.options import FOLDER, PACKET, As, Folder, Json, PacketOption, has_subcommand
 from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
@@ -22,7 +22,7 @@ REACHABLE = {True: "yes", False: "no", None: "not checked"}
 def systems(
     context: typer.Context,
     alias: As = None,
-    packet: PacketName = PACKET,
+    packet: PacketOption = PACKET,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:
@@ -37,7 +37,7 @@ def systems(
     _show(carry_out(work()), json)
 
 
-def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
+def check(alias: As = None, packet: PacketOption = PACKET, json: Json = False, folder: Folder = FOLDER) -> None:
     """Check that every system of a packet responds and accepts the credentials. Changes nothing."""
 
     async def work() -> Document:
@@ -53,7 +53,7 @@ def check(alias: As = None, packet: PacketName = PACKET, json: Json = False, fol
 def orphans(
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="The system's name in the packet.")],
     alias: As = None,
-    packet: PacketName = PACKET,
+    packet: PacketOption = PACKET,
     json: Json = False,
     folder: Folder = FOLDER,
 ) -> None:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.embedded.vendors.description import Description, Document
+from orchestrator.embedded.vendors.description import Description, VendorDocument
 
 NEWER = ("employeeNumber", "country")
 """Fields of the list of employees that the description of June 2026 lacks. BambooHR's page of today has them:
@@ -29,7 +29,7 @@ def nested(query: Mapping[str, list[str]], name: str) -> dict[str, Any]:
 
 
 class BambooDescription(Description):
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: VendorDocument) -> None:
         document = copy.deepcopy(document)
         known = document["$defs"]
         known["EmployeeOptionalField"]["enum"] += NEWER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from typing import Any
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from orchestrator.embedded.vendors.github.organization import (
     GitHubDeployKey,
     GitHubInvitation,
@@ -18,7 +18,6 @@ from orchestrator.embedded.vendors.github.organization import (
     InstalledApp,
 )
 
-Document = dict[str, Any]
 REPOSITORY_LINKS = (
     "archive", "assignees", "blobs", "branches", "collaborators", "comments", "commits", "compare", "contents",
     "contributors", "deployments", "downloads", "events", "forks", "git_commits", "git_refs", "git_tags",
@@ -40,7 +39,7 @@ def node(kind: str, id: int) -> str:
     return base64.b64encode(f"0:{kind}{id}".encode()).decode()
 
 
-def user(url: str, one: GitHubUser) -> Document:
+def user(url: str, one: GitHubUser) -> VendorDocument:
     own = f"{url}/users/{one.login}"
     return {
         "login": one.login, "id": one.id, "node_id": node("User", one.id), "avatar_url": f"{url}/u/{one.id}",
@@ -49,7 +48,7 @@ def user(url: str, one: GitHubUser) -> Document:
     }  # fmt: skip
 
 
-def full_user(url: str, one: GitHubUser, created: datetime) -> Document:
+def full_user(url: str, one: GitHubUser, created: datetime) -> VendorDocument:
     return {
         **user(url, one), "name": one.name, "company": None, "blog": "", "location": None, "email": one.email,
         "hireable": None, "bio": None, "twitter_username": None, "public_repos": 0, "public_gists": 0, "followers": 0,
@@ -57,7 +56,7 @@ def full_user(url: str, one: GitHubUser, created: datetime) -> Document:
     }  # fmt: skip
 
 
-def organization(url: str, org: GitHubOrganization) -> Document:
+def organization(url: str, org: GitHubOrganization) -> VendorDocument:
     own = f"{url}/orgs/{org.login}"
     return {
         "login": org.login, "id": org.id, "node_id": node("Organization", org.id), "url": own,
@@ -68,14 +67,14 @@ def organization(url: str, org: GitHubOrganization) -> Document:
     }  # fmt: skip
 
 
-def membership(url: str, org: GitHubOrganization, one: GitHubUser, state: str, role: str) -> Document:
+def membership(url: str, org: GitHubOrganization, one: GitHubUser, state: str, role: str) -> VendorDocument:
     return {
         "url": f"{url}/orgs/{org.login}/memberships/{one.login}", "state": state, "role": role,
         "organization_url": f"{url}/orgs/{org.login}", "organization": organization(url, org), "user": user(url, one),
     }  # fmt: skip
 
 
-def team(url: str, org: GitHubOrganization, one: GitHubTeam) -> Document:
+def team(url: str, org: GitHubOrganization, one: GitHubTeam) -> VendorDocument:
     own = f"{url}/organizations/{org.id}/team/{one.id}"
     return {
         "id": one.id, "node_id": node("Team", one.id), "name": one.slug, "slug": one.slug, "description": None,
@@ -85,7 +84,7 @@ def team(url: str, org: GitHubOrganization, one: GitHubTeam) -> Document:
     }  # fmt: skip
 
 
-def repository(url: str, org: GitHubOrganization, one: GitHubRepository) -> Document:
+def repository(url: str, org: GitHubOrganization, one: GitHubRepository) -> VendorDocument:
     own = f"{url}/repos/{org.login}/{one.name}"
     owner = {**user(url, GitHubUser(org.login, org.id, org.login, "")), "type": "Organization"}
     return {
@@ -95,7 +94,7 @@ def repository(url: str, org: GitHubOrganization, one: GitHubRepository) -> Docu
     }  # fmt: skip
 
 
-def full_repository(url: str, org: GitHubOrganization, one: GitHubRepository) -> Document:
+def full_repository(url: str, org: GitHubOrganization, one: GitHubRepository) -> VendorDocument:
     home, created = f"https://github.com/{org.login}/{one.name}", time(org.now)
     counts = ("forks_count", "stargazers_count", "watchers_count", "size", "open_issues_count", "network_count",
               "subscribers_count", "forks", "open_issues", "watchers")  # fmt: skip
@@ -109,7 +108,7 @@ def full_repository(url: str, org: GitHubOrganization, one: GitHubRepository) ->
     }  # fmt: skip
 
 
-def collaborator(url: str, one: GitHubUser, level: str) -> Document:
+def collaborator(url: str, one: GitHubUser, level: str) -> VendorDocument:
     place = LEVELS.index(level)
     return {
         **user(url, one), "permissions": {name: number <= place for number, name in enumerate(LEVELS)},
@@ -117,7 +116,7 @@ def collaborator(url: str, one: GitHubUser, level: str) -> Document:
     }  # fmt: skip
 
 
-def invitation(url: str, org: GitHubOrganization, one: GitHubInvitation) -> Document:
+def invitation(url: str, org: GitHubOrganization, one: GitHubInvitation) -> VendorDocument:
     inviter = org.users[org.owners()[0]]
     return {
         "id": one.id, "node_id": node("OrganizationInvitation", one.id), "login": one.login or None, "email": one.email,
@@ -127,7 +126,7 @@ def invitation(url: str, org: GitHubOrganization, one: GitHubInvitation) -> Docu
     }  # fmt: skip
 
 
-def deploy_key(url: str, org: GitHubOrganization, repository: str, one: GitHubDeployKey) -> Document:
+def deploy_key(url: str, org: GitHubOrganization, repository: str, one: GitHubDeployKey) -> VendorDocument:
     return {
         "id": one.id, "key": f"ssh-ed25519 {one.id}", "url": f"{url}/repos/{org.login}/{repository}/keys/{one.id}",
         "title": one.title, "verified": True, "created_at": time(org.now), "read_only": one.read_only,
@@ -135,7 +134,7 @@ def deploy_key(url: str, org: GitHubOrganization, repository: str, one: GitHubDe
     }  # fmt: skip
 
 
-def authorization(one: GitHubToken) -> Document:
+def authorization(one: GitHubToken) -> VendorDocument:
     return {
         "login": one.login, "credential_id": one.authorized, "credential_type": "personal access token",
         "token_last_eight": one.value[-8:].rjust(8, "0"), "credential_authorized_at": time(one.created),
@@ -144,7 +143,7 @@ def authorization(one: GitHubToken) -> Document:
     }  # fmt: skip
 
 
-def grant(url: str, org: GitHubOrganization, one: GitHubToken) -> Document:
+def grant(url: str, org: GitHubOrganization, one: GitHubToken) -> VendorDocument:
     own = f"{url}/orgs/{org.login}/personal-access-tokens/{one.id}"
     return {
         "id": one.id, "owner": user(url, org.users[one.login]), "repository_selection": "all",
@@ -154,15 +153,15 @@ def grant(url: str, org: GitHubOrganization, one: GitHubToken) -> Document:
     }  # fmt: skip
 
 
-def seat(url: str, org: GitHubOrganization, one: GitHubSeat) -> Document:
-    shown: Document = {
+def seat(url: str, org: GitHubOrganization, one: GitHubSeat) -> VendorDocument:
+    shown: VendorDocument = {
         "assignee": user(url, org.users[one.login]), "created_at": time(one.created), "plan_type": "business",
         "pending_cancellation_date": one.pending or None, "last_activity_at": None, "last_activity_editor": None,
     }  # fmt: skip
     return {**shown, "assigning_team": team(url, org, org.teams[one.team])} if one.team else shown
 
 
-def installation(url: str, org: GitHubOrganization, one: InstalledApp) -> Document:
+def installation(url: str, org: GitHubOrganization, one: InstalledApp) -> VendorDocument:
     own = f"{url}/app/installations/{one.installation}"
     account = {**user(url, GitHubUser(org.login, org.id, org.login, "")), "type": "Organization"}
     return {

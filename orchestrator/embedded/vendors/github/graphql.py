@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PAGE = "https://docs.github.com/en/graphql"
 LARGEST_PAGE = 100
-Fields = dict[str, Any]
+GraphqlFields = dict[str, Any]
 
 
 class GraphError(Exception):
@@ -61,7 +61,7 @@ class _Graph:
         self._org, self._caller, self._call = github.state, call.caller, call
         self._faults = github.faults
 
-    def root(self) -> Fields:
+    def root(self) -> GraphqlFields:
         return {"organization": self._organization, "user": self._user_called, "enterprise": self._enterprise}
 
     def _may(self, scope: str, permission: str, level: str = "read") -> bool:
@@ -81,7 +81,7 @@ class _Graph:
             )
         raise GraphError("FORBIDDEN", "Resource not accessible by integration")
 
-    def _organization(self, login: str) -> Fields:
+    def _organization(self, login: str) -> GraphqlFields:
         self._need("read:org", "members")
         if login.casefold() != self._org.login:
             raise GraphError("NOT_FOUND", f"Could not resolve to an Organization with the login of '{login}'.")
@@ -100,7 +100,7 @@ class _Graph:
             ]),
         }  # fmt: skip
 
-    def _enterprise(self, slug: str) -> Fields:
+    def _enterprise(self, slug: str) -> GraphqlFields:
         """Its identity provider is shown to classic tokens with read:enterprise; the simulator takes every owner of
         the organization for an owner of the enterprise."""
         if slug != self._org.enterprise:
@@ -109,13 +109,13 @@ class _Graph:
         provider = {"externalIdentities": self._identities}
         return {"ownerInfo": {"samlIdentityProvider": provider} if shown else None}
 
-    def _user_called(self, login: str) -> Fields:
+    def _user_called(self, login: str) -> GraphqlFields:
         for user in self._org.users.values():
             if user.login.casefold() == login.casefold():
                 return self._user(user)
         raise GraphError("NOT_FOUND", f"Could not resolve to a User with the login of '{login}'.")
 
-    def _user(self, user: GitHubUser) -> Fields:
+    def _user(self, user: GitHubUser) -> GraphqlFields:
         emails = user.verified_emails if user.login in self._org.members else []
         return {
             "databaseId": user.id, "login": user.login,
@@ -129,7 +129,7 @@ class _Graph:
         login: str | None = None,
         userName: str | None = None,
         membersOnly: bool | None = None,
-    ) -> Fields:
+    ) -> GraphqlFields:
         wanted = [
             self._identity(one)
             for one in self._org.identities
@@ -139,7 +139,7 @@ class _Graph:
         ]
         return self._paged(wanted)(first=first, after=after)
 
-    def _identity(self, one: GitHubIdentity) -> Fields:
+    def _identity(self, one: GitHubIdentity) -> GraphqlFields:
         emails = [{"value": email} for email in one.emails]
         attributes = [{"name": name, "value": value} for name, value in one.attributes.items()]
         saml = {"nameId": one.name_id, "username": one.name_id, "emails": emails, "attributes": attributes}
@@ -154,7 +154,7 @@ class _Graph:
         first: int,
         after: str | None = None,
         userLogins: Sequence[str] | None = None,
-    ) -> Fields:
+    ) -> GraphqlFields:
         found = [
             self._team(team)
             for team in self._org.teams.values()
@@ -164,10 +164,10 @@ class _Graph:
             found = []
         return self._paged(found)(first=first, after=after)
 
-    def _team(self, team: GitHubTeam) -> Fields:
+    def _team(self, team: GitHubTeam) -> GraphqlFields:
         def members(
             first: int, after: str | None = None, membership: str = "ALL", query: str = "", role: str = ""
-        ) -> Fields:
+        ) -> GraphqlFields:
             edges = [
                 {"role": held.upper(), "node": self._user(self._org.users[login])}
                 for login, held in team.members.items()
@@ -177,10 +177,10 @@ class _Graph:
 
         return {"databaseId": team.id, "slug": team.slug, "members": members}
 
-    def _paged(self, items: Sequence[Any]) -> Callable[..., Fields]:
+    def _paged(self, items: Sequence[Any]) -> Callable[..., GraphqlFields]:
         """A connection; its cursors are opaque texts."""
 
-        def connection(first: int, after: str | None = None) -> Fields:
+        def connection(first: int, after: str | None = None) -> GraphqlFields:
             start = int(after.removeprefix("cursor:")) if after else 0
             end = start + self._call.page_size(min(first, LARGEST_PAGE))
             more = end < len(items)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from orchestrator.embedded.vendors.okta import documents
 from orchestrator.embedded.vendors.okta.errors import not_found, wrong_status
 from orchestrator.embedded.vendors.okta.groups import group_of
@@ -104,7 +105,7 @@ def list_users_with_roles(okta: OktaSimulator, call: Call) -> Response:
         }
         for one in users[start : start + limit]
     ]  # fmt: skip
-    body: documents.Document = {"value": shown}
+    body: VendorDocument = {"value": shown}
     if start + limit < len(users):
         body["_links"] = {"next": {"href": f"{okta.url}{call.path}?limit={limit}&after={start + limit}"}}
     return answer(body)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from orchestrator.embedded.vendors.okta.organisation import (
     OktaApiToken,
     OktaApp,
@@ -21,7 +21,6 @@ from orchestrator.embedded.vendors.okta.organisation import (
     OktaUser,
 )
 
-Document = dict[str, Any]
 ROLE_LABELS = {
     "SUPER_ADMIN": "Super Administrator", "ORG_ADMIN": "Organization Administrator",
     "USER_ADMIN": "Group Administrator", "APP_ADMIN": "Application Administrator",
@@ -35,13 +34,13 @@ def time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
 
-def user(url: str, one: OktaUser) -> Document:
+def user(url: str, one: OktaUser) -> VendorDocument:
     changed = time(one.changed or one.created)
     active = None if one.status in ("STAGED", "PROVISIONED") else time(one.created)
     provider = (
         {"type": "ACTIVE_DIRECTORY", "name": "corp.example"} if one.mastered_by else {"type": "OKTA", "name": "OKTA"}
     )
-    links: Document = {"self": {"href": f"{url}/api/v1/users/{one.id}"}}
+    links: VendorDocument = {"self": {"href": f"{url}/api/v1/users/{one.id}"}}
     for act, statuses in (
         ("suspend", ("ACTIVE",)), ("unsuspend", ("SUSPENDED",)), ("activate", ("STAGED", "DEPROVISIONED")),
         ("deactivate", ("ACTIVE", "SUSPENDED", "PROVISIONED", "STAGED", "LOCKED_OUT", "RECOVERY", "PASSWORD_EXPIRED")),
@@ -59,11 +58,11 @@ def user(url: str, one: OktaUser) -> Document:
     }  # fmt: skip
 
 
-def group(url: str, one: OktaGroup) -> Document:
+def group(url: str, one: OktaGroup) -> VendorDocument:
     imported = one.type == "APP_GROUP"
     kind = "okta:windows_security_principal" if imported else "okta:user_group"
-    profile: Document = {"name": one.name, "description": ""}
-    links: Document = {
+    profile: VendorDocument = {"name": one.name, "description": ""}
+    links: VendorDocument = {
         "users": {"href": f"{url}/api/v1/groups/{one.id}/users"},
         "apps": {"href": f"{url}/api/v1/groups/{one.id}/apps"},
     }  # fmt: skip
@@ -77,7 +76,7 @@ def group(url: str, one: OktaGroup) -> Document:
     }  # fmt: skip
 
 
-def rule(one: OktaRule) -> Document:
+def rule(one: OktaRule) -> VendorDocument:
     expression = f'user.{one.attribute}=="{one.value}"'
     return {
         "type": "group_rule", "id": one.id, "name": one.name, "status": one.status, "created": time(one.created),
@@ -90,7 +89,7 @@ def rule(one: OktaRule) -> Document:
     }  # fmt: skip
 
 
-def app(url: str, one: OktaApp) -> Document:
+def app(url: str, one: OktaApp) -> VendorDocument:
     return {
         "id": one.id, "name": one.name, "label": one.label, "status": one.status, "created": time(one.created),
         "lastUpdated": time(one.created), "features": [], "signOnMode": "SAML_2_0",
@@ -101,7 +100,7 @@ def app(url: str, one: OktaApp) -> Document:
     }  # fmt: skip
 
 
-def app_user(url: str, org: OktaOrganisation, one: OktaApp, of: OktaUser) -> Document:
+def app_user(url: str, org: OktaOrganisation, one: OktaApp, of: OktaUser) -> VendorDocument:
     return {
         "id": of.id, "scope": org.assignment(one, of), "status": "ACTIVE", "syncState": "DISABLED",
         "created": time(one.created), "lastUpdated": time(one.created), "statusChanged": time(one.created),
@@ -112,7 +111,7 @@ def app_user(url: str, org: OktaOrganisation, one: OktaApp, of: OktaUser) -> Doc
     }  # fmt: skip
 
 
-def app_link(url: str, one: OktaApp, of: OktaUser) -> Document:
+def app_link(url: str, one: OktaApp, of: OktaUser) -> VendorDocument:
     return {
         "id": f"{one.id}-{of.id}", "label": one.label, "linkUrl": f"{url}/home/{one.name}/{one.id}", "hidden": False,
         "logoUrl": f"{url}/logo.png", "appName": one.name, "appInstanceId": one.id,
@@ -121,14 +120,14 @@ def app_link(url: str, one: OktaApp, of: OktaUser) -> Document:
     }  # fmt: skip
 
 
-def app_group(url: str, one: OktaApp, id: str, priority: int) -> Document:
+def app_group(url: str, one: OktaApp, id: str, priority: int) -> VendorDocument:
     return {
         "id": id, "lastUpdated": time(one.created), "priority": priority, "profile": {},
         "_links": {"app": {"href": f"{url}/api/v1/apps/{one.id}"}, "group": {"href": f"{url}/api/v1/groups/{id}"}},
     }  # fmt: skip
 
 
-def factor(url: str, one: OktaFactor) -> Document:
+def factor(url: str, one: OktaFactor) -> VendorDocument:
     return {
         "id": one.id, "factorType": one.type, "provider": one.provider, "vendorName": one.provider, "status": "ACTIVE",
         "created": time(one.created), "lastUpdated": time(one.created), "profile": dict(one.profile),
@@ -140,7 +139,7 @@ def factor(url: str, one: OktaFactor) -> Document:
     }  # fmt: skip
 
 
-def role(url: str, one: OktaRole, assigned: str) -> Document:
+def role(url: str, one: OktaRole, assigned: str) -> VendorDocument:
     kind = {"USER": "users", "GROUP": "groups"}.get(assigned)
     href = f"{url}/api/v1/{kind}/{one.assignee}" if kind else f"{url}/oauth2/v1/clients/{one.assignee}"
     return {
@@ -150,7 +149,7 @@ def role(url: str, one: OktaRole, assigned: str) -> Document:
     }  # fmt: skip
 
 
-def grant(url: str, one: OktaGrant) -> Document:
+def grant(url: str, one: OktaGrant) -> VendorDocument:
     return {
         "id": one.id, "status": "ACTIVE", "created": time(one.created), "lastUpdated": time(one.created),
         "createdBy": {"id": one.user, "type": "User"}, "issuer": url, "clientId": one.client, "userId": one.user,
@@ -163,7 +162,7 @@ def grant(url: str, one: OktaGrant) -> Document:
     }  # fmt: skip
 
 
-def client(url: str, one: OktaClient, of: OktaUser) -> Document:
+def client(url: str, one: OktaClient, of: OktaUser) -> VendorDocument:
     own = f"{url}/api/v1/users/{of.id}/clients/{one.id}"
     return {
         "client_id": one.id, "client_name": one.label,
@@ -171,7 +170,7 @@ def client(url: str, one: OktaClient, of: OktaUser) -> Document:
     }  # fmt: skip
 
 
-def refresh_token(url: str, one: OktaToken) -> Document:
+def refresh_token(url: str, one: OktaToken) -> VendorDocument:
     own = f"{url}/api/v1/users/{one.user}/clients/{one.client}/tokens/{one.id}"
     return {
         "id": one.id, "status": "ACTIVE", "created": time(one.created), "lastUpdated": time(one.created),
@@ -180,7 +179,7 @@ def refresh_token(url: str, one: OktaToken) -> Document:
     }  # fmt: skip
 
 
-def session(url: str, org: OktaOrganisation, one: OktaSession) -> Document:
+def session(url: str, org: OktaOrganisation, one: OktaSession) -> VendorDocument:
     return {
         "id": one.id, "userId": one.user, "login": org.users[one.user].login, "createdAt": time(one.created),
         "expiresAt": time(one.expires), "status": "ACTIVE", "lastPasswordVerification": time(one.created),
@@ -188,7 +187,7 @@ def session(url: str, org: OktaOrganisation, one: OktaSession) -> Document:
     }  # fmt: skip
 
 
-def api_token(url: str, one: OktaApiToken) -> Document:
+def api_token(url: str, one: OktaApiToken) -> VendorDocument:
     return {
         "id": one.id, "name": one.name, "userId": one.user, "clientName": "Okta API", "tokenWindow": "P30D",
         "network": {"connection": "ANYWHERE"}, "created": time(one.created), "lastUpdated": time(one.created),
@@ -196,7 +195,7 @@ def api_token(url: str, one: OktaApiToken) -> Document:
     }  # fmt: skip
 
 
-def device(url: str, one: OktaDevice) -> Document:
+def device(url: str, one: OktaDevice) -> VendorDocument:
     return {
         "created": time(one.created), "deviceUserId": f"oud{one.id[3:]}",
         "device": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from orchestrator.embedded.vendors.description import Description, Document
+from orchestrator.embedded.vendors.description import Description, VendorDocument
 from orchestrator.embedded.vendors.slack.errors import COMMON_ERRORS
 
 ERROR_FIELDS = frozenset({"ok", "error", "needed", "provided", "warning", "response_metadata"})
@@ -19,7 +19,7 @@ class SlackDescription(Description):
 
     newer_errors: ClassVar[Mapping[str, frozenset[str]]] = {}
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: VendorDocument) -> None:
         super().__init__(_with_alternatives(document))
 
     def faults_of_answer(self, operation: str, status: int, body: Any) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
+from orchestrator.embedded.vendors.description import VendorDocument
 from orchestrator.embedded.vendors.slack.grid import (
     SlackChannel,
     SlackGrid,
@@ -15,7 +15,6 @@ from orchestrator.embedded.vendors.slack.grid import (
     SlackUserGroup,
 )
 
-Document = dict[str, Any]
 CORE_USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 CORE_GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -33,11 +32,11 @@ def _created(moment: datetime) -> str:
     return moment.astimezone(timezone(timedelta(hours=-8))).isoformat(timespec="seconds")
 
 
-def user(grid: SlackGrid, one: SlackUser, workspace: str, token: SlackToken) -> Document:
+def user(grid: SlackGrid, one: SlackUser, workspace: str, token: SlackToken) -> VendorDocument:
     """https://docs.slack.dev/reference/objects/user-object. The mail address is shown with the scope users:read.email
     only, and no error says that it is missing."""
     role = one.workspaces.get(workspace, "member")
-    profile: Document = {
+    profile: VendorDocument = {
         "real_name": one.name, "real_name_normalized": one.name, "display_name": one.user_name,
         "display_name_normalized": one.user_name, "first_name": one.given_name, "last_name": one.family_name,
         "avatar_hash": f"g{one.id[-5:]}", "title": one.profile.get("title", ""), "phone": "", "skype": "",
@@ -47,7 +46,7 @@ def user(grid: SlackGrid, one: SlackUser, workspace: str, token: SlackToken) -> 
         profile["email"] = one.email
     if one.guest:
         profile["guest_expiration_ts"] = epoch(one.expiration) if one.expiration else 0
-    shown: Document = {
+    shown: VendorDocument = {
         "id": one.id, "team_id": workspace, "name": one.user_name, "real_name": one.name,
         "deleted": not one.active or workspace not in one.workspaces, "profile": profile, "is_bot": one.is_bot,
         "is_app_user": False, "updated": epoch(one.created), "is_admin": role in ("admin", "owner", "primary_owner"),
@@ -64,7 +63,7 @@ def user(grid: SlackGrid, one: SlackUser, workspace: str, token: SlackToken) -> 
     return shown
 
 
-def admin_user(grid: SlackGrid, one: SlackUser, workspaces: list[str]) -> Document:
+def admin_user(grid: SlackGrid, one: SlackUser, workspaces: list[str]) -> VendorDocument:
     """https://docs.slack.dev/reference/methods/admin.users.list."""
     return {
         "id": one.id, "email": one.email, "username": one.user_name, "full_name": one.name,
@@ -76,7 +75,7 @@ def admin_user(grid: SlackGrid, one: SlackUser, workspaces: list[str]) -> Docume
     }  # fmt: skip
 
 
-def session(one: SlackSession) -> Document:
+def session(one: SlackSession) -> VendorDocument:
     """https://docs.slack.dev/reference/methods/admin.users.session.list."""
     device = {
         "device_hardware": "Phone" if one.kind == "mobile" else "Laptop",
@@ -89,9 +88,9 @@ def session(one: SlackSession) -> Document:
     }  # fmt: skip
 
 
-def user_group(one: SlackUserGroup, *, users: bool, count: bool) -> Document:
+def user_group(one: SlackUserGroup, *, users: bool, count: bool) -> VendorDocument:
     """https://docs.slack.dev/reference/objects/usergroup-object."""
-    shown: Document = {
+    shown: VendorDocument = {
         "id": one.id, "team_id": one.workspace, "is_usergroup": True, "is_subteam": True, "name": one.name,
         "description": "", "handle": one.handle, "is_external": False, "date_create": 1700000000,
         "date_update": 1700000000, "date_delete": 1700000000 if one.disabled else 0, "auto_type": None,
@@ -105,7 +104,7 @@ def user_group(one: SlackUserGroup, *, users: bool, count: bool) -> Document:
     return shown
 
 
-def searched_channel(grid: SlackGrid, one: SlackChannel) -> Document:
+def searched_channel(grid: SlackGrid, one: SlackChannel) -> VendorDocument:
     """https://docs.slack.dev/reference/methods/admin.conversations.search."""
     return {
         "id": one.id, "name": one.name, "purpose": "", "member_count": len(one.members), "created": epoch(one.created),
@@ -118,12 +117,12 @@ def searched_channel(grid: SlackGrid, one: SlackChannel) -> Document:
     }  # fmt: skip
 
 
-def scim_user(grid: SlackGrid, url: str, one: SlackUser) -> Document:
+def scim_user(grid: SlackGrid, url: str, one: SlackUser) -> VendorDocument:
     """https://docs.slack.dev/reference/scim-api#get-users-id-2."""
     emails = [{"value": one.email, "primary": True}]
     if one.secondary_email:
         emails.append({"value": one.secondary_email, "primary": False})
-    shown: Document = {
+    shown: VendorDocument = {
         "schemas": [CORE_USER, ENTERPRISE, SLACK_PROFILE], "id": one.id,
         "externalId": one.profile.get("externalId", ""),
         "meta": {"created": _created(one.created), "location": f"{url}/scim/v2/Users/{one.id}"},
@@ -151,7 +150,7 @@ def scim_user(grid: SlackGrid, url: str, one: SlackUser) -> Document:
     return shown
 
 
-def scim_group(grid: SlackGrid, url: str, one: SlackIdpGroup) -> Document:
+def scim_group(grid: SlackGrid, url: str, one: SlackIdpGroup) -> VendorDocument:
     """https://docs.slack.dev/reference/scim-api#get-groups-id-2."""
     return {
         "schemas": [CORE_GROUP], "id": one.id,
@@ -161,7 +160,7 @@ def scim_group(grid: SlackGrid, url: str, one: SlackIdpGroup) -> Document:
     }  # fmt: skip
 
 
-def scim_list(shown: list[Document], total: int, start: int) -> Document:
+def scim_list(shown: list[VendorDocument], total: int, start: int) -> VendorDocument:
     return {
         "schemas": [LIST], "Resources": shown, "totalResults": total, "itemsPerPage": len(shown), "startIndex": start,
     }  # fmt: skip

@@ -21,7 +21,7 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import InquiryWaiting, result_at_location, waiting
 from orchestrator.web.api.runs.runs import person
 from orchestrator.web.api.schema.description import ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import After, From, To, Word
+from orchestrator.web.api.schema.parameters import After, FromParameter, UntilParameter, Word
 from orchestrator.web.api.schema.run_answers import PersonInRun
 from orchestrator.web.state import state_of
 
@@ -86,8 +86,8 @@ async def history(
     run: Annotated[Word, Query(description="Only this run")] = None,
     system: Annotated[Word, Query(description="Only this system")] = None,
     actor: Annotated[Word, Query(description="Only events by or about this account")] = None,
-    since: From = None,
-    until: To = None,
+    since: FromParameter = None,
+    until: UntilParameter = None,
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> HistoryPage:

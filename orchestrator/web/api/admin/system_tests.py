@@ -23,12 +23,12 @@ from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRoute)
 
-Wanted = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True)]
+PersonText = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=TEXT, strip_whitespace=True)]
 
 
 class SystemTestWanted(RequestModel):
     packet: Id = Field(examples=["standard-leaver"])
-    person: Wanted | None = Field(
+    person: PersonText | None = Field(
         None, description="A person to look up: a mail address, an employee number or HR's ID. Stored for 15 minutes"
     )
 

@@ -23,8 +23,8 @@ from orchestrator.web.state import state_of
 router = APIRouter(prefix="/api/v1", tags=["access"], route_class=IdempotentRoute)
 
 TokenId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The token's ID from the list")]
-Account = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
-Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+AccountId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=TEXT)]
+RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
 
 class Granted(ResponseModel):
@@ -50,15 +50,15 @@ class NewToken(RequestModel):
         description="The token's name", examples=["Card provider's nightly report"]
     )
     kind: Literal["service", "assistant"]
-    roles: list[Role] = Field([], max_length=20, description="Roles with a permission in platform.yaml, by kind")
+    roles: list[RoleName] = Field([], max_length=20, description="Roles with a permission in platform.yaml, by kind")
     up_to: Level = Field(description="The maximum permission")
     lasts_days: int = Field(description="Days until it expires", ge=1, le=MAX_TOKEN_LIFETIME.days)
-    deputy: Account | None = Field(None, description="The account to which a service passes when its owner leaves")
+    deputy: AccountId | None = Field(None, description="The account to which a service passes when its owner leaves")
 
 
 class ServiceOwners(RequestModel):
-    owner: Account = Field(description="The account that answers for the service", examples=["safety-owner"])
-    deputy: Account | None = Field(None, description="The account to which it passes when the owner leaves")
+    owner: AccountId = Field(description="The account that answers for the service", examples=["safety-owner"])
+    deputy: AccountId | None = Field(None, description="The account to which it passes when the owner leaves")
 
 
 class TokenToRevoke(RequestModel):

@@ -11,7 +11,7 @@ from pydantic import Field
 from orchestrator import commands
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import packet_names
-from orchestrator.web.api.admin.tokens import Role
+from orchestrator.web.api.admin.tokens import RoleName
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id, Reason
@@ -26,7 +26,7 @@ ActorId = Annotated[
 
 class RolesToRevoke(RequestModel):
     packet: Id = Field(description="A packet in use that names the roles; its safety owner can revoke them")
-    roles: list[Role] = Field(min_length=1, max_length=20)
+    roles: list[RoleName] = Field(min_length=1, max_length=20)
     reason: Reason | None = Field(None, description="Recorded with the event, encrypted")
 
 

@@ -24,7 +24,7 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["tasks"], route_class=IdempotentRoute)
 
-Stored = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The file's name in the evidence")]
+EvidenceDigest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The file's name in the evidence")]
 
 
 class FileKept(ResponseModel):
@@ -66,7 +66,7 @@ async def upload(
         },
     },
 )
-async def download(request: Request, caller: ApiCaller, run_id: RunId, stored: Stored) -> Response:
+async def download(request: Request, caller: ApiCaller, run_id: RunId, stored: EvidenceDigest) -> Response:
     web = state_of(request)
     found = await web.queries.run_page(caller.viewer, run_id)
     named = next((file for file in attachments(found) if file.get("stored") == stored), None)

@@ -23,7 +23,7 @@ from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1", tags=["inbox"], route_class=IdempotentRoute)
 
-Kind = Literal["gate", "task", "exception", "review"]
+ItemKind = Literal["gate", "task", "exception", "review"]
 MostItems = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -36,7 +36,7 @@ class Waiting(ResponseModel):
     id: str = Field(description="The ID of the gate, task or exception within its run")
     run_id: str
     person: PersonInRun | None
-    kind: Kind
+    kind: ItemKind
     subject: str = Field(description="A short subject without personal data")
     title: str
     roles: list[str] = Field(description="Roles that can act on it")
@@ -79,14 +79,14 @@ class Inbox(ResponseModel):
 async def inbox(
     request: Request,
     caller: ApiCaller,
-    kind: Annotated[list[Kind], Query(description="Only these kinds")] = [],  # noqa: B006
+    kind: Annotated[list[ItemKind], Query(description="Only these kinds")] = [],  # noqa: B006
     mine: Annotated[bool, Query(description="False: all open items in runs that the caller can see")] = True,
     limit: MostItems = 50,
 ) -> Inbox:
     return await waiting(state_of(request), caller, kind, mine=mine, limit=limit)
 
 
-async def waiting(web: WebState, caller: Caller, kinds: Sequence[Kind], *, mine: bool, limit: int) -> Inbox:
+async def waiting(web: WebState, caller: Caller, kinds: Sequence[ItemKind], *, mine: bool, limit: int) -> Inbox:
     found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
     staff = await web.queries.staff()
     looked = await web.queries.snapshots(caller.viewer, list(dict.fromkeys(item.run_id for item in found.items)))

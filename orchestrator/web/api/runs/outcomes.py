@@ -13,7 +13,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.parameters import From, To, Word
+from orchestrator.web.api.schema.parameters import FromParameter, UntilParameter, Word
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["outcomes"], route_class=IdempotentRoute)
@@ -97,8 +97,8 @@ async def outcomes(
     request: Request,
     caller: ApiCaller,
     packet: Word = None,
-    since: From = None,
-    until: To = None,
+    since: FromParameter = None,
+    until: UntilParameter = None,
 ) -> Outcomes:
     """Of runs whose cutoff is in the period."""
     web = state_of(request)

@@ -17,7 +17,7 @@ from orchestrator.reading.run_lists import RunFilter, RunLists
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
-from orchestrator.web.api.schema.parameters import After, Instant, Limit, RunId, Word
+from orchestrator.web.api.schema.parameters import After, InstantParameter, Limit, RunId, Word
 from orchestrator.web.api.schema.run_answers import EventInRun, PersonInRun, RunCounts, RunInList, RunsPage, WholeRun
 from orchestrator.web.state import state_of
 
@@ -42,8 +42,8 @@ async def runs(
     urgent: bool | None = None,
     mine: Annotated[bool, Query(description="Only runs that the caller's account requested")] = False,
     legal_hold: Annotated[bool, Query(description="Only runs with a legal hold in force")] = False,
-    cutoff_from: Instant = None,
-    cutoff_until: Annotated[Instant, Query(description="Exclusive")] = None,
+    cutoff_from: InstantParameter = None,
+    cutoff_until: Annotated[InstantParameter, Query(description="Exclusive")] = None,
     sort: Annotated[
         Literal["latest", "cutoff", "due"],
         Query(description="By newest request, earliest cutoff or earliest due date"),

@@ -14,7 +14,7 @@ from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, result_at_location
-from orchestrator.web.api.people import Wanted, may_prepare
+from orchestrator.web.api.people import PersonReference, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
@@ -59,7 +59,7 @@ class AnswerGiven(RequestModel):
 
 
 class RunAsked(RequestModel):
-    person: Wanted
+    person: PersonReference
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local | None = Field(None, description="Omit with `urgent`: access then ends now")
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")
@@ -89,7 +89,7 @@ class RunAsked(RequestModel):
 
 
 class PreviewWanted(RequestModel):
-    person: Wanted
+    person: PersonReference
     packet: Id = Field(examples=["standard-leaver"])
     cutoff: Local | None = Field(None, description="Omit with `urgent`: access then ends now")
     zone: Zone | None = Field(None, description="Default: the person's time zone in HR")

@@ -39,7 +39,7 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 T = TypeVar("T")
 Silence = Literal["silence"]
-Look = Callable[[Caller], Awaitable[Hashable]]
+Watched = Callable[[Caller], Awaitable[Hashable]]
 
 
 @router.get("/runs/stream")
@@ -107,7 +107,7 @@ async def _run(request: Request, run_id: str) -> AsyncGenerator[str, None]:
             yield STILL_HERE if version == "silence" else _message(version)
 
 
-async def _lists(request: Request, caller: Caller, look: Look) -> AsyncGenerator[str, None]:
+async def _lists(request: Request, caller: Caller, look: Watched) -> AsyncGenerator[str, None]:
     following, number = state_of(request).following, 0
     seen = await look(caller)
     yield _message(number)

@@ -18,7 +18,7 @@ from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.registry import connect
 from connectors.vendors.active_directory.user import guid_text, sid_text
-from tests.connectors.ldap_recordings import Exchange, read, replaying
+from tests.connectors.ldap_recordings import LdapExchange, read, replaying
 from tests.connectors.protocols.odd_directory import BASE, MANAGER, PASSWORD, odd_directory
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "active_directory"
@@ -36,11 +36,11 @@ def connected(**changed: str) -> Connector:
     return connect("active_directory", {**SETTINGS, **changed}, allowed_hosts=["dc1.example.org", "127.0.0.1"])
 
 
-def exchanges(name: str) -> list[Exchange]:
+def exchanges(name: str) -> list[LdapExchange]:
     return read(RECORDINGS / f"{name}.json")
 
 
-def effect(ability: str, recorded: list[Exchange], **parameters: Any) -> Effect:
+def effect(ability: str, recorded: list[LdapExchange], **parameters: Any) -> Effect:
     """For the account that the recording is about: the first that was asked for by its id."""
     base = next(each["request"][1] for each in recorded if str(each["request"][1:2]).startswith("['<GUID="))
     return Effect(ability, "run-1/step-1/1", Account(base.removeprefix("<GUID=").removesuffix(">"), "x"), parameters)

@@ -14,8 +14,8 @@ from orchestrator.embedded.postgres import PostgresServer
 DATABASES = ("accounts one", "accounts_two")
 CREDENTIAL = "offboard_connector"
 
-Run = Callable[..., Awaitable[list[tuple[Any, ...]]]]
-Make = Callable[..., Awaitable[str]]
+RunStatement = Callable[..., Awaitable[list[tuple[Any, ...]]]]
+MakeRole = Callable[..., Awaitable[str]]
 
 
 def settings(postgres: PostgresServer, user: str) -> dict[str, str]:

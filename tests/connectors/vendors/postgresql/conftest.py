@@ -16,8 +16,8 @@ from orchestrator.embedded.postgres import PostgresServer
 from tests.connectors.vendors.postgresql.accounts import (
     CREDENTIAL,
     DATABASES,
-    Make,
-    Run,
+    MakeRole,
+    RunStatement,
     connector_as,
 )
 
@@ -25,7 +25,7 @@ _numbers = itertools.count(1)
 
 
 @pytest_asyncio.fixture(scope="package")
-async def run(postgres: PostgresServer) -> AsyncIterator[Run]:
+async def run(postgres: PostgresServer) -> AsyncIterator[RunStatement]:
     """Statements of a superuser. The module's databases and our own role with the least rights are there."""
     for name in DATABASES:
         await postgres.create_database(name)
@@ -52,7 +52,7 @@ async def run(postgres: PostgresServer) -> AsyncIterator[Run]:
 
 
 @pytest_asyncio.fixture
-async def make(run: Run) -> AsyncIterator[Make]:
+async def make(run: RunStatement) -> AsyncIterator[MakeRole]:
     """A role that our own may administer, as a creator of roles may. All are removed at the end."""
     made: list[str] = []
 

@@ -16,8 +16,8 @@ from orchestrator.embedded.postgres import PostgresServer
 from tests.connectors.vendors.postgresql.accounts import (
     CREDENTIAL,
     DATABASES,
-    Make,
-    Run,
+    MakeRole,
+    RunStatement,
     act,
     connector_as,
     found,
@@ -31,7 +31,7 @@ ODD = """Ida "Ö'Neil" %s {x}; DROP"""
 
 @pytest.mark.parametrize("name", ["", ODD])
 async def test_a_role_is_refused_and_its_sessions_end(
-    name: str, postgres: PostgresServer, make: Make, connector: Connector
+    name: str, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     role = await make(name)
     held = [await session(postgres, role, database) for database in DATABASES]
@@ -61,7 +61,7 @@ async def test_a_role_is_refused_and_its_sessions_end(
 
 
 async def test_sessions_that_end_before_the_role_is_disabled_can_begin_again(
-    postgres: PostgresServer, make: Make, connector: Connector
+    postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     role = await make()
     ended = await session(postgres, role)
@@ -73,7 +73,9 @@ async def test_sessions_that_end_before_the_role_is_disabled_can_begin_again(
         assert (await look(connector, "end_sessions", await found(connector, role))).outcome == "not_done"
 
 
-async def test_valid_until_is_no_lock(run: Run, postgres: PostgresServer, make: Make, connector: Connector) -> None:
+async def test_valid_until_is_no_lock(
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
+) -> None:
     role = await make()
     await run("ALTER ROLE {role} VALID UNTIL '2001-01-01'", role=role)
     async with await session(postgres, role):
@@ -85,7 +87,7 @@ async def test_valid_until_is_no_lock(run: Run, postgres: PostgresServer, make: 
     ] == "infinity"
 
 
-async def test_an_oid_of_another_name_is_not_changed(run: Run, make: Make, connector: Connector) -> None:
+async def test_an_oid_of_another_name_is_not_changed(run: RunStatement, make: MakeRole, connector: Connector) -> None:
     role = await make()
     account = await found(connector, role)
     await run("ALTER ROLE {role} RENAME TO {other}", role=role, other=f"{role}_other")
@@ -98,7 +100,7 @@ async def test_an_oid_of_another_name_is_not_changed(run: Run, make: Make, conne
 
 
 async def test_superusers_and_our_own_role_are_refused(
-    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     role = await make(attributes="SUPERUSER")
     account = await found(connector, role)
@@ -112,7 +114,9 @@ async def test_superusers_and_our_own_role_are_refused(
         await act(connector, "disable_account", await found(connector, CREDENTIAL))
 
 
-async def test_accounts_are_found_by_name_comment_and_local_part(run: Run, make: Make, connector: Connector) -> None:
+async def test_accounts_are_found_by_name_comment_and_local_part(
+    run: RunStatement, make: MakeRole, connector: Connector
+) -> None:
     role = await make("Vera.Find")
     await make("vera.find.other")
     await run("COMMENT ON ROLE {role} IS 'E-77'", role=role)
@@ -131,14 +135,16 @@ async def test_accounts_are_found_by_name_comment_and_local_part(run: Run, make:
         await connector.find_accounts([Lookup("mail", "x")])
 
 
-async def test_a_search_by_comment_needs_a_comment(connector: Connector, run: Run, make: Make) -> None:
+async def test_a_search_by_comment_needs_a_comment(connector: Connector, run: RunStatement, make: MakeRole) -> None:
     with pytest.raises(ActionRequiredError, match="search_unproven"):
         await connector.find_accounts([Lookup("comment", "E-1")])
     await run("COMMENT ON ROLE {role} IS 'E-2'", role=await make())
     assert await connector.find_accounts([Lookup("comment", "E-1")]) == []
 
 
-async def test_members_of_powerful_roles_are_privileged(run: Run, postgres: PostgresServer, make: Make) -> None:
+async def test_members_of_powerful_roles_are_privileged(
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
+) -> None:
     plain, reader, owner, group = await make(), await make(), await make(), await make(login=False)
     await run("GRANT pg_read_server_files TO {group}", "GRANT {group} TO {reader}", "GRANT {plain} TO {owner}",
               group=group, reader=reader, plain=plain, owner=owner)  # fmt: skip
@@ -162,7 +168,7 @@ async def test_a_server_that_never_answers_ends_with_the_deadline(postgres: Post
 
 
 async def test_a_check_names_the_rights_that_are_missing(
-    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     await make()
     weak = await make()
@@ -187,7 +193,9 @@ async def test_a_check_names_the_rights_that_are_missing(
     assert "superuser" in (await connector_as(postgres, "postgres").check()).detail
 
 
-async def test_credentials_and_databases_that_are_refused(postgres: PostgresServer, run: Run, make: Make) -> None:
+async def test_credentials_and_databases_that_are_refused(
+    postgres: PostgresServer, run: RunStatement, make: MakeRole
+) -> None:
     role = await make(login=False)
     for user in ("no_such_role", role):
         said = await connector_as(postgres, user).check()
@@ -199,7 +207,9 @@ async def test_credentials_and_databases_that_are_refused(postgres: PostgresServ
     assert "s3cret" not in raised.value.detail + raised.value.remedy
 
 
-async def test_a_lock_or_a_deadline_ends_an_attempt(run: Run, postgres: PostgresServer, make: Make) -> None:
+async def test_a_lock_or_a_deadline_ends_an_attempt(
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
+) -> None:
     role = await make()
     connector = connector_as(postgres, "postgres")
     account = await found(connector, role)
@@ -233,7 +243,7 @@ def test_a_server_elsewhere_is_verified(changed: dict[str, str], code: str) -> N
 
 
 async def test_a_rehearsal_names_the_statements_and_changes_nothing(
-    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     assert isinstance(connector, Rehearses)
     role, group = await make(), await make(login=False)

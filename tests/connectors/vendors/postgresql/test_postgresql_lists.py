@@ -7,7 +7,7 @@ import pytest
 from connectors.abilities import Connector
 from connectors.errors import RefusedError
 from connectors.listing import AccountsListed, ListsAccounts
-from tests.connectors.vendors.postgresql.accounts import CREDENTIAL, Make, Run
+from tests.connectors.vendors.postgresql.accounts import CREDENTIAL, MakeRole, RunStatement
 
 
 async def listed(connector: Connector, *attributes: str, at_most: int = 5000) -> AccountsListed:
@@ -17,7 +17,9 @@ async def listed(connector: Connector, *attributes: str, at_most: int = 5000) ->
     return found
 
 
-async def test_roles_that_can_sign_in_are_listed_with_their_values(run: Run, make: Make, connector: Connector) -> None:
+async def test_roles_that_can_sign_in_are_listed_with_their_values(
+    run: RunStatement, make: MakeRole, connector: Connector
+) -> None:
     group, through, plain, powerful = await make(login=False), await make(login=False), await make(), await make()
     await run("COMMENT ON ROLE {name} IS ' E-77 '", name=plain)
     await run("GRANT pg_read_all_data TO {name}", name=group)

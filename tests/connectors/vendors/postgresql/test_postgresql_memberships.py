@@ -9,8 +9,8 @@ from connectors.errors import ActionRequiredError, RefusedError
 from orchestrator.embedded.postgres import PostgresServer
 from tests.connectors.vendors.postgresql.accounts import (
     CREDENTIAL,
-    Make,
-    Run,
+    MakeRole,
+    RunStatement,
     act,
     connector_as,
     found,
@@ -18,7 +18,7 @@ from tests.connectors.vendors.postgresql.accounts import (
 )
 
 
-async def test_memberships_are_revoked(run: Run, make: Make, connector: Connector) -> None:
+async def test_memberships_are_revoked(run: RunStatement, make: MakeRole, connector: Connector) -> None:
     role, readers, writers, outer, kept = [await make(login=not n) for n in range(5)]
     await run(
         "GRANT {outer} TO {writers}",
@@ -36,7 +36,9 @@ async def test_memberships_are_revoked(run: Run, make: Make, connector: Connecto
     assert f"Removed from: {writers}." in raised.value.detail
 
 
-async def test_a_superuser_revokes_what_others_granted(run: Run, postgres: PostgresServer, make: Make) -> None:
+async def test_a_superuser_revokes_what_others_granted(
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
+) -> None:
     role, readers, writers, outer, kept = [await make(login=not n) for n in range(5)]
     await run(
         "GRANT {outer} TO {writers}",
@@ -60,7 +62,7 @@ async def test_a_superuser_revokes_what_others_granted(run: Run, postgres: Postg
 
 
 async def test_memberships_of_others_are_not_revoked_with_ones_own(
-    run: Run, postgres: PostgresServer, make: Make
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
 ) -> None:
     role, group, other = await make(), await make(login=False), await make()
     await run(
@@ -84,7 +86,7 @@ async def test_memberships_of_others_are_not_revoked_with_ones_own(
     ],
 )
 async def test_a_catalogue_that_may_not_be_read_is_an_error_and_not_empty(
-    run: Run, make: Make, connector: Connector, ability: str, catalogue: str
+    run: RunStatement, make: MakeRole, connector: Connector, ability: str, catalogue: str
 ) -> None:
     """Each session can read the catalogues unless a superuser revokes it. So an empty list of them is evidence."""
     account = await found(connector, await make())

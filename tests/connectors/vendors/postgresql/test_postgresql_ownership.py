@@ -10,8 +10,8 @@ from orchestrator.embedded.postgres import PostgresServer
 from tests.connectors.vendors.postgresql.accounts import (
     CREDENTIAL,
     DATABASES,
-    Make,
-    Run,
+    MakeRole,
+    RunStatement,
     act,
     connector_as,
     found,
@@ -20,7 +20,7 @@ from tests.connectors.vendors.postgresql.accounts import (
 )
 
 
-async def owning(run: Run, role: str, *databases: str) -> None:
+async def owning(run: RunStatement, role: str, *databases: str) -> None:
     for database in databases:
         await run(
             "CREATE SCHEMA {role} AUTHORIZATION {role}", 'CREATE TABLE {role}."of Ida" (n int)',
@@ -29,7 +29,7 @@ async def owning(run: Run, role: str, *databases: str) -> None:
 
 
 async def test_what_it_owns_is_handed_over_in_every_database(
-    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     role, heir = await make(), await make()
     await owning(run, role, *DATABASES)
@@ -51,7 +51,7 @@ async def test_what_it_owns_is_handed_over_in_every_database(
 
 
 async def test_a_database_that_belongs_to_the_role_is_handed_over(
-    run: Run, postgres: PostgresServer, make: Make
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
 ) -> None:
     role, heir = await make(), await make(login=False)
     await run("COMMENT ON ROLE {heir} IS 'Heir@Example.com'", heir=heir)
@@ -67,7 +67,9 @@ async def test_a_database_that_belongs_to_the_role_is_handed_over(
         await postgres.drop_database(role)
 
 
-async def test_one_database_without_access_does_not_keep_the_others(run: Run, make: Make, connector: Connector) -> None:
+async def test_one_database_without_access_does_not_keep_the_others(
+    run: RunStatement, make: MakeRole, connector: Connector
+) -> None:
     role, heir = await make(), await make()
     await owning(run, role, *DATABASES)
     await run('REVOKE CONNECT ON DATABASE "accounts one" FROM PUBLIC')
@@ -99,7 +101,7 @@ async def test_one_database_without_access_does_not_keep_the_others(run: Run, ma
     ],
 )
 async def test_recipients_that_cannot_be(
-    parameters: dict[str, str], code: str, make: Make, connector: Connector
+    parameters: dict[str, str], code: str, make: MakeRole, connector: Connector
 ) -> None:
     role = await make()
     with pytest.raises(RefusedError, match=code) as raised:
@@ -108,7 +110,7 @@ async def test_recipients_that_cannot_be(
 
 
 async def test_a_role_is_dropped_only_if_nothing_refers_to_it(
-    run: Run, postgres: PostgresServer, make: Make, connector: Connector
+    run: RunStatement, postgres: PostgresServer, make: MakeRole, connector: Connector
 ) -> None:
     role, heir, member = await make(), await make(), await make()
     await owning(run, role, DATABASES[0])
@@ -144,7 +146,9 @@ async def test_a_role_is_dropped_only_if_nothing_refers_to_it(
     assert (await look(connector, "disable_account", account)).outcome == "unknown"
 
 
-async def test_the_snapshot_shows_what_the_role_has(run: Run, postgres: PostgresServer, make: Make) -> None:
+async def test_the_snapshot_shows_what_the_role_has(
+    run: RunStatement, postgres: PostgresServer, make: MakeRole
+) -> None:
     role, group, outer = await make(attributes="CREATEDB REPLICATION BYPASSRLS"), await make(login=False), await make()
     await run("GRANT {outer} TO {group}", "GRANT {group} TO {role} WITH ADMIN OPTION",
               "ALTER ROLE {role} SET work_mem = '8MB'", "COMMENT ON ROLE {role} IS 'E-1042'",

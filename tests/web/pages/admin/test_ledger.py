@@ -7,7 +7,7 @@ import html
 import re
 from urllib.parse import urlencode
 
-from tests.cli.command_line import Leaver
+from tests.cli.command_line import NewLeaver
 from tests.web.conftest import Visit
 from tests.web.pages.forms import followed, name_of, start
 
@@ -22,7 +22,7 @@ async def test_an_account_that_reads_runs_can_have_the_ledger_verified(visit: Vi
     assert foreign.status_code == 404
 
 
-async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leaver: Leaver) -> None:
+async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leaver: NewLeaver) -> None:
     hr, person = await visit("hr"), await leaver()
     run_id = (await start(hr, person)).url.path.removeprefix("/runs/")
     auditor = await visit("auditor")
@@ -59,7 +59,7 @@ async def test_what_happened_goes_on_page_by_page(visit: Visit) -> None:
 
 
 async def test_the_ledgers_size_is_not_shown_to_accounts_from_which_something_is_hidden(
-    visit: Visit, leaver: Leaver
+    visit: Visit, leaver: NewLeaver
 ) -> None:
     hr, person = await visit("hr"), await leaver()
     named = ["it", "finance", "operator"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
+from tests.cli.command_line import StartRun
 from tests.web.api.running import FUTURE, until
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage, press
 
 
@@ -31,7 +31,7 @@ async def closed(program: Program, run_id: str, exception_id: str) -> Any:
     return found(await until(auditor, run_id, lambda run: found(run)["state"] == "closed"))
 
 
-async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, started: Started, program: Program) -> None:
+async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place, operator = anchor(run_id, exception["exception_id"]), await visit("operator")
@@ -56,7 +56,7 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     assert again.status_code == 409
 
 
-async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Started, program: Program) -> None:
+async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place = anchor(run_id, exception["exception_id"])
@@ -68,7 +68,7 @@ async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Star
 
 
 async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"urgent": True, "cutoff": None, "zone": None})
     review = await exception_of(program, run_id, "urgent_review")
@@ -88,7 +88,7 @@ async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
 
 
 async def test_a_step_that_failed_is_tried_again_or_left_out(
-    stack: Stack, visit: Visit, started: Started, program: Program
+    stack: Stack, visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     await stack.company.break_("identity", "error_in_200", method="PATCH", times=2)
@@ -116,7 +116,7 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
 
 
 async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     it = await visit("it")
@@ -133,7 +133,7 @@ async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
 
 
 async def test_the_list_is_narrowed_by_standing_owner_and_kind(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
@@ -157,7 +157,7 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
 
 
 async def test_exceptions_that_hr_owns_are_found_by_their_owner(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     await press(await visit("operator"), f"/runs/{run_id}", "Pause")
@@ -172,7 +172,7 @@ async def test_exceptions_that_hr_owns_are_found_by_their_owner(
 
 
 async def test_closed_exceptions_say_what_became_of_them_and_by_whom(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")

@@ -11,9 +11,9 @@ from orchestrator import commands
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
+from tests.cli.command_line import StartRun
 from tests.web.api.running import gate_of, until
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage, page_with, press
 
 
@@ -26,7 +26,7 @@ async def run_of(program: Program, run_id: str) -> Any:
     return (await (await program("auditor")).get(f"/runs/{run_id}")).json()
 
 
-async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, started: Started, program: Program) -> None:
+async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started()
     it = await visit("it")
 
@@ -43,7 +43,7 @@ async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, starte
 
 
 async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusion_blocks(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     steps = gate_of(await run_of(program, run_id), "access")["steps"]
@@ -70,7 +70,7 @@ async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusi
 
 
 async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     gate = gate_of(await run_of(program, run_id), "access")
@@ -82,7 +82,7 @@ async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
 
 
 async def test_a_card_shows_what_the_accounts_can_do_and_who_can_decide(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started("admin", asked={"reason": "Their contract ends."})
 
@@ -120,7 +120,7 @@ def _card(page: str, anchor: str) -> str:
 
 
 async def test_a_rejection_needs_a_reason_and_opens_an_exception(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     it = await visit("it")
@@ -143,7 +143,7 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
 
 
-async def test_a_second_decider_gets_the_outcome(visit: Visit, started: Started) -> None:
+async def test_a_second_decider_gets_the_outcome(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     it = await visit("it")
     fields = {"verdict": "approve", "back": "/"}
@@ -158,7 +158,7 @@ async def test_a_second_decider_gets_the_outcome(visit: Visit, started: Started)
 
 
 async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
-    stack: Stack, two_approve: str, visit: Visit, started: Started, program: Program
+    stack: Stack, two_approve: str, visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"packet": two_approve})
     it = await visit("it")
@@ -177,7 +177,7 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
 
 
 async def test_several_gates_are_approved_at_once_each_for_itself(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     one, other, third = [await started() for _ in range(3)]
     it = await visit("it")
@@ -194,7 +194,7 @@ async def test_several_gates_are_approved_at_once_each_for_itself(
 
 
 async def test_the_selection_on_the_page_is_the_one_that_is_sent(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     one, other = await started(), await started()
     it = await visit("it")
@@ -211,7 +211,7 @@ async def test_the_selection_on_the_page_is_the_one_that_is_sent(
 
 
 async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
@@ -239,7 +239,7 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     assert "already been completed by Radomirko Flensterby" in ParsedPage(too_late.text).text
 
 
-async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: Started, program: Program) -> None:
+async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
@@ -256,7 +256,7 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
 
 
 async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was_typed_stays(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
@@ -285,7 +285,7 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
 
 
 async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_buttons(
-    visit: Visit, started: Started
+    visit: Visit, started: StartRun
 ) -> None:
     run_id = await started()
     finance = await visit("finance")
@@ -304,7 +304,7 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     assert can is not None and "Wendelgard Oxtomiro" in can[0], said[:600]
 
 
-async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Started, program: Program) -> None:
+async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started()
     it = await visit("it")
     action = f"/runs/{run_id}/gates/g-access-1"
@@ -320,7 +320,7 @@ async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Star
 
 
 async def test_an_account_that_may_not_decide_is_refused_though_it_knows_the_address(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     for alias in ("hr", "auditor", "finance", "operator"):
@@ -330,7 +330,7 @@ async def test_an_account_that_may_not_decide_is_refused_though_it_knows_the_add
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
 
-async def test_names_are_words_and_never_markup(visit: Visit, started: Started) -> None:
+async def test_names_are_words_and_never_markup(visit: Visit, started: StartRun) -> None:
     run_id = await started(given_name="<script>alert(1)</script>", family_name="O'\"&amp;Neil", email="evil@w.example")
     for alias, path in (("it", "/"), ("it", f"/runs/{run_id}"), ("auditor", "/runs"), ("operator", "/exceptions")):
         answer = await (await visit(alias)).get(path)
@@ -357,7 +357,7 @@ async def _a_person(stack: Stack) -> str:
 
 
 async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
-    stack: Stack, visit: Visit, started: Started, program: Program
+    stack: Stack, visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started()
     known = (await stack.services.runs.organisation()).actors

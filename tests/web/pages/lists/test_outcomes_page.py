@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import html
 
-from tests.cli.command_line import Leaver
+from tests.cli.command_line import NewLeaver
 from tests.web.conftest import Visit
 from tests.web.pages.forms import WITHIN, name_of, start
 
 
-async def test_a_run_past_its_cutoff_is_open_exposure_with_name_and_link(visit: Visit, leaver: Leaver) -> None:
+async def test_a_run_past_its_cutoff_is_open_exposure_with_name_and_link(visit: Visit, leaver: NewLeaver) -> None:
     hr, person = await visit("hr"), await leaver()
     # Longer ago than in any other test: the page lists the longest exposures.
     run = (await start(hr, person, cutoff="2024-01-15T17:00")).url.path

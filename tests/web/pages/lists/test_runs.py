@@ -11,17 +11,17 @@ from orchestrator.embedded.company.people import Employee
 from orchestrator.web.pages.lists import runs as listed
 from orchestrator.web.pages.lists.inbox import PAGE_SIZE
 from orchestrator.web.pages.run.cards import anchor
+from tests.cli.command_line import StartRun
 from tests.web.api.running import FUTURE, until
 from tests.web.api.running import start as start_run
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.forms import heading
 from tests.web.pages.pressing import ParsedPage, press
 
 RUN = re.compile(r'<tr id="run-(r[0-9a-f]{16})"')
 
 
-async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit: Visit, started: Started) -> None:
+async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     auditor = await visit("auditor")
 
@@ -37,7 +37,7 @@ async def test_a_run_is_listed_with_where_it_stands_and_leads_to_its_page(visit:
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
 
 
-async def test_states_with_their_counts_lead_to_those_runs(visit: Visit, started: Started) -> None:
+async def test_states_with_their_counts_lead_to_those_runs(visit: Visit, started: StartRun) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     hr, auditor = await visit("hr"), await visit("auditor")
     await press(hr, f"/runs/{run_id}", "Cancel run", fill={"reason": "They stay"})
@@ -53,7 +53,7 @@ async def test_states_with_their_counts_lead_to_those_runs(visit: Visit, started
     assert run_id not in RUN.findall((await auditor.get("/runs?state=open")).text)
 
 
-async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: Started) -> None:
+async def test_the_list_is_narrowed_and_sorted_by_a_form(visit: Visit, started: StartRun) -> None:
     late = await started(asked={"cutoff": "2032-02-01T10:00"})
     early = await started(asked={"cutoff": "2025-02-01T10:00", "packet": "identity-only"})
     auditor = await visit("auditor")

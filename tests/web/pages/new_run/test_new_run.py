@@ -20,7 +20,7 @@ from orchestrator.engine import Engine
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
-from tests.cli.command_line import Leaver
+from tests.cli.command_line import NewLeaver
 from tests.web.api.running import start as start_run
 from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import choose, heading, look_ahead, name_of, start, value_of
@@ -54,7 +54,7 @@ async def alone(stack: Stack) -> AsyncIterator[str]:
         yield url
 
 
-async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
@@ -69,7 +69,7 @@ async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visi
 
 
 async def test_the_search_marks_a_person_with_an_open_run_and_links_to_it(
-    visit: Visit, leaver: Leaver, program: Program
+    visit: Visit, leaver: NewLeaver, program: Program
 ) -> None:
     browser, person, hr = await visit("hr"), await leaver(), await program("hr")
     search = {"packet": "standard-leaver", "text": person.employee_number}
@@ -87,7 +87,9 @@ async def test_the_search_marks_a_person_with_an_open_run_and_links_to_it(
         assert (run_id in found.text, "has an open run" in found.text) == (sees, sees), alias
 
 
-async def test_the_preview_lists_what_the_person_holds_in_offboard(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_the_preview_lists_what_the_person_holds_in_offboard(
+    stack: Stack, visit: Visit, leaver: NewLeaver
+) -> None:
     browser, person = await visit("hr"), await leaver()
     assert "Roles and duties" not in (await look_ahead(browser, person)).text
     packet = (await stack.backend.runs.shelf("standard-leaver")).current
@@ -101,7 +103,7 @@ async def test_the_preview_lists_what_the_person_holds_in_offboard(stack: Stack,
     assert "no other person has it. Give it to another person" in text and "Hand over" in text
 
 
-async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     preview = await look_ahead(browser, person)
     form = {"csrf": await browser.csrf()}
@@ -113,7 +115,7 @@ async def test_pressing_start_several_times_starts_one_run(stack: Stack, visit: 
     assert runs == {last.url.path}
 
 
-async def test_neither_name_nor_number_is_in_an_address(stack: Stack, visit: Visit, leaver: Leaver) -> None:
+async def test_neither_name_nor_number_is_in_an_address(stack: Stack, visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     seen: list[str] = []
 
@@ -128,7 +130,7 @@ async def test_neither_name_nor_number_is_in_an_address(stack: Stack, visit: Vis
             assert word.lower() not in address.lower()
 
 
-async def test_the_list_alone_is_answered_while_someone_types(visit: Visit, leaver: Leaver) -> None:
+async def test_the_list_alone_is_answered_while_someone_types(visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     fields = {"csrf": await browser.csrf(), "packet": "standard-leaver", "text": person.employee_number}
     part = await browser.post("/runs/new/people", data=fields, headers={"X-Fragment": "results"})
@@ -139,7 +141,7 @@ async def test_the_list_alone_is_answered_while_someone_types(visit: Visit, leav
     assert "No one in HR matches this search" in nobody.text
 
 
-async def test_a_person_whom_one_account_selected_is_selected_for_no_other(visit: Visit, leaver: Leaver) -> None:
+async def test_a_person_whom_one_account_selected_is_selected_for_no_other(visit: Visit, leaver: NewLeaver) -> None:
     hr, it, person = await visit("hr"), await visit("it"), await leaver()
     handle = value_of((await choose(hr, person)).text, "draft")
     answer = await it.submit("/runs/new/terms", {"draft": handle})
@@ -164,7 +166,7 @@ async def test_a_person_whom_one_account_selected_is_selected_for_no_other(visit
     ],
 )  # fmt: skip
 async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
-    visit: Visit, leaver: Leaver, fields: dict[str, str], field: str, words: str
+    visit: Visit, leaver: NewLeaver, fields: dict[str, str], field: str, words: str
 ) -> None:
     browser, person = await visit("hr"), await leaver()
     page = await look_ahead(browser, person, **fields)
@@ -173,7 +175,7 @@ async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
     assert name_of(person) in html.unescape(page.text)
 
 
-async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, leaver: Leaver) -> None:
+async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     page = await look_ahead(browser, person, cutoff="2027-10-31T02:30")
     assert "Which one do you mean?" in page.text and 'value="+02:00"' in page.text and 'value="+01:00"' in page.text
@@ -183,7 +185,7 @@ async def test_a_time_that_happens_twice_is_settled_by_a_choice(visit: Visit, le
     assert later.status_code == 200 and "31 Oct 2027, 02:30 CET" in later.text
 
 
-async def test_a_preview_is_refused_where_the_start_would_be(visit: Visit, leaver: Leaver) -> None:
+async def test_a_preview_is_refused_where_the_start_would_be(visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver()
     assert (await start(browser, person)).url.path.startswith("/runs/r")
     again = await look_ahead(browser, person)
@@ -191,7 +193,7 @@ async def test_a_preview_is_refused_where_the_start_would_be(visit: Visit, leave
 
 
 async def test_an_urgent_start_takes_a_fresh_sign_in_and_loses_nothing(
-    impatient: str, visit: Visit, leaver: Leaver
+    impatient: str, visit: Visit, leaver: NewLeaver
 ) -> None:
     person = await leaver()
     async with Visitor(impatient) as browser:
@@ -209,7 +211,7 @@ async def test_an_urgent_start_takes_a_fresh_sign_in_and_loses_nothing(
 
 
 async def test_a_run_under_embargo_exists_for_those_named_and_a_second_request_is_received(
-    visit: Visit, leaver: Leaver
+    visit: Visit, leaver: NewLeaver
 ) -> None:
     hr, it, person = await visit("hr"), await visit("it"), await leaver()
     fields = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}
@@ -251,7 +253,7 @@ async def test_what_is_left_of_a_form_leads_to_the_beginning(visit: Visit) -> No
 
 
 async def test_without_temporal_pages_say_what_can_be_done_and_keep_what_was_typed(
-    alone: str, visit: Visit, leaver: Leaver
+    alone: str, visit: Visit, leaver: NewLeaver
 ) -> None:
     person = await leaver()
     handle = value_of((await choose(await visit("hr"), person)).text, "draft")

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.cli.command_line import Leaver
+from tests.cli.command_line import NewLeaver
 from tests.web.conftest import Program, Visit
 from tests.web.pages.forms import look_ahead, name_of
 from tests.web.pages.pressing import ParsedPage, press
@@ -44,7 +44,7 @@ def labels(run: Any) -> list[str]:
 
 
 async def test_an_operator_settles_whose_account_it_is_before_the_start_and_is_not_asked_again(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
@@ -75,7 +75,7 @@ async def test_an_operator_settles_whose_account_it_is_before_the_start_and_is_n
 
 
 async def test_that_none_of_the_accounts_is_theirs_can_be_said_before_the_start(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
@@ -86,7 +86,7 @@ async def test_that_none_of_the_accounts_is_theirs_can_be_said_before_the_start(
 
 
 async def test_a_question_that_is_left_open_on_the_preview_is_asked_in_the_run(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
@@ -95,7 +95,7 @@ async def test_a_question_that_is_left_open_on_the_preview_is_asked_in_the_run(
 
 
 async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_about(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
@@ -108,7 +108,7 @@ async def test_other_candidates_at_the_search_than_on_the_preview_are_asked_abou
     assert labels(run) == []
 
 
-async def test_an_account_that_may_not_settle_sees_who_is_asked_and_is_refused(visit: Visit, leaver: Leaver) -> None:
+async def test_an_account_that_may_not_settle_sees_who_is_asked_and_is_refused(visit: Visit, leaver: NewLeaver) -> None:
     browser, person = await visit("hr"), await leaver(TWO)
     preview = await look_ahead(browser, person)
     text = ParsedPage(preview.text).text
@@ -124,7 +124,7 @@ async def test_an_account_that_may_not_settle_sees_who_is_asked_and_is_refused(v
 
 
 async def test_what_contradicts_itself_is_said_at_the_question_and_what_was_ticked_stays(
-    visit: Visit, leaver: Leaver
+    visit: Visit, leaver: NewLeaver
 ) -> None:
     browser, person = await visit("operator"), await leaver(TWO)
     preview = await look_ahead(browser, person)
@@ -148,7 +148,7 @@ async def test_what_contradicts_itself_is_said_at_the_question_and_what_was_tick
 
 
 async def test_an_embargoed_run_asks_those_named_only_and_takes_what_an_operator_among_them_says(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     browser, client, person = await visit("operator"), await program("operator"), await leaver(TWO)
     fields = {"embargoed": "yes", "embargo_until": "2027-07-30T10:00", "named": ["it", "finance", "safety-owner"]}
@@ -159,7 +159,7 @@ async def test_an_embargoed_run_asks_those_named_only_and_takes_what_an_operator
 
 
 async def test_an_answer_given_with_a_second_request_tells_nothing_and_settles_nothing(
-    visit: Visit, program: Program, leaver: Leaver
+    visit: Visit, program: Program, leaver: NewLeaver
 ) -> None:
     hr, client, person = await visit("hr"), await program("operator"), await leaver(TWO)
     outsider = await visit("safety-owner")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 from datetime import UTC, datetime, timedelta
 
+from tests.cli.command_line import StartRun
 from tests.web.api.running import FUTURE, Leavers, start, wanted
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.forms import look_ahead
 from tests.web.pages.pressing import ParsedPage, press
 
 
-async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(visit: Visit, started: Started) -> None:
+async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(visit: Visit, started: StartRun) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     hr, it, path = await visit("hr"), await visit("it"), f"/runs/{run_id}"
     placed = await press(hr, path, "Place legal hold", fill={"reason": "Claim 12/26"})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from orchestrator.web.pages.lists import outcomes
+from tests.cli.command_line import StartRun
 from tests.web.api.running import gate_of, until
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage
 
 DISABLED = ("disable_identity", "remove_identity_groups")
@@ -21,7 +21,7 @@ def named(run: Any, name: str) -> Any:
 
 
 async def test_old_tokens_keep_the_exposure_open(
-    visit: Visit, started: Started, program: Program, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, started: StartRun, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outcomes, "MAX_EXPOSED_SHOWN", 1000)  # other tests leave runs that are exposed for longer
     run_id = await started()

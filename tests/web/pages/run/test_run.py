@@ -15,9 +15,9 @@ import pytest
 
 from orchestrator.web.pages.run import run as run_page
 from orchestrator.web.pages.run.cards import anchor
+from tests.cli.command_line import StartRun
 from tests.web.api.running import FUTURE, PAST, until
 from tests.web.conftest import Program, Visit
-from tests.web.pages.conftest import Started
 from tests.web.pages.pressing import ParsedPage, press
 from tests.web.visitor import Visitor
 
@@ -31,7 +31,7 @@ async def run_of(program: Program, run_id: str) -> Any:
     return (await (await program("auditor")).get(f"/runs/{run_id}")).json()
 
 
-async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Started) -> None:
+async def test_one_look_answers_where_a_run_stands(visit: Visit, started: StartRun) -> None:
     run_id = await started()
 
     answer = await (await visit("auditor")).get(f"/runs/{run_id}")
@@ -47,7 +47,7 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: Starte
 
 
 async def test_a_run_is_held_released_moved_and_ended_from_its_page(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     operator, path = await visit("operator"), f"/runs/{run_id}"
@@ -71,7 +71,7 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
 
 
 async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started("code_admin", asked={"cutoff": FUTURE})
     hr, path = await visit("hr"), f"/runs/{run_id}"
@@ -98,7 +98,7 @@ async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
     assert refused.status_code == 403 and "hours longer." not in refused.text
 
 
-async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(visit: Visit, started: Started) -> None:
+async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(visit: Visit, started: StartRun) -> None:
     it = await visit("it")
     for cutoff, order in ((FUTURE, "Approved Cutoff"), (PAST, "Cutoff Approved")):
         run_id = await started(asked={"cutoff": cutoff})
@@ -108,7 +108,7 @@ async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(v
 
 
 async def test_the_review_of_an_urgent_start_lists_what_was_removed(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"cutoff": None, "urgent": True, "zone": None})
     run = await until(
@@ -124,7 +124,7 @@ async def test_the_review_of_an_urgent_start_lists_what_was_removed(
 
 
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
-    visit: Visit, started: Started, program: Program
+    visit: Visit, started: StartRun, program: Program
 ) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     hr, path = await visit("hr"), f"/runs/{run_id}"
@@ -139,7 +139,7 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
 
 
-async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Started, program: Program) -> None:
+async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     answer = await press(await visit("hr"), f"/runs/{run_id}", "Cancel run")
     assert answer.status_code == 422
@@ -147,7 +147,7 @@ async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: Star
     assert (await run_of(program, run_id))["finished_at"] is None
 
 
-async def test_what_is_not_offered_is_refused_all_the_same(visit: Visit, started: Started, program: Program) -> None:
+async def test_what_is_not_offered_is_refused_all_the_same(visit: Visit, started: StartRun, program: Program) -> None:
     run_id = await started(asked={"cutoff": FUTURE})
     auditor = await visit("auditor")
     for change in ("hold", "end", "replan"):
@@ -174,7 +174,7 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
         assert "Open a run from the list of runs, or search for it." in answer.text
 
 
-async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit: Visit, started: Started) -> None:
+async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit: Visit, started: StartRun) -> None:
     run_id = await started_hidden(started, NAMED)
     operator, auditor = await visit("operator"), await visit("auditor")
 
@@ -191,7 +191,7 @@ async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit:
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
 
 
-async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: Started) -> None:
+async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
@@ -213,7 +213,7 @@ async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: Start
     assert len(seen) > 50
 
 
-async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, started: Started, program: Program) -> None:
+async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, started: StartRun, program: Program) -> None:
     """The fastest of a few: on a busy machine any of them can be slow."""
     hr, it, auditor = await visit("hr"), await visit("it"), await program("auditor")
     times: list[float] = []
@@ -229,7 +229,7 @@ async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, starte
     assert min(times) < 1, times
 
 
-async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: Started) -> None:
+async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     auditor = await visit("auditor")
     for path in (f"/runs/{run_id}/stream", "/runs/stream", "/inbox/stream", "/exceptions/stream"):
@@ -240,7 +240,7 @@ async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: S
             assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_stream_ends_with_the_session(visit: Visit, started: Started) -> None:
+async def test_a_stream_ends_with_the_session(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     hr, it = await visit("hr"), await visit("it")
     async with listening(hr, f"/runs/{run_id}/stream") as told:
@@ -250,14 +250,14 @@ async def test_a_stream_ends_with_the_session(visit: Visit, started: Started) ->
         await asyncio.wait_for(told.ended, WITHIN)
 
 
-async def test_no_one_listens_without_a_session(visit: Visit, started: Started) -> None:
+async def test_no_one_listens_without_a_session(visit: Visit, started: StartRun) -> None:
     run_id = await started()
     nobody = await visit()
     answer = await nobody.get(f"/runs/{run_id}/stream", headers={"accept": "text/event-stream"})
     assert answer.status_code == 401
 
 
-async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit, started: Started) -> None:
+async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit, started: StartRun) -> None:
     auditor = await visit("auditor")
     async with listening(auditor, "/inbox/stream?show=all&kind=review") as told:
         await told.beyond(-1)
@@ -268,7 +268,7 @@ async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit
     await end_embargo(await visit("operator"), hidden)
 
 
-async def started_hidden(started: Started, named: list[str], **asked: Any) -> str:
+async def started_hidden(started: StartRun, named: list[str], **asked: Any) -> str:
     until = (datetime.now(UTC) + timedelta(days=90)).isoformat()
     return await started(asked={"embargo": {"until": until, "named": named}, **asked})
 
@@ -317,7 +317,7 @@ async def listening(visitor: Visitor, path: str) -> AsyncIterator[StreamedNumber
 
 
 async def test_the_page_of_a_long_run_shows_a_bounded_number_of_items(
-    visit: Visit, started: Started, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, started: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not shown is counted; the activity, in pages, has it all."""
     run_id = await started()
