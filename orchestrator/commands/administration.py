@@ -247,7 +247,8 @@ async def revoke_roles(
 
     A role belongs to the installation: if the owner's packet grants something to the role, it is taken for all packets,
     since what has to be stopped cannot wait for other owners. A role that only other packets use cannot be taken.
-    Returns False if the account had none of the roles.
+    Returns False if the account had none of the roles, and no other account had revoked one. In a run about `by`, votes
+    and effects rest on the role as before (`roles_kept`).
     """
     require("revoke_roles", by)
     shelf = await services.runs.shelf(packet)
@@ -258,8 +259,9 @@ async def revoke_roles(
 
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
         revoked = operating.revoke_roles(
-            actor_of(known, actor_id), roles, acting_now(by, known), in_use.safety_owner, reason
-        )
+            actor_of(known, actor_id), roles, acting_now(by, known), in_use.safety_owner, reason,
+            known.revoked.get(actor_id, {}),
+        )  # fmt: skip
         if strange:
             what = f"Packet {packet} does not use the role {either(strange)}."
             raise NotAllowed("role_of_others", what)

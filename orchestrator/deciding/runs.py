@@ -48,6 +48,7 @@ from orchestrator.domain.organisation.organisation import (
 from orchestrator.domain.packet import packet_history
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_history import packet_stream
+from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.permissions.visibility import unknown_run
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.readiness import World
@@ -155,6 +156,7 @@ class Runs:
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,
                 departed=departed,
+                kept_roles=roles_kept(organisation[1], about, (pinned[run_id], current), departed),
             )
             versions = {e.holds_stream(system): version for system, (version, _) in placed.items()}
             versions |= {e.ORGANISATION: organisation[0], packets[state.asked.packet]: shelf_version}

@@ -155,3 +155,21 @@ def test_an_assistant_has_its_makers_roles_of_the_moment() -> None:
     now = acting_now(asked, revoked)
     assert asked.has_one_of(["operator"]) and not now.has_one_of(["operator"])
     assert now.up_to is Level.READ, "the limit of the access that it came with stays"
+
+
+async def test_a_leaver_who_is_a_safety_owner_stops_nothing_in_their_own_run(here: SmallOffice) -> None:
+    """Revoked is the role of the requester and of an approver; in other runs both count."""
+    own, other = await here.start(HOUR), await here.start(HOUR)
+    leaver = acting("ada", "safety_owner").model_copy(update={"human": (await here.state(own)).asked.person_id})
+    await commands.record_actor(here.services, leaver)
+    for run_id in (own, other):
+        await commands.approve_gate(here.services, IVO, run_id, "g-access-1")
+    for account, role in (("hanna", "requester"), ("ivo", "it_approver")):
+        assert await commands.revoke_roles(here.services, leaver, PACKET, account, [role])
+        assert not await commands.revoke_roles(here.services, leaver, PACKET, account, [role]), "the same again"
+    await here.advance_clock(2 * HOUR)
+    assert {"disable_identity", "record_leaving"} <= set(await here.work(own))
+    assert not {"disable_identity", "record_leaving"} & set(await here.work(other))
+    # Another safety owner revokes the role as well: that counts in every run.
+    await commands.revoke_roles(here.services, SAM, PACKET, "hanna", ["requester"])
+    assert (await here.runs.load(own)).world.kept_roles == {"ivo": {"it_approver"}}

@@ -8,7 +8,7 @@ Over 400 lines: one class, `Story`, and the world that its tests share.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,10 +18,12 @@ from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import legal_holding, operating, pausing, requests
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
+from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.searching import judge, searches_due
@@ -198,6 +200,7 @@ class Story:
         self.state = RunState()
         self.log: list[tuple[Event, datetime]] = []
         self.keys: set[str] = set()
+        self.revoked: Mapping[str, Mapping[str, frozenset[str]]] = {}
         asked = requests.request_run(
             run_id="r1", person_id=PERSON_ID, person=person, cutoff=cutoff(at) if at else None, urgent=urgent,
             actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY,
@@ -249,6 +252,18 @@ class Story:
         changed = known.model_copy(update={"roles": known.roles - set(roles)})
         self.world = replace(self.world, actors={**self.world.actors, actor_id: changed})
         return self.append([])
+
+    def revoke(self, by: Actor, *revoked: tuple[str, str]) -> None:
+        """`by` revokes roles, each with its account: events of the organisation's, and not of the run's."""
+        people = Organisation(actors=self.world.actors, revoked=self.revoked)
+        for account, role in revoked:
+            before = people.revoked.get(account, {})
+            for event in operating.revoke_roles(people.actors[account], [role], by, "safety_owner", "no", before):
+                people = fold_organisation(people, event)
+        kept = roles_kept(people, PERSON_ID, [self.world.pinned], self.world.departed)
+        self.revoked = people.revoked
+        self.world = replace(self.world, actors=people.actors, kept_roles=kept)
+        self.append([])
 
     def knows(self, *actors: Actor) -> None:
         self.world = replace(self.world, actors={**self.world.actors, **{a.actor_id: a for a in actors}})

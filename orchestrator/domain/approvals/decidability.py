@@ -45,7 +45,7 @@ def too_few_deciders(state: RunState, world: World) -> dict[str, Shortage]:
 
 def gate_shortage(state: RunState, gate: GateState, world: World) -> Shortage | None:
     """None where enough people can still decide at this gate."""
-    counted = gates.votes_that_count(gate, world.actors, state.decisions.assigned(gate.opened.gate_id))
+    counted = gates.votes_that_count(gate, world.rested_on, state.decisions.assigned(gate.opened.gate_id))
     needed = gate.opened.quorum - len({vote.human for vote in counted})
     voters: set[str] = set()
     decisions: set[str] = set()

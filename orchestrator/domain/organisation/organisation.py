@@ -33,7 +33,8 @@ class DelegationState:
 class Organisation:
     """The actors as they last signed in, less what was revoked; what each sign-in said last; and who decides for whom.
     A role that was revoked comes back when a sign-in has once been without it, and a later one has it: signing in again
-    alone gives nothing back.
+    alone gives nothing back. `revoked` has, by account, the roles that are revoked, each with the accounts that revoked
+    it.
 
     An assistant has the account that created its token as its `maker`, as that account is now. `programs` are the
     services and assistants whose tokens the ledger knows, by account. `webhooks` are the accounts that added those that
@@ -42,7 +43,7 @@ class Organisation:
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
     recorded: Mapping[str, e.ActorRecorded] = field(default_factory=dict)
-    revoked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    revoked: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
     programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     webhooks: Mapping[str, str] = field(default_factory=dict)
@@ -61,8 +62,9 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
     match event:
         case e.ActorRecorded(actor_id=actor_id):
             signed_in = _as_recorded(event)
-            still = state.revoked.get(actor_id, frozenset()) & signed_in.roles
-            signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still})
+            revoked = state.revoked.get(actor_id, {})
+            still = {role: by for role, by in revoked.items() if role in signed_in.roles}
+            signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still.keys()})
             return replace(
                 state,
                 actors=_with_makers({**state.actors, actor_id: signed_in}, state.programs, actor_id),
@@ -72,7 +74,8 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
         case e.RolesRevoked(actor_id=actor_id) if actor_id in state.actors:
             known = state.actors[actor_id]
             fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
-            revoked = state.revoked.get(actor_id, frozenset()) | set(event.roles)
+            before = state.revoked.get(actor_id, {})
+            revoked = {**before, **{role: before.get(role, frozenset()) | {event.by} for role in event.roles}}
             actors = _with_makers({**state.actors, actor_id: fewer}, state.programs, actor_id)
             return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
         case e.TokenMade(actor_id=actor_id, by=by):
@@ -216,17 +219,23 @@ class Holds:
         does not, since people can't delay their own offboarding. Nor does one that only the leaver and people who
         report to the leaver placed, while another person has one of `roles`, which can place one. `departed` are the
         people (opaque ids) who have left."""
-        placed = [known for account in self.by if (known := actors.get(account)) is not None]
-        if not self.held or not placed or len(placed) < len(self.by):
-            return self.held
-        if any(_independent(known, person_id) for known in placed):
-            return True
-        if all(known.human == person_id for known in placed):
-            return False
-        return not any(
-            _independent(other, person_id) and other.human not in departed and not other.roles.isdisjoint(roles)
-            for other in actors.values()
-        )
+        return self.held and counts_in_run_about(person_id, self.by, actors, roles, departed)
+
+
+def counts_in_run_about(
+    person_id: str, by: Collection[str], actors: Mapping[str, Actor], roles: Collection[str], departed: Collection[str]
+) -> bool:
+    """Whether what the accounts `by` did counts in a run about this person (an opaque id). `roles` can do it, and
+    `departed` are the people (opaque ids) who have left."""
+    known = [actors[account] for account in by if account in actors]
+    if not known or len(known) < len(by) or any(_independent(one, person_id) for one in known):
+        return True
+    if all(one.human == person_id for one in known):
+        return False
+    return not any(
+        _independent(other, person_id) and other.human not in departed and not other.roles.isdisjoint(roles)
+        for other in actors.values()
+    )
 
 
 def _independent(actor: Actor, person_id: str) -> bool:

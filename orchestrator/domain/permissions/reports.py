@@ -2,14 +2,17 @@
 
 At gates they never decide (`approvals.gates`). For other commands the rule holds only while a person outside the
 reporting line can use the command: if the head of a company leaves, everyone reports to the leaver, and people must be
-able to pause a run that goes wrong.
+able to pause a run that goes wrong. A pause of a system (`Holds.holds`) and a revoked role (`roles_kept`) concern other
+runs as well: they take effect there, and not in the leaver's run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.organisation.organisation import Organisation, counts_in_run_about
+from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -55,6 +58,26 @@ def independent_people(state: RunState, can: Callable[[Actor], bool], world: Wor
     return frozenset(
         other.human for other in others if other.human is not None and _independent(state, other, world) and can(other)
     )
+
+
+def roles_kept(
+    organisation: Organisation, person_id: str, packets: Iterable[Packet], departed: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """The revoked roles, by account, on which votes and effects in a run about this person (an opaque id) rest as
+    before: those that only the leaver revoked, or only the leaver and people who report to the leaver while another
+    person can revoke roles. `packets` are the run's own and today's, `departed` the people (opaque ids) who have left.
+    """
+    owners = {packet.platform.safety_owner for packet in packets}
+    kept = {}
+    for account, revoked in organisation.revoked.items():
+        roles = {
+            role
+            for role, by in revoked.items()
+            if not counts_in_run_about(person_id, by, organisation.actors, owners, departed)
+        }
+        if roles:
+            kept[account] = frozenset(roles)
+    return kept
 
 
 def has_one_of(roles: Collection[str]) -> Callable[[Actor], bool]:

@@ -43,6 +43,8 @@ class World:
     still have; `delegations` says who decides for whom; `programs` are the services and assistants by account.
     `held_since` has, by system, the version of its holds at which the latest one began, and `held_by` the accounts that
     placed it.
+    `kept_roles` are the revoked roles, by account, that still count in this run for what was decided and requested in
+    it (`roles_kept`).
     `departed` are the people, by opaque id, who have no access to Offboard any more since their own cutoff has passed.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
@@ -58,6 +60,7 @@ class World:
     delegations: tuple[DelegationState, ...] = ()
     programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     departed: frozenset[str] = frozenset()
+    kept_roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins again.
     _levels: dict[tuple[str, str, str], Level | None] = field(
@@ -65,16 +68,27 @@ class World:
     )
 
     def level_of(self, actor_id: str, system: str, workflow: str) -> Level | None:
-        """How far an actor may go on a system in a workflow; None is "not even read"."""
+        """How far an actor may go on a system in a workflow; None is "not even read". For the effects that an actor
+        caused."""
         asked = (actor_id, system, workflow)
         if asked not in self._levels:
-            actor = self.actors.get(actor_id)
+            actor = self.rested_on.get(actor_id)
             self._levels[asked] = (
                 highest_level(self.pinned.platform, self.current.platform, actor, system, workflow)
                 if actor is not None and not self._maker_left(actor)
                 else None
             )
         return self._levels[asked]
+
+    @property
+    def rested_on(self) -> Mapping[str, Actor]:
+        """The known accounts with the roles on which their votes and the effects that they caused rest."""
+        kept = {
+            account: actor.model_copy(update={"roles": actor.roles | roles})
+            for account, roles in self.kept_roles.items()
+            if (actor := self.actors.get(account)) is not None
+        }
+        return {**self.actors, **kept} if kept else self.actors
 
     def _maker_left(self, actor: Actor) -> bool:
         """An assistant does nothing any more once the person who created its token has left."""
