@@ -47,6 +47,7 @@ heavy-servers: setup
 		samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldap-utils
 	@.ci/install ns-slapd "every test of 389 Directory Server" 389-ds-base
 	@.ci/install-moto "$(PYTHON)"
+	@.ci/install-scim "$(PYTHON)"
 
 browser: setup
 	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core
@@ -60,7 +61,7 @@ test: setup browser ## Check style, types and imports, then run every test but t
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
 
 test-servers: setup heavy-servers ## Run the tests that need heavy servers; those whose server is not installed are left out and named
-	@PATH="$$PATH:$(CURDIR)/.cache/moto/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent servers; test $$code = 5 || exit $$code  # 5: there is no such test
+	@PATH="$$PATH:$(CURDIR)/.cache/moto/bin:$(CURDIR)/.cache/scim/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent servers; test $$code = 5 || exit $$code  # 5: there is no such test
 
 faults: setup ## Run the long trials with faults: more deaths, more rounds, more generated runs
 	@$(PYTEST) -m faults $(ARGS)

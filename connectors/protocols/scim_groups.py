@@ -19,6 +19,7 @@ from connectors.protocols.scim_server import GET_GROUP, ScimServer, quoted
 PATCH_GROUP = Operation("PATCH", "/Groups/{id}")
 PUT_GROUP = Operation("PUT", "/Groups/{id}")
 _UNREADABLE = frozenset({"answer_too_large", "answer_not_understood"})
+_KEPT = "group_cannot_be_left"
 _PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
@@ -91,9 +92,9 @@ def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
         try:
             yield from _replace_members(server, group, account_id, patches=True)
         except ConnectorError as error:
-            if isinstance(error, RefusedError) or error.code in _UNREADABLE:
-                raise refused from None
-            raise
+            if error.code == _KEPT or not (isinstance(error, RefusedError) or error.code in _UNREADABLE):
+                raise
+            raise refused from None
 
 
 def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, patches: bool) -> Flow[None]:
@@ -114,7 +115,20 @@ def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, p
         with contextlib.suppress(RefusedError):
             yield PATCH_GROUP.request(group.id, json=patch(operation), headers=headers, missing_ok=True)
             return
-    yield from server.put(PUT_GROUP, fetched, {name: remaining})
+    replaced = yield from server.put(PUT_GROUP, fetched, {name: remaining})
+    if not replaced.missing and isinstance(replaced.body, dict):
+        kept = parse(lowered(replaced.body), ScimGroup)
+        if kept.id == group.id and account_id in kept.member_ids():
+            raise _kept()
+
+
+def _kept() -> RefusedError:
+    return RefusedError(
+        _KEPT,
+        "The server accepted the list of members without the account, and kept the account in the group.",
+        remedy="Remove the account from the group in the system itself, then retry.",
+        happened="no",
+    )
 
 
 def patch(operation: Mapping[str, object]) -> dict[str, object]:

@@ -47,12 +47,25 @@ SCIM_SETUP = Setup(
             (
                 "Create a token for SCIM provisioning in the system's administration, and keep it as a file. `url` is "
                 "the base address that it shows, often ending in /v2.",
-                "If the system can limit the token, let it read and change users and groups, and delete users only if "
-                "the packet uses `delete_account`.",
+                "If the system can limit the token, give it the permissions of the abilities that the packet uses.",
+            ),
+            (
+                LeastRights(
+                    "permission",
+                    "read users and groups",
+                    {
+                        "snapshot_access": "",
+                        "disable_account": "change users",
+                        "remove_from_groups": "change groups",
+                        "delete_account": "delete users",
+                    },
+                    "read users",
+                ),
             ),
         ),
     ),
     (MatchBy("employee_number", "externalId"), MatchBy("email", "userName")),
+    page="scim.md",
 )
 
 MAIL_SETUP = Setup(

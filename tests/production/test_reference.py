@@ -39,5 +39,5 @@ def test_each_kind_says_how_it_is_connected_with_the_rights_of_each_ability() ->
 def test_each_kind_has_a_page_about_it_and_says_what_it_was_tested_against() -> None:
     own = connector_kinds().keys() - REFERENCE_KINDS
     assert own == generate.TESTED.keys()
-    assert own - {"scim", "mail"} == generate.GUIDES.keys()
+    assert own - {"mail"} == generate.GUIDES.keys()
     assert all((generate.REFERENCE.parent / "connectors" / page).exists() for page in generate.GUIDES.values())

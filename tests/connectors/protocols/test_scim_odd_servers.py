@@ -2,109 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectors.abilities import Account, Connector, Effect, Lookup
+from connectors.abilities import Account, Effect, Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.registry import connect
-from tests.connectors.company_settings import ALLOWED
-from tests.connectors.raw_servers import listening
-from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
+from tests.connectors.protocols.odd_scim_server import OddServer, listed, refused
+from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
 
 ACCOUNT = Account("u-1", "nora")
 LEAVE = Effect("remove_from_groups", "key", ACCOUNT, deadline=10.0)
-
-
-class OddServer:
-    """A tenant with two users. Each part of its behaviour can be replaced."""
-
-    def __init__(self) -> None:
-        self.user: dict[str, Any] = {"id": "u-1", "userName": "Nora@example.org", "active": True}
-        self.other: dict[str, Any] = {"id": "u-2", "userName": "ida@example.org", "active": True}
-        self.groups: dict[str, dict[str, Any]] = {
-            "g-1": {"id": "g-1", "displayName": "Payroll", "members": [{"value": "u-1"}, {"value": "u-2"}]},
-            "g-2": {"id": "g-2", "displayName": "Staff", "members": [{"value": "u-1"}, {"value": "u-2"}]},
-        }
-        self.filter_members: Callable[[str], Any] = self.by_member  # ids of groups, or a status
-        self.filter_users: Callable[[str, str], Any] = lambda attribute, value: self.by_value(attribute, value)
-        self.lists_members = True
-        self.shows_members = True
-        self.refuses_changes: dict[str, int] = {}
-        self.lists_users = True
-        self.asked: list[ReceivedRequest] = []
-
-    def by_member(self, member: str) -> list[str]:
-        return [id_ for id_, group in self.groups.items() if member in [_id(m) for m in group.get("members", ())]]
-
-    def by_value(self, attribute: str, value: str) -> list[dict[str, Any]]:
-        return [u for u in (self.user, self.other) if str(u.get(attribute, "")).lower() == value.lower()]
-
-    def answer(self, asked: ReceivedRequest) -> ScriptedAnswer:
-        self.asked.append(asked)
-        parts = urlsplit(asked.target)
-        path = parts.path.strip("/").split("/")
-        condition = parse_qs(parts.query).get("filter", [""])[0]
-        if path[0] == "ServiceProviderConfig":
-            return ScriptedAnswer(200, {"patch": {"supported": True}, "filter": {"supported": True}})
-        if path[0] == "Users":
-            return self._users(path, condition)
-        if len(path) > 1 and asked.method != "GET" and path[1] in self.refuses_changes:
-            return _refused(self.refuses_changes[path[1]])
-        if len(path) > 1 and asked.method == "PATCH":
-            member = json.loads(json.loads(asked.body)["Operations"][0]["path"].split(" eq ")[1].rstrip("]"))
-            group = self.groups[path[1]]
-            group["members"] = [each for each in group["members"] if _id(each) != member]
-            return ScriptedAnswer(204)
-        if len(path) > 1:
-            return ScriptedAnswer(200, self.groups[path[1]]) if path[1] in self.groups else _refused(404)
-        groups = list(self.groups.values())
-        if condition.startswith("members.value"):
-            found = self.filter_members(json.loads(condition.split(" eq ")[1]))
-            if isinstance(found, int):
-                return _refused(found)
-            groups = [self.groups[id_] for id_ in found]
-        elif condition:
-            names = [json.loads(each.split(" eq ")[1]).lower() for each in condition.split(" or ")]
-            groups = [group for group in groups if group.get("displayName", "").lower() in names]
-        if not self.lists_members:
-            groups = [{name: group[name] for name in group if name != "members"} for group in groups]
-        return _listed(groups)
-
-    def _users(self, path: list[str], condition: str) -> ScriptedAnswer:
-        if len(path) > 1:
-            return ScriptedAnswer(200, self.other if path[1] == "u-2" else self.user)
-        if not condition:
-            return _listed([self.user, self.other]) if self.lists_users else _refused(403)
-        attribute, _, value = condition.partition(" eq ")
-        found = self.filter_users(attribute, json.loads(value))
-        return _refused(found) if isinstance(found, int) else _listed(found)
-
-    @contextlib.asynccontextmanager
-    async def connected(self, privileged: str = "admin") -> AsyncIterator[Connector]:
-        async with listening(ScriptedServer(self.answer).serve) as port:
-            settings = {"url": f"http://127.0.0.1:{port}", "token": "token-of-the-odd-server", "privileged": privileged}
-            connector = connect("scim", settings, allowed_hosts=ALLOWED)
-            yield connector
-            await connector.aclose()
-
-
-def _id(member: Any) -> str:
-    return str(member["value"] if isinstance(member, dict) else member)
-
-
-def _listed(resources: list[Any]) -> ScriptedAnswer:
-    return ScriptedAnswer(200, {"totalResults": len(resources), "Resources": resources})
-
-
-def _refused(status: int) -> ScriptedAnswer:
-    error = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": str(status), "detail": "refused"}
-    return ScriptedAnswer(status, error)
 
 
 def _members_in_single_groups_only(server: OddServer) -> None:
@@ -157,6 +67,22 @@ async def test_a_filter_that_always_finds_nothing_is_not_believed() -> None:
         assert (await scim.read_back(LEAVE)).outcome == "not_done"
         await scim.attempt(LEAVE)
         assert (await scim.read_back(LEAVE)).outcome == "done"
+
+
+async def test_a_filter_that_an_empty_group_breaks_is_replaced_by_the_list() -> None:
+    """SCIMMY 1.3 refuses `members.value eq` as soon as a group has no members, such as one that was just left."""
+    server = OddServer()
+    server.groups["g-1"]["members"] = [{"value": "u-1"}]
+    server.filter_members = lambda member: (
+        server.by_member(member) if all(group.get("members") for group in server.groups.values()) else 400
+    )
+    async with server.connected() as scim:
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
+        await scim.attempt(LEAVE)
+        assert server.groups["g-1"]["members"] == []
+        assert (await scim.read_back(LEAVE)).outcome == "done"
+        other = Effect("snapshot_access", "key", Account("u-2", "ida"))
+        assert [group["id"] for group in (await scim.read_back(other)).evidence["groups"]] == ["g-2"]
 
 
 async def test_a_group_that_only_the_user_names_is_not_left() -> None:
@@ -276,7 +202,7 @@ async def test_a_server_without_groups_or_without_or_finds_accounts(status: int)
 
     def without_groups(asked: ReceivedRequest) -> ScriptedAnswer:
         if asked.path == "/Groups" and (status == 404 or "%20or%20" in asked.target):
-            return _refused(status)
+            return refused(status)
         return answer(asked)
 
     server.answer = without_groups  # type: ignore[method-assign]
@@ -291,7 +217,7 @@ def _users_by_path(server: OddServer, asked: ReceivedRequest) -> ScriptedAnswer 
         return None
     (operation,) = json.loads(asked.body)["Operations"]
     if operation["path"] != "members":
-        return _refused(501)
+        return refused(501)
     server.groups[asked.path.split("/")[2]]["members"] = operation["value"]
     return ScriptedAnswer(204)
 
@@ -301,7 +227,7 @@ def _users_by_put(server: OddServer, asked: ReceivedRequest) -> ScriptedAnswer |
     if asked.method == "PUT" and asked.path.startswith("/Groups/"):
         server.groups[asked.path.split("/")[2]] = json.loads(asked.body)
         return ScriptedAnswer(200, json.loads(asked.body))
-    return _refused(501) if asked.method == "PATCH" else None
+    return refused(501) if asked.method == "PATCH" else None
 
 
 @pytest.mark.parametrize("odd", [_users_by_path, _users_by_put])
@@ -315,6 +241,24 @@ async def test_a_server_without_filters_in_paths_is_sent_the_remaining_members(
         await scim.attempt(LEAVE)
         assert (await scim.read_back(LEAVE)).outcome == "done"
     assert [group["members"] for group in server.groups.values()] == [[{"value": "u-2"}], [{"value": "u-2"}]]
+
+
+async def test_a_server_that_ignores_the_members_of_a_put_is_named_at_once() -> None:
+    """django-scim2 0.23 refuses both forms of PATCH with 501, and ignores the members of a PUT."""
+    server = OddServer()
+    answer = server.answer
+
+    def kept(asked: ReceivedRequest) -> ScriptedAnswer | None:
+        if asked.method == "PUT":
+            return ScriptedAnswer(200, server.groups[asked.path.split("/")[2]])
+        return refused(501) if asked.method == "PATCH" else None
+
+    server.answer = lambda asked: kept(asked) or answer(asked)  # type: ignore[method-assign]
+    async with server.connected() as scim:
+        with pytest.raises(RefusedError, match="group_cannot_be_left") as raised:
+            await scim.attempt(LEAVE)
+        assert "Payroll, Staff" in raised.value.detail
+        assert (await scim.read_back(LEAVE)).outcome == "not_done"
 
 
 async def test_another_group_than_the_requested_one_is_not_sent_back() -> None:
@@ -350,7 +294,7 @@ async def test_a_group_that_is_too_large_to_read_is_left() -> None:
     def without_members(asked: ReceivedRequest) -> ScriptedAnswer:
         answered = answer(asked)
         if "excludedAttributes=members" in asked.target:
-            return _listed([{"id": "g-1", "displayName": "Everyone"}] * answered.body["totalResults"])  # type: ignore[index]
+            return listed([{"id": "g-1", "displayName": "Everyone"}] * answered.body["totalResults"])  # type: ignore[index]
         return answered
 
     server.answer = without_members  # type: ignore[method-assign]
@@ -373,7 +317,7 @@ async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool
             return answer(asked)
         (operation,) = json.loads(asked.body)["Operations"]
         if "path" in operation or not server.user["active"]:
-            return _refused(400)
+            return refused(400)
         server.user.update(operation["value"])
         return ScriptedAnswer(204)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.abilities import Lookup
-from tests.connectors.protocols.test_scim_odd_servers import OddServer
+from tests.connectors.protocols.odd_scim_server import OddServer
 
 COMPOSED = "jürgen.müller@example.org"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.abilities import Effect
-from tests.connectors.protocols.test_scim_odd_servers import ACCOUNT, LEAVE, OddServer
+from tests.connectors.protocols.odd_scim_server import OddServer
+from tests.connectors.protocols.test_scim_odd_servers import ACCOUNT, LEAVE
 
 
 @pytest.mark.parametrize(("own", "outcome"), [({}, "unknown"), ({"groups": None}, "unknown"), ({"groups": []}, "done")])
