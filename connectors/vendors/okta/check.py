@@ -6,7 +6,7 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
 from connectors.http.flows import ask
 from connectors.http.requests import Flow
-from connectors.vendors.okta.organisation import MORE_SCOPES, OktaSettings
+from connectors.vendors.okta.organisation import SCOPES_NEEDED, OktaSettings
 from connectors.vendors.okta.roles import roles_of
 from connectors.vendors.okta.users import GET_USER, LIST_USERS, UserRecord
 
@@ -16,6 +16,13 @@ endpoints"). Okta's description names it for the list of a user's grants."""
 _SUPER_ADMIN = "SUPER_ADMIN"
 """It can perform all tasks of an administrator (help.okta.com, "Standard administrator roles and permissions")."""
 _ADMIN_ROLES = frozenset({"SUPER_ADMIN", "ORG_ADMIN", "USER_ADMIN", "CUSTOM"})
+_ROLES_NEEDED = {
+    "remove_from_apps": ("APP_ADMIN", "ORG_ADMIN"),
+    "remove_admin_roles": (_SUPER_ADMIN,),
+    "revoke_api_tokens": (_SUPER_ADMIN,),
+}
+"""By ability, the standard roles of which one is needed; a super administrator may do all. What a custom role permits
+is not read."""
 
 
 def reads_every_user(settings: OktaSettings) -> Flow[bool]:
@@ -45,12 +52,9 @@ def check_credential(settings: OktaSettings) -> Flow[CredentialCheck]:
         ) from None
     if settings.client_id:  # Okta issues a token only where every scope that it names is granted
         lacking = [
-            f"{ability} ({scope})" for ability, scope in MORE_SCOPES.items() if settings.lacks_scope_for(ability)
+            f"{ability} ({missing})" for ability in SCOPES_NEEDED if (missing := settings.lacks_scope_for(ability))
         ]
-        said = f"reachable, credential accepted, scopes granted: {settings.scopes}" + (
-            f"; not allowed by them: {', '.join(lacking)}" if lacking else ""
-        )
-        return CredentialCheck(said, tuple(lacking))
+        return _checked(f"scopes granted: {settings.scopes}", lacking)
     me = yield from ask(GET_USER.request("me"), UserRecord)
     try:
         roles = {role.type for role in (yield from roles_of(me.id))}
@@ -67,4 +71,14 @@ def check_credential(settings: OktaSettings) -> Flow[CredentialCheck]:
             "can manage users, their sessions, groups and factors.",
             happened="no",
         )
-    return CredentialCheck(f"reachable, credential accepted, roles: {', '.join(sorted(roles))}")
+    lacking = (
+        []
+        if roles & {_SUPER_ADMIN, "CUSTOM"}
+        else [f"{ability} ({needed[0]})" for ability, needed in _ROLES_NEEDED.items() if not roles & set(needed)]
+    )
+    return _checked(f"roles: {', '.join(sorted(roles))}", lacking)
+
+
+def _checked(rights: str, lacking: list[str]) -> CredentialCheck:
+    not_allowed = f"; not allowed by them: {', '.join(lacking)}" if lacking else ""
+    return CredentialCheck(f"reachable, credential accepted, {rights}{not_allowed}", tuple(lacking))

@@ -22,6 +22,19 @@ MORE_SCOPES = {
     "revoke_api_tokens": "okta.apiTokens.read okta.apiTokens.manage",
 }
 """The scopes that an ability needs beyond `SCOPES`."""
+_USERS = "okta.users.read okta.users.manage"
+SCOPES_NEEDED = {
+    "snapshot_access": "okta.users.read okta.groups.read",
+    "suspend_account": _USERS,
+    "revoke_sessions": _USERS,
+    "remove_from_groups": f"{_USERS} okta.groups.read okta.groups.manage",
+    "reset_factors": _USERS,
+    "revoke_grants": _USERS,
+    "deactivate_account": _USERS,
+    "delete_account": _USERS,
+    **{ability: f"{_USERS} {scopes}" for ability, scopes in MORE_SCOPES.items()},
+}
+"""All scopes of each ability, separated by spaces."""
 _READ_ROLES = "okta.roles.read"
 _NOT_FOUND = "E0000007"  # developer.okta.com/docs/reference/error-codes
 PAGE_SIZE = "200"
@@ -56,7 +69,7 @@ class OktaSettings(HttpSettings):
 
     def lacks_scope_for(self, ability: str) -> str | None:
         """The scopes, separated by spaces, that a service app would need for the ability and that `scopes` lacks."""
-        needed = MORE_SCOPES.get(ability, "").split() if self.client_id else []
+        needed = SCOPES_NEEDED[ability].split() if self.client_id else []
         return " ".join(scope for scope in needed if scope not in self.scopes.split()) or None
 
 

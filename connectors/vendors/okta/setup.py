@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from connectors.setup import LeastRights, MatchBy, Setup, SystemCredential, names
-from connectors.vendors.okta.organisation import MORE_SCOPES
+from connectors.vendors.okta.organisation import SCOPES_NEEDED
 
-_USERS = ("okta.users.read", "okta.users.manage")
-_GROUPS = ("okta.groups.read", "okta.groups.manage")
-_SCOPES = {
-    "snapshot_access": f"{names(['okta.users.read', 'okta.groups.read'])}; what more it may read is in the snapshot",
-    "suspend_account": names(_USERS),
-    "revoke_sessions": names(_USERS),
-    "remove_from_groups": names((*_USERS, *_GROUPS)),
-    "reset_factors": names(_USERS),
-    "revoke_grants": names(_USERS),
-    "deactivate_account": names(_USERS),
-    "delete_account": names(_USERS),
-    **{ability: names([*_USERS, *scopes.split()]) for ability, scopes in MORE_SCOPES.items()},
-}
+_SCOPES = {ability: names(scopes.split()) for ability, scopes in SCOPES_NEEDED.items()}
+_SCOPES["snapshot_access"] += "; what more it may read is in the snapshot"
 _ROLE = "group administrator (`USER_ADMIN`), or a custom role that can manage users, sessions, factors and memberships"
 _ROLES = {
     "remove_from_apps": "also application administrator (`APP_ADMIN`)",

@@ -19,12 +19,18 @@ _WITHOUT_ADMIN = sql.SQL(
     "SELECT count(*) FROM pg_catalog.pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> current_user"
     " AND rolname !~ '^pg_' AND NOT pg_catalog.pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION')"
 )
+_NOT_REVOCABLE = sql.SQL(
+    "SELECT count(*) FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member"
+    " WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user"
+    " AND NOT (pg_catalog.pg_has_role(current_user, m.roleid, 'MEMBER WITH ADMIN OPTION')"
+    " AND pg_catalog.pg_has_role(current_user, m.grantor, 'USAGE'))"
+)
 _SUPERUSERS = sql.SQL("SELECT count(*) FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolsuper")
 _CLOSED = sql.SQL(
     "SELECT count(*) FROM pg_catalog.pg_database WHERE datallowconn"
     " AND NOT (pg_catalog.has_database_privilege(oid, 'CONNECT') AND pg_catalog.has_database_privilege(oid, 'CREATE'))"
 )
-_CHANGES = "disable_account, remove_from_groups, hand_over_ownership and drop_account"
+_CHANGES = "disable_account, hand_over_ownership and drop_account"
 
 
 async def said(talk: Conversation) -> list[str]:
@@ -43,6 +49,14 @@ async def said(talk: Conversation) -> list[str]:
             f"{_CHANGES} not possible for {count} roles that can sign in: our role has no ADMIN OPTION on them "
             "(rights_missing)"
         )
+    if own["version"] >= _ADMIN_NEEDED:
+        if count := await talk.value(_NOT_REVOCABLE):
+            words.append(
+                f"remove_from_groups not possible for {count} memberships: our role has no ADMIN OPTION on the group, "
+                "or not the privileges of the role that granted them (rights_missing)"
+            )
+    elif not own["rolcreaterole"]:
+        words.append("remove_from_groups not possible: our role lacks CREATEROLE (rights_missing)")
     if not own["signals"]:
         words.append("end_sessions not possible: our role is not a member of pg_signal_backend (rights_missing)")
     if not own["stats"]:

@@ -23,6 +23,8 @@ def check(access: SlackAccess) -> Flow[CredentialCheck]:
         )
     refused = yield from _refused(access, credential)
     named = [f"{ability} ({', '.join(missing)})" for ability in RIGHTS if (missing := lacking(credential, ability))]
+    if refused:
+        named += [f"{ability} (the token of an administrator)" for ability in _by_administrators(credential)]
     said = [
         f"reachable, credential accepted: {'bot token' if credential.is_bot else 'user token'} of "
         f"{'the organisation' if credential.for_organisation else 'the workspace'} {credential.place}",
@@ -40,6 +42,16 @@ def _deactivating(credential: SlackCredential) -> str:
     if not lacking(credential, "deactivate_account"):
         return "accounts are deactivated by admin.users.deactivate"
     return "accounts cannot be deactivated"
+
+
+def _by_administrators(credential: SlackCredential) -> list[str]:
+    """The abilities that the scopes allow, and for which the token uses Slack's methods for administrators."""
+    return [
+        ability
+        for ability, ways in RIGHTS.items()
+        if not lacking(credential, ability)
+        and all(way.lacking(credential) or any(scope.startswith("admin.") for scope in way.scopes) for way in ways)
+    ]
 
 
 def _refused(access: SlackAccess, credential: SlackCredential) -> Flow[list[str]]:

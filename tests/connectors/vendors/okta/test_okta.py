@@ -297,8 +297,12 @@ def test_the_grants_that_the_attempt_revoked_prove_the_list() -> None:
 
 
 def test_the_check_names_what_the_token_may_not_do() -> None:
-    check = check_credential(SETTINGS)
-    assert "USER_ADMIN" in replay(check, exchanges("check_token"), OKTA.dialect).said
+    checked = replay(check_credential(SETTINGS), exchanges("check_token"), OKTA.dialect)
+    assert "USER_ADMIN" in checked.said
+    assert checked.lacking == (
+        "remove_from_apps (APP_ADMIN)", "remove_admin_roles (SUPER_ADMIN)", "revoke_api_tokens (SUPER_ADMIN)",
+    )  # fmt: skip
+    assert all(one in checked.said for one in checked.lacking)
     hidden = replay(check_credential(SETTINGS), exchanges("check_token_roles_hidden"), OKTA.dialect)
     assert "does not show" in hidden.said
     with pytest.raises(ActionRequiredError, match="rights_missing") as raised:
@@ -307,6 +311,16 @@ def test_the_check_names_what_the_token_may_not_do() -> None:
     with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
         replay(OKTA.check(APP), exchanges("check_forbidden"), OKTA.dialect)
     assert "okta.users.manage" in raised.value.remedy
+
+
+def test_the_check_names_each_scope_that_an_ability_lacks() -> None:
+    [listing, *_] = exchanges("check_token")
+    for scopes, ability in ((SCOPES, "suspend_account"), ("okta.users.read okta.groups.read", "snapshot_access")):
+        checked = replay(check_credential(APP.model_copy(update={"scopes": scopes})), [listing], OKTA.dialect)
+        assert not any(one.startswith(ability) for one in checked.lacking)
+    assert "suspend_account (okta.users.manage)" in checked.lacking
+    assert "remove_from_groups (okta.users.manage okta.groups.manage)" in checked.lacking
+    assert "revoke_api_tokens (okta.users.manage okta.apiTokens.read okta.apiTokens.manage)" in checked.lacking
 
 
 def test_a_rate_limit_says_when_to_come_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import psycopg
 import pytest
@@ -191,6 +192,31 @@ async def test_a_check_names_the_rights_that_are_missing(
     finally:
         await run("DROP ROLE not_ours")
     assert "superuser" in (await connector_as(postgres, "postgres").check()).detail
+
+
+async def test_a_check_counts_the_memberships_that_our_role_may_not_revoke(
+    run: RunStatement, make: MakeRole, connector: Connector
+) -> None:
+    role, ours, foreign = await make(), await make(login=False), "not_ours_group"
+    await run("CREATE ROLE {foreign}", foreign=foreign)
+
+    async def counted() -> int:
+        found = re.search(r"remove_from_groups not possible for (\d+) memberships", (await connector.check()).detail)
+        return int(found[1]) if found else 0
+
+    try:
+        before = await counted()
+        await run(f"GRANT {{ours}} TO {{role}} GRANTED BY {CREDENTIAL}", ours=ours, role=role)
+        assert await counted() == before
+        assert (await act(connector, "remove_from_groups", await found(connector, role)))[1].outcome == "done"
+        for group in (foreign, ours):  # no ADMIN OPTION; and granted by a superuser
+            await run("GRANT {group} TO {role}", group=group, role=role)
+            with pytest.raises(ActionRequiredError, match="rights_missing"):
+                await act(connector, "remove_from_groups", await found(connector, role))
+        assert await counted() == before + 2
+        assert any("memberships" in word for word in (await connector.check()).lacking)
+    finally:
+        await run("DROP ROLE {foreign}", foreign=foreign)
 
 
 async def test_credentials_and_databases_that_are_refused(

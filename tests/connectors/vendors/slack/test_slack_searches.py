@@ -172,6 +172,12 @@ async def test_the_check_says_what_the_token_can_do_and_which_scope_is_missing(h
     member = here.with_scopes("users:read", "users:read.email", "admin", user=here.kim)
     refused = await member.check()
     assert not refused.reachable and "owner or administrator" in refused.detail
+    member = here.with_scopes("users:read", "users:read.email", "admin.users:read", "admin.users:write", user=here.kim)
+    refused = await member.check()
+    assert refused.reachable and "no administrator" in refused.detail
+    assert "deactivate_account (the token of an administrator)" in refused.lacking
+    assert "revoke_sessions (the token of an administrator)" in refused.lacking
+    assert not any(one.startswith("snapshot_access") for one in refused.lacking)
     assert (await here.connected("xoxp-wrong").check()).code == "credential_refused"
 
 
