@@ -58,7 +58,7 @@ MAILED: Final = frozenset({"unreadable", "left_before", "too_many", "refused"})
 """Records about which HR gets a mail. About held starts and changed leavings there are exceptions."""
 TOO_MANY: Final = (
     "{count} runs would start or get an earlier cutoff; the limit of packet {packet} is {cap} per list. If the number "
-    "is right, start or move them: start those of a file with offboard start --from-csv FILE --confirm N."
+    "is right, start these runs and change these cutoffs yourself."
 )
 
 

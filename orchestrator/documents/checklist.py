@@ -5,7 +5,7 @@ A step is done because of a fact that is recorded, such as a system that respond
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -25,7 +25,7 @@ StepName = Literal["sign_in", "hr", "system", "mail", "packet"]
 
 
 class ChecklistStep(BaseModel):
-    """`fact` is what is recorded. `next` says what to do, `test` the command that shows whether it works."""
+    """`fact` is what is recorded. `next` says what to do, `test` how to see whether it works: at this entry point."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,8 +35,10 @@ class ChecklistStep(BaseModel):
     since: datetime | None = Field(None, description="When the fact was last seen, if it has a time")
     fact: str
     next: str = Field("", description="What to do; empty if the step is done")
-    test: str = Field("", description="The command that tests it; empty if there is none")
+    test: str = Field("", description="The request that tests it; empty if there is none")
     page: str = Field("", description="The page about it; empty if the account cannot open it")
+    system: str = Field("", description="The system that responded; empty if none has")
+    packet: str = Field("", description="The packet of that system, or one that is adopted; empty if there is none")
 
 
 class Checklist(BaseModel):
@@ -46,8 +48,9 @@ class Checklist(BaseModel):
     steps: tuple[ChecklistStep, ...] = Field(description="In the order in which they are best done")
 
 
-async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Checklist:
-    """For accounts with a role, from what they may read. Raises `NotAllowed`, `LedgerUnavailable`."""
+async def checklist(database: Database, queries: Queries, viewer: Viewer, tests: Mapping[StepName, str]) -> Checklist:
+    """For accounts with a role, from what they may read. `tests` has the entry point's words for the test of a step,
+    with `{system}` and `{packet}`. Raises `NotAllowed`, `LedgerUnavailable`."""
     if not viewer.actor.roles:
         raise NotAllowed("nothing_granted", "Only accounts with a role can read the checklist.")
     packets = await queries.readable_packets(viewer)
@@ -63,7 +66,12 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer) -> Che
         await _mail(database),
         await _packet(queries),
     )  # fmt: skip
-    return Checklist(done=all(step.done for step in steps), steps=steps)
+    shown = tuple(step.model_copy(update={"test": _test(step, tests.get(step.step, ""))}) for step in steps)
+    return Checklist(done=all(step.done for step in steps), steps=shown)
+
+
+def _test(step: ChecklistStep, words: str) -> str:
+    return words.format(system=step.system or "SYSTEM", packet=step.packet or "PACKET")
 
 
 async def responding(database: Database, packets: Sequence[Packet]) -> dict[tuple[str, str], datetime]:
@@ -99,8 +107,7 @@ async def _sign_in(queries: Queries, viewer: Viewer, packets: Sequence[Packet]) 
     else:
         fact = "No person with a role has signed in."
     return ChecklistStep(
-        step="sign_in", title="Sign-in", done=bool(known), fact=fact, test="offboard whoami",
-        page="/staff" if owns else "",
+        step="sign_in", title="Sign-in", done=bool(known), fact=fact, page="/staff" if owns else "",
         next="" if known else "Set the OpenID provider and which of its groups have which role (OFFBOARD_OIDC_ISSUER, "
         "OFFBOARD_OIDC_ROLES), and the claim by which HR knows people. Then sign in.",
     )  # fmt: skip
@@ -115,7 +122,6 @@ def _system(
     what: str,
 ) -> ChecklistStep:
     seen = {place: answered[place] for place in places if place in answered}
-    test = "offboard systems test SYSTEM --packet PACKET"
     if seen:
         packet, system = max(seen, key=lambda place: seen[place])
         title_of = next(one for one in packets if one.name == packet).platform.systems.get(system)
@@ -123,11 +129,11 @@ def _system(
         fact = f"{named} responds and accepts the credential (packet {packet})."
         return ChecklistStep(
             step=step, title=title, done=True, since=seen[packet, system], fact=fact, page="/systems",
-            test=f"offboard systems test {system} --packet {packet}",
+            system=system, packet=packet,
         )  # fmt: skip
     fact = "No such system has responded to a check, a test or a run."
-    then = f"{what} (offboard systems connect), add its lines to platform.yaml, and test it."
-    return ChecklistStep(step=step, title=title, done=False, fact=fact, next=then, test=test, page="/systems")
+    then = f"{what}: add its lines to platform.yaml, and test it."
+    return ChecklistStep(step=step, title=title, done=False, fact=fact, next=then, page="/systems")
 
 
 async def _mail(database: Database) -> ChecklistStep:
@@ -150,12 +156,12 @@ async def _packet(queries: Queries) -> ChecklistStep:
         then = ""
     elif lines:
         fact = f"{_packets(len(lines))} adopted, and none in use."
-        then = "Let both owners sign it: offboard packet sign PACKET."
+        then = "Let both owners sign it."
     else:
-        fact, then = "No packet is adopted.", "Check your packet's folder, then sign it: offboard packet sign FOLDER."
+        fact, then = "No packet is adopted.", "Check the files in your packet's folder, then let both owners sign it."
     return ChecklistStep(
-        step="packet", title="Packet", done=bool(used), fact=fact, next=then, test="offboard packet check PACKET",
-        page="/packets",
+        step="packet", title="Packet", done=bool(used), fact=fact, next=then, page="/packets",
+        packet=(used or lines)[0].name if lines else "",
     )  # fmt: skip
 
 

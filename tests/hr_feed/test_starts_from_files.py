@@ -169,6 +169,7 @@ async def test_a_file_that_would_start_more_runs_than_a_list_can_starts_none(dat
             "11 runs would start or get an earlier cutoff; the limit of packet csv-feed is 10"
             in report.items[0].message
         )
+        assert "offboard " not in report.items[0].message, "HR reads it in a mail and in a browser"
         assert (await here.look(*(row(number, FRIDAY) for number in range(1, 11)))).started == 10
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+from typing import Final
 
 import typer
 
@@ -15,13 +17,28 @@ from orchestrator.documents.document import Document
 
 WIDTH = 80
 
+TESTS: Final[Mapping[str, str]] = {
+    "sign_in": "offboard whoami",
+    "hr": "offboard systems test {system} --packet {packet}",
+    "system": "offboard systems test {system} --packet {packet}",
+    "packet": "offboard packet check {packet}",
+}
+"""The commands that test a step, in place of the requests that the server names."""
+NEXT: Final[Mapping[str, str]] = {
+    "hr": "offboard systems connect",
+    "system": "offboard systems connect",
+    "packet": "offboard packet sign {packet}",
+}
+"""The commands for an open step."""
+
 
 def checklist(alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
     """Show what this installation still needs: sign-in, HR, a system, mail, a packet. Ends with 1 if a step is open."""
 
     async def work() -> Document:
         async with entering(folder, alias) as server:
-            return await server.get("checklist")
+            found = await server.get("checklist")
+            return found | {"steps": [with_commands(step) for step in found["steps"]]}
 
     found = carry_out(work())
     if json:
@@ -31,6 +48,16 @@ def checklist(alias: As = None, json: Json = False, folder: Folder = FOLDER) -> 
             _print(step)
     if not found["done"]:
         raise typer.Exit(REFUSED)
+
+
+def with_commands(step: Document) -> Document:
+    """The step with this terminal's commands in `next` and `test`."""
+    names = {"system": step.get("system") or "SYSTEM", "packet": step.get("packet") or "FOLDER"}
+    then = step["next"]
+    if then and step["step"] in NEXT:
+        then += f" Command: {NEXT[step['step']]}".format(**names)
+    names["packet"] = step.get("packet") or "PACKET"
+    return step | {"next": then, "test": TESTS.get(step["step"], "").format(**names)}
 
 
 def _print(step: Document) -> None:

@@ -144,6 +144,8 @@ def _show_feed(title: str, feed: Document) -> None:
         f"Leavers: {feed['leavers']}. Started: {feed['started']}. Moved: {feed['moved']}. With a run already: "
         f"{feed['with_run']}. Waiting for HR: {feed['waiting']}. Cannot be read: {feed['unreadable']}."
     )
+    if any(one["standing"] == "too_many" for one in feed["records"]):
+        say("To start those of a file: `offboard start --from-csv FILE --confirm N`.")
     if feed["records"]:
         table(
             ("Record", "State", "Details", "Run"),
