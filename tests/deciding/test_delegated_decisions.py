@@ -13,7 +13,7 @@ import pytest_asyncio
 from orchestrator import commands
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals.deciders import deciders
+from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -162,7 +162,7 @@ async def test_the_inbox_shows_whom_the_rules_let_act_and_the_page_whom_they_let
             open_items += [id_ for id_, task in state.work.tasks.items() if task.open]
             open_items += [id_ for id_, exception in state.work.exceptions.items() if exception.open]
             for item in open_items if actor.kind == "person" else ():
-                may = bool(deciders(state, item, [actor], snapshot.world))
+                may = bool(deciders(state, item, PeopleByRole([actor]), snapshot.world))
                 assert may is ((run_id, item) in items), (actor.actor_id, run_id, item)
     assert (await here.queries.inbox(sees(reader))).items == ()
 

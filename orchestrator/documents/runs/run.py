@@ -15,7 +15,7 @@ from orchestrator.documents.runs.access_ended import ended_document
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals.deciders import deciders
+from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
@@ -32,7 +32,7 @@ from orchestrator.reading.queries import RunPage
 
 def run_document(page: RunPage, *, with_events: bool = False) -> Document:
     state, world = page.snapshot.state, page.snapshot.world
-    end = access_end(state)
+    end, people = access_end(state), PeopleByRole(world.actors.values())
     document = header(state) | {
         "production_version": page.in_production,
         "access_gone_at": end.gone_at if end is not None else None,
@@ -42,7 +42,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
         "systems": [_system(state, system) for system in state.accounts.searches],
         "steps": steps(state, world, page.events),
-        "gates": [_gate(state, world, gate_id) for gate_id in state.decisions.gates],
+        "gates": [_gate(state, world, people, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
         "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
         "legal_holds": [_legal_hold(hold) for hold in state.legal_holds],
@@ -234,7 +234,7 @@ def decision_behind(state: RunState, opened: e.ExceptionOpened) -> Document | No
     return None
 
 
-def _gate(state: RunState, world: World, gate_id: str) -> Document:
+def _gate(state: RunState, world: World, people: PeopleByRole, gate_id: str) -> Document:
     gate = state.decisions.gates[gate_id]
     digests = set(gate.opened.digests)
     named = {step.digest: step for step in state.plan.steps.values() if step.digest in digests}
@@ -264,7 +264,7 @@ def _gate(state: RunState, world: World, gate_id: str) -> Document:
             for digest, step in named.items()
         ],
         "access": access_of(state, world.pinned, named.values()),
-        "can_decide": sorted(deciders(state, gate_id, world.actors.values(), world)) if gate.open else [],
+        "can_decide": sorted(deciders(state, gate_id, people, world)) if gate.open else [],
         "skipped_hand_overs": skipped_hand_overs(state, world, gate_id),
         "votes": [
             {

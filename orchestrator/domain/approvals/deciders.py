@@ -1,12 +1,12 @@
 """Who else can act on the open items of a run, and the effects of a delay: what inbox and notices say beside an item.
 
-The same rules as in `gates` and `operating`, asked for every known actor. Only people: what an assistant may do waits
-for no one.
+The same rules as in `gates` and `operating`, for the people whose role or assignment can count. No item waits for what
+an assistant may do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,21 +31,38 @@ class DelayEffects:
     undone: tuple[str, ...] = ()
 
 
-def deciders(state: RunState, item_id: str, actors: Iterable[Actor], world: World) -> tuple[str, ...]:
-    """Those of these actors who may act now on an open gate, task, exception or review, by id; for themselves or for
+class PeopleByRole:
+    """The people among these accounts who can act at all, by role and by account. Made once for all items of a page or
+    a response: a company has many accounts, and few of them have a role that counts for an item."""
+
+    def __init__(self, actors: Iterable[Actor]) -> None:
+        self._places: dict[str, int] = {}
+        self._people: list[Actor] = []
+        self._by_role: dict[str, list[int]] = {}
+        for actor in actors:
+            if actor.kind != "person" or not actor.reaches(Level.PREPARE):
+                continue
+            place = self._places[actor.actor_id] = len(self._people)
+            self._people.append(actor)
+            for role in actor.roles:
+                self._by_role.setdefault(role, []).append(place)
+
+    def having(self, roles: Collection[str], accounts: Collection[str]) -> list[Actor]:
+        """Those with one of these roles or accounts, in the order in which they were given."""
+        places = {place for role in roles for place in self._by_role.get(role, ())}
+        places |= {self._places[account] for account in accounts if account in self._places}
+        return [self._people[place] for place in sorted(places)]
+
+
+def deciders(state: RunState, item_id: str, people: PeopleByRole, world: World) -> tuple[str, ...]:
+    """Those of these people who may act now on an open gate, task, exception or review, by id; for themselves or for
     someone who delegated that to them. None where nothing of this id is open. Raises `Invalid` for an id that the run
     does not have."""
-    # Few of all accounts hold a role that counts here: the rules are asked for these alone.
-    roles, assigned = _roles(state, item_id), state.decisions.assigned(item_id)
-    delegates = {held.said.to for held in world.delegations}
+    asked = state.decisions.assigned(item_id) | {held.said.to for held in world.delegations}
     return tuple(
         actor.actor_id
-        for actor in actors
-        if actor.kind == "person"
-        and (not roles.isdisjoint(actor.roles) or actor.actor_id in assigned or actor.actor_id in delegates)
-        and actor.reaches(Level.PREPARE)
-        and state.exists_for(actor.actor_id, world.now)
-        and _may(state, item_id, actor, world)
+        for actor in people.having(_roles(state, item_id), asked)
+        if state.exists_for(actor.actor_id, world.now) and _may(state, item_id, actor, world)
     )
 
 

@@ -15,7 +15,7 @@ from connectors.registry import connector_kinds
 from orchestrator.documents.runs.preview import PreviewWarning, _warnings
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, naming
-from orchestrator.domain.approvals.deciders import deciders
+from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import DelegationState
@@ -193,7 +193,7 @@ def test_two_people_name_a_report_of_the_leaver_who_then_decides() -> None:
     assert len(missing(story)) == 2, "two accounts of one person are one person"
     assert name(story, "decider_missing", "rita", OLE) == ""
     assert missing(story) == [("decider_missing", MONEY)]
-    assert deciders(story.state, ACCESS, story.world.actors.values(), story.world) == ("rita",)
+    assert deciders(story.state, ACCESS, PeopleByRole(story.world.actors.values()), story.world) == ("rita",)
     story.vote(ACCESS, RITA)
     assert story.state.decisions.gates[ACCESS].outcome == "approved"
     with pytest.raises(NotAllowed, match="reports_to_person"):

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.approvals.deciders import deciders
+from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.approvals.delegation import delegate
 from orchestrator.domain.commands import operating, pausing, requests
 from orchestrator.domain.errors import Refusal
@@ -422,7 +422,7 @@ class Attempts(RuleBasedStateMachine):
         for id_, gate in state.decisions.gates.items():
             if not gate.open or gate.lapsed(state.cutoff, world.now):
                 continue
-            named = deciders(state, id_, ALL, world)
+            named = deciders(state, id_, PeopleByRole(ALL), world)
             for one in ALL:
                 try:
                     said = gates.vote(state, id_, one, "reject", (), "why", world)

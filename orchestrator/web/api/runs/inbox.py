@@ -11,7 +11,7 @@ from pydantic import Field
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
-from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
+from orchestrator.domain.approvals.deciders import PeopleByRole, deciders, effects_of_delay
 from orchestrator.domain.errors import Refusal
 from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import StaffMember
@@ -90,20 +90,21 @@ async def waiting(web: WebState, caller: Caller, kinds: Sequence[ItemKind], *, m
     found = await web.queries.inbox(caller.viewer, kinds, mine=mine, limit=limit)
     staff = await web.queries.staff()
     looked = await web.queries.snapshots(caller.viewer, list(dict.fromkeys(item.run_id for item in found.items)))
+    people = PeopleByRole(next((one.world.actors.values() for one in looked.values()), ()))
     ending = await web.queries.ending_embargoes(caller.viewer)
     return Inbox(
-        items=[_item(item, looked[item.run_id], staff, caller) for item in found.items],
+        items=[_item(item, looked[item.run_id], staff, people, caller) for item in found.items],
         embargoes_ending=[EndingEmbargo(run_id=run_id, until=until) for run_id, until in ending],
         now=found.now,
     )
 
 
-def _item(item: Item, snapshot: RunSnapshot, staff: Any, caller: Caller) -> Waiting:
+def _item(item: Item, snapshot: RunSnapshot, staff: Any, people: PeopleByRole, caller: Caller) -> Waiting:
     state, world = snapshot.state, snapshot.world
     document = with_instruction(item_document(item), state) if item.kind == "task" else item_document(item)
     packet = world.pinned
     try:
-        others = [one for one in deciders(state, item.id, world.actors.values(), world) if one != caller.actor.actor_id]
+        others = [one for one in deciders(state, item.id, people, world) if one != caller.actor.actor_id]
         consequence = effects_of_delay(state, item.id, world)
     except Refusal:  # it was seen to since the list was read
         return Waiting.model_validate(

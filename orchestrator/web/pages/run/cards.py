@@ -74,7 +74,7 @@ def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
     """Who else can act, and what happens if no one does."""
     if not is_open:
         return {"others": [], "delay_words": ""}
-    may = deciders(seen.state, item_id, seen.world.actors.values(), seen.world)
+    may = deciders(seen.state, item_id, seen.people, seen.world)
     return {"others": sorted(seen.others(may)), "delay_words": _delay_words(seen, item_id)}
 
 

@@ -23,7 +23,7 @@ from orchestrator.vocabulary.states import UNDER_HOLD
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
-from orchestrator.web.pages.run.run_access import RunAccess, as_unknown
+from orchestrator.web.pages.run.run_access import RunAccess, as_unknown, people_of
 from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
 from orchestrator.web.state import state_of
@@ -61,7 +61,7 @@ async def show_run(
     web = state_of(request)
     with as_unknown():
         found = await web.queries.run_page(caller.viewer, run_id)
-    seen = RunAccess(found.snapshot, caller, await web.queries.staff())
+    seen = RunAccess(found.snapshot, caller, await web.queries.staff(), people_of([found.snapshot]))
     before = query.get(BEFORE, "")
     at = int(before) if before.isdecimal() and len(before) < 10 else None
     here = f"/runs/{seen.state.run_id}{f'?{BEFORE}={at}' if at is not None else ''}"

@@ -10,6 +10,7 @@ from functools import cached_property
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
+from orchestrator.domain.approvals.deciders import PeopleByRole
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World, due_at
@@ -23,11 +24,13 @@ from orchestrator.web.times import moment
 
 @dataclass(frozen=True)
 class RunAccess:
-    """`staff` is everyone who has signed in, by account."""
+    """`staff` is everyone who has signed in, by account; `people` those of them who can act, which all runs of a page
+    share."""
 
     snapshot: RunSnapshot
     caller: Caller
     staff: Mapping[str, StaffMember]
+    people: PeopleByRole
 
     @property
     def state(self) -> RunState:
@@ -111,14 +114,20 @@ async def load_run(web: WebState, caller: Caller, run_id: str) -> RunAccess:
     with as_unknown():
         found = await web.queries.find_run(caller.viewer, run_id)
     snapshot = (await web.queries.snapshots(caller.viewer, [found]))[found]
-    return RunAccess(snapshot, caller, await web.queries.staff())
+    return RunAccess(snapshot, caller, await web.queries.staff(), people_of([snapshot]))
 
 
 async def load_runs(web: WebState, caller: Caller, run_ids: Iterable[str]) -> dict[str, RunAccess]:
     """Runs of which it is known that the caller sees them, by id."""
     staff, wanted = await web.queries.staff(), list(dict.fromkeys(run_ids))
     snapshots = await web.queries.snapshots(caller.viewer, wanted)
-    return {run_id: RunAccess(one, caller, staff) for run_id, one in snapshots.items()}
+    people = people_of(snapshots.values())
+    return {run_id: RunAccess(one, caller, staff, people) for run_id, one in snapshots.items()}
+
+
+def people_of(snapshots: Iterable[RunSnapshot]) -> PeopleByRole:
+    """Of snapshots that were read together, and so have the same accounts."""
+    return PeopleByRole(next((one.world.actors.values() for one in snapshots), ()))
 
 
 @contextlib.contextmanager
