@@ -100,7 +100,7 @@ async def _require_owners(services: Services, owner: str, deputy: str | None) ->
                 f"The account {account[:60]} can't answer for a service: it must be a person with a record in HR and a "
                 "role here who has not left.",
             )
-    if deputy is not None and organisation.actors[owner].human == organisation.actors[deputy].human:
+    if deputy is not None and organisation.actors[owner].is_person(organisation.actors[deputy].human):
         raise Invalid("owner_unsuitable", "The owner and the deputy must be different people.")
 
 

@@ -40,7 +40,7 @@ class Viewer:
     """Who looks. `human` and `managers` are opaque ids of people as HR knows them; `up_to` is as far as the access goes
     that they came with, `maker` the account that created an assistant's token, `programs` the accounts whose tokens
     the viewer created. `maker_human` is the person who answers for a program, `creator` the one who created its token
-    (opaque ids)."""
+    (opaque ids). `formerly` are other opaque ids of these people."""
 
     actor_id: str
     roles: frozenset[str]
@@ -52,12 +52,13 @@ class Viewer:
     programs: frozenset[str] = frozenset()
     maker_human: str | None = None
     creator: str | None = None
+    formerly: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
         return cls(
             actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker,
-            actor.programs, actor.maker_human, actor.creator,
+            actor.programs, actor.maker_human, actor.creator, actor.formerly,
         )  # fmt: skip
 
     @property
@@ -65,7 +66,7 @@ class Viewer:
         return Actor(
             actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
             up_to=self.up_to, maker=self.maker, programs=self.programs,
-            maker_human=self.maker_human, creator=self.creator,
+            maker_human=self.maker_human, creator=self.creator, formerly=self.formerly,
         )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _assigned(actor: Actor | Viewer) -> ColumnElement[bool]:
 
 
 def _not_about(actor: Actor) -> ColumnElement[bool]:
-    return runs.c.person_id != actor.human if actor.human is not None else true()
+    return runs.c.person_id.not_in(sorted(actor.people)) if actor.human is not None else true()
 
 
 def _free(actor: Actor) -> ColumnElement[bool]:
@@ -147,12 +148,12 @@ def _free(actor: Actor) -> ColumnElement[bool]:
     not review that it began at once."""
     asked_for_it: ColumnElement[bool] = runs.c.requested_by.in_(sorted({actor.actor_id, *actor.programs}))
     if actor.human is not None:
-        asked_for_it = or_(asked_for_it, runs.c.requester_human == actor.human)
+        asked_for_it = or_(asked_for_it, runs.c.requester_human.in_(sorted(actor.people)))
     asked_for_it = func.coalesce(asked_for_it, False)
     if actor.human is None:
         gates_barred: ColumnElement[bool] = inbox.c.kind == "gate"
     else:
-        voted = inbox.c.detail["voted"].contains([actor.human])
+        voted = or_(*(inbox.c.detail["voted"].contains([human]) for human in sorted(actor.people)))
         reports = and_(runs.c.person_id.in_(sorted(actor.managers)), not_(_assigned(actor)))
         barred = or_(asked_for_it, reports, voted)
         gates_barred = and_(inbox.c.kind == "gate", barred)

@@ -46,9 +46,9 @@ def too_few_deciders(state: RunState, world: World) -> dict[str, Shortage]:
 def gate_shortage(state: RunState, gate: GateState, world: World) -> Shortage | None:
     """None where enough people can still decide at this gate."""
     counted = gates.votes_that_count(gate, world.rested_on, state.decisions.assigned(gate.opened.gate_id))
-    needed = gate.opened.quorum - len({vote.human for vote in counted})
-    voters: set[str] = set()
-    decisions: set[str] = set()
+    needed = gate.opened.quorum - gates.people_of(counted, world.actors)
+    voters: set[frozenset[str]] = set()
+    decisions: set[frozenset[str]] = set()
     for voter, decision in _possible_votes(state, gate, world):
         voters.add(voter)
         decisions.add(decision)
@@ -72,8 +72,9 @@ def escalation_helps(state: RunState, gate: GateState, roles: tuple[str, ...], w
     return then is None or then.found > now.found
 
 
-def _possible_votes(state: RunState, gate: GateState, world: World) -> Iterator[tuple[str, str]]:
-    """People who could vote to approve all of the gate's steps, each with the person on whom the vote rests."""
+def _possible_votes(state: RunState, gate: GateState, world: World) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
+    """People who could vote to approve all of the gate's steps, each with the person on whom the vote rests (their
+    opaque ids)."""
     delegators = {held.said.by for held in world.delegations if held.holds(world.now)}
     asked = {held.said.to for held in world.delegations if held.holds(world.now)}
     asked |= state.decisions.assigned(gate.opened.gate_id)
@@ -84,8 +85,7 @@ def _possible_votes(state: RunState, gate: GateState, world: World) -> Iterator[
             if one.actor_id == actor.actor_id and one.actor_id in delegators:
                 continue
             if gates.level_missing(state, gate, actor, one, (), world) is None:
-                assert actor.human is not None and one.human is not None
-                yield actor.human, one.human
+                yield actor.people, one.people
 
 
 def has_reviewer(state: RunState, roles: Sequence[str], world: World, review: str = "") -> bool:

@@ -35,7 +35,11 @@ def absent_for(
         return ()
     named = (held.said.by for held in delegations if held.said.to == actor.actor_id and held.holds(now))
     known = (actors[actor_id] for actor_id in dict.fromkeys(named) if actor_id in actors)
-    return tuple(absent for absent in known if absent.kind == "person" and absent.human not in (None, actor.human))
+    return tuple(
+        absent
+        for absent in known
+        if absent.kind == "person" and absent.human is not None and not actor.is_person(absent.human)
+    )
 
 
 def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
@@ -46,7 +50,7 @@ def absent_in(state: RunState, actor: Actor, world: World) -> tuple[Actor, ...]:
         absent
         for absent in absent_for(actor, world.delegations, world.actors, world.now)
         if state.exists_for(absent.actor_id, world.now)
-        and absent.human != state.asked.person_id
+        and state.asked.person_id not in absent.people
         and absent.human not in world.departed
     )
 
@@ -83,7 +87,7 @@ def delegate(
     colleague = known.actors.get(to)
     if colleague is None or colleague.kind != "person" or colleague.human is None:
         raise Invalid("unknown_colleague", "No user with this ID can be a delegate.")
-    if colleague.human == actor.human:
+    if colleague.is_person(actor.human):
         raise Invalid("own_colleague", "You can't delegate your decisions to yourself.")
     since = max(since, now)
     if until <= since:

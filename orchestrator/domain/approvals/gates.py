@@ -65,7 +65,7 @@ def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[
                 gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), rests_on=_rests_on([vote]),
                 valid_until=opened.valid_until,
             )  # fmt: skip
-    if len({vote.human for vote in votes}) < opened.quorum:
+    if people_of(votes, actors) < opened.quorum:
         return None
     excluded = {digest for vote in votes for digest in vote.excluded}
     return e.GateDecided(
@@ -83,6 +83,17 @@ def votes_that_count(gate: GateState, actors: Mapping[str, Actor], assigned: Col
     """The votes whose voter, or delegator, still has a role of the gate or was named for it. Until the gate is decided,
     revoking a role takes back the votes that rest on it."""
     return [vote for vote, _ in gate.votes if _counts(vote, gate, actors, assigned)]
+
+
+def people_of(votes: Sequence[e.GateVoted], actors: Mapping[str, Actor]) -> int:
+    """How many people cast these votes. Accounts that HR links to one person since are of one person."""
+    people: list[frozenset[str]] = []
+    for vote in votes:
+        known = actors.get(vote.by)
+        one = frozenset({vote.human}).union(known.people if known is not None else ())
+        if all(one.isdisjoint(other) for other in people):
+            people.append(one)
+    return len(people)
 
 
 def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]) -> bool:
@@ -113,9 +124,9 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
 def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -> tuple[Actor, ...]:
     """Those whose vote this actor may still cast here: their own, and in their absence that of others. Empty where they
     may not decide, or where that vote has been cast."""
-    if actor.human in gate.voters or gate.has_vote_by(actor.actor_id):
+    if not actor.people.isdisjoint(gate.voters) or gate.has_vote_by(actor.actor_id):
         return ()
-    return tuple(one for one in _candidates(state, gate, actor, world) if one.human not in gate.voters)
+    return tuple(one for one in _candidates(state, gate, actor, world) if one.people.isdisjoint(gate.voters))
 
 
 def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) -> list[Actor]:
@@ -177,15 +188,15 @@ def vote(
             f"Gate {gate_id} expired at {gate.opened.valid_until:%Y-%m-%d %H:%M:%S} UTC.",
         )
     for earlier, _ in gate.votes:
-        if earlier.human == actor.human:
+        if actor.is_person(earlier.human):
             if earlier.verdict == verdict and set(earlier.excluded) == set(_digests_of(state, gate, excluded)):
                 return []
             raise _voted(f"You have already decided at gate {gate_id}: {earlier.verdict}.")
         if earlier.by == actor.actor_id:
             raise _voted(f"This account has already decided at gate {gate_id}, when HR knew another person behind it.")
-        if earlier.for_human == actor.human:
+        if actor.is_person(earlier.for_human):
             raise _voted(f"{earlier.by} has already decided for you at gate {gate_id}: {earlier.verdict}.")
-    candidates = [one for one in candidates if one.human not in gate.voters]
+    candidates = [one for one in candidates if one.people.isdisjoint(gate.voters)]
     if not candidates:
         raise _voted(f"The person you are a delegate for has already decided at gate {gate_id}.")
     digests = _digests_of(state, gate, excluded)

@@ -52,7 +52,9 @@ def name_decider(
         raise Invalid("decider_unsuitable", why_not)
     assert actor.human is not None
     named = state.decisions.named.get(item_id, ())
-    if any(event.decider == decider and (event.human == actor.human or event.by == actor.actor_id) for event in named):
+    if any(
+        event.decider == decider and (actor.is_person(event.human) or event.by == actor.actor_id) for event in named
+    ):
         return []
     return [e.DeciderNamed(item_id=item_id, decider=decider, by=actor.actor_id, human=actor.human, reason=reason)]
 
@@ -99,7 +101,7 @@ def _unsuitable(state: RunState, item_id: str, decider: str, actor: Actor, world
     known = world.actors.get(decider)
     if known is None or known.kind != "person" or known.human is None or known.human in world.departed:
         return "No user with this ID can decide."
-    if known.human == actor.human:
+    if known.is_person(actor.human):
         return "You can't name yourself."
     if own_run(known, state.asked.person_id) is not None or own_review(state, known) is not None:
         return "The requester and the leaver can't decide."
@@ -107,7 +109,7 @@ def _unsuitable(state: RunState, item_id: str, decider: str, actor: Actor, world
         return "This person can't see the run."
     gate = state.decisions.gates.get(item_id)
     if gate is not None:
-        if known.human in gate.voters:
+        if not known.people.isdisjoint(gate.voters):
             return "This person has already decided."
         if (missing := gates.level_missing(state, gate, known, known, (), world)) is not None:
             return missing.message

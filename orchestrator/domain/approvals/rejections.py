@@ -45,7 +45,7 @@ def why_not_taken_back(
     gate = state.decisions.gates[gate_id]
     against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
     further = world.pinned.approvals.gates[gate.opened.gate].escalate_to
-    own = actor.human is not None and any(actor.human in (vote.human, vote.for_human) for vote in against)
+    own = any(actor.is_person(vote.human) or actor.is_person(vote.for_human) for vote in against)
     escalated = bool(actor.roles.intersection(further) and (reason or "").strip())
     if not own and not escalated:
         others = f", or {any_of(further)} with a reason," if further else ""

@@ -80,7 +80,7 @@ def kept_by_approving(
     opened = []
     for system, by in state.accounts.settled_by.items():
         selector = world.actors.get(by)
-        if selector is None or selector.human != actor.human or system not in state.accounts.settled:
+        if selector is None or not selector.is_person(actor.human) or system not in state.accounts.settled:
             continue
         changed = any(
             step.system == system and step.account_id and step.level > Level.PREPARE and step.digest in approved
@@ -107,8 +107,9 @@ def _roles_of_person(state: RunState, actor: Actor | None, world: World) -> froz
     person has voted: an approval stays valid without the role that it was given with."""
     if actor is None:
         return frozenset()
-    own = [other for other in world.actors.values() if other.human == actor.human and other.human is not None]
-    voted = [gate.roles for gate in state.decisions.gates.values() if actor.human in {v.human for v, _ in gate.votes}]
+    own = [other for other in world.actors.values() if other.is_person(actor.human)]
+    gates = state.decisions.gates.values()
+    voted = [gate.roles for gate in gates if any(actor.is_person(vote.human) for vote, _ in gate.votes)]
     return frozenset().union(*(one.roles for one in (actor, *own, *absent_in(state, actor, world))), *voted)
 
 
@@ -166,7 +167,7 @@ def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, wor
     else:
         return None
     known = world.actors.get(by)
-    same = actor.actor_id == by or (known is not None and known.human is not None and known.human == actor.human)
+    same = actor.actor_id == by or (known is not None and known.is_person(actor.human))
     return NotAllowed("second_person_needed", said) if same else None
 
 
@@ -174,7 +175,7 @@ def _why_not_second_of_system(system: str | None, actor: Actor, world: World) ->
     """`system` is None for a pause of all systems. A pause by an account of HR needs no other person."""
     accounts = {account for name in (system, e.EVERYTHING) if name for account in world.held_by.get(name, ())}
     placed = [world.actors[account] for account in accounts if account in world.actors]
-    alone = bool(placed) and all(known.human is not None and known.human == actor.human for known in placed)
+    alone = bool(placed) and all(known.is_person(actor.human) for known in placed)
     if not alone or any(_is_hr(known, world) for known in placed):
         return None
     return NotAllowed("second_person_needed", "The person who paused a system can't confirm the pause.")
@@ -200,7 +201,7 @@ def _left_out_by_another(state: RunState, digest: str, actor: Actor) -> bool:
     if gate is None:
         return False
     against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
-    return any(actor.human not in (vote.human, vote.for_human) for vote in against)
+    return any(not actor.is_person(vote.human) and not actor.is_person(vote.for_human) for vote in against)
 
 
 def _opened(

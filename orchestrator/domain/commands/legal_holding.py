@@ -51,7 +51,7 @@ def lift(state: RunState, hold_id: str | None, reason: str, actor: Actor, world:
     first = _first_person(state, hold, world)
 
     def is_second(other: Actor) -> bool:
-        return not other.roles.isdisjoint(roles) and (first is None or other.human != first)
+        return not other.roles.isdisjoint(roles) and not other.is_person(first)
 
     # Without another person in the role, the packet's owners decide: a hold must not last for ever.
     if not independent_people(state, is_second, world):
@@ -143,7 +143,7 @@ def _is_first_person(state: RunState, hold: LegalHold, actor: Actor, world: Worl
     if not hold.placed.by:
         return actor.requested(state.asked.requested_by, state.asked.requester_human)
     first = _first_person(state, hold, world)
-    return actor.actor_id == hold.placed.by or (first is not None and actor.human == first)
+    return actor.actor_id == hold.placed.by or actor.is_person(first)
 
 
 def _owners(packet: Packet) -> Collection[str]:

@@ -211,14 +211,14 @@ def deciding_roles(packet: Packet) -> frozenset[str]:
 def _asked(actor: Actor, about: e.StartHeld | e.StartsTripped, actors: Mapping[str, Actor]) -> bool:
     """Whether the person behind this account is the requester, or created the token of the service that is."""
     by = actors.get(about.by)
-    if by is not None and by.maker_human is not None and by.maker_human == actor.human:
+    if by is not None and (actor.is_person(by.maker_human) or actor.is_person(by.human)):
         return True
-    return requester_of(actor) == about.requester or actor.requested(about.by, None)
+    return requester_of(actor) == about.requester or actor.requested(about.by, about.requester)
 
 
 def _approved(trip: TripState, actor: Actor) -> bool:
     """Whether this person or this account has approved the release before."""
-    return any(one.human == actor.human or one.by == actor.actor_id for one in trip.approvals)
+    return any(actor.is_person(one.human) or one.by == actor.actor_id for one in trip.approvals)
 
 
 def can_release(trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor]) -> bool:
@@ -229,7 +229,9 @@ def can_release(trip: TripState, actor: Actor, packet: Packet, actors: Mapping[s
 
 
 def can_confirm(held: HeldState, actor: Actor, packet: Packet, now: datetime, actors: Mapping[str, Actor]) -> bool:
-    if actor.kind != "person" or actor.human in (None, held.held.person_id) or _asked(actor, held.held, actors):
+    if actor.kind != "person" or actor.human is None or held.held.person_id in actor.people:
+        return False
+    if _asked(actor, held.held, actors):
         return False
     return not held.confirmed_now(now) and not actor.roles.isdisjoint(deciding_roles(packet))
 

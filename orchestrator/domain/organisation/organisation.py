@@ -38,7 +38,8 @@ class Organisation:
 
     An assistant has the account that created its token as its `maker`, as that account is now. `programs` are the
     services and assistants whose tokens the ledger knows, by account. `webhooks` are the accounts that added those that
-    are not disabled, by the webhook's id."""
+    are not disabled, by the webhook's id. `same` has, by opaque id, all ids of one person: those that HR linked to one
+    account, one after the other."""
 
     version: int = 0
     actors: Mapping[str, Actor] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Organisation:
     delegations: Mapping[str, DelegationState] = field(default_factory=dict)
     programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     webhooks: Mapping[str, str] = field(default_factory=dict)
+    same: Mapping[str, frozenset[str]] = field(default_factory=dict)
     revoked_tokens: frozenset[str] = frozenset()
     """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
 
@@ -65,18 +67,22 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             revoked = state.revoked.get(actor_id, {})
             still = {role: by for role, by in revoked.items() if role in signed_in.roles}
             signed_in = signed_in.model_copy(update={"roles": signed_in.roles - still.keys()})
-            return replace(
-                state,
-                actors=_with_makers({**state.actors, actor_id: signed_in}, state.programs, actor_id),
-                recorded={**state.recorded, actor_id: event},
-                revoked={**state.revoked, actor_id: still},
+            return _with_links(
+                replace(
+                    state,
+                    actors={**state.actors, actor_id: signed_in},
+                    recorded={**state.recorded, actor_id: event},
+                    revoked={**state.revoked, actor_id: still},
+                ),
+                state.actors.get(actor_id),
+                actor_id,
             )
         case e.RolesRevoked(actor_id=actor_id) if actor_id in state.actors:
             known = state.actors[actor_id]
             fewer = known.model_copy(update={"roles": known.roles - set(event.roles)})
             before = state.revoked.get(actor_id, {})
             revoked = {**before, **{role: before.get(role, frozenset()) | {event.by} for role in event.roles}}
-            actors = _with_makers({**state.actors, actor_id: fewer}, state.programs, actor_id)
+            actors = _with_makers({**state.actors, actor_id: fewer}, state, actor_id)
             return replace(state, actors=actors, revoked={**state.revoked, actor_id: revoked})
         case e.TokenMade(actor_id=actor_id, by=by):
             made = TokenProgram(
@@ -106,13 +112,44 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
 
 
 def _with_program(state: Organisation, program: TokenProgram) -> Organisation:
-    programs = {**state.programs, program.actor_id: program}
-    return replace(state, actors=_with_makers({**state.actors}, programs, program.actor_id), programs=programs)
+    state = replace(state, programs={**state.programs, program.actor_id: program})
+    return replace(state, actors=_with_makers({**state.actors}, state, program.actor_id))
 
 
-def _with_makers(actors: dict[str, Actor], programs: Mapping[str, TokenProgram], changed: str) -> dict[str, Actor]:
+def _with_links(state: Organisation, before: Actor | None, changed: str) -> Organisation:
+    """Brings everything up to date after the sign-in of the account `changed`, which was `before`. If HR links it to
+    another person's record now, the two records are of one person, whatever account."""
+    signed_in = state.actors[changed]
+    was = before.people if before is not None and before.kind == signed_in.kind == "person" else frozenset[str]()
+    ids = signed_in.people | was
+    signed_in = signed_in.model_copy(update={"formerly": was - {signed_in.human}})
+    actors = {**state.actors, changed: _linked(signed_in, state.same)}
+    if not was or all(ids <= state.same.get(one, frozenset({one})) for one in ids):
+        return replace(state, actors=_with_makers(actors, state, changed))
+    group = ids.union(*(state.same.get(one, frozenset()) for one in ids))
+    state = replace(state, same={**state.same, **dict.fromkeys(group, group)})
+    actors = {id_: _linked(one, state.same) for id_, one in actors.items()}
+    for account in [id_ for id_, one in actors.items() if id_ == changed or not one.people.isdisjoint(group)]:
+        actors = _with_makers(actors, state, account)
+    return replace(state, actors=actors)
+
+
+def _linked(actor: Actor, same: Mapping[str, frozenset[str]]) -> Actor:
+    """With the other ids of its people, and of the people above them."""
+    if not same:
+        return actor
+    own = frozenset((actor.human, actor.maker_human, actor.creator))
+    formerly = actor.people.union(*(same.get(one, frozenset()) for one in actor.people)) - own
+    managers = actor.managers.union(*(same.get(one, frozenset()) for one in actor.managers))
+    if (formerly, managers) == (actor.formerly, actor.managers):
+        return actor
+    return actor.model_copy(update={"formerly": formerly, "managers": managers})
+
+
+def _with_makers(actors: dict[str, Actor], state: Organisation, changed: str) -> dict[str, Actor]:
     """Brings what programs have of their makers and owners up to date after the account `changed` did; `actors` is
     changed in place."""
+    programs = state.programs
     for program in programs.values():
         known = actors.get(program.actor_id)
         if known is None or changed not in (program.actor_id, program.made_by, program.owner):
@@ -123,7 +160,7 @@ def _with_makers(actors: dict[str, Actor], programs: Mapping[str, TokenProgram],
             now["maker"] = maker
         elif (owner := actors.get(program.owner)) is not None and owner.human is not None:
             now["maker_human"] = owner.human
-        actors[program.actor_id] = known.model_copy(update=now)
+        actors[program.actor_id] = _linked(known.model_copy(update=now), state.same)
     for one in [*actors.values()] if changed in programs else [actors[changed]]:
         made = frozenset(program.actor_id for program in programs.values() if program.made_by_person(one))
         if one.kind == "person" and made != one.programs:
@@ -230,7 +267,7 @@ def counts_in_run_about(
     known = [actors[account] for account in by if account in actors]
     if not known or len(known) < len(by) or any(_independent(one, person_id) for one in known):
         return True
-    if all(one.human == person_id for one in known):
+    if all(person_id in one.people for one in known):
         return False
     return not any(
         _independent(other, person_id) and other.human not in departed and not other.roles.isdisjoint(roles)
@@ -240,7 +277,8 @@ def counts_in_run_about(
 
 def _independent(actor: Actor, person_id: str) -> bool:
     """Whether this is an account of a person who neither is the leaver nor reports to the leaver."""
-    return actor.kind == "person" and actor.human not in (None, person_id) and person_id not in actor.managers
+    known = actor.kind == "person" and actor.human is not None
+    return known and person_id not in actor.people and person_id not in actor.managers
 
 
 def fold_holds(state: Holds, event: Event) -> Holds:

@@ -32,7 +32,7 @@ class TokenProgram:
         """Whether this account, or another one of the same person, created the token."""
         if actor.actor_id == self.made_by:
             return True
-        return actor.human is not None and actor.human == self.maker_human
+        return actor.is_person(self.maker_human)
 
     def works(self, now: datetime) -> bool:
         return not self.revoked and (self.expires_at is None or now < self.expires_at)

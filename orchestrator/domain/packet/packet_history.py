@@ -305,7 +305,7 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
     if not mine:
         raise _not_an_owner(actor, "sign", {known.value_owner, known.safety_owner})
     signatures = [known.signed(owner, following) for owner in ("value", "safety")]
-    if any(one is not None and (one.human == actor.human or one.by == actor.actor_id) for one in signatures):
+    if any(one is not None and (actor.is_person(one.human) or one.by == actor.actor_id) for one in signatures):
         if all(known.signed(owner, following) for owner in mine):
             return []
         raise NotAllowed(

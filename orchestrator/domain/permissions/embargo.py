@@ -44,7 +44,7 @@ class ExcludedPeople:
 
     def keeps_out(self, actor: Actor) -> bool:
         asked = actor.requested(self.requested_by, self.requester_human)
-        return asked or actor.human == self.person_id or self.person_id in actor.managers
+        return asked or self.person_id in actor.people or self.person_id in actor.managers
 
 
 def wanted_embargo(
@@ -150,7 +150,7 @@ def missing_people(
 
 def _none_has_role(people: Iterable[Actor], roles: Collection[str], leaving: ExcludedPeople | None) -> bool:
     return all(
-        one.roles.isdisjoint(roles) or (leaving is not None and one.human == leaving.person_id) for one in people
+        one.roles.isdisjoint(roles) or (leaving is not None and leaving.person_id in one.people) for one in people
     )
 
 

@@ -63,7 +63,9 @@ class Actor(BaseModel):
 
     `programs` are the accounts of the services and assistants whose tokens this person created, also those that have
     another owner now: the creator knows a token's text. `creator`, of a program, is the opaque id of the person who
-    created its token, also where another person answers for it now."""
+    created its token, also where another person answers for it now. `formerly` are other opaque ids under which HR knew
+    these people, before it linked an account to another record: records are merged, and a rehired person can get a new
+    one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,12 +79,13 @@ class Actor(BaseModel):
     maker: Actor | None = None
     programs: frozenset[str] = frozenset()
     creator: str | None = None
+    formerly: frozenset[str] = frozenset()
 
     def requested(self, account: str, human: str | None) -> bool:
         """Whether what `account` requested, for the person `human` (an opaque id), counts as this actor's request."""
         if account == self.actor_id or account in self.programs:
             return True
-        return human is not None and self.answers_for == human
+        return human is not None and (self.answers_for == human or human in self.formerly)
 
     @property
     def answers_for(self) -> str | None:
@@ -94,7 +97,12 @@ class Actor(BaseModel):
         """The opaque ids of everyone who can act as this account: its person, and for a program who answers for it and
         who created its token."""
         maker = self.maker.human if self.maker is not None else None
-        return frozenset(one for one in (self.human, self.maker_human, maker, self.creator) if one is not None)
+        known = (self.human, self.maker_human, maker, self.creator, *self.formerly)
+        return frozenset(one for one in known if one is not None)
+
+    def is_person(self, human: str | None) -> bool:
+        """Whether this is an account of the person with this opaque id, now or before."""
+        return human is not None and (human == self.human or human in self.formerly)
 
     def has_one_of(self, roles: Collection[str]) -> bool:
         """Whether a command that these roles can use is theirs: for an assistant, also its creator's."""

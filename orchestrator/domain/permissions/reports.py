@@ -46,7 +46,7 @@ def _reports(state: RunState, actor: Actor, world: World) -> bool:
     if leaver in actor.managers:
         return True
     return actor.kind != "person" and any(
-        leaver in other.managers and (actor.actor_id in other.programs or other.human == actor.answers_for)
+        leaver in other.managers and (actor.actor_id in other.programs or other.is_person(actor.answers_for))
         for other in world.actors.values()
         if other.human is not None
     )
@@ -88,7 +88,8 @@ def _independent(state: RunState, other: Actor, world: World) -> bool:
     person = state.asked.person_id
     return (
         other.kind == "person"
-        and other.human not in (None, person)
+        and other.human is not None
+        and person not in other.people
         and other.human not in world.departed
         and person not in other.managers
         and state.exists_for(other.actor_id, world.now)

@@ -198,7 +198,7 @@ def _approved_by_another(state: RunState, system: str, approval: Approval, world
     """Whether a person approved who is not the one that selected the accounts on the system."""
     selector = world.actors.get(state.accounts.settled_by.get(system, ""))
     votes = [vote for vote, _ in state.decisions.gates[approval.gate_id].votes if vote.verdict == "approve"]
-    return selector is None or any(vote.human != selector.human for vote in votes)
+    return selector is None or any(not selector.is_person(vote.human) for vote in votes)
 
 
 def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:

@@ -147,6 +147,10 @@ async def token_holder(request: Request) -> Caller:
         people = program.people if program is not None and actor.kind == "service" else (token.made_by,)
         answering = [organisation.actors[account] for account in people if account in organisation.actors]
         staying = [one for one in answering if not await _has_left(web, one, token.created_at)]
+        if program is not None and actor.kind == "assistant" and program.maker_human is not None:
+            # HR can know the creator's account by another record since.
+            left = await left_since(web.database, program.maker_human, token.created_at)
+            staying = [] if left else staying
         if not staying:
             raise TokenNeeded  # a token ends when everyone who answers for its program has left
         maker_human = actor.maker_human or staying[0].human

@@ -73,6 +73,9 @@ async def arrive(request: Request, web: WebState, arrival: Arrival) -> Arrived:
     actor = Actor(actor_id=arrival.actor_id, roles=arrival.roles, human=human, managers=managers)
     if human is not None and await left_since(web.database, human, await web.services.runs.ledger.now()):
         raise NotAllowed("has_left", "This account belongs to a person whose cutoff has passed.")
+    if known is not None and known.human not in (None, human):
+        # What was opened before the former record's cutoff would begin to work again.
+        await commands.sign_out_everywhere(web.sessions, web.tokens, arrival.actor_id)
     await commands.record_actor(web.services, actor, name=name, email=email, time_zone=zone)
     return Arrived(actor, name, zone, known=asked or human is not None)
 

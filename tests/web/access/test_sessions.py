@@ -12,6 +12,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.commands import Done
 from orchestrator.deciding.runs import Runs
+from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import HR_FEED, Actor, Level
 from orchestrator.domain.run.cutoff import parse_cutoff
@@ -124,6 +125,26 @@ async def test_a_service_ends_with_the_person_who_made_its_token(stack: Stack) -
     async with api(stack.url, text) as program:
         assert (await program.get("/runs")).status_code == 200
         await leaves(stack, number, "2026-01-05T18:00")
+        assert (await program.get("/runs")).status_code == 401
+
+
+async def test_an_assistant_of_someone_who_left_stays_ended_if_hr_has_a_new_record_of_them(stack: Stack) -> None:
+    maker, number = await somebody(stack)
+    assistant = Actor(actor_id="s_of-a-rehired", kind="assistant", roles=frozenset(["auditor"]), up_to=Level.READ)
+    await commands.record_actor(stack.services, assistant)
+    text, token = await Tokens(stack.backend.database).make(
+        assistant.actor_id, label="t", made_by=maker.actor_id, up_to=Level.READ, lasts=timedelta(hours=1)
+    )
+    made = e.TokenMade(
+        token_id=token.token_id, actor_id=assistant.actor_id, up_to="read", by=maker.actor_id, human=maker.human
+    )
+    await stack.services.runs.update_organisation(lambda known, now: [made])
+    async with api(stack.url, text) as program:
+        assert (await program.get("/runs")).status_code == 200
+        await leaves(stack, number, "2026-01-05T18:00")
+        assert (await program.get("/runs")).status_code == 401
+        another, _ = await somebody(stack)
+        await commands.record_actor(stack.services, maker.model_copy(update={"human": another.human}))
         assert (await program.get("/runs")).status_code == 401
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest_asyncio
 
+from orchestrator import commands
 from orchestrator.domain.organisation.organisation import actor_of
-from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.embedded.stack import Stack
+from orchestrator.ledger.access.sessions import SessionLimits, Sessions
+from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import OidcSettings, WebSettings
 from tests.web.access.openid import openid_provider, sign_in_at_provider
 from tests.web.conftest import Visit
-from tests.web.visitor import Visitor
+from tests.web.visitor import Visitor, api
 
 PEOPLE = [
     {
@@ -58,6 +62,32 @@ async def test_signing_in_at_a_provider_records_roles_and_the_person_behind(prov
     assert actor is not None and actor.roles == {"it_approver"}
     assert actor.human == actor_of(await stack.backend.runs.organisation(), "it").human
     assert actor.managers, "HR says who is above them"
+
+
+async def test_what_was_open_ends_when_hr_knows_the_account_by_another_record(provided: str, stack: Stack) -> None:
+    """A record that was merged, or a new one after a rehire: the former one's cutoff would end nothing any more."""
+    async with Visitor(provided) as browser:
+        await sign_in_at_provider(browser, "/sign-in/start?to=/device", "it-lead")
+    actor = await _actor(stack, "Wendelgard Oxtomiro")
+    assert actor is not None
+    former = await stack.backend.keyring.create_person()
+    await commands.record_actor(stack.services, actor.model_copy(update={"human": former}))
+    sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
+    secret = await sessions.open(actor.actor_id, name="Before", zone="Europe/Berlin")
+    text, _ = await Tokens(stack.backend.database).make(
+        actor.actor_id, label="t", made_by=actor.actor_id, up_to=Level.CHANGE, lasts=timedelta(hours=1)
+    )
+    async with Visitor(provided) as before, api(provided, text) as terminal, Visitor(provided) as browser:
+        before.cookies["offboard"] = secret
+        assert (await before.get("/device")).url.path == "/device"
+        assert (await terminal.get("/runs")).status_code == 200
+        landed = await sign_in_at_provider(browser, "/sign-in/start?to=/device", "it-lead")
+        assert landed.url.path == "/device"
+        assert (await before.get("/device")).url.path == "/sign-in"
+        assert (await terminal.get("/runs")).status_code == 401
+        assert (await browser.get("/device")).url.path == "/device"
+    linked = (await stack.backend.runs.organisation()).actors[actor.actor_id]
+    assert linked.human == actor.human and former in linked.people
 
 
 async def test_groups_that_are_not_mapped_give_no_role(provided: str, stack: Stack) -> None:
