@@ -73,12 +73,14 @@ async def stack_up(
     port: int | None = None,
     notices_gather_seconds: float = 1.0,
     change: Callable[[Packet], Packet] = lambda packet: packet,
+    own: Packet | None = None,
 ) -> AsyncIterator[Stack]:
     """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
     it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`.
     A notice is mailed `notices_gather_seconds` after its item was opened, together with the others of that time. What
     needs a system that this machine cannot serve (the directory without slapd) is left out of the packets, and `change`
-    changes them before they are adopted."""
+    changes the starter packets before they are adopted. `own` is a further packet, which takes the place of the starter
+    packet of its name."""
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
@@ -104,8 +106,8 @@ async def stack_up(
         web = WebSettings.read(settings.environment)
         await up.enter_async_context(serving(web, services, engine, backend.database, on, local))
         stack = Stack(folder, settings, backend, engine, services, company, postgres, temporal, connections, url)
-        say("Signing the starter packets")
-        await _govern(stack, staff, change)
+        say("Signing the packets")
+        await _govern(stack, staff, change, own)
         address = folder / ADDRESS_FILE
         address.touch(mode=0o600)
         address.write_text(json.dumps(environment))
@@ -147,9 +149,14 @@ def _mail(connections: Mapping[str, str]) -> dict[str, str]:
     return {PREFIX + name: value for name, value in given.items()}
 
 
-async def _govern(stack: Stack, staff: Sequence[StaffEntry], change: Callable[[Packet], Packet]) -> None:
-    packets = [change(without_systems(starter_packet(name), stack.company.missing)) for name in starter_names()]
-    people = stack.people(packets[0])
+async def _govern(
+    stack: Stack, staff: Sequence[StaffEntry], change: Callable[[Packet], Packet], own: Packet | None
+) -> None:
+    starters = [change(without_systems(starter_packet(name), stack.company.missing)) for name in starter_names()]
+    packets = [packet for packet in starters if own is None or packet.name != own.name]
+    if own is not None:
+        packets.append(without_systems(own, stack.company.missing))
+    people = stack.people(starters[0])  # the staff is known to the sample company's HR, whatever HR `own` names
     actors: dict[str, Actor] = {}
     for member in staff:
         actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)

@@ -36,7 +36,11 @@ def up(
     ] = None,
     packet: Annotated[
         str,
-        typer.Option("--packet", metavar="PACKET", help="The packet that maps the columns of the export."),
+        typer.Option(
+            "--packet",
+            metavar="PACKET",
+            help="The folder of your own packet: it is signed for production, and maps the columns of the export.",
+        ),
     ] = PACKET,
     folder: Folder = FOLDER,
 ) -> None:
@@ -54,10 +58,11 @@ async def _up(folder: Path, where: str, port: int | None, csv: Path | None, pack
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
 
+    own = await asyncio.to_thread(_own_packet, packet)
     people, staff, mapping, notes = await asyncio.to_thread(_own_people, csv, packet)
     async with (
         stopping() as stopped,
-        stack_up(folder, people, note, staff, port, change=mapping) as stack,
+        stack_up(folder, people, note, staff, port, change=mapping, own=own) as stack,
     ):
         whose = "sample people" if csv is None else f"people, from {csv.name} and local staff"
         say(f"Offboard is running with {len(stack.company.people)} {whose}. Local sign-in, no password.")
@@ -68,12 +73,30 @@ async def _up(folder: Path, where: str, port: int | None, csv: Path | None, pack
         table(("--as", "Role"), [(member.alias, member.duty) for member in staff])
         leaver = next((person for person in stack.company.people if person.leaving), stack.company.people[-1])
         say(f"Web pages and API: {stack.url}", style="bold")
+        if own is not None:
+            say(f"Packet {own.name} of {packet} is in production, signed by both owners.")
+            where += "" if own.name == PACKET else f" --packet {own.name}"
         say(f"Try: offboard start {leaver.employee_number} --urgent --as hr{where}")
         if csv is not None:
             say(f"All leavers of the file: offboard start --from-csv {csv} --as hr{where}")
         say("Press Ctrl-C to stop. That deletes all data of this stack, runs and ledger included.")
         await stopped.wait()
         note("Stopping")
+
+
+def _own_packet(named: str) -> Packet | None:
+    """The packet of a folder; None for a starter packet. Raises `LocalRefusal` for one with problems."""
+    if not Path(named).is_dir():
+        return None
+    from orchestrator.cli.commands.admin.packets import checked, local_packet
+
+    known, problems, _ = checked(named)
+    if known is None or problems:
+        raise LocalRefusal(
+            "packet_problems", f"Nothing was started: the packet in {named} has problems.",
+            f"Run offboard packet check {named}, which lists them.",
+        )  # fmt: skip
+    return local_packet(named)
 
 
 def _own_people(

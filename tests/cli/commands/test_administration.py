@@ -183,6 +183,9 @@ def _own_people(folder: Path) -> tuple[Path, Path]:
         "export_format": {"encoding": "windows-1252", "dates": "german", "time_zone": "Europe/Berlin"},
     }  # fmt: skip
     (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
+    workflow = (packet / "workflow.yaml").read_text()
+    assert workflow.count("name: standard-leaver") == 1
+    (packet / "workflow.yaml").write_text(workflow.replace("name: standard-leaver", "name: our-leaver"))
     people = folder / "people.csv"
     people.write_text(
         "ID;Nummer;Name;E-Mail;Chef;Austritt\n"
@@ -209,8 +212,9 @@ def test_up_with_ones_own_people_is_up_until_it_is_ended_and_a_worker_serves_it(
             assert once("runs").stdout == "No runs.\n"
             again = once("up")
             assert again.returncode == 1 and "is already running in this folder" in again.stderr
-            assert once("start", "P-2", "--urgent", "--yes").returncode == 0
-            assert json.loads(once("runs", "--json").stdout)["runs"][0]["urgent"] is True
+            assert once("start", "P-2", "--urgent", "--yes", "--packet", "our-leaver").returncode == 0
+            (started,) = json.loads(once("runs", "--json").stdout)["runs"]
+            assert (started["urgent"], started["packet"]) == (True, "our-leaver")
             listed = once("start", "--from-csv", str(people), "--yes")
             assert listed.returncode == 0 and "Jörg Öz (P-1)" in listed.stdout, listed.stderr
             settings = {**environment, **json.loads(address.read_text())}
@@ -229,8 +233,12 @@ def test_up_with_ones_own_people_is_up_until_it_is_ended_and_a_worker_serves_it(
         assert not address.exists()
         printed = up.stdout.read() if up.stdout is not None else ""
         assert "people, from people.csv and local staff" in printed and "That deletes all data" in printed
+        assert "Packet our-leaver of" in printed and printed.count("--packet our-leaver\n") == 2
         assert "--as" in printed and f"Web pages and API: {settings['OFFBOARD_PUBLIC_URL']}" in printed
     assert "offboard up" in once("runs").stderr
+    (packet / "workflow.yaml").write_text("name: our-leaver\n")
+    refused = once("up", "--packet", str(packet))
+    assert refused.returncode == 1 and f"offboard packet check {packet}" in refused.stderr, refused.stderr
 
 
 def _program() -> str:

@@ -38,7 +38,7 @@ def check(
     from orchestrator.documents.packets import class_steps
 
     with reporting_refusals():
-        found, problems, notices = _checked(packet)
+        found, problems, notices = checked(packet)
     name, version = (found.name, found.version) if found is not None else (None, None)
     purpose = found.workflow.purpose if found is not None else None
     if json:
@@ -78,7 +78,7 @@ def local_packet(named: str) -> Packet:
     return starter_packet(named) if known else read_packet_folder(Path(named))
 
 
-def _checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[PacketProblem]]:
+def checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[PacketProblem]]:
     """The packet with its problems and notices; None where the files cannot be read."""
     from connectors.people_csv.mapping import mapping_problems
     from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds, why_missing
