@@ -24,9 +24,9 @@ from orchestrator.domain.organisation.organisation import (
 )
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_checks import roles_named_in
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.programs import require_known_safety_owner

@@ -8,7 +8,7 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
 from orchestrator.documents.document import Document
 from orchestrator.domain.packet.ability import Catalogue, KindClasses
-from orchestrator.domain.packet.class_checks import coverage_notices
+from orchestrator.domain.packet.checks.class_checks import coverage_notices
 from orchestrator.domain.packet.class_steps import places, step_name
 from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned

@@ -18,8 +18,8 @@ from pydantic_core import ErrorDetails
 
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet import packet as models
+from orchestrator.domain.packet.checks.expression_checks import expression_problems
 from orchestrator.domain.packet.class_steps import expand
-from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.packet import (
     FILE_NAMES,

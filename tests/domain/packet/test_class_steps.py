@@ -9,10 +9,10 @@ import pytest
 from connectors.abilities import SystemClass as ConnectorsClass
 from connectors.registry import SYSTEM_CLASSES, connector_kinds
 from orchestrator.domain.packet.ability import KindClasses, SystemClass
-from orchestrator.domain.packet.class_checks import coverage_notices
+from orchestrator.domain.packet.checks.class_checks import coverage_notices
+from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.class_steps import MAX_STEPS, expanded
 from orchestrator.domain.packet.packet import Packet, packet_version
-from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import PacketAdopted, PacketState, adopt
 from orchestrator.domain.packet.packet_yaml import PacketProblems

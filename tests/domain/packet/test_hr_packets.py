@@ -12,8 +12,8 @@ import yaml
 
 from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, connector_kinds
+from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
 

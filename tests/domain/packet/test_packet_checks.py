@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
+from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
 from orchestrator.domain.packet.step_order import find_cycle, needed_before

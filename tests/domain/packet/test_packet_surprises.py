@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.packet.packet_checks import check_packet
+from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.packet_history import PacketState, adopt
 from orchestrator.domain.packet.packet_yaml import PacketProblems

@@ -11,9 +11,9 @@ from connectors.people_csv.reading import read_export
 from connectors.registry import SETTINGS, connector_kinds
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.expressions import WHEN_VARIABLES, Expression, RunFacts, parameter_values
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
-from orchestrator.domain.packet.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet, read_packet_folder, starter_names, starter_packet
 from orchestrator.domain.packet.step_order import needed_before
 from orchestrator.domain.permissions.grants import highest_level

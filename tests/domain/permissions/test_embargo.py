@@ -12,7 +12,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.organisation import DelegationState
-from orchestrator.domain.packet.packet_checks import check_packet
+from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo

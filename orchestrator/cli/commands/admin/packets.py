@@ -82,9 +82,9 @@ def checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[Packet
     """The packet with its problems and notices; None where the files cannot be read."""
     from connectors.people_csv.mapping import mapping_problems
     from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds, why_missing
-    from orchestrator.domain.packet.class_checks import coverage_notices
+    from orchestrator.domain.packet.checks.class_checks import coverage_notices
+    from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.class_steps import expanded
-    from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.packet_yaml import PacketProblems
 
     try:

@@ -13,9 +13,9 @@ from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_ki
 from orchestrator import commands
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
+from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.packet_history import (
     OpenRuns,

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from orchestrator import commands
 from orchestrator.commands.services import packets_in_use
 from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_checks import roles_named_in
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts

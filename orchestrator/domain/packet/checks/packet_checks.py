@@ -14,12 +14,12 @@ from datetime import timedelta
 
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, SettingFacts
 from orchestrator.domain.packet.access_removal import removal_steps
-from orchestrator.domain.packet.class_checks import class_step_problems, handed_over_elsewhere
+from orchestrator.domain.packet.checks.class_checks import class_step_problems, handed_over_elsewhere
+from orchestrator.domain.packet.checks.expression_checks import expression_problems
+from orchestrator.domain.packet.checks.hr_checks import ExportProblems, hr_problems
 from orchestrator.domain.packet.class_steps import places
-from orchestrator.domain.packet.expression_checks import expression_problems
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
-from orchestrator.domain.packet.hr_checks import ExportProblems, hr_problems
 from orchestrator.domain.packet.packet import (
     APPROVALS_FILE,
     PEOPLE_CSV,
