@@ -214,6 +214,7 @@ class SystemTest:
             FoundAccount(
                 system=self._system, account_id=str(number), native_id=one.native_id, label=one.label,
                 attributes=dict(one.attributes), active=one.active, privileged=one.privileged,
+                secondary=tuple(sorted(one.secondary)),
             )
             for number, one in enumerate(found)
         ]  # fmt: skip

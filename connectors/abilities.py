@@ -93,13 +93,15 @@ class Lookup:
 class Account:
     """An account as a system described it. `native_id` is the system's immutable id for it, never a user name that
     can be given to another person. `attributes` are strings under the system's own attribute names, at least those
-    that were asked for."""
+    that were asked for. `secondary` names those whose value is one of several of the account, and not its main one:
+    the alias of an account can be the former address of another person."""
 
     native_id: str
     label: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     active: bool | None = None
     privileged: bool = False
+    secondary: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ class AccountSet:
     def add(self, account: Account, attribute: str, value: str) -> None:
         """`value` is what the system shows in `attribute`, in the system's own spelling."""
         known = self._accounts.get(account.native_id, account)
-        self._accounts[account.native_id] = replace(known, attributes={**known.attributes, attribute: value})
+        secondary = (known.secondary - {attribute}) | (account.secondary & {attribute})
+        self._accounts[account.native_id] = replace(
+            known, attributes={**known.attributes, attribute: value}, secondary=secondary
+        )
 
     def accounts(self) -> Sequence[Account]:
         return list(self._accounts.values())
@@ -37,6 +40,12 @@ def value_shown(values: Sequence[str], asked: Collection[str]) -> str | None:
     asked for, also where the value differs: matching must see that the account has another person's number."""
     wanted = {comparable(value) for value in asked}
     return next((value for value in values if comparable(value) in wanted), next(iter(values), None))
+
+
+def main_value(values: Sequence[str], main: Sequence[str] = ()) -> str | None:
+    """The main one of several values of an attribute, where the system says which it is (`main`); the value, where
+    there is only one."""
+    return next(iter(main or values), None) if main or len({comparable(value) for value in values}) == 1 else None
 
 
 def values_asked(lookups: Sequence[Lookup]) -> dict[str, set[str]]:

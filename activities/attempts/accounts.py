@@ -120,6 +120,7 @@ async def _ask(
             attributes=dict(account.attributes),
             active=account.active,
             privileged=account.privileged,
+            secondary=tuple(sorted(account.secondary)),
         )
         for account in answered
     ]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
-from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
+from connectors.account_set import AccountSet, equals_ignoring_case, main_value, value_shown, values_asked
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, not_reachable
 from connectors.hosts import require_allowed
@@ -81,11 +81,20 @@ class DirectoryConnector(ABC, Generic[SettingsT, Context, EntryT]):
     @abstractmethod
     def values(self, entry: EntryT, attribute: str) -> Sequence[str]: ...
 
+    def main_values(self, entry: EntryT, attribute: str) -> Sequence[str]:
+        """Of several values of an attribute, the one that the directory marks as the main one; none where it marks
+        none."""
+        return ()
+
     @abstractmethod
     def account(self, context: Context, entry: EntryT) -> Account: ...
 
     @abstractmethod
     def any_person_with(self, context: Context, attribute: str) -> bool: ...
+
+    @abstractmethod
+    def signs_us_in(self, context: Context, entry: EntryT) -> bool:
+        """Whether it is the account of bind_dn."""
 
     @abstractmethod
     def entry(self, context: Context, native_id: str) -> EntryT | None: ...
@@ -134,9 +143,7 @@ class DirectoryConnector(ABC, Generic[SettingsT, Context, EntryT]):
 
         def work(session: LdapSession) -> Reply:
             context = self.begin(session)
-            entry = self.entry(context, native_id)
-            if entry is None:
-                raise account_gone(effect)
+            entry = self._entry_to_change(context, native_id, effect)
             reply: Reply = do(self, context, entry, effect)
             return reply
 
@@ -171,15 +178,33 @@ class DirectoryConnector(ABC, Generic[SettingsT, Context, EntryT]):
 
         def work(session: LdapSession) -> None:
             context = self.begin(session)
-            entry = self.entry(context, native_id)
-            if entry is None:
-                raise account_gone(effect)
             step = act.do or act.look
             assert step is not None  # every ability of a directory is read back
+            if act.do is not None:
+                entry = self._entry_to_change(context, native_id, effect)
+            elif (found := self.entry(context, native_id)) is not None:
+                entry = found
+            else:
+                raise account_gone(effect)
             step(self, context, entry, effect)
 
         talk = self._directory.converse(work, deadline=effect.deadline, pace=pace, rehearsing=rehearsing)
         return await rehearsing.of(talk)
+
+    def _entry_to_change(self, context: Context, native_id: str, effect: Effect) -> EntryT:
+        """Raises `RefusedError`: account_gone, own_account."""
+        entry = self.entry(context, native_id)
+        if entry is None:
+            raise account_gone(effect)
+        if self.signs_us_in(context, entry):
+            raise RefusedError(
+                "own_account",
+                "The account is the one that Offboard signs in with (bind_dn): without it, nothing can be changed any "
+                "more.",
+                remedy="Set bind_dn to an account that belongs to no person, restart the workers, and retry the step.",
+                happened="no",
+            )
+        return entry
 
     def find(self, context: Context, lookups: Sequence[Lookup]) -> Sequence[Account]:
         found = AccountSet()
@@ -199,7 +224,13 @@ class DirectoryConnector(ABC, Generic[SettingsT, Context, EntryT]):
                     if (value := value_shown(self.values(entry, name), wanted)) is not None
                 }
                 account = self.account(context, entry)
-                found.add(replace(account, attributes={**account.attributes, **given}), lookup.attribute, same)
+                main = {name: main_value(self.values(entry, name), self.main_values(entry, name)) for name in given}
+                secondary = [name for name, value in given.items() if not equals_ignoring_case(main[name], value)]
+                found.add(
+                    replace(account, attributes={**account.attributes, **given}, secondary=frozenset(secondary)),
+                    lookup.attribute,
+                    same,
+                )
         if not found.accounts():
             self._prove_search(context, [lookup.attribute for lookup in lookups])
         return found.accounts()

@@ -32,6 +32,7 @@ from connectors.protocols.ldap_entries import (
     read_server,
     require_supported,
     require_supported_people,
+    same_dn,
 )
 from connectors.protocols.ldap_groups import LdapMemberships, leave, memberships
 from connectors.protocols.ldap_locks import LOCK_ATTRIBUTES, PERMANENTLY, AccountLock, PasswordPolicyLock, lock_of
@@ -123,6 +124,9 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
             active=True if state == "open" else False if heeded else None,
             privileged=bool(names & self.settings.privileged_names),
         )
+
+    def signs_us_in(self, session: LdapSession, entry: LdapEntry) -> bool:
+        return same_dn(entry.dn, self.settings.bind_dn)
 
     def entry(self, session: LdapSession, native_id: str) -> LdapEntry | None:
         by_id = "".join(f"({name}={_in_form(name, native_id)})" for name in self._ids)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack
-from connectors.account_set import AccountSet, equals_ignoring_case, value_shown, values_asked
+from connectors.account_set import AccountSet, equals_ignoring_case, main_value, value_shown, values_asked
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import MAY_BE_EMPTY, HttpKind, TokenSettings, answers, bearer
@@ -24,7 +24,7 @@ from connectors.http.flows import change, parse, require_account, unexpected
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.listing import ListedAccount
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
-from connectors.protocols.scim_attributes import is_attribute_path, values_at
+from connectors.protocols.scim_attributes import is_attribute_path, main_values, values_at
 from connectors.protocols.scim_documents import ScimUser, lowered
 from connectors.protocols.scim_groups import leave, memberships, patch
 from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
@@ -121,7 +121,9 @@ def _add_matching(
         account = _account(server, parse(lowered(document), ScimUser))
         shown = {name: value_shown(values_at(document, name), values) for name, values in asked.items()}
         given = {name: value for name, value in shown.items() if value is not None}
-        account = replace(account, attributes={**account.attributes, **given})
+        main = {name: main_value(values_at(document, name), main_values(document, name)) for name in given}
+        secondary = [name for name, value in given.items() if not equals_ignoring_case(main[name], value)]
+        account = replace(account, attributes={**account.attributes, **given}, secondary=frozenset(secondary))
         found.add(account, lookup.attribute, given[lookup.attribute])
     return odd
 

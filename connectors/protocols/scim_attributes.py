@@ -30,6 +30,17 @@ def values_at(document: dict[str, Any], attribute: str) -> list[str]:
     return [str(value) for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
 
 
+def main_values(document: dict[str, Any], attribute: str) -> list[str]:
+    """Of several values at an attribute path, the one that is marked `primary` (RFC 7643 section 2.4)."""
+    match = _ATTRIBUTE.fullmatch(attribute)
+    assert match is not None
+    if match["schema"]:
+        return []
+    items = _member(document, match["path"].partition(".")[0])
+    primary = [item for item in items if _member(item, "primary") is True] if isinstance(items, list) else []
+    return values_at({"items": primary}, "items.value") if primary else []
+
+
 def _member(value: Any, name: str) -> Any:
     if not isinstance(value, dict):
         return None

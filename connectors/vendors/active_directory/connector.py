@@ -95,6 +95,9 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
     def values(self, user: DomainUser, attribute: str) -> Sequence[str]:
         return user.values(attribute)
 
+    def main_values(self, user: DomainUser, attribute: str) -> Sequence[str]:
+        return user.main_values(attribute)
+
     def any_person_with(self, domain: Domain, attribute: str) -> bool:
         return domain.session.any_entry(self._people(domain), f"(&{PERSON}({attribute}=*))")
 
@@ -107,6 +110,9 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
             active=user.active(datetime.now(UTC)),
             privileged=is_privileged(domain, user, self.settings.privileged_names),
         )
+
+    def signs_us_in(self, domain: Domain, user: DomainUser) -> bool:
+        return user.signs_in_as(self.settings.bind_dn, domain.dns_name)
 
     def entry(self, domain: Domain, native_id: str) -> DomainUser | None:
         entry = domain.entry(f"<GUID={native_id}>", READ)

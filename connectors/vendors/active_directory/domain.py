@@ -36,6 +36,11 @@ class Domain:
     read_only: bool
     server: str
 
+    @property
+    def dns_name(self) -> str:
+        """Such as `corp.example`, from the parts of its DN."""
+        return ".".join(part.partition("=")[2] for part in self.root.split(","))
+
     def entry(self, base: str, attributes: Sequence[str]) -> LdapEntry | None:
         """One entry by its DN, or by `<GUID=…>` or `<SID=…>` (MS-ADTS section 3.1.1.3.1.2.4)."""
         try:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.account_set import equals_ignoring_case
 from connectors.errors import ActionRequiredError
-from connectors.protocols.ldap_entries import CREDENTIALS, parent_of
+from connectors.protocols.ldap_entries import CREDENTIALS, parent_of, same_dn
 from connectors.protocols.ldap_session import LdapEntry
 
 READ = (
@@ -112,6 +113,21 @@ class DomainUser:
             case "proxyaddresses":
                 return tuple(value[5:] if value.lower().startswith(_PROXY_PREFIX) else value for value in shown)
         return shown
+
+    def main_values(self, attribute: str) -> Sequence[str]:
+        """`SMTP:` in capitals marks the primary address among proxyAddresses."""
+        if attribute.lower() != "proxyaddresses":
+            return ()
+        return tuple(value[5:] for value in self.entry.every(attribute) if value.startswith(_PROXY_PREFIX.upper()))
+
+    def signs_in_as(self, name: str, dns_name: str) -> bool:
+        """Whether a simple bind with `name` is one of this user (MS-ADTS section 5.1.1.1.1): its DN, its user principal
+        name, `sAMAccountName@DNS-NAME`, `DOMAIN\\sAMAccountName`, or its objectGUID or objectSid."""
+        short = self.entry.first("sAMAccountName") or ""
+        names = [self.entry.first("userPrincipalName"), f"{short}@{dns_name}"]
+        names += [f"{{{self.guid}}}", self.guid, self.entry.first("objectSid") and self.sid]
+        typed = name.rpartition("\\")[2] if "=" not in name else name
+        return same_dn(self.dn, name) or any(equals_ignoring_case(known, typed) for known in [*names, short] if known)
 
     def state(self) -> dict[str, Any]:
         """Evidence about the account, and what an administrator needs to restore it."""

@@ -89,7 +89,8 @@ class WorkspaceUser(Fields):
         }
         attributes = {name: value for name, value in shown.items() if value}
         privileged = bool(self.is_admin or self.is_delegated_admin)
-        return Account(self.id, self.email, attributes, self.signs_in, privileged)
+        secondary = frozenset() if equals_ignoring_case(self.email, attributes.get("email", "")) else {"email"}
+        return Account(self.id, self.email, attributes, self.signs_in, privileged, frozenset(secondary))
 
     def evidence(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.email, "suspended": self.suspended, "archived": bool(self.archived)}

@@ -159,11 +159,15 @@ def find(access: SlackAccess, lookups: Sequence[Lookup]) -> Flow[Sequence[Accoun
         shown = {"email": user.profile.email} if user.profile.email else {}
         if credential.by_scim and asked.keys() & SCIM_ATTRIBUTES.keys():
             shown |= _shown((yield from scim_user(access, user.id)) or {}, asked)
+        attributes = {name: value for name, value in {**shown, **account.attributes}.items() if name in asked}
+        # The SCIM API can have several addresses of a user, the profile has the one that Slack sends mail to.
+        is_main = equals_ignoring_case(user.profile.email, attributes.get("email", user.profile.email or ""))
         found.append(
             replace(
                 account,
                 label=user.label,
-                attributes={name: value for name, value in {**shown, **account.attributes}.items() if name in asked},
+                attributes=attributes,
+                secondary=frozenset() if is_main or not user.profile.email else frozenset({"email"}),
                 active=(yield from is_active(access, user)),
                 privileged=user.privileged,
             )

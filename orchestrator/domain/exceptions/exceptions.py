@@ -97,8 +97,8 @@ _RULES: Final = (
     _question(
         "weak_match",
         "Possible match",
-        "An account matches on a weak key only, such as a name. No step is planned for it until the match is "
-        "confirmed.",
+        "An account matches only on what another person can have too, such as a name, an alias of the account, or an "
+        "address that HR has for two people. No step is planned for it until the match is confirmed.",
         "Confirm whether the account belongs to the person.",
     ),
     _question(

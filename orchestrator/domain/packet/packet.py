@@ -150,7 +150,7 @@ class Workflow(_Written):
 class MatchKey(_Written):
     """One way to tell that an account is this person's: the person's `key` equals the account's `attribute`.
     Keys are listed by rank. `strong` may match alone; `weak` only opens a question, and so does a value that HR has for
-    another person too."""
+    another person too, or that is not the account's main one, such as an alias."""
 
     key: str
     attribute: Sentence

@@ -4,7 +4,8 @@ An account is matched when exactly one is found on the highest-ranked strong key
 against it: no other strong key finds a different account, and the account itself carries no other strong value that
 differs from the person's (an employee number that was given to a new person is still on an old account, and the
 mail address of that account is not this person's). A value that HR has for two people, such as a mail address that was
-given to a new person, brings up a question like a weak key, since it tells neither from the other.
+given to a new person, brings up a question like a weak key, since it tells neither from the other. So does a value that
+is not the account's main one: when a person has left, the address is often made an alias of the manager's account.
 
 Comparison: both sides in Unicode NFC; mail addresses and user names also in lower case, which leaves diacritics alone
 ("müller" is not "muller") and, unlike full case folding, keeps "weiß" and "weiss" apart: two people may be called so.
@@ -37,6 +38,8 @@ class FoundAccount(BaseModel):
     attributes: dict[str, str] = Field(default_factory=dict, repr=False)
     active: bool | None = None
     privileged: bool = False
+    secondary: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """The attributes whose value is one of several of the account, and not its main one."""
 
 
 class MatchResult(BaseModel):
@@ -100,7 +103,7 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
     unique = list({(account.system, account.account_id): account for account in accounts}.values())
     strong = [key for key in keys if key.strength == "strong"]
     deciding = _deciding(person, keys)
-    hits = {key: [account for account in unique if _equal(person, key, account)] for key in deciding}
+    hits = {key: [account for account in unique if _decides(person, key, account)] for key in deciding}
     found = [(key, accounts_of_key) for key, accounts_of_key in hits.items() if accounts_of_key]
     if not found:
         return _asked_on_weak_keys(person, keys, unique)
@@ -117,9 +120,17 @@ def match_accounts(person: PersonFacts, keys: Sequence[MatchKey], accounts: Sequ
 
 def on_strong_key(person: PersonFacts, keys: Sequence[MatchKey], account: FoundAccount) -> bool:
     """Whether a strong key of the account has the person's value, or differs from it in case and spaces alone. A
-    value that another person in HR has too does not count."""
+    value that another person in HR has too does not count, nor one that is not the account's main one."""
     deciding = _deciding(person, keys)
-    return any(_equal(person, key, account) or _differs_in_case(person, key, account) for key in deciding)
+    return any(
+        _decides(person, key, account)
+        or (key.attribute not in account.secondary and _differs_in_case(person, key, account))
+        for key in deciding
+    )
+
+
+def _decides(person: PersonFacts, key: MatchKey, account: FoundAccount) -> bool:
+    return key.attribute not in account.secondary and _equal(person, key, account)
 
 
 def _deciding(person: PersonFacts, keys: Sequence[MatchKey]) -> list[MatchKey]:

@@ -48,6 +48,26 @@ async def test_an_account_is_found_in_the_servers_own_spelling(
 
 
 @pytest.mark.parametrize(
+    ("emails", "secondary"),
+    [
+        ([{"value": "nora@example.org"}], False),
+        ([{"value": "nora@example.org", "primary": True}, {"value": "other@example.org"}], False),
+        ([{"value": "other@example.org", "primary": True}, {"value": "nora@example.org"}], True),
+        ([{"value": "other@example.org"}, {"value": "nora@example.org"}], True),
+        (["other@example.org", "nora@example.org"], True),
+        ([{"value": "nora@example.org", "type": "work"}, {"value": "Nora@example.org", "type": "home"}], False),
+    ],
+    ids=["only", "primary", "not_primary", "none_is_primary", "texts", "twice"],
+)
+async def test_an_address_that_is_not_the_main_one_is_named(emails: list[Any], secondary: bool) -> None:
+    server = OddServer()
+    server.user = {"id": "u-1", "userName": "boss", "active": True, "emails": emails}
+    async with server.connected(privileged="") as scim:
+        (account,) = await scim.find_accounts([Lookup("emails.value", "nora@example.org"), Lookup("userName", "boss")])
+    assert account.secondary == (frozenset({"emails.value"}) if secondary else frozenset())
+
+
+@pytest.mark.parametrize(
     ("odd", "active", "privileged"),
     [
         ({"active": "False"}, False, False),

@@ -92,6 +92,23 @@ def test_an_address_that_hr_has_for_two_people_is_asked_about() -> None:
     assert (found.outcome, found.conflict) == ("ambiguous", "email"), "another address still speaks against it"
 
 
+def test_the_alias_of_another_account_is_asked_about() -> None:
+    """The leaver's account is gone, and the manager's account has the address."""
+    manager = account("m", mail="zoe.mueller@firm.example").model_copy(update={"secondary": ("mail",)})
+    found = match_accounts(ANNA, KEYS, [manager])
+    assert (found.outcome, found.account, found.keys) == ("weak", None, ("email",))
+    assert not on_strong_key(ANNA, KEYS, manager)
+    found = match_accounts(ANNA, KEYS, [manager, account("a", number="E-100")])
+    assert found.account is not None and found.account.account_id == "a"
+    own = account("a", number="E-100", mail="zoe.mueller@firm.example").model_copy(update={"secondary": ("mail",)})
+    assert match_accounts(ANNA, KEYS, [own]).outcome == "matched", "the number is the account's only one"
+
+
+def test_accounts_that_show_one_value_are_stored_as_before() -> None:
+    assert "secondary" not in account("a", number="E-100").model_dump(mode="json")
+    assert "shared" not in ANNA.model_dump(mode="json")
+
+
 def test_a_number_that_hr_has_for_two_people_is_asked_about() -> None:
     """Such as N/A, for everyone without a number."""
     person = ANNA.model_copy(update={"employee_number": "N/A", "shared": ("employee_number",)})

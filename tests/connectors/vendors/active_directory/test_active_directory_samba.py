@@ -116,6 +116,18 @@ async def test_a_disabled_account_cannot_sign_in(domain: SambaDomain, directory:
     assert (await directory.attempt(doing)).detail["userAccountControl"] == {"before": 514, "after": 514}
 
 
+async def test_the_account_that_offboard_signs_in_with_is_never_changed(domain: SambaDomain) -> None:
+    name, dn = await user(domain)
+    account = None
+    for bind_dn in (dn, f"{name}@{REALM}", f"{name.upper()}@{REALM.upper()}", f"WOLKEN\\{name}"):
+        async with contextlib.aclosing(domain.connect(bind_dn=bind_dn, password=OLD)) as directory:
+            account = account or await find(directory, name)
+            for ability in ("disable_account", "remove_from_groups", "scramble_password"):
+                with pytest.raises(RefusedError, match="own_account"):
+                    await directory.attempt(effect(ability, account))
+    assert await sign_in(domain, name) == "in"
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
@@ -138,6 +150,7 @@ async def test_accounts_are_found_by_the_attributes_that_people_use(
     (account,) = await directory.find_accounts([Lookup(attribute, value)])
     assert account.label == "Ida.Berg"
     assert account.attributes[attribute].casefold() == value.casefold()
+    assert account.secondary == (frozenset({"proxyAddresses"}) if attribute == "proxyAddresses" else frozenset())
     (again,) = await directory.find_accounts([Lookup("objectGUID", account.native_id)])
     assert again.native_id == account.native_id
     assert await directory.find_accounts([Lookup("objectGUID", str(uuid.uuid4()))]) == []

@@ -12,6 +12,9 @@ import pytest_asyncio
 
 from connectors.errors import RefusedError, TryAgainError
 from connectors.vendors.google_workspace.check import NEEDED
+from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.packet import MatchKey
+from orchestrator.domain.planning.matching import FoundAccount, match_accounts
 from tests.connectors.vendors.google_workspace.connected_google import ConnectedGoogle, connected_google
 
 
@@ -43,6 +46,22 @@ async def test_an_alias_is_neither_an_id_nor_a_primary_address(company: Connecte
     assert await company.find("id", "e-3@corp.example") == []
     assert await company.find("id", company.kim.email) == []
     assert await company.find("id", "999") == []
+
+
+async def test_a_leavers_address_that_is_an_alias_of_another_account_is_asked_about(company: ConnectedGoogle) -> None:
+    """The leaver's account is gone, and mail goes to the manager."""
+    company.kim.aliases.append("gone@corp.example")
+    [found] = await company.find("email", "Gone@corp.example")
+    assert (found.native_id, found.secondary) == (company.kim.id, {"email"})
+    key = MatchKey(key="email", attribute="email")
+    for address, outcome in (("gone@corp.example", "weak"), (company.kim.email, "matched")):
+        person = PersonFacts(hr_id="1", employee_number="", email=address)
+        [found] = await company.find("email", address)
+        account = FoundAccount(
+            system="google", account_id="a", native_id=found.native_id, attributes=dict(found.attributes),
+            secondary=tuple(found.secondary),
+        )  # fmt: skip
+        assert match_accounts(person, [key], [account]).outcome == outcome
 
 
 async def test_administrators_are_privileged(company: ConnectedGoogle) -> None:
