@@ -292,9 +292,11 @@ async def retry_step(
     )
 
 
-async def skip_step(services: Services, actor: Actor, run_id: str, step: str, reason: str) -> Done:
+async def skip_step(services: Services, actor: Actor, run_id: str, step: str, reason: str, *further: str) -> Done:
+    """With `further` steps, all of them are skipped, or none."""
+    steps = (step, *further)
     return await decide_on(
-        services, actor, run_id, lambda actor, state, world: operating.skip(state, step, reason, actor, world)
+        services, actor, run_id, lambda actor, state, world: operating.skip_steps(state, steps, reason, actor, world)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +25,7 @@ from orchestrator.domain.permissions.reports import has_one_of, require_independ
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
-from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.work import ExceptionState, StepState
 
 
@@ -78,6 +79,17 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     happened += _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
     return happened + kept_access.kept_by_skip(state, step_id, actor, world)
+
+
+def skip_steps(state: RunState, steps: Sequence[str], reason: str, actor: Actor, world: World) -> list[Event]:
+    """Several steps, each on the state after those before it: all of them are skipped, or none."""
+    require("skip_step", actor, state.asked.person_id)
+    happened: list[Event] = []
+    for step in steps:
+        more = skip(state, step, reason, actor, world)
+        state = reduce(lambda known, event: fold(known, event, world.now), more, state)
+        happened += more
+    return happened
 
 
 def _require_gates_after(state: RunState, skipped: str, world: World) -> None:

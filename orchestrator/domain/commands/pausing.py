@@ -30,6 +30,14 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> lis
     return [e.RunHeld(by=actor.actor_id, reason=reason)]
 
 
+def who_resumes(actor: Actor, world: World) -> list[str]:
+    """The roles that can resume a run that this actor pauses."""
+    hr, owners = postponing_roles(world.pinned, world.current), _safety_owners(world)
+    if not actor.roles.isdisjoint(hr):
+        return sorted(hr)
+    return sorted({*hr, *owners} if not actor.roles.isdisjoint(owners) else {*_holders(world)})
+
+
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     require("release_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)

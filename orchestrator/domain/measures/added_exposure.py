@@ -10,12 +10,14 @@ from orchestrator.domain.run.run import RunState
 
 @dataclass(frozen=True, slots=True)
 class AddedExposure:
-    """`systems` have a step that removes access and is not done; a task is among them by its step's name. `privileged`
-    are accounts there, by their opaque ids."""
+    """`systems` have a step that removes access and is not done. `tasks` without a system remove access too, and are
+    not completed: they are among `systems` as well, by their steps' names. `privileged` are accounts there, by their
+    opaque ids."""
 
     longer: timedelta
     systems: tuple[str, ...]
     privileged: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
 
 
 def added_exposure(state: RunState, cutoff: datetime, now: datetime) -> AddedExposure | None:
@@ -27,5 +29,8 @@ def added_exposure(state: RunState, cutoff: datetime, now: datetime) -> AddedExp
     details = state.accounts.details
     privileged = {step.account_id for step in cuts if (details.get(step.account_id) or {}).get("privileged")}
     return AddedExposure(
-        max(longer, timedelta(0)), tuple(dict.fromkeys(step.place for step in cuts)), tuple(sorted(privileged))
+        max(longer, timedelta(0)),
+        tuple(dict.fromkeys(step.place for step in cuts)),
+        tuple(sorted(privileged)),
+        tuple(dict.fromkeys(step.name for step in cuts if not step.system)),
     )

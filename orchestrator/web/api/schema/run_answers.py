@@ -263,7 +263,9 @@ class DutyInRun(ResponseModel):
 
 class WholeRun(RunHeader):
     production_version: str | None = Field(
-        None, description="Of a dry run: the version of the packet that is in production now, if there is one"
+        None,
+        description="Of a dry run: the version of its packet that is in production now, if that is another one. An "
+        "ordinary run would use it",
     )
     access_gone_at: datetime | None = Field(
         description="When access ends: the last step that removes access is completed, and the last token that was "
@@ -276,7 +278,10 @@ class WholeRun(RunHeader):
         [], description="Systems of which it is not known for how long they accept tokens that were issued before"
     )
     packet_version_in_use: str | None = Field(
-        None, description="The packet version that is in use today; a re-plan can take it if it covers further systems"
+        None,
+        description="The newest version of the packet in the phase of the run's own version, or in a later one. A "
+        "re-plan can take it if it covers further systems. Of a dry run, it can be in dry run too, unlike "
+        "`production_version`",
     )
     access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
     systems: list[SystemInRun]

@@ -264,7 +264,7 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "not_selected": [], "none": False, "retry": False,
-    "again": False, "skip": False, "replan": False, "version": "",
+    "again": False, "skip": False, "skip_all": [], "replan": False, "version": "",
     "release_starts": False, "deciders": [],
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
@@ -281,8 +281,9 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
     extend = permissions.replan_under_version() if Repair.REPLAN_UNDER_VERSION in repairs else None
     people, name = _nameable(seen, exception_id, known)
-    # A rejection is made final by skipping its steps, in the plan.
-    finals = [permissions.skip(id_) for id_ in rejections.rejected_steps(state, opened)]
+    # Skipping its steps makes a rejection final.
+    rejected = [id_ for id_ in rejections.rejected_steps(state, opened) if not state.work.steps[id_].final]
+    finals = [permissions.skip_steps(rejected)] if rejected else []
     trials = [trial for trial in (accept, settle, retry, skip, replan, extend, name, *finals) if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
@@ -301,6 +302,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "retry": retry is not None and retry.allowed,
         "again": Repair.RETRY_ANEW in repairs,
         "skip": skip is not None and skip.allowed,
+        "skip_all": rejected if any(trial.allowed for trial in finals) else [],
         "replan": replan is not None and replan.allowed,
         "version": seen.world.current.version if extend is not None and extend.allowed else "",
         "release_starts": Repair.RELEASE_STARTS in repairs,

@@ -81,7 +81,8 @@ async def _postponed(web: WebState, caller: Caller, run_id: str, cutoff: Cutoff)
         return None
     return {
         "hours": f"{added.longer / timedelta(hours=1):,.1f}".removesuffix(".0"),
-        "systems": [seen.place(name) for name in added.systems],
+        "systems": [seen.system(name) for name in added.systems if name not in added.tasks],
+        "tasks": [seen.place(name) for name in added.tasks],
         "privileged": len(added.privileged),
         "cutoff": cutoff.instant,
         "zone": cutoff.zone,

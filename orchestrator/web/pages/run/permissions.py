@@ -72,7 +72,10 @@ class Permissions:
         return self._try(lambda: operating.retry(self.state, step_id, False, None, self.actor, self.world))
 
     def skip(self, step_id: str) -> DryRun:
-        return self._try(lambda: operating.skip(self.state, step_id, SAID, self.actor, self.world))
+        return self.skip_steps([step_id])
+
+    def skip_steps(self, step_ids: Sequence[str]) -> DryRun:
+        return self._try(lambda: operating.skip_steps(self.state, step_ids, SAID, self.actor, self.world))
 
     def replan(self) -> DryRun:
         return self._try(lambda: operating.replan(self.state, SAID, self.actor, self.world))
@@ -94,6 +97,10 @@ class Permissions:
 
     def hold(self) -> bool:
         return bool(self._events(lambda: pausing.hold(self.state, None, self.actor, self.world)))
+
+    def would_resume(self) -> list[str]:
+        """The roles that can resume the run if the viewer pauses it."""
+        return pausing.who_resumes(self.actor, self.world)
 
     def release(self) -> bool:
         return bool(self._events(lambda: pausing.release(self.state, self.actor, self.world)))

@@ -85,11 +85,20 @@ async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -
 
 @router.post("/runs/{run_id}/skip")
 async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
-    step = text(form, "step")
+    """`step` once, or several times: then all of them are skipped, or none."""
+    step, *further = texts(form, "step") or [""]
+
+    def describe(seen: RunAccess) -> str:
+        if further:
+            return f"{1 + len(further)} steps: skipped. Steps that depend on them continue."
+        return f"{_title(seen, step)}: skipped. Steps that depend on it continue."
+
     return await _carry_out(
         request, caller, form, run_id, text(form, "exception"),
-        lambda: commands.skip_step(state_of(request).services, caller.actor, run_id, step, text(form, "reason")),
-        lambda seen: f"{_title(seen, step)}: skipped. Steps that depend on it continue.",
+        lambda: commands.skip_step(
+            state_of(request).services, caller.actor, run_id, step, text(form, "reason"), *further
+        ),
+        describe,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.queries import RunPage
 from orchestrator.vocabulary.ended import ended_sentences
-from orchestrator.vocabulary.states import UNDER_HOLD
+from orchestrator.vocabulary.states import UNDER_HOLD, in_sentence
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
@@ -28,6 +28,7 @@ from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
 from orchestrator.web.state import state_of
 from orchestrator.web.times import instant, moment, zone_of
+from orchestrator.web.words import words
 
 router = APIRouter()
 
@@ -128,6 +129,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "replan": permissions.replan().allowed,
             "embargo": permissions.embargo(),
         },
+        "would_resume": " or ".join(in_sentence(words(role, "role")) for role in permissions.would_resume()),
         "kept_open": _kept_open(seen),
         "left_changed": [seen.system(name) for name in systems_left_changed(state)],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
@@ -153,7 +155,11 @@ def _kept_open(seen: RunAccess) -> Document | None:
     added = added_exposure(state, state.cutoff + timedelta(seconds=1), seen.world.now)
     if added is None or not added.systems:
         return None
-    return {"systems": [seen.place(name) for name in added.systems], "privileged": len(added.privileged)}
+    return {
+        "systems": [seen.system(name) for name in added.systems if name not in added.tasks],
+        "tasks": [seen.place(name) for name in added.tasks],
+        "privileged": len(added.privileged),
+    }
 
 
 def _open_cards(seen: RunAccess) -> list[Document]:

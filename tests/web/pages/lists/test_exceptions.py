@@ -132,6 +132,34 @@ async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
     assert (await closed(program, run_id, rejected["exception_id"]))["disposition"] == "replanned"
 
 
+async def test_a_rejection_is_made_final_by_skipping_all_its_steps_at_once(
+    visit: Visit, started: StartRun, program: Program
+) -> None:
+    run_id = await started()
+    it, gate_place = await visit("it"), anchor(run_id, "g-access-1")
+    await press(it, f"/runs/{run_id}", "Reject", inside=gate_place, fill={"reason": "They stay"})
+    rejected = await exception_of(program, run_id, "gate_rejected")
+    auditor = await program("auditor")
+    run = (await auditor.get(f"/runs/{run_id}")).json()
+    [gate] = [gate for gate in run["gates"] if gate["gate_id"] == "g-access-1"]
+    of_gate = {step["name"] for step in gate["steps"]}
+    assert len(of_gate) > 1
+
+    operator, place = await visit("operator"), anchor(run_id, rejected["exception_id"])
+    label = f"Skip all {len(of_gate)} steps"
+    refused = await press(operator, f"/runs/{run_id}", label, inside=place, fill={"reason": " "})
+    assert refused.status_code == 422, "no step is skipped without a reason"
+    steps = (await auditor.get(f"/runs/{run_id}")).json()["steps"]
+    assert "skipped" not in {step["status"] for step in steps}
+    answer = await press(
+        operator, "/exceptions?kind=gate_rejected", label, inside=place, fill={"reason": "Not leaving"}
+    )
+    assert f"{len(of_gate)} steps: skipped." in ParsedPage(answer.text).text
+    steps = (await auditor.get(f"/runs/{run_id}")).json()["steps"]
+    assert {step["name"] for step in steps if step["status"] == "skipped"} == of_gate
+    assert (await closed(program, run_id, rejected["exception_id"]))["disposition"] == "overcome"
+
+
 async def test_the_list_is_narrowed_by_standing_owner_and_kind(
     visit: Visit, started: StartRun, program: Program
 ) -> None:

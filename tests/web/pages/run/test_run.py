@@ -55,6 +55,9 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     held = await press(operator, path, "Pause", fill={"reason": "HR asked for a day"})
     assert "The run is paused" in ParsedPage(held.text).text
     assert (await run_of(program, run_id))["held"] is True
+    hr_page = ParsedPage((await (await visit("hr")).get(path)).text)
+    assert hr_page.has_button("Resume") and not hr_page.has_button("Pause"), "it is paused already"
+    assert hr_page.has_button("Take over pause") and "The run stays paused. After this, only" in hr_page.text
     released = await press(operator, path, "Resume")
     assert "The run is resumed." in ParsedPage(released.text).text
     hr = await visit("hr")
@@ -82,6 +85,10 @@ async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
     assert shown.status_code == 422 and added["added_seconds"] == 70.5 * 3600
     said = ParsedPage(shown.text).text
     assert "Access stays open 70.5 hours longer." in said and "The cutoff is not changed yet." in said
+    task = "Change shared passwords and keys"
+    assert "rotate_shared_secrets" in added["systems"] and f"Until these tasks are completed: {task}." in said
+    assert task not in said.partition("Access stays open")[2].partition("Until these tasks")[0], "a task is no system"
+    assert f"and until these tasks are completed: {task}" in ParsedPage((await hr.get(path)).text).text
     assert f"privileged accounts: {added['privileged_accounts']}." in said
     assert f'data-form-place="{path}#change-cutoff"' in shown.text and 'id="change-cutoff" open' in shown.text
     before = await run_of(program, run_id)
