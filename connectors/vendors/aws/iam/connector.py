@@ -30,11 +30,11 @@ from connectors.vendors.aws.iam.groups import leave_groups, look_at_groups
 from connectors.vendors.aws.iam.mfa import look_at_devices, remove_devices
 from connectors.vendors.aws.iam.permissions import check
 from connectors.vendors.aws.iam.policies import look_at_policies, remove_policies
-from connectors.vendors.aws.iam.query import DIALECT
 from connectors.vendors.aws.iam.sessions import look_at_sessions, revoke_sessions
 from connectors.vendors.aws.iam.settings import AwsSettings, auth
 from connectors.vendors.aws.iam.setup import SETUP
 from connectors.vendors.aws.iam.snapshot import look_at_access
+from connectors.vendors.aws.query import DIALECT
 
 _SETTLE_TIME = timedelta(minutes=5)
 """IAM names no limit: "a few minutes"

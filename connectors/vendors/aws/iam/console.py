@@ -12,9 +12,9 @@ from connectors.account_set import comparable
 from connectors.http.flows import Fields, unexpected
 from connectors.http.requests import Flow
 from connectors.read_backs import seen
-from connectors.vendors.aws.iam.query import ask, changing, reading, remove
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import ask, changing, reading, remove
 
 
 class LoginProfile(Fields):

@@ -13,9 +13,9 @@ from connectors.http.requests import Flow
 from connectors.read_backs import seen
 from connectors.removals import Removals
 from connectors.vendors.aws.iam.evidence import none_on_list
-from connectors.vendors.aws.iam.query import changing, listed, reading, remove
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import changing, listed, reading, remove
 
 _ACTIVE = "Active"
 

@@ -14,10 +14,10 @@ from connectors.vendors.aws.iam.credentials import SORTS, credentials_of
 from connectors.vendors.aws.iam.mfa import devices_of
 from connectors.vendors.aws.iam.permissions import may
 from connectors.vendors.aws.iam.policies import groups_of, inline_policies, policies_to_remove
-from connectors.vendors.aws.iam.query import changing, remove
 from connectors.vendors.aws.iam.sessions import POLICY_NAME
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, require_other, user_of, users
+from connectors.vendors.aws.query import changing, remove
 
 
 def _entries(user: IamUser) -> Flow[dict[str, list[str]]]:

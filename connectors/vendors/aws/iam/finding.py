@@ -19,11 +19,11 @@ from connectors.http.flows import parse
 from connectors.http.requests import Flow
 from connectors.listing import ListedAccount, listed
 from connectors.parameters import unknown_attribute
-from connectors.vendors.aws.iam import query
+from connectors.vendors.aws import query
 from connectors.vendors.aws.iam.policies import AttachedPolicy, is_administrator
-from connectors.vendors.aws.iam.query import Items, reading
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, in_account, is_name, name_in, user_named, users
+from connectors.vendors.aws.query import Items, reading
 
 _TAG = "tag:"
 _OWN = ("id", "userName", "arn")

@@ -16,9 +16,9 @@ from connectors.read_backs import none_left
 from connectors.removals import GroupsLeft
 from connectors.vendors.aws.iam.evidence import none_on_list
 from connectors.vendors.aws.iam.policies import IamGroup, groups_of
-from connectors.vendors.aws.iam.query import ask, changing, reading, remove
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import ask, changing, reading, remove
 
 
 class _Leaving:

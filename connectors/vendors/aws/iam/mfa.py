@@ -15,9 +15,9 @@ from connectors.http.requests import Flow
 from connectors.removals import Removals
 from connectors.vendors.aws.iam.console import login_profile
 from connectors.vendors.aws.iam.evidence import none_on_list
-from connectors.vendors.aws.iam.query import changing, listed, reading, remove
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import changing, listed, reading, remove
 
 _VIRTUAL = ":mfa/"  # in the serial number, which is an ARN then; that of a security key has :u2f/
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from pydantic import Field
+from collections.abc import Mapping, Sequence
 
 from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.connector import CredentialCheck
-from connectors.http.flows import Fields, parse
 from connectors.http.requests import Flow
-from connectors.vendors.aws.iam.caller import AwsCaller, caller
-from connectors.vendors.aws.iam.query import Items, ask, listed, numbered, reading
+from connectors.vendors.aws.iam.caller import caller
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import users
+from connectors.vendors.aws.policy_simulator import (
+    KEY_REFUSED,
+    allows,
+    denied,
+    lacking,
+    principal_of,
+    summed_up,
+    with_remedy,
+)
 
 _USER = ("iam:GetUser", "iam:ListUsers")
 _POLICIES = ("iam:ListAttachedUserPolicies", "iam:ListUserPolicies")
@@ -87,47 +90,15 @@ _ON_GROUPS = frozenset({"iam:GetGroup", "iam:RemoveUserFromGroup", "iam:ListAtta
 _ON_DEVICES = frozenset({"iam:DeleteVirtualMFADevice"})
 """The resources that IAM checks for an action: users, but for these
 (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)."""
-_ROLE = re.compile(r"arn:[\w-]+:sts::\d{12}:assumed-role/([^/]+)/.+")
-
-
-class _IamRole(Fields):
-    arn: str = Field(alias="Arn", min_length=1)
-
-
-class _RoleResult(Fields):
-    role: _IamRole = Field(alias="Role")
-
-
-class _Decision(Fields):
-    action: str = Field(alias="EvalActionName")
-    decision: str = Field(alias="EvalDecision")
-    unknown: Items[str] = Field(default=[], alias="MissingContextValues")
-
-
-def _principal(own: AwsCaller) -> Flow[str]:
-    """The ARN of the user or role whose policies apply. Only GetRole knows the path of a role."""
-    role = _ROLE.fullmatch(own.arn)
-    if role is None:
-        return own.arn
-    found = yield from ask(reading("GetRole", RoleName=role[1]), _RoleResult)
-    return own.arn if found is None else found.role.arn
-
-
-def _decisions(principal: str, actions: Sequence[str], resource: str) -> Flow[list[_Decision]]:
-    fields = {**numbered("ActionNames", actions), **numbered("ResourceArns", [resource])}
-    request = reading("SimulatePrincipalPolicy", fields, PolicySourceArn=principal)
-    return [parse(item, _Decision) for item in (yield from listed(request, "EvaluationResults"))]
 
 
 def may(settings: AwsSettings, actions: Sequence[str], resource: str) -> Flow[bool]:
     """Whether IAM's policy simulator says that the credential has these permissions. False where it may not ask."""
     try:
-        principal = yield from _principal((yield from caller(settings)))
-        found = yield from _decisions(principal, actions, resource)
+        principal = yield from principal_of((yield from caller(settings)))
+        return (yield from allows(principal, actions, resource))
     except (ActionRequiredError, RefusedError):
         return False
-    allowed = {one.action for one in found if one.decision == "allowed"}
-    return set(actions) <= allowed
 
 
 def check(settings: AwsSettings) -> Flow[CredentialCheck]:
@@ -136,52 +107,23 @@ def check(settings: AwsSettings) -> Flow[CredentialCheck]:
     try:
         own = yield from caller(settings)
     except ActionRequiredError as error:
-        raise _with_remedy(
-            error,
-            "Check access_key_id and secret_access_key, that the key is active, that session_token belongs to it if it "
-            "is a temporary one, and the clock of this machine.",
-        ) from None
+        raise with_remedy(error, KEY_REFUSED) from None
     try:
         yield from users(settings, at_most=1)
     except ActionRequiredError as error:
         remedy = "Allow the user or role of the access key the action iam:ListUsers on all resources."
-        raise _with_remedy(error, remedy) from None
+        raise with_remedy(error, remedy) from None
     said = f"reachable, access key accepted, account {own.account}"
     try:
-        denied, uncertain = yield from _denied(settings, (yield from _principal(own)))
+        principal = yield from principal_of(own)
+        prefix = f"arn:{principal.split(':')[1]}:iam::{settings.account_id}"
+        refused, uncertain = yield from denied(principal, _by_resource(prefix))
     except (ActionRequiredError, RefusedError):
         return CredentialCheck(
             f"{said}; the permissions are not checked: allow iam:SimulatePrincipalPolicy, and iam:GetRole for a role"
         )
-    lacking = _lacking(denied)
-    if uncertain:
-        said += f"; depends on conditions of a policy, and is not checked: {', '.join(sorted(uncertain))}"
-    if lacking:
-        said += f"; not allowed by the policies: {'; '.join(lacking)}"
-    return CredentialCheck(said, tuple(lacking))
-
-
-def _with_remedy(error: ActionRequiredError, remedy: str) -> ActionRequiredError:
-    """The remedy for a credential that is refused; other errors have their own."""
-    if error.code != "credential_refused":
-        return error
-    return ActionRequiredError(error.code, error.detail, remedy=remedy, happened="no")
-
-
-def _denied(settings: AwsSettings, principal: str) -> Flow[tuple[set[str], set[str]]]:
-    """The actions that are denied, and those that depend on what the simulator is not given."""
-    partition = principal.split(":")[1]
-    denied: set[str] = set()
-    uncertain: set[str] = set()
-    for resource, actions in _by_resource(f"arn:{partition}:iam::{settings.account_id}").items():
-        found = {one.action: one for one in (yield from _decisions(principal, actions, resource))}
-        for action in actions:
-            one = found.get(action)
-            if one is None or (one.decision != "allowed" and one.unknown):
-                uncertain.add(action)
-            elif one.decision != "allowed":
-                denied.add(action)
-    return denied, uncertain
+    missing = lacking(refused, {"finding accounts": FINDING, **ACTIONS})
+    return CredentialCheck(summed_up(said, missing, uncertain), tuple(missing))
 
 
 def _by_resource(prefix: str) -> dict[str, list[str]]:
@@ -197,9 +139,3 @@ def _by_resource(prefix: str) -> dict[str, list[str]]:
             resource = f"{prefix}:mfa/offboard-check"
         found.setdefault(resource, []).append(action)
     return found
-
-
-def _lacking(denied: Iterable[str]) -> list[str]:
-    needed: Mapping[str, Any] = {"finding accounts": FINDING, **ACTIONS}
-    missing = {name: [action for action in actions if action in denied] for name, actions in needed.items()}
-    return [f"{name} ({', '.join(actions)})" for name, actions in missing.items() if actions]

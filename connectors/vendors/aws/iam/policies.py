@@ -13,10 +13,10 @@ from connectors.http.flows import Fields, parse
 from connectors.http.requests import Flow
 from connectors.removals import Removals
 from connectors.vendors.aws.iam.evidence import none_on_list
-from connectors.vendors.aws.iam.query import changing, listed, reading, remove
 from connectors.vendors.aws.iam.sessions import POLICY_NAME, inline_policy
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import changing, listed, reading, remove
 
 _ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess")
 

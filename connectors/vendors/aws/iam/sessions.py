@@ -22,9 +22,9 @@ from connectors.abilities import Effect, ReadBack
 from connectors.http.flows import Fields, unexpected
 from connectors.http.requests import Answer, Flow
 from connectors.read_backs import seen
-from connectors.vendors.aws.iam.query import apply, ask, changing, reading
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, user_to_change, with_user
+from connectors.vendors.aws.query import apply, ask, changing, reading
 
 POLICY_NAME = "OffboardRevokeOlderSessions"
 _VERSION = "2012-10-17"

@@ -17,9 +17,9 @@ from connectors.vendors.aws.iam.console import login_profile
 from connectors.vendors.aws.iam.credentials import ACCESS_KEYS, SORTS, CredentialSort, credentials_of
 from connectors.vendors.aws.iam.mfa import devices_of
 from connectors.vendors.aws.iam.policies import attached_policies, groups_of, inline_policies, is_administrator
-from connectors.vendors.aws.iam.query import ask, reading
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, with_user
+from connectors.vendors.aws.query import ask, reading
 
 
 class _LastUsed(Fields):

@@ -21,8 +21,8 @@ from connectors.http.requests import Flow
 from connectors.parameters import account_gone, account_of
 from connectors.read_backs import account_missing
 from connectors.vendors.aws.iam.caller import caller
-from connectors.vendors.aws.iam.query import Items, ask, listed, reading
 from connectors.vendors.aws.iam.settings import AwsSettings
+from connectors.vendors.aws.query import Items, ask, listed, reading
 
 _NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _ARN = re.compile(r"arn:[\w-]+:iam::(\d{12}):user(/.*)")

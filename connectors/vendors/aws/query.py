@@ -19,11 +19,12 @@ from connectors.http.flows import Fields, all_pages, parse, unexpected
 from connectors.http.pages import MAX_ITEMS
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.parameters import account_gone
-from connectors.vendors.aws.iam.settings import IAM, STS
+from connectors.vendors.aws.access_key import IAM, STS
 
 _VERSIONS = {IAM: "2010-05-08", STS: "2011-06-15"}
 _MISSING = "NoSuchEntity"
 _NO_LISTS: Mapping[str, str] = {}
+_IN_XML: Mapping[str, str] = {"Accept": "text/xml"}
 ShapeT = TypeVar("ShapeT", bound=Fields)
 _Item = TypeVar("_Item")
 Items = Annotated[list[_Item], BeforeValidator(lambda given: [] if given == "" else given)]
@@ -65,6 +66,7 @@ def reading(action: str, lists: Mapping[str, str] = _NO_LISTS, *, missing_ok: bo
     """A request that reads from IAM. `lists` are fields as `numbered` makes them."""
     return Request(
         "POST",
+        headers=_IN_XML,
         form={"Action": action, "Version": _VERSIONS[IAM], **fields, **lists},
         missing_ok=missing_ok,
         read_only=True,
@@ -78,6 +80,7 @@ def asking_sts(url: str, action: str) -> Request:
     return Request(
         "POST",
         url=url,
+        headers=_IN_XML,
         form={"Action": action, "Version": _VERSIONS[STS]},
         read_only=True,
         scope=STS,
