@@ -29,6 +29,7 @@ from connectors.vendors.active_directory import connector as active_directory
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings
 from connectors.vendors.active_directory.setup import SETUP as ACTIVE_DIRECTORY_SETUP
 from connectors.vendors.aws.iam.connector import AWS_IAM
+from connectors.vendors.aws.identity_center.connector import AWS_IDENTITY_CENTER
 from connectors.vendors.bamboohr.company import BambooHrSettings
 from connectors.vendors.bamboohr.connector import BAMBOOHR, BambooHrConnector
 from connectors.vendors.entra.connector import ENTRA
@@ -121,6 +122,7 @@ _KINDS: Mapping[str, ConnectorKind[Any]] = {
     "google_workspace": over_http(GOOGLE_WORKSPACE),
     "slack": over_http(SLACK),
     "aws_iam": over_http(AWS_IAM),
+    "aws_identity_center": over_http(AWS_IDENTITY_CENTER),
     postgresql.KIND: ConnectorKind(
         PostgresqlSettings,
         postgresql.make_postgresql,

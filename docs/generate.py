@@ -61,6 +61,7 @@ TESTED: Final = {
     "slack": "Slack's API description (without SCIM) and a simulator; not Slack",
     "bamboohr": "BambooHR's API description and a simulator; not BambooHR",
     "aws_iam": "a real server (moto), AWS's description of IAM (botocore) and a simulator; not AWS",
+    "aws_identity_center": "a real server (moto), AWS's descriptions (botocore) and a simulator; not AWS",
     "people_csv": "files in the forms of six vendors' documentation; no export of a real company",
     "postgresql": "a real server: PostgreSQL 18; not the services of cloud providers",
     "mail": "a real SMTP server; the mailboxes are those of the sample company",

@@ -60,6 +60,11 @@ AWS_USER = {
     "UserName": "isa.lund", "UserId": "7", "Path": "/", "Arn": "arn:aws:iam::123456789012:user/isa.lund",
     "CreateDate": "2026-01-05T09:00:00Z", "Tags": [{"Key": "employeeNumber", "Value": "E-1"}],
 }  # fmt: skip
+CENTER_USER = {
+    "IdentityStoreId": "d-1234567890", "UserId": "7", "UserArn": "arn:aws:identitystore:::user/7", "Revision": "1",
+    "UserName": "isa.lund", "UserStatus": "ENABLED",
+    "Extensions": {"aws:identitystore:enterprise": {"employeeNumber": "E-1"}},
+}  # fmt: skip
 SCIM_USER = {"id": "7", "userName": "isa.lund@vendor.example", "externalId": "E-1", "active": True}
 
 
@@ -106,6 +111,12 @@ class AnsweringKind:
                     "url": address, "sts_url": address, "account_id": "123456789012", "access_key_id": "AKIAEXAMPLE",
                     "secret_access_key": "s3cret",
                 }  # fmt: skip
+            if self.name == "aws_identity_center":
+                known = {
+                    "url": address, "sso_url": address, "sts_url": address, "iam_url": address,
+                    "region": "eu-central-1", "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+                    "identity_store_id": "d-1234567890", "access_key_id": "AKIAEXAMPLE", "secret_access_key": "s3cret",
+                }  # fmt: skip
             if self.name == "slack":
                 known |= {"scim_url": address, "team_id": "T0VENDOR"}
             connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])
@@ -136,6 +147,8 @@ class AnsweringKind:
             return ScriptedAnswer(200, {"totalResults": 0})
         if self.name == "aws_iam" and (action := aws_action(asked)) != "GetAccountAuthorizationDetails":
             return aws_answer(action)
+        if self.name == "aws_identity_center" and center_action(asked) != "ListUsers":
+            return ScriptedAnswer(200, center_empty(asked))
         return ScriptedAnswer(200, self.last_page)
 
 
@@ -156,6 +169,16 @@ def github_list(name: str, nodes: list[Any], following: str | None = None) -> di
 def aws_action(asked: ReceivedRequest) -> str:
     """All requests to AWS have the same path."""
     return parse_qs(asked.target.partition("?")[2] + "&" + asked.body.decode())["Action"][0]
+
+
+def center_action(asked: ReceivedRequest) -> str:
+    """The action of Identity Center, or of STS and IAM beside it."""
+    return asked.headers.get("x-amz-target", "").partition(".")[2] or aws_action(asked)
+
+
+def center_empty(asked: ReceivedRequest) -> Any:
+    """An empty list of the action's own, or an object without anything."""
+    return {"GroupMemberships": []} if center_action(asked) == "ListGroupMembershipsForMember" else {}
 
 
 def aws_answer(action: str, **fields: Any) -> ScriptedAnswer:
@@ -210,6 +233,12 @@ KINDS = (
         lambda following: ScriptedAnswer(200, bamboo_page(BAMBOO_EMPLOYEE, following=following)),
     ),
     AnsweringKind("aws_iam", Lookup("tag:employeeNumber", "E-1"), aws_users().body, aws_users),
+    AnsweringKind(
+        "aws_identity_center",
+        Lookup("employeeNumber", "E-1"),
+        {"Users": [CENTER_USER]},
+        lambda following: ScriptedAnswer(200, {"Users": [CENTER_USER], "NextToken": following}),
+    ),
 )
 PAGED = tuple(kind for kind in KINDS if kind.page is not None)
 
@@ -231,5 +260,6 @@ NOTHING: Mapping[str, ScriptedAnswer] = {
     "slack": ScriptedAnswer(200, {"totalResults": 0, "Resources": []}),
     "bamboohr": ScriptedAnswer(200, bamboo_page()),
     "aws_iam": aws_answer("GetAccountAuthorizationDetails"),
+    "aws_identity_center": ScriptedAnswer(200, {"Users": []}),
 }
 ABSENT = {"E-1": "E-9", "isa@vendor.example": "eva@vendor.example"}

@@ -26,6 +26,7 @@ from tests.connectors.answering_kinds import (
     AWS_USER,
     BAMBOO_EMPLOYEE,
     CARD,
+    CENTER_USER,
     ENTRA_USER,
     GITHUB_IDENTITY,
     GITHUB_MEMBER,
@@ -48,6 +49,7 @@ from tests.connectors.vendors.github.github_description import GITHUB_REST
 from tests.connectors.vendors.google_workspace.google_description import GOOGLE
 from tests.connectors.vendors.okta.okta_description import check_answer
 from tests.vendors.aws.description import AwsDescription
+from tests.vendors.aws.identity_center.model import CenterDescription
 
 BOMB = gzip.compress(b'"' + b" " * 20_000_000 + b'"')
 GZIP = {"Content-Encoding": "gzip"}
@@ -160,6 +162,14 @@ def test_awss_answers_are_described_by_aws() -> None:
         assert list(description.faults_of_answer("GetAccountAuthorizationDetails", 200, body)) == []
 
 
+def test_identity_centers_answers_are_described_by_aws() -> None:
+    """But for the ID, which is shorter than AWS's."""
+    id = "1234567890-12345678-1234-1234-1234-123456789012"
+    user = CENTER_USER | {"UserId": id, "UserArn": f"arn:aws:identitystore:::user/{id}"}
+    for body in ({"Users": [user], "NextToken": "1"}, NOTHING["aws_identity_center"].body):
+        assert list(CenterDescription.read().faults_of_answer("identitystore:ListUsers", 200, body)) == []
+
+
 def test_every_kind_over_http_is_here() -> None:
     others = {"ldap", "active_directory", "people_csv", "postgresql"}
     assert {kind.name for kind in KINDS} == connector_kinds().keys() - others
@@ -192,7 +202,7 @@ async def test_no_account_needs_a_query_that_finds_another_account(kind: Answeri
     async with kind.connected(answer) as (connector, _):
         # SCIM and GitHub compare the whole list where filters do not work; Slack, BambooHR and AWS always by this
         # attribute.
-        listing = kind.name in ("scim", "github", "slack", "bamboohr", "aws_iam")
+        listing = kind.name in ("scim", "github", "slack", "bamboohr", "aws_iam", "aws_identity_center")
         whole_list = listing and answers == "empty to every condition"
         if answers == "honest" or whole_list:
             assert await connector.find_accounts([absent]) == []

@@ -18,6 +18,7 @@ from tests.connectors.answering_kinds import (
     ACCOUNT,
     AWS_USER,
     CARD,
+    CENTER_USER,
     ENTRA_USER,
     GOOGLE_USER,
     KINDS,
@@ -30,6 +31,8 @@ from tests.connectors.answering_kinds import (
     AnsweringKind,
     aws_action,
     aws_answer,
+    center_action,
+    center_empty,
 )
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer
 
@@ -47,6 +50,7 @@ OWN: Mapping[str, tuple[str, Any]] = {
     "google_workspace": ("/admin/directory/v1/users/7", GOOGLE_USER | {"isAdmin": True, "aliases": ["isa@x.example"]}),
     "slack": ("/api/users.info", {"ok": True, "user": SLACK_USER | {"is_admin": True}}),
     "aws_iam": ("GetUser", aws_answer("GetUser", User=AWS_USER).body),
+    "aws_identity_center": ("DescribeUser", CENTER_USER),
 }
 """The path (for AWS the action) of the account's own document, and the document."""
 PARAMETERS = {
@@ -57,6 +61,8 @@ NOT_OVER_HTTP = {"ldap", "active_directory", "postgresql"}
 
 
 def place_of(kind: str, asked: ReceivedRequest) -> str:
+    if kind == "aws_identity_center":
+        return center_action(asked)
     return aws_action(asked) if kind == "aws_iam" else unquote(asked.path)
 
 
@@ -79,6 +85,10 @@ def empty(kind: str, asked: ReceivedRequest) -> ScriptedAnswer:
         return ScriptedAnswer(200, SCIM_USER)
     if kind == "aws_iam":
         return aws_answer(aws_action(asked))
+    if kind == "aws_identity_center" and "x-amz-target" not in asked.headers:
+        return aws_answer(aws_action(asked))
+    if kind == "aws_identity_center" and center_action(asked) != "ListUsers":
+        return ScriptedAnswer(200, center_empty(asked))
     if kind in ("code_hosting", "hr") and asked.path.count("/") == 3:
         return ScriptedAnswer(200, {asked.path.rpartition("/")[2]: [], "payments": [], "next": None})
     return NOTHING[kind]

@@ -8,7 +8,17 @@ from connectors.listing import ListsAccounts, ListsPeople
 from connectors.registry import LISTS_ACCOUNTS
 from tests.connectors.answering_kinds import KINDS, AnsweringKind, named
 
-LISTING = {"scim", "okta", "entra", "google_workspace", "code_hosting", "github", "slack", "aws_iam"}
+LISTING = {
+    "scim",
+    "okta",
+    "entra",
+    "google_workspace",
+    "code_hosting",
+    "github",
+    "slack",
+    "aws_iam",
+    "aws_identity_center",
+}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name in LISTING], ids=named)

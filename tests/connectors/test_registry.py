@@ -18,6 +18,7 @@ KINDS = sorted(
         *COMPANY_KINDS,
         "active_directory",
         "aws_iam",
+        "aws_identity_center",
         "bamboohr",
         "entra",
         "github",
@@ -58,6 +59,12 @@ def complete(kind: str) -> dict[str, str]:
         settings |= {
             "sts_url": "https://systems.example/sts", "account_id": "123456789012", "access_key_id": "AKIA-1",
             "secret_access_key": "s3cret-1",
+        }  # fmt: skip
+    if kind == "aws_identity_center":
+        settings |= {
+            "sso_url": "https://systems.example/sso", "sts_url": "https://systems.example/sts",
+            "region": "eu-central-1", "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+            "identity_store_id": "d-1234567890", "access_key_id": "AKIA-1", "secret_access_key": "s3cret-1",
         }  # fmt: skip
     if kind == "postgresql":
         settings |= {"host": "systems.example", "user": "offboard", "ca_file": certifi.where()}

@@ -1,4 +1,4 @@
-"""A leaver's account at the simulator of AWS, as `vendor_accounts.py` has those at other vendors."""
+"""A leaver's account at the simulators of AWS, as `vendor_accounts.py` has those at other vendors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from tests.integration.systems.vendor_accounts import (
     status,
 )
 from tests.vendors.aws.account import AccessKey
+from tests.vendors.aws.identity_center.directory import INSTANCE, STORE
+from tests.vendors.aws.identity_center.seeds import PRODUCTION, grant, seed_identity_center
+from tests.vendors.aws.identity_center.simulator import IdentityCenterSimulator
 from tests.vendors.aws.seeds import furnish, seed_aws
 from tests.vendors.aws.signing import call
 from tests.vendors.aws.simulator import AwsSimulator
@@ -84,4 +87,56 @@ def aws_account(aws: AwsSimulator, web: Web, team: LeaverTeam) -> VendorAccount:
     )
 
 
-AWS: MakeAccounts = {"aws_iam": (AwsSimulator, aws_account)}
+def identity_center_account(aws: IdentityCenterSimulator, web: Web, team: LeaverTeam) -> VendorAccount:
+    seed, center, faults = seed_identity_center(aws, team.people), aws.state, aws.faults
+    user = seed.user(team.leaver.employee_number)
+    grant(aws, seed, user)
+    session = center.take_on(user, PRODUCTION, seed.administrator.arn, aws.now())
+
+    def disturb() -> None:
+        faults.limit("POST", "/sso:DeleteAccountAssignment")
+        faults.lose_reply("POST", "/sso:DeleteAccountAssignment", after=1)
+        faults.break_down("GET", "/sso:DescribeAccountAssignmentDeletionStatus", status=500)
+        faults.cut("POST", "/sso:DeleteApplicationAssignment")
+        faults.lose_reply("POST", "/sso:DeleteApplicationAssignment")
+        faults.limit("GET", "/identitystore:ListGroupMembershipsForMember")
+        faults.lose_reply("POST", "/identitystore:DeleteGroupMembership")
+        faults.break_down("POST", "/identitystore:DeleteUser")
+        faults.lose_reply("POST", "/identitystore:DeleteUser")
+
+    return VendorAccount(
+        connection={
+            "url": aws.url,
+            "sso_url": aws.url,
+            "sts_url": aws.url,
+            "iam_url": aws.url,
+            "region": "eu-central-1",
+            "instance_arn": INSTANCE,
+            "identity_store_id": STORE,
+            "access_key_id": seed.key.id,
+        },
+        secrets={"secret_access_key": seed.key.secret},
+        match=by("employeeNumber", "emails.value"),
+        ids=frozenset({user.id, user.name}),
+        ours=frozenset(),
+        usable={
+            "access portal": seen(lambda: center.sign_in(user.name, user.password)),
+            "AWS account": seen(lambda: bool(center.roles_of(user))),
+            "application": seen(lambda: bool(center.applications_of(user))),
+            "session of a role": seen(lambda: center.session_works(session, aws.now())),
+        },
+        outlasts=frozenset({"session of a role"}),
+        is_gone=lambda: (
+            user.id not in center.people
+            and not center.teams_of(user.id)
+            and all(user.id != holder for _, _, holder in [*center.assignments, *center.application_assignments])
+        ),
+        disturb=disturb,
+        noted=frozenset({"groups", "account_assignments", "application_assignments", "emails", "created"}),
+    )
+
+
+AWS: MakeAccounts = {
+    "aws_iam": (AwsSimulator, aws_account),
+    "aws_identity_center": (IdentityCenterSimulator, identity_center_account),
+}

@@ -91,7 +91,9 @@ CLOUD: Steps = {
     "deactivate_access_keys": (["snapshot_access"], {}),
     "deactivate_other_credentials": (["snapshot_access"], {}),
     "revoke_sessions": (["remove_console_access", "deactivate_access_keys"], {}),
-    "remove_from_groups": (["revoke_sessions"], {}),
+    "remove_account_assignments": (["snapshot_access"], {}),
+    "remove_application_assignments": (["snapshot_access"], {}),
+    "remove_from_groups": (["revoke_sessions", "remove_account_assignments"], {}),
     "remove_policies": (["revoke_sessions"], {}),
     "remove_mfa_devices": (["remove_console_access"], {}),
     "delete_access_keys": (["deactivate_access_keys", *HAND_OVERS], {}),
@@ -100,7 +102,8 @@ CLOUD: Steps = {
     "delete_signing_certificates": (["deactivate_other_credentials"], {}),
     "delete_account": (
         ["remove_from_groups", "remove_policies", "remove_mfa_devices", "delete_access_keys", "delete_ssh_keys",
-         "delete_service_credentials", "delete_signing_certificates"], {},
+         "delete_service_credentials", "delete_signing_certificates", "remove_account_assignments",
+         "remove_application_assignments", *HAND_OVERS], {},
     ),
 }  # fmt: skip
 CLASSES = {"identity_provider": IDENTITY_PROVIDER, "code_host": CODE_HOST, "chat": CHAT, "cloud": CLOUD}
@@ -297,7 +300,10 @@ async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
         assert not twice
 
 
-@pytest.mark.parametrize(("kind", "others"), [("slack", {"founder", "offboarding"}), ("aws_iam", {"offboard"})])
+@pytest.mark.parametrize(
+    ("kind", "others"),
+    [("slack", {"founder", "offboarding"}), ("aws_iam", {"offboard"}), ("aws_identity_center", set())],
+)
 async def test_accounts_without_an_owner_are_listed(kind: str, others: set[str], stack: Stack) -> None:
     async with at_vendor(stack, kind) as (_, account, leaver):
         packet = await adopted(stack, kind, account)
