@@ -192,7 +192,7 @@ async def _furnish(made: RoutesOffice, company: Company) -> None:
         word = name.replace(" ", "")
         made.people[name] = Employee(
             employee_number=f"R-{number:04d}", given_name="Thaddea", family_name=f"Quillmark{word}",
-            email=f"thaddea.{word}@wolkenmuehle.example", department="Engineering", title="Engineer",
+            email=f"thaddea.quillmark{word}@wolkenmuehle.example", department="Engineering", title="Engineer",
             manager_number="E-1010", time_zone="Europe/Berlin", leaving=True, traits=frozenset(TRAITS.get(name, ())),
         )  # fmt: skip
     for number, name in enumerate(("next", "previewed", "started"), start=900):
