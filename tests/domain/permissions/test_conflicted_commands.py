@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
-from orchestrator.domain.commands import operating, pausing, requests, systems
+from orchestrator.domain.commands import legal_holding, operating, pausing, requests, systems
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
@@ -114,6 +114,8 @@ def commands(number: int, span: timedelta) -> dict[str, DoCommand]:
         "change the embargo": lambda s, by: change_embargo(
             s.state, s.now + span if number % 2 else None, ("rep", "helper"), by, s.world
         ),
+        "place a legal hold": lambda s, by: legal_holding.place(s.state, "no", by, s.world),
+        "lift a legal hold": lambda s, by: legal_holding.lift(s.state, None, "no", by, s.world),
     }  # fmt: skip
 
 
