@@ -25,8 +25,11 @@ LEVELS = """levels:
 PACKET = packet(platform=("levels:\n", LEVELS))
 BOT = Actor(actor_id="card-bot", kind="service", roles=frozenset({"cards_reader"}))
 OF_CARDS = ("holder-of-card", "proof of cards", "why cards")
-OF_CODE = ("login-of-code", "proof of code", "why code", "refused_by_code")
-OF_RECORD = ("ada@mail.example", "Counsel", "Sales", "why ada leaves", "why paused", "a matter", "the matter is closed")
+OF_CODE = ("login-of-code", "proof of code", "why code", "refused_by_code", "why no code")
+OF_RECORD = (
+    "ada@mail.example", "Counsel", "Sales", "why ada leaves", "why paused", "a matter", "the matter is closed",
+    "why asked again", "another matter",
+)  # fmt: skip
 FOR_ALL = ("Ada Lovelace", "E-1", "Europe/Berlin")
 
 
@@ -52,6 +55,14 @@ def run() -> Story:
     run.append([e.RunHeld(by="ole", reason="why paused")])
     run.append([e.LegalHoldPlaced(hold_id="hold-1", by="lex", reason="a matter")])
     run.append([e.LegalHoldLifted(hold_id="hold-1", by="luz", reason="the matter is closed")])
+    run.append([
+        e.SecondRequestReceived(
+            by="hr", packet="leaver", cutoff=EVENING, zone="UTC", local_cutoff="", reason="why asked again",
+            legal_hold="another matter",
+        )
+    ])  # fmt: skip
+    seen = e.SystemSearched(system="code", purpose="plan", outcome="none")
+    run.append([e.MatchSettledBeforehand(seen=seen, accounts=(), by="hr", reason="why no code")])
     return run
 
 

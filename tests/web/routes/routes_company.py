@@ -39,6 +39,8 @@ NO_ROLE = (("guest", "E-1011"), ("colleague", "E-1007"))
 ALL_ROLES = ("requester", "it_approver", "finance_approver", "operator", "value_owner", "safety_owner")
 CONFLICTED = ("leaver", "report", "assistant", "leaver's assistant", "leaver's service", "report's service")
 """Accounts with every role that have a conflict of interest in the run `own`, their programs, and an assistant."""
+OUTSIDER = "outsider"
+"""An account with every role, behind which HR knows no person: its sessions are short."""
 TRAITS = dict.fromkeys(("settle", "page settle", "own"), ("two_code_accounts",))
 RUNS = (
     "visible", "hidden", "held", "replanned", "embargo", "page embargo", "end", "page end", "gate", "page gate",
@@ -119,7 +121,8 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
     local += [LocalMember(alias, number, (), "Has no role here") for alias, number in NO_ROLE]
     leaver = f"R-{RUNS.index('own') + 1:04d}"
     local += [
-        LocalMember(alias, number, ALL_ROLES, "Has all") for alias, number in (("leaver", leaver), ("report", "R-0800"))
+        LocalMember(alias, number, ALL_ROLES, "Has all")
+        for alias, number in (("leaver", leaver), ("report", "R-0800"), (OUTSIDER, "R-9999"))
     ]
     secrets = {"hr_webhook_secret": HR_SECRET, "bamboohr_webhook_key": "bamboohr-key-of-the-routes"}
     web = WebSettings(public_url=url, webhook_hosts=("127.0.0.1",), **secrets)
@@ -144,7 +147,7 @@ async def office(here: Installation) -> AsyncIterator[RoutesOffice]:
                 made.pages[who].follow_redirects = False
         await _furnish(made, here.company)
         for who in CONFLICTED:
-            await _sign_in_conflicted(made, who, open_ones)
+            await sign_in_with_all_roles(made, who, open_ones)
         for name in ("gate", "page gate"):  # by another person than those of the table, so that one of them can lift it
             await made.post("report", f"/runs/{made.runs[name]}/legal-holds", {"reason": "A court asked for it."})
         # What Offboard still does in this run: otherwise it would do it during one of the tests.
@@ -159,9 +162,9 @@ def _at_rest(run: Any) -> bool:
     return any(one["kind"] == "service_without_owner" for one in run["exceptions"]) and bool(done) and all(done)
 
 
-async def _sign_in_conflicted(made: RoutesOffice, who: str, open_ones: AsyncExitStack) -> None:
+async def sign_in_with_all_roles(made: RoutesOffice, who: str, open_ones: AsyncExitStack) -> None:
     """People sign in; programs get a token from the leaver or the safety owner."""
-    if who in ("leaver", "report"):
+    if who in ("leaver", "report", OUTSIDER):
         made.tokens[who] = await token_of(made.url, who)
         made.pages[who] = page = await open_ones.enter_async_context(Visitor(made.url))
         await page.sign_in(who)

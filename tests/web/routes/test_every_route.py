@@ -1,5 +1,8 @@
 """Every route against everyone who could come, as `routes_table` has it; and a run under embargo, of which no one who
-is not named finds a trace."""
+is not named finds a trace.
+
+Over 400 lines: all these tests share one installation with its accounts and runs.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,10 +41,12 @@ from tests.web.routes.routes_company import (
     FUTURE,
     HR_SECRET,
     NAMED,
+    OUTSIDER,
     PACKET,
     Ask,
     RoutesOffice,
     office,
+    sign_in_with_all_roles,
     waiting_in,
 )
 from tests.web.routes.routes_requests import request_for
@@ -138,6 +144,32 @@ async def test_a_route_answers_each_as_the_table_says(everybody: tuple[RoutesOff
         if found[who] == "?" and row.of_a_run:
             assert _as_unknown(answer)
     assert f"{route}  {'  '.join(found[who] for who in WHO)}" == f"{route}  {'  '.join(row.expected.values())}"
+
+
+OF_READERS = (
+    "/search", "/people/search", "/people/lookup", "/previews", "/ledger/verifications", "/ledger/verify",
+)  # fmt: skip
+"""Questions, which change nothing."""
+
+
+@pytest.mark.parametrize("who", [OUTSIDER, "assistant"])
+async def test_accounts_that_only_read_are_refused_at_every_route_that_changes_something(
+    everybody: tuple[RoutesOffice, Overheard], who: str
+) -> None:
+    """With every role and permission: whom HR does not know, and AI assistants."""
+    made, found = everybody[0], {}
+    async with AsyncExitStack() as open_ones:
+        if who == OUTSIDER:
+            await sign_in_with_all_roles(made, who, open_ones)
+        for row in TABLE.values():
+            asks = row.path.removeprefix("/api/v1").endswith(OF_READERS)
+            # One's own sign-in, and routes that need no account.
+            own = row.path in ("/device", "/sign-out") or len(set(row.expected.values())) == 1
+            if row.method == "GET" or asks or own or (who not in made.pages and not row.path.startswith("/api/")):
+                continue
+            found[row.route] = outcome(await ask(everybody, who, row, await request_for(made, row.route)))
+    assert len(found) >= 38
+    assert {route: mark for route, mark in found.items() if mark not in ("x", "?", "-")} == {}
 
 
 LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
