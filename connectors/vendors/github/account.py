@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.abilities import Effect
+from connectors.errors import RefusedError
 from connectors.http.flows import change, parse, require_account, unexpected
 from connectors.http.requests import Answer, Flow
 from connectors.parameters import account_of
@@ -94,6 +95,24 @@ def is_entitled(settings: GitHubSettings) -> Flow[bool]:
     answer = yield OWN_MEMBERSHIP.request(settings.organization, missing_ok=True)
     require_own(answer)
     return not answer.missing and parse(answer.body, OrgMembership).is_owner
+
+
+def require_other(settings: GitHubSettings, user: GitHubLogin) -> Flow[None]:
+    """Raises `RefusedError("own_account")` for the owner to whom the token of Offboard belongs. A GitHub App belongs to
+    the organisation."""
+    if settings.as_app:
+        return
+    answer = yield OWN_MEMBERSHIP.request(settings.organization, missing_ok=True)
+    require_own(answer)
+    own = None if answer.missing else parse(answer.body, OrgMembership).user
+    if own is not None and own.id == user.id:
+        raise RefusedError(
+            "own_account",
+            f"{user.login} is the owner to whom the token of Offboard belongs.",
+            remedy="Connect the organisation with a GitHub App, or with the token of an owner who is no person, "
+            "restart the workers, and retry the step.",
+            happened="no",
+        )
 
 
 def collaborators(settings: GitHubSettings) -> Flow[list[GitHubLogin]]:

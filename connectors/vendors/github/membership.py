@@ -18,6 +18,7 @@ from connectors.vendors.github.account import (
     is_entitled,
     membership_of,
     owners,
+    require_other,
     shows_memberships,
     standing_of,
     user_of,
@@ -54,6 +55,8 @@ def remove_member(settings: GitHubSettings, effect: Effect) -> Flow[Mapping[str,
             remedy="Make another member an owner first.",
             happened="no",
         )
+    if before.is_owner:
+        yield from require_other(settings, user)
     answer = yield REMOVE_MEMBERSHIP.request(settings.organization, user.login, missing_ok=True)
     require_own(answer)
     return {"removed": not answer.missing, **_done(answer), "before": before.evidence()}

@@ -15,7 +15,7 @@ from connectors.parameters import account_of
 from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
 from connectors.vendors.okta.organisation import OktaSettings, require_scope
-from connectors.vendors.okta.users import user_of
+from connectors.vendors.okta.users import require_other, user_of
 
 LIST_API_TOKENS = Operation("GET", "/api/v1/api-tokens", "listApiTokens")
 REVOKE_API_TOKEN = Operation("DELETE", "/api/v1/api-tokens/{apiTokenId}", "revokeApiToken")
@@ -44,6 +44,8 @@ def own_api_tokens(effect: Effect) -> Flow[list[_ApiToken]]:
 def revoke_api_tokens(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     require_scope(settings, "revoke_api_tokens")
     (tokens, _), removals = (yield from _api_tokens(effect)), Removals("revoked_api_tokens")
+    if tokens:
+        yield from require_other(settings, account_of(effect).native_id)
     for token in tokens:
         with removals.removing(token.shown()):
             yield REVOKE_API_TOKEN.request(token.id, missing_ok=True)

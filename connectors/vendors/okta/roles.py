@@ -17,7 +17,7 @@ from connectors.parameters import account_of
 from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
 from connectors.vendors.okta.organisation import OktaSettings, require_scope
-from connectors.vendors.okta.users import user_of
+from connectors.vendors.okta.users import require_other, user_of
 
 LIST_ROLES = Operation("GET", "/api/v1/users/{userId}/roles", "listAssignedRolesForUser")
 UNASSIGN_ROLE = Operation("DELETE", "/api/v1/users/{userId}/roles/{roleAssignmentId}", "unassignRoleFromUser")
@@ -46,6 +46,7 @@ def roles_of(user_id: str) -> Flow[list[_Role]]:
 def remove_admin_roles(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     require_scope(settings, "remove_admin_roles")
     user, by_group, removals = account_of(effect).native_id, [], Removals("removed_roles")
+    yield from require_other(settings, user)
     for role in (yield from roles_of(user)):
         if role.assigned == "GROUP":  # such an assignment belongs to the group
             by_group.append(role.shown())

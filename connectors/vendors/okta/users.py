@@ -10,7 +10,7 @@ from pydantic import Field
 from connectors.abilities import Account, Effect, ReadBack
 from connectors.errors import RefusedError
 from connectors.http.connector import SAMPLE_SIZE
-from connectors.http.flows import Fields, change, parse, require_account
+from connectors.http.flows import Fields, ask, change, parse, require_account
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Answer, Flow, Operation, Request
 from connectors.http.user_accounts import deleted, deletion_of, read_back_of
@@ -74,12 +74,29 @@ def some_users() -> Flow[list[str]]:
     return [parse(item, UserRecord).id for item in LinkHeader().items(page)]
 
 
+def require_other(settings: OktaSettings, user_id: str) -> Flow[None]:
+    """Raises `RefusedError("own_account")` for the administrator to whom the API token of Offboard belongs: Okta
+    accepts it only while the account is active and has its roles. A service app belongs to no account."""
+    if settings.client_id:
+        return
+    me = yield from ask(GET_USER.request("me"), UserRecord)
+    if me.id == user_id:
+        raise RefusedError(
+            "own_account",
+            "The account is the administrator to whom the API token of Offboard belongs.",
+            remedy="Connect Okta with a service app, or with an API token of an administrator who is no person, "
+            "restart the workers, and retry the step.",
+            happened="no",
+        )
+
+
 with_user = read_back_of(user_of)
 
 
 def suspend(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     before = _shown((yield from change(user_request(GET_USER, effect), effect)), effect)
     if before.status not in ("SUSPENDED", "DEPROVISIONED"):  # Okta refuses to suspend an account twice
+        yield from require_other(settings, before.id)
         yield from change(user_request(SUSPEND_USER, effect), effect)
     return {"before": before.status}
 
@@ -95,6 +112,7 @@ def look_at_suspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]
 def deactivate(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     before = _shown((yield from change(user_request(GET_USER, effect), effect)), effect)
     if "DEPROVISIONED" not in (before.status, before.transitioning_to):
+        yield from require_other(settings, before.id)
         yield from change(user_request(DEACTIVATE_USER, effect, {"sendEmail": "false"}), effect)
     return {"before": before.status}
 

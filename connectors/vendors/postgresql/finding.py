@@ -102,6 +102,8 @@ def _shown(talk: Conversation, role: Role, given: Mapping[str, str], reached: Co
         attributes={**given, "rolname": role.name},
         active=role.can_login,
         privileged=bool(role.powers or set(reached) & (_POWERFUL | talk.settings.privileged_names)),
+        # A person of another mail domain can have the same name.
+        secondary=frozenset(name for name in given if _ATTRIBUTES[name].asked is _local_part),
     )
 
 

@@ -65,6 +65,16 @@ async def test_the_only_owner_is_named_before_anything_is_sent(here: ConnectedGi
     assert here.github.sent("DELETE") == []
 
 
+async def test_the_owner_to_whom_the_token_belongs_is_not_removed(here: ConnectedGitHub) -> None:
+    own = here.org.users["root"]
+    assert here.org.members["root"] == "admin"
+    with pytest.raises(RefusedError, match="own_account") as raised:
+        await here.token.attempt(here.effect("remove_member", own))
+    assert "GitHub App" in raised.value.remedy and here.github.sent("DELETE") == []
+    for other in (here.bo, here.isa):
+        assert (await here.token.attempt(here.effect("remove_member", other))).detail["removed"] is True
+
+
 async def test_an_outside_collaborator_leaves_every_repository(here: ConnectedGitHub) -> None:
     guest = here.org.new_user("guest")
     token = here.org.new_classic_token(guest, "repo")

@@ -170,6 +170,28 @@ def test_an_account_is_deactivated_once() -> None:
     assert look("deactivate_account", "deactivated").outcome == "done"
 
 
+@pytest.mark.parametrize(
+    ("ability", "name"),
+    [
+        ("suspend_account", "suspend"), ("deactivate_account", "deactivate"),
+        ("remove_admin_roles", "remove_admin_roles"), ("revoke_api_tokens", "revoke_api_tokens"),
+    ],
+)  # fmt: skip
+def test_the_administrator_to_whom_the_api_token_belongs_is_not_changed(ability: str, name: str) -> None:
+    recorded = exchanges(name)
+    at = next(at for at, each in enumerate(recorded) if each.place == "/api/v1/users/me")
+    own = replace(recorded[at], answer=replace(recorded[at].answer, body={**recorded[at].answer.body, "id": ID}))
+    do_it = OKTA.acts.act(ability).do
+    assert do_it is not None
+    with pytest.raises(RefusedError, match="own_account") as refused:
+        replay(do_it(SETTINGS, effect(ability)), [*recorded[:at], own], OKTA.dialect)
+    assert "service app" in refused.value.remedy
+    every_scope = {"scopes": " ".join([SCOPES, *MORE_SCOPES.values()])}
+    replay(
+        do_it(APP.model_copy(update=every_scope), effect(ability)), [*recorded[:at], *recorded[at + 1 :]], OKTA.dialect
+    )
+
+
 def test_only_a_deactivated_account_is_deleted() -> None:
     assert do("delete_account", "delete") == {"deleted": True, "already_gone": False}
     assert do("delete_account", "gone") == {"deleted": True, "already_gone": True}

@@ -126,6 +126,7 @@ async def test_accounts_are_found_by_name_comment_and_local_part(
     ):  # fmt: skip
         (account,) = await connector.find_accounts([Lookup(attribute, value)])
         assert account.attributes["rolname"] == role
+        assert account.secondary == (frozenset({attribute}) if attribute == "email_local_part" else frozenset())
     assert account.attributes["email_local_part"] == "Vera.Find@example.com"
     assert account.native_id == str((await run("SELECT oid FROM pg_roles WHERE rolname = 'Vera.Find'"))[0][0])
     (account,) = await connector.find_accounts([Lookup("oid", account.native_id), Lookup("rolname", "vera.find")])
