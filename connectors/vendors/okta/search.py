@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from connectors.abilities import Account, Lookup
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import ActionRequiredError
 from connectors.http.connector import SAMPLE_SIZE, find_by, first_page
 from connectors.http.flows import all_pages, parse, unexpected
 from connectors.http.pages import LinkHeader
@@ -69,7 +69,9 @@ def _is_administrator(settings: OktaSettings, user_id: str) -> Flow[bool]:
         return False
     try:
         return bool((yield from roles_of(user_id)))
-    except (ActionRequiredError, RefusedError):
+    except ActionRequiredError as error:
+        if error.code != "credential_refused":
+            raise
         return False
 
 

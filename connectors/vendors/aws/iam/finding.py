@@ -13,7 +13,7 @@ from pydantic import Field
 
 from connectors.abilities import Account, Lookup
 from connectors.account_set import comparable, values_asked
-from connectors.errors import ActionRequiredError, RefusedError
+from connectors.errors import ActionRequiredError
 from connectors.http.connector import SAMPLE_SIZE, FindOne, find_by, unproven
 from connectors.http.flows import parse
 from connectors.http.requests import Flow
@@ -133,7 +133,9 @@ def _is_privileged(name: str) -> Flow[bool]:
     the credential may not read it."""
     try:
         return (yield from is_administrator(name))
-    except (ActionRequiredError, RefusedError):
+    except ActionRequiredError as error:
+        if error.code != "credential_refused":
+            raise
         return False
 
 

@@ -80,6 +80,24 @@ async def test_what_is_not_awss_own_answer_proves_nothing(answer: ScriptedAnswer
                 await (connector.read_back(EFFECT) if answers is mixed else connector.find_accounts(BY_NAME))
 
 
+@pytest.mark.parametrize(
+    "answer", [ScriptedAnswer(200, b"<html><body>Sign in</body></html>"), aws_error(400, "ValidationError")]
+)
+async def test_a_user_is_not_unprivileged_because_its_policies_cannot_be_read(answer: ScriptedAnswer) -> None:
+    """An approval can depend on it. Only a credential that may not read policies shows none."""
+
+    def lies(asked: ReceivedRequest) -> ScriptedAnswer:
+        return aws_answer("GetUser", User=AWS_USER) if aws_action(asked) == "GetUser" else answer
+
+    async with AWS.connected(lies) as (connector, _):
+        with pytest.raises((ActionRequiredError, RefusedError)):
+            await connector.find_accounts(BY_NAME)
+    answer = aws_error(403, "AccessDenied")
+    async with AWS.connected(lies) as (connector, _):
+        [account] = await connector.find_accounts(BY_NAME)
+        assert not account.privileged
+
+
 async def test_an_entry_of_another_user_is_an_error() -> None:
     """A cache can answer with another user's document."""
     other = {"UserName": "bo.berg", "CreateDate": "2026-01-05T09:00:00Z"}

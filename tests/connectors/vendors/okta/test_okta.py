@@ -136,6 +136,15 @@ def test_a_service_app_without_the_scope_reads_no_roles() -> None:
     assert not account.privileged
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, {}), (200, [7]), (404, {"errorCode": "E0000007"})])
+def test_an_account_is_not_unprivileged_because_its_roles_cannot_be_read(status: int, body: Any) -> None:
+    """An approval can depend on it. Only a credential that may not read roles shows none."""
+    user, roles = exchanges("find_by_id")
+    lies = replace(roles, answer=replace(roles.answer, status=status, body=body))
+    with pytest.raises((ActionRequiredError, RefusedError)):
+        replay(OKTA.find(SETTINGS, [Lookup("id", ID)]), [user, lies], OKTA.dialect)
+
+
 def test_a_login_or_me_is_no_id() -> None:
     assert find("find_by_login_as_id", "id", "me") == []
 
