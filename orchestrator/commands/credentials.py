@@ -7,6 +7,7 @@ and a revoked token is refused already, because its revocation is read from the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.commands.services import Services, packets_in_use
@@ -39,8 +40,8 @@ async def revoke_token(
     """One's own, one that the actor made, or, for the safety owner of a packet that is in use, any. Raises `Invalid`
     (`unknown_token`) where there is none that is not revoked, and for accounts that can't revoke it."""
     require("revoke_token", actor)
-    token = await tokens.get(token_id)
-    if token is None or token.revoked_at is not None:
+    token = await tokens.get(token_id) or await _interrupted(services, token_id)
+    if token is None or (isinstance(token, Token) and token.revoked_at is not None):
         raise unknown_token()
     in_use = await packets_in_use(services, packets)
 
@@ -69,6 +70,21 @@ async def revoke_token(
 
         await services.runs.update_organisation(revoke, actor.human)
     await tokens.revoke(token_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interrupted:
+    """A token that the ledger has and that was never stored: its text is known to no one."""
+
+    actor_id: str
+    made_by: str
+
+
+async def _interrupted(services: Services, token_id: str) -> _Interrupted | None:
+    """Its program would be listed, and have an owner to be named, until the token expires."""
+    programs = (await services.runs.organisation()).programs.values()
+    known = next((one for one in programs if one.token_id == token_id and not one.revoked), None)
+    return None if known is None else _Interrupted(known.actor_id, known.made_by)
 
 
 def unknown_token() -> Invalid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
-from orchestrator.ledger.access.tokens import Tokens
+from orchestrator.ledger.access.tokens import Token, Tokens
 from orchestrator.ledger.engine.webhooks import Webhooks
 from tests.ledger.small_office import AUDREY, HANNA, IVO, SAM, SmallOffice, acting, sees, small_office
 
@@ -58,6 +59,29 @@ async def test_a_safety_owner_revokes_a_token_that_another_made(here: SmallOffic
         e.TokenRevoked(**about, by="olga", human=OLGA.human),
     ]
     assert token.token_id in (await here.services.runs.organisation()).revoked_tokens
+
+
+async def test_a_token_whose_creation_was_interrupted_is_revoked(here: SmallOffice) -> None:
+    """The process ended between the event and the token: the service has no token, and no text of one is known."""
+
+    class Killed(Tokens):
+        async def make(self, actor_id: str, **values: Any) -> tuple[str, Token]:
+            raise KeyboardInterrupt
+
+    tokens, names = Tokens(here.database), [here.packet.name]
+    with pytest.raises(KeyboardInterrupt):
+        await commands.make_token(
+            here.services, Killed(here.database), SAM, names,
+            name="Feed", kind="service", roles=(), up_to=Level.READ, lasts=HOUR,
+        )  # fmt: skip
+    [made] = await recorded(here, e.TokenMade)
+    assert isinstance(made, e.TokenMade)
+    with pytest.raises(Invalid, match="unknown_token"):
+        await commands.revoke_token(here.services, tokens, HANNA, names, made.token_id)
+    await commands.revoke_token(here.services, tokens, OLGA, names, made.token_id)
+    assert (await here.services.runs.organisation()).programs[made.actor_id].revoked
+    with pytest.raises(Invalid, match="unknown_token"):
+        await commands.revoke_token(here.services, tokens, OLGA, names, made.token_id)
 
 
 async def test_the_creator_of_a_token_decides_nothing_that_its_service_started(here: SmallOffice) -> None:
