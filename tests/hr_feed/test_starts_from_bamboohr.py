@@ -91,6 +91,10 @@ async def test_nothing_starts_from_a_list_that_hides_who_leaves(database_url: st
         assert await here.feed.look() is None
         row = await here.rows.last(PACKET)
         assert row is not None and row.code == "fields_hidden" and "employmentStatus" in row.detail
+        async with here.office.database.driver() as connection:
+            found = await (await connection.execute("SELECT f::text FROM engine.hr_feeds AS f")).fetchone()
+        # What HR's system says can name a person.
+        assert found is not None and "employmentStatus" not in found[0] and b"employmentStatus".hex() not in found[0]
         hr.bamboo.faults.hide_list("/tables/")
         hr.seed.reader.hidden.clear()
         assert await here.feed.look() is None

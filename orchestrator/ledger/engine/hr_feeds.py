@@ -1,7 +1,8 @@
 """HR's feed: when it is due, since when it reads a system, and what it read last.
 
 Not part of the ledger: which leavings have a run is decided from the ledger alone. A lost row makes the feed begin
-again, and leavings before that wait for HR. The report is sealed, since it is about records of people.
+again, and leavings before that wait for HR. The report and the problem are sealed, since they are about records of
+people: a problem has what HR's system said.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _BEGIN = text(
 )
 _KEEP = text(
     "UPDATE engine.hr_feeds SET checked_at = engine.now(), read_at = engine.now(), version = :version, code = '', "
-    "detail = '', report = :report, asks = :asks, "
+    "detail = '', problem = NULL, report = :report, asks = :asks, "
     "asked_at = CASE WHEN asks = :asks THEN asked_at ELSE engine.now() END WHERE packet = :packet"
 )
 _KEEP_PROBLEM = text(
-    "UPDATE engine.hr_feeds SET checked_at = engine.now(), code = :code, detail = :detail, "
+    "UPDATE engine.hr_feeds SET checked_at = engine.now(), code = :code, detail = '', problem = :problem, "
     "asks = CASE WHEN asking THEN :code ELSE asks END, "
     "asked_at = CASE WHEN asking AND asks <> :code THEN engine.now() ELSE asked_at END "
     "FROM (SELECT packet AS asked, :lasting OR read_at < engine.now() - :patience AS asking "
@@ -117,20 +118,31 @@ class HrFeedRows:
 
     async def keep_problem(self, packet: str, code: str, detail: str, *, lasting: bool) -> None:
         """The last report stays. `lasting`: a person has to remove the cause."""
-        values = {"packet": packet, "code": code, "detail": detail, "lasting": lasting, "patience": PATIENCE}
+        problem = self._keyring.seal(_problem_context(packet), detail.encode())
+        values = {"packet": packet, "code": code, "problem": problem, "lasting": lasting, "patience": PATIENCE}
         async with self._database.transaction() as connection:
             await connection.execute(_KEEP_PROBLEM, values)
 
     async def last(self, packet: str) -> FeedRow | None:
         """None for a packet that no feed reads."""
         table = hr_feeds.c
-        columns = (table.packet, table.checked_at, table.read_at, table.version, table.code, table.detail, table.report)
+        columns = (
+            table.packet,
+            table.checked_at,
+            table.read_at,
+            table.version,
+            table.code,
+            table.problem,
+            table.report,
+        )
         rows = await self._database.rows(select(*columns).where(table.packet == packet))
         if not rows:
             return None
-        sealed = rows[0]["report"]
-        report = None if sealed is None else self._keyring.open(_context(packet), bytes(sealed))
-        return FeedRow(**{**rows[0], "report": report})
+        row = dict(rows[0])
+        problem, report = row.pop("problem"), row.pop("report")
+        detail = "" if problem is None else self._keyring.open(_problem_context(packet), bytes(problem)).decode()
+        opened = None if report is None else self._keyring.open(_context(packet), bytes(report))
+        return FeedRow(**row, detail=detail, report=opened)
 
     async def latest_runs(self, people: Collection[str], *, dry: bool) -> dict[str, LatestRun]:
         """By person (opaque ids); a person without a run is missing. `dry`: dry runs count, which they do only where
@@ -150,4 +162,11 @@ def _context(packet: str) -> str:
     return f"hr_feed:{packet}"
 
 
-SEALED: Final = (SealedColumn(hr_feeds, hr_feeds.c.report, lambda row: _context(row["packet"])),)
+def _problem_context(packet: str) -> str:
+    return f"hr_feed_problem:{packet}"
+
+
+SEALED: Final = (
+    SealedColumn(hr_feeds, hr_feeds.c.report, lambda row: _context(row["packet"])),
+    SealedColumn(hr_feeds, hr_feeds.c.problem, lambda row: _problem_context(row["packet"])),
+)

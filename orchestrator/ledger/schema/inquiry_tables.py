@@ -71,10 +71,12 @@ hr_feeds = Table(
     instant("read_at", nullable=True),
     Column("version", Text, nullable=False, server_default=text("''")),
     Column("code", Text, nullable=False, server_default=text("''")),
+    # No longer used: what a system says can name a person. The version before this one writes here.
     Column("detail", Text, nullable=False, server_default=text("''")),
     Column("report", LargeBinary),
     Column("asks", Text, nullable=False, server_default=text("''")),
     instant("asked_at", nullable=True),
+    Column("problem", LargeBinary),
     schema="engine",
 )
 
