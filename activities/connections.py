@@ -113,16 +113,19 @@ class Connections:
         if kind == "env":
             if where.startswith(_OURS):
                 raise ActionRequiredError(
-                    "setting_invalid", f"System {system}: the setting {name!r} uses {where}, which is reserved for "
-                        "Offboard.",
-                    remedy="Use a different variable for the system.", happened="no",
-                )  # fmt: skip
+                    "setting_invalid",
+                    f"System {system}: the setting {name!r} uses {where}, which is reserved for Offboard.",
+                    remedy="Use a different variable for the system.",
+                    happened="no",
+                )
             value = self._environment.get(where)
             if value is None:
                 raise _missing(
-                    system, name, f"the environment variable {where} is not set",
+                    system,
+                    name,
+                    f"the environment variable {where} is not set",
                     f"Set {where} for the worker, restart it, then retry.",
-                )  # fmt: skip
+                )
             return value
         if kind == "file":
             try:
@@ -130,9 +133,11 @@ class Connections:
                 return self._file(system, name, where).read_text().rstrip("\r\n")
             except (OSError, ValueError) as error:
                 raise _missing(
-                    system, name, f"the file {where} cannot be read",
+                    system,
+                    name,
+                    f"the file {where} cannot be read",
                     f"Write the secret to {where}, readable by the worker, then retry.",
-                ) from error  # fmt: skip
+                ) from error
         return written
 
     def _file(self, system: str, name: str, where: str) -> Path:

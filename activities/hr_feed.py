@@ -78,9 +78,16 @@ class HrFeed:
     counts an error that was not expected."""
 
     def __init__(
-        self, services: Services, queries: Queries, connections: Connections, database: Database, packet: str, *,
-        every: float = 60.0, failed: Callable[[str], None] = lambda task: None,
-    ) -> None:  # fmt: skip
+        self,
+        services: Services,
+        queries: Queries,
+        connections: Connections,
+        database: Database,
+        packet: str,
+        *,
+        every: float = 60.0,
+        failed: Callable[[str], None] = lambda task: None,
+    ) -> None:
         self._services = services
         self._queries = queries
         self._connections = connections
@@ -123,9 +130,11 @@ class HrFeed:
             return await self._look()
         except ConnectorError as error:
             await self._rows.keep_problem(
-                self._packet, error.code, f"{error.detail} {error.remedy}".strip(),
+                self._packet,
+                error.code,
+                f"{error.detail} {error.remedy}".strip(),
                 lasting=not isinstance(error, TryAgainError),
-            )  # fmt: skip
+            )
         except Refusal as refused:
             await self._rows.keep_problem(self._packet, refused.code, refused.message, lasting=True)
         finally:
@@ -152,10 +161,16 @@ class HrFeed:
         if earlier is not None:
             started, moved = started + earlier.started, moved + earlier.moved
         report = FeedReport(
-            source=listed.source, as_of=listed.as_of, leavers=len(listed.leavers), started=started, moved=moved,
-            with_run=found.with_run, waiting=len(found.items) - len(listed.unreadable),
-            unreadable=len(listed.unreadable), items=tuple(found.items[:MAX_ITEMS]),
-        )  # fmt: skip
+            source=listed.source,
+            as_of=listed.as_of,
+            leavers=len(listed.leavers),
+            started=started,
+            moved=moved,
+            with_run=found.with_run,
+            waiting=len(found.items) - len(listed.unreadable),
+            unreadable=len(listed.unreadable),
+            items=tuple(found.items[:MAX_ITEMS]),
+        )
         await self._rows.keep(packet.name, listed.version, report.model_dump_json().encode(), _asks(found.items))
         return report
 

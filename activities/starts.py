@@ -95,10 +95,15 @@ class Starts:
         person = await people.facts_to_search_by(known)
         cutoff = cutoff_at(leaving_at, person.time_zone or "UTC")
         done = await commands.start_run(
-            self._services, actor, person, packet.name, cutoff, start_id=start_id,
+            self._services,
+            actor,
+            person,
+            packet.name,
+            cutoff,
+            start_id=start_id,
             expected=is_expected(known.status, known.leaving_at, cutoff),
             hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
-        )  # fmt: skip
+        )
         return commands.started(done)
 
 

@@ -212,12 +212,17 @@ class SystemTest:
         assert self._person is not None
         accounts = [
             FoundAccount(
-                system=self._system, account_id=str(number), native_id=one.native_id, label=one.label,
-                attributes=dict(one.attributes), active=one.active, privileged=one.privileged,
+                system=self._system,
+                account_id=str(number),
+                native_id=one.native_id,
+                label=one.label,
+                attributes=dict(one.attributes),
+                active=one.active,
+                privileged=one.privileged,
                 secondary=tuple(sorted(one.secondary)),
             )
             for number, one in enumerate(found)
-        ]  # fmt: skip
+        ]
         return match_accounts(self._person, self._spec.match, accounts)
 
     async def _requests(self, connector: Connector, account: Account | None) -> None:
@@ -266,9 +271,13 @@ class SystemTest:
         if step.when is None or self._person is None or not self._person.hr_id:
             return True
         shown = FoundAccount(
-            system=self._system, account_id="0", native_id=account.native_id, attributes=dict(account.attributes),
-            active=account.active, privileged=account.privileged,
-        )  # fmt: skip
+            system=self._system,
+            account_id="0",
+            native_id=account.native_id,
+            attributes=dict(account.attributes),
+            active=account.active,
+            privileged=account.privileged,
+        )
         condition = Expression.compile(step.when, ("person", "account", "run"))
         return bool(condition.evaluate(person=self._person, account=shown, run=self._run_facts()))
 

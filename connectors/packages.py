@@ -87,18 +87,19 @@ def load(connector: str) -> ConnectorKind[Any]:
     named = _NAMED.fullmatch(connector)
     if named is None:
         raise _problem(
-            "unknown_kind", f"The connector {connector!r} is not of the form NAME@DISTRIBUTION==VERSION.",
+            "unknown_kind",
+            f"The connector {connector!r} is not of the form NAME@DISTRIBUTION==VERSION.",
             "Correct it in platform.yaml.",
-        )  # fmt: skip
+        )
     name, distribution, wanted = named["name"], named["distribution"], named["version"]
     try:
         installed = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
         raise _problem(
-            "connector_not_installed", f"The distribution {distribution} is not installed; version {wanted} is "
-                "required.",
+            "connector_not_installed",
+            f"The distribution {distribution} is not installed; version {wanted} is required.",
             f"Install it for the worker and the web process: pip install {distribution}=={wanted}.",
-        ) from None  # fmt: skip
+        ) from None
     if installed.version != wanted:
         raise _problem(
             "connector_version",
@@ -134,9 +135,10 @@ def load(connector: str) -> ConnectorKind[Any]:
             "Report it to the distribution's authors.",
         )
     raise _problem(
-        "unknown_kind", f"The distribution {distribution} {wanted} has no connector {name!r}.",
+        "unknown_kind",
+        f"The distribution {distribution} {wanted} has no connector {name!r}.",
         "Correct the name in platform.yaml.",
-    )  # fmt: skip
+    )
 
 
 def _foreign_module(installed: metadata.Distribution, module: str) -> str:

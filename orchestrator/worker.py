@@ -141,9 +141,14 @@ async def working(
             )
         if settings.hr_feed_packet is not None:
             feed = HrFeed(
-                services, queries, connections, backend.database, settings.hr_feed_packet,
-                every=settings.hr_feed_seconds, failed=failed,
-            )  # fmt: skip
+                services,
+                queries,
+                connections,
+                backend.database,
+                settings.hr_feed_packet,
+                every=settings.hr_feed_seconds,
+                failed=failed,
+            )
             await stack.enter_async_context(_feeding(feed))
         yield backend, engine
 

@@ -327,8 +327,9 @@ def _effect(state: RunState, intent: Intent, person: PersonFacts | None) -> Effe
     """Raises `ExpressionFailed` where a parameter cannot be worked out, `ActionRequiredError` for an erased person."""
     step = intent.step
     if person is None:
-        raise ActionRequiredError("person_erased", remedy="Cancel the run: the person's data has been erased.",
-                                  happened="no")  # fmt: skip
+        raise ActionRequiredError(
+            "person_erased", remedy="Cancel the run: the person's data has been erased.", happened="no"
+        )
     details = state.accounts.details.get(step.account_id) if step.account_id else None
     account = None
     if details is not None:

@@ -93,10 +93,14 @@ async def _of_embargoes(
         if run.state.dry or until is None or run.world.now >= until or until - EMBARGO_ENDS_SOON <= state.requested_at:
             continue
         item = PendingItem(
-            item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}", run_id=run_id, kind="news",
-            opened_at=until - EMBARGO_ENDS_SOON, due_at=None, news="embargo_ends",
+            item_id=f"{run_id}/embargo-{until:%Y%m%dT%H%M%S}",
+            run_id=run_id,
+            kind="news",
+            opened_at=until - EMBARGO_ENDS_SOON,
+            due_at=None,
+            news="embargo_ends",
             embargoed=True,
-        )  # fmt: skip
+        )
         named = [one for one in people if one.actor_id in state.named and one.human != state.asked.person_id]
         found.append((item, [one.actor_id for one in named]))
     return found
@@ -143,10 +147,14 @@ def _readers(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> list[st
 def _item(recorded: Recorded, run: RunSnapshot, said: News) -> PendingItem:
     until = run.state.embargo_until
     return PendingItem(
-        item_id=f"{run.state.run_id}/news-{recorded.version}", run_id=run.state.run_id, kind="news",
-        opened_at=recorded.recorded_at, due_at=None, news=said,
+        item_id=f"{run.state.run_id}/news-{recorded.version}",
+        run_id=run.state.run_id,
+        kind="news",
+        opened_at=recorded.recorded_at,
+        due_at=None,
+        news=said,
         embargoed=until is not None and run.world.now < until,
-    )  # fmt: skip
+    )
 
 
 def _safety_owners(snapshot: OrganisationSnapshot, people: Sequence[Actor]) -> list[str]:

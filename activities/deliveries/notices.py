@@ -275,8 +275,11 @@ def _people(organisation: Organisation) -> set[str]:
 
 def _roles_of(actor: Actor, organisation: Organisation) -> frozenset[str]:
     """Also those of colleagues who ever delegated to them: whether that holds now is the inbox's to say."""
-    lent = [organisation.actors.get(given.said.by) for given in organisation.delegations.values()
-            if given.said.to == actor.actor_id]  # fmt: skip
+    lent = [
+        organisation.actors.get(given.said.by)
+        for given in organisation.delegations.values()
+        if given.said.to == actor.actor_id
+    ]
     return actor.roles.union(*(one.roles for one in lent if one is not None))
 
 

@@ -99,9 +99,11 @@ class AccountOwnersList:
             raise ActionRequiredError("own_network_only", why, happened="no")
         if not spec.match:
             raise ActionRequiredError(
-                "not_listed", f"System {system} has no match keys, so accounts can't be compared with HR.",
-                remedy="Add match keys to the system in platform.yaml.", happened="no",
-            )  # fmt: skip
+                "not_listed",
+                f"System {system} has no match keys, so accounts can't be compared with HR.",
+                remedy="Add match keys to the system in platform.yaml.",
+                happened="no",
+            )
         connector = await self._connections.to(system, spec)
         pace = self._connections.pace(system, spec, deadline=DEADLINE_SECONDS)
         attributes = list(dict.fromkeys(key.attribute for key in spec.match))
@@ -130,9 +132,11 @@ async def _everyone(people: People) -> Sequence[Person]:
         missing = "HR's list has no person who works here."
     if missing:
         raise ActionRequiredError(
-            "list_incomplete", f"{missing} Accounts of people who are missing would look like orphans.",
-            remedy="Correct HR's record, then try again.", happened="no",
-        )  # fmt: skip
+            "list_incomplete",
+            f"{missing} Accounts of people who are missing would look like orphans.",
+            remedy="Correct HR's record, then try again.",
+            happened="no",
+        )
     return found.people
 
 
@@ -162,16 +166,18 @@ def _answer(
             continue
         person = read.people[one.owner] if one.owner is not None and shows_people else None
         shown.append(
-            UnownedAccount.model_validate({
-                "ownership": one.ownership,
-                "label": one.label,
-                "active": listed.account.active,
-                "privileged": listed.account.privileged,
-                "attributes": {name: ", ".join(values) for name, values in listed.values.items() if values},
-                "person": person.display_name if person is not None else None,
-                "employee_number": person.employee_number if person is not None else None,
-            })
-        )  # fmt: skip
+            UnownedAccount.model_validate(
+                {
+                    "ownership": one.ownership,
+                    "label": one.label,
+                    "active": listed.account.active,
+                    "privileged": listed.account.privileged,
+                    "attributes": {name: ", ".join(values) for name, values in listed.values.items() if values},
+                    "person": person.display_name if person is not None else None,
+                    "employee_number": person.employee_number if person is not None else None,
+                }
+            )
+        )
     # What can still be used comes first.
     shown.sort(key=lambda one: (_FIRST.index(one.ownership), one.active is False, one.label.casefold()))
     return AccountOwners(

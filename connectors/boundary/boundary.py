@@ -112,9 +112,11 @@ class _CheckedPeopleSource(_CheckedConnector):
         people = self._people
         if not isinstance(people, ListsPeople):
             raise ActionRequiredError(
-                "not_listed", "The connector of the HR system cannot list people.",
-                remedy="Use a connector for HR that lists people.", happened="no",
-            )  # fmt: skip
+                "not_listed",
+                "The connector of the HR system cannot list people.",
+                remedy="Use a connector for HR that lists people.",
+                happened="no",
+            )
         found = await _call(lambda paced: people.list_people(at_most=at_most, deadline=deadline, pace=paced), pace)
         return PeopleListed(_storable(found.people), found.missing)
 
@@ -122,9 +124,11 @@ class _CheckedPeopleSource(_CheckedConnector):
         people = self._people
         if not isinstance(people, ListsLeavers):
             raise ActionRequiredError(
-                "not_listed", "The connector of the HR system cannot list leavers, so they start no runs.",
-                remedy="Use a connector for HR that lists leavers, or HR's webhook.", happened="no",
-            )  # fmt: skip
+                "not_listed",
+                "The connector of the HR system cannot list leavers, so they start no runs.",
+                remedy="Use a connector for HR that lists leavers, or HR's webhook.",
+                happened="no",
+            )
         found = await _call(lambda paced: people.leavers(deadline=deadline, pace=paced), pace)
         _require_storable([[one.person_id, one.place] for one in found.leavers])
         _require_storable([[one.place, one.message] for one in found.unreadable])
@@ -176,9 +180,11 @@ async def _call(call: Callable[[Pace], Awaitable[T]], pace: Pace, *, happened: H
     # Outside of the except clause, so that the message is not the context of what is raised.
     log.error("a connector failed: %s", what)
     raise TryAgainError(
-        "unexpected", f"The connector failed: {what}.", remedy="Report it to the connector's authors.",
+        "unexpected",
+        f"The connector failed: {what}.",
+        remedy="Report it to the connector's authors.",
         happened=happened,
-    )  # fmt: skip
+    )
 
 
 def _require_storable(value: Any, *, happened: Happened = "no") -> None:

@@ -292,10 +292,12 @@ class _Run:
             return form.read(received.body)
         except ValueError:
             fail_sent(
-                request, ActionRequiredError, "answer_not_understood",
+                request,
+                ActionRequiredError,
+                "answer_not_understood",
                 f"The response to {request.method} {received.url.path} is not {form.name}.",
                 remedy="Check that url is the address of the system's API, not of a page or a proxy.",
-            )  # fmt: skip
+            )
 
 
 def _rehearsed(request: Request) -> RehearsedRequest:

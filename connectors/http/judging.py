@@ -45,9 +45,12 @@ def judge(
             fail(RefusedError, "not_found", said, happened="no")
         case Verdict.CREDENTIAL:
             fail(
-                ActionRequiredError, "credential_refused", said, happened="no",
+                ActionRequiredError,
+                "credential_refused",
+                said,
+                happened="no",
                 remedy="Renew the system's credential, or grant it the permissions that this ability needs.",
-            )  # fmt: skip
+            )
         case Verdict.CHANGED_MEANWHILE:
             fail(TryAgainError, "changed_meanwhile", said, happened="no")
         case Verdict.RATE_LIMITED | Verdict.RETRY:

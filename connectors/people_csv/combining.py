@@ -61,8 +61,10 @@ def _same_person(one: Person, other: Person) -> bool:
         return False
     if one.email and one.email.casefold() == other.email.casefold():
         return True
-    names = [(person.given_name.casefold(), person.family_name.casefold(), person.display_name.casefold())
-             for person in (one, other)]  # fmt: skip
+    names = [
+        (person.given_name.casefold(), person.family_name.casefold(), person.display_name.casefold())
+        for person in (one, other)
+    ]
     return names[0] == names[1]
 
 

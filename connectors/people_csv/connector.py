@@ -264,14 +264,14 @@ class PeopleCsvConnector:
                 return await asyncio.to_thread(self._read_newest)
         except TimeoutError:
             raise TryAgainError(
-                "deadline_over", f"{self._path} was not read within {deadline:g} seconds.", remedy="It is tried again.",
+                "deadline_over",
+                f"{self._path} was not read within {deadline:g} seconds.",
+                remedy="It is tried again.",
                 happened="no",
-            ) from None  # fmt: skip
+            ) from None
 
     def _read_newest(self) -> _Known:
-        found = complete_files(
-            self._path, self._settings.newest_by, self._settings.settle_seconds, self._clock
-        )  # fmt: skip
+        found = complete_files(self._path, self._settings.newest_by, self._settings.settle_seconds, self._clock)
         newest, today = found[0], datetime.fromtimestamp(self._clock(), UTC).date()
         require_recent(newest.path.name, newest.modified, self._settings.max_age_hours, self._clock())
         known = self._known

@@ -93,9 +93,10 @@ def _people_rows(
         kept.append((line, cells))
     if not ended:
         raise refused(
-            "export_incomplete", f"The export has no row that begins with {form.trailer!r}, so its end is missing.",
+            "export_incomplete",
+            f"The export has no row that begins with {form.trailer!r}, so its end is missing.",
             "Export it again, or correct export_format.trailer in platform.yaml.",
-        )  # fmt: skip
+        )
     kept = kept[form.rows_after_titles : len(kept) - form.trailer_rows if form.trailer_rows else None]
     bad = [BadRow(line, cells, hides=True) for line, cells in kept if isinstance(cells, str)]
     return [(line, cells) for line, cells in kept if isinstance(cells, list)], bad
@@ -131,9 +132,10 @@ def _title_row(rows: Iterator[tuple[int, list[str] | str]], form: ExportFormat) 
     if titles is None or isinstance(titles, str):
         where = f" in row {form.title_row}" if form.title_row else ""
         raise refused(
-            "export_empty", f"The export is empty, or has no column titles{where}.",
+            "export_empty",
+            f"The export is empty, or has no column titles{where}.",
             "Export it again with a line of column titles, or correct export_format.title_row.",
-        )  # fmt: skip
+        )
     return titles
 
 

@@ -86,9 +86,10 @@ def _decoded(content: bytes | str, form: ExportFormat) -> str:
         text = content.decode(encoding, "surrogateescape")
         if "\x00" in text.partition("\n")[0]:
             raise refused(
-                "export_encoding", f"The export has NUL characters in its first line, so it is not {encoding} text.",
+                "export_encoding",
+                f"The export has NUL characters in its first line, so it is not {encoding} text.",
                 "Set export_format.encoding in platform.yaml, for example utf-16-le, or save the file as UTF-8.",
-            )  # fmt: skip
+            )
         return text.lstrip("\ufeff")
     text = content.decode(encoding, "replace")
     if "\ufffd" in text:

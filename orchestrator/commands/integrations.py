@@ -50,15 +50,23 @@ async def make_token(
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
     await record_as_owner(
-        services, actor, packets, "make_token",
+        services,
+        actor,
+        packets,
+        "make_token",
         lambda known, now: [
             e.TokenMade(
-                token_id=token_id, actor_id=program.actor_id, up_to=up_to.value, by=actor.actor_id, human=actor.human,
-                deputy=deputy, expires_at=now + lasts,
+                token_id=token_id,
+                actor_id=program.actor_id,
+                up_to=up_to.value,
+                by=actor.actor_id,
+                human=actor.human,
+                deputy=deputy,
+                expires_at=now + lasts,
             )
         ],
         require=lambda acting: require_own_grants(acting, kind, roles, in_use),
-    )  # fmt: skip
+    )
     return await tokens.make(
         program.actor_id, label=name, made_by=actor.actor_id, up_to=up_to, lasts=lasts, token_id=token_id
     )

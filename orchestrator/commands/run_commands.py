@@ -140,10 +140,15 @@ async def start_run(
         holds = legal_holding.at_start(asked, legal_hold, acting, opening.world(version.version), before)
         holders = opening.last_holders(person_id)
         admitted = starting.admit(
-            opening.starts, asked, pinned, acting, opening.now, opens=there is None,
+            opening.starts,
+            asked,
+            pinned,
+            acting,
+            opening.now,
+            opens=there is None,
             expected=expected and not is_late(asked.cutoff, pinned, opening.now),
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
-        )  # fmt: skip
+        )
         events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
         return StartDecision(events, admitted.events, admitted.refused)
 
@@ -210,9 +215,10 @@ async def report_leaving(
     """For HR's feed: HR's own record has another leaving. It reaches a run under an embargo as well, and only those who
     see the run learn of it. With `moves` off, the cutoff stays and HR is asked."""
     decided = await services.runs.decide(
-        run_id, lambda state, world: reported_leavings.report_leaving(state, leaving, actor, world, moves=moves),
+        run_id,
+        lambda state, world: reported_leavings.report_leaving(state, leaving, actor, world, moves=moves),
         by_account=True,
-    )  # fmt: skip
+    )
     return await finish(services, decided)
 
 
@@ -276,9 +282,11 @@ async def name_decider(
 ) -> Done:
     """Names the account `decider` for the gate or review that has too few people, about which the exception is."""
     return await decide_on(
-        services, actor, run_id,
+        services,
+        actor,
+        run_id,
         lambda actor, state, world: naming.name_decider(state, exception_id, decider, reason, actor, world),
-    )  # fmt: skip
+    )
 
 
 # Operators

@@ -44,11 +44,13 @@ def _opening(tripped: e.StartsTripped) -> Decide:
             return []
         return [
             e.ExceptionOpened(
-                exception_id=exception_id(tripped.trip_id), kind="start_limit",
+                exception_id=exception_id(tripped.trip_id),
+                kind="start_limit",
                 owners=(world.current.platform.safety_owner,),
-                due=world.now + world.current.approvals.exceptions.due_within, code=tripped.scope,
+                due=world.now + world.current.approvals.exceptions.due_within,
+                code=tripped.scope,
             )
-        ]  # fmt: skip
+        ]
 
     return opened
 

@@ -65,8 +65,9 @@ class AtTerminal:
         self._pause()
         self._screen.print(_gate_panel(leaver, gate, member, steps))
         while True:
-            choice = await self._choose("[A] approve  [x] exclude steps  [r] reject  [d] details  "
-                                        "[f] approve everything from now on:", "a")  # fmt: skip
+            choice = await self._choose(
+                "[A] approve  [x] exclude steps  [r] reject  [d] details  [f] approve everything from now on:", "a"
+            )
             match choice:
                 case "a":
                     return GateAnswer("approve")
@@ -192,9 +193,11 @@ def _gate_panel(leaver: Leaver, gate: GateState, member: StaffEntry, steps: Sequ
     for number, step in enumerate(steps, 1):
         system = platform.systems[step.system].title if step.system else "People"
         table.add_row(
-            Text(str(number), style="dim"), step.title + _which_account(leaver, step, steps), Text(system, style="dim"),
+            Text(str(number), style="dim"),
+            step.title + _which_account(leaver, step, steps),
+            Text(system, style="dim"),
             Text("cannot be undone" if step.reversible == "no" and not step.is_task else "", style="bold yellow"),
-        )  # fmt: skip
+        )
     asked = Text(f"Approvers: {role_words(gate.roles)}. Only approved steps run; every change is read back.")
     title = f"Gate: {approvals.gates[gate.opened.gate].title}  {leaver.name}"
     return _panel(title, member, [asked, table], "blue")
@@ -231,6 +234,10 @@ def _panel(title: str, member: StaffEntry, lines: Sequence[RenderableType], styl
     for line in lines:
         table.add_row(line)
     return Panel(
-        table, title=Text(title, style="bold"), title_align="left", border_style=style,
-        subtitle=Text(f"you act as {member.alias}: {member.duty}", style="dim"), subtitle_align="left",
-    )  # fmt: skip
+        table,
+        title=Text(title, style="bold"),
+        title_align="left",
+        border_style=style,
+        subtitle=Text(f"you act as {member.alias}: {member.duty}", style="dim"),
+        subtitle_align="left",
+    )

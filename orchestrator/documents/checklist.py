@@ -60,12 +60,16 @@ async def checklist(database: Database, queries: Queries, viewer: Viewer, tests:
         await _sign_in(queries, viewer, packets),
         _system("hr", "HR", answered, hr, packets, "Connect the HR system, or a folder with its CSV exports"),
         _system(
-            "system", "First system", answered, {place for place in answered if place not in hr}, packets,
+            "system",
+            "First system",
+            answered,
+            {place for place in answered if place not in hr},
+            packets,
             "Connect a system in which people have accounts",
         ),
         await _mail(database),
         await _packet(queries),
-    )  # fmt: skip
+    )
     shown = tuple(step.model_copy(update={"test": _test(step, tests.get(step.step, ""))}) for step in steps)
     return Checklist(done=all(step.done for step in steps), steps=shown)
 
@@ -107,10 +111,16 @@ async def _sign_in(queries: Queries, viewer: Viewer, packets: Sequence[Packet]) 
     else:
         fact = "No person with a role has signed in."
     return ChecklistStep(
-        step="sign_in", title="Sign-in", done=bool(known), fact=fact, page="/staff" if owns else "",
-        next="" if known else "Set the OpenID provider and which of its groups have which role (OFFBOARD_OIDC_ISSUER, "
+        step="sign_in",
+        title="Sign-in",
+        done=bool(known),
+        fact=fact,
+        page="/staff" if owns else "",
+        next=""
+        if known
+        else "Set the OpenID provider and which of its groups have which role (OFFBOARD_OIDC_ISSUER, "
         "OFFBOARD_OIDC_ROLES), and the claim by which HR knows people. Then sign in.",
-    )  # fmt: skip
+    )
 
 
 def _system(
@@ -128,9 +138,15 @@ def _system(
         named = title_of.title if title_of is not None else system
         fact = f"{named} responds and accepts the credential (packet {packet})."
         return ChecklistStep(
-            step=step, title=title, done=True, since=seen[packet, system], fact=fact, page="/systems",
-            system=system, packet=packet,
-        )  # fmt: skip
+            step=step,
+            title=title,
+            done=True,
+            since=seen[packet, system],
+            fact=fact,
+            page="/systems",
+            system=system,
+            packet=packet,
+        )
     fact = "No such system has responded to a check, a test or a run."
     then = f"{what}: add its lines to platform.yaml, and test it."
     return ChecklistStep(step=step, title=title, done=False, fact=fact, next=then, page="/systems")
@@ -140,12 +156,16 @@ async def _mail(database: Database) -> ChecklistStep:
     sent = await NoticeBook(database).any_sent()
     accepted = "a notice" if sent else "no notice"
     return ChecklistStep(
-        step="mail", title="Mail", done=sent,
+        step="mail",
+        title="Mail",
+        done=sent,
         fact=f"The mail server has accepted {accepted} in the last 30 days.",
-        next="" if sent else "Set OFFBOARD_MAIL_HOST, OFFBOARD_MAIL_SENDER and OFFBOARD_PUBLIC_URL for the worker. The "
+        next=""
+        if sent
+        else "Set OFFBOARD_MAIL_HOST, OFFBOARD_MAIL_SENDER and OFFBOARD_PUBLIC_URL for the worker. The "
         "first notice is sent when something waits for a person, such as an approval. No command sends a test mail, "
         "and no mail is sent about a dry run.",
-    )  # fmt: skip
+    )
 
 
 async def _packet(queries: Queries) -> ChecklistStep:
@@ -160,9 +180,14 @@ async def _packet(queries: Queries) -> ChecklistStep:
     else:
         fact, then = "No packet is adopted.", "Check the files in your packet's folder, then let both owners sign it."
     return ChecklistStep(
-        step="packet", title="Packet", done=bool(used), fact=fact, next=then, page="/packets",
+        step="packet",
+        title="Packet",
+        done=bool(used),
+        fact=fact,
+        next=then,
+        page="/packets",
         packet=(used or lines)[0].name if lines else "",
-    )  # fmt: skip
+    )
 
 
 def _people(number: int) -> str:

@@ -77,9 +77,7 @@ async def feed_status(rows: HrFeedRows, queries: Queries, viewer: Viewer, packet
         reads_hr = granted_level(platform.levels, viewer.actor, platform.hr.system, packet.name) is not None
         shown = [item for item in report.items if reads_hr and await _is_shown(queries, viewer, item)]
         report = report.model_copy(update={"items": tuple(shown)})
-    return FeedStatus(
-        checked_at=row.checked_at, read_at=row.read_at, code=row.code, detail=row.detail, report=report
-    )  # fmt: skip
+    return FeedStatus(checked_at=row.checked_at, read_at=row.read_at, code=row.code, detail=row.detail, report=report)
 
 
 async def _is_shown(queries: Queries, viewer: Viewer, item: FeedItem) -> bool:

@@ -164,12 +164,20 @@ def _history(recorded: Recorded) -> Document | None:
             return entry | {"what": "adopted", "version": event.version, "by": event.by}
         case PacketSigned():
             return entry | {
-                "what": "signed", "version": event.version, "by": event.by, "owner": event.owner, "phase": event.phase,
-            }  # fmt: skip
+                "what": "signed",
+                "version": event.version,
+                "by": event.by,
+                "owner": event.owner,
+                "phase": event.phase,
+            }
         case PacketMoved():
             return entry | {
-                "what": "moved", "version": event.version, "by": event.by, "from_phase": event.from_phase,
-                "phase": event.to_phase, "reason": event.explanation or event.reason or None,
+                "what": "moved",
+                "version": event.version,
+                "by": event.by,
+                "from_phase": event.from_phase,
+                "phase": event.to_phase,
+                "reason": event.explanation or event.reason or None,
                 "open_runs": event.open_runs,
-            }  # fmt: skip
+            }
     return None

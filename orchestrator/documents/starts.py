@@ -71,9 +71,7 @@ def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Ac
     }
 
 
-def _held(
-    one: HeldState, packet: Packet, actor: Actor, now: datetime, actors: Mapping[str, Actor]
-) -> Document:  # fmt: skip
+def _held(one: HeldState, packet: Packet, actor: Actor, now: datetime, actors: Mapping[str, Actor]) -> Document:
     held = one.held
     return {
         "held_id": held.held_id,
@@ -85,7 +83,8 @@ def _held(
         "held_at": one.at,
         "confirmed_by": one.confirmed.by if one.confirmed is not None and one.confirmed_now(now) else None,
         "confirmed_until": one.confirmed_at + CONFIRMED_FOR
-        if one.confirmed_at is not None and one.confirmed_now(now) else None,
+        if one.confirmed_at is not None and one.confirmed_now(now)
+        else None,
         "roles": sorted(starting.deciding_roles(packet)),
         "can_confirm": starting.can_confirm(one, actor, packet, now, actors),
-    }  # fmt: skip
+    }

@@ -201,9 +201,14 @@ class History:
     async def _seen(self, viewer: Viewer, wanted: HistoryFilter) -> Select[Any]:
         """The events that the viewer sees, before any order and bounds."""
         columns = (
-            events.c.position, events.c.stream, events.c.version, events.c.event_type,
-            events.c.recorded_at, events.c.leaf_hash, events.c.stored,
-        )  # fmt: skip
+            events.c.position,
+            events.c.stream,
+            events.c.version,
+            events.c.event_type,
+            events.c.recorded_at,
+            events.c.leaf_hash,
+            events.c.stored,
+        )
         if wanted.run_id is not None:
             run_id = await self._queries.find_run(viewer, wanted.run_id)
             return select(*columns).where(events.c.stream == run_stream(run_id))
@@ -267,8 +272,14 @@ class History:
         stream, event = one.row["stream"], one.event
         run_id = _run_of(stream)
         step, on, title = steps.of(stream, event)
-        item = next((getattr(event, name, None) for name in ("gate_id", "task_id", "exception_id")
-                     if getattr(event, name, None)), None)  # fmt: skip
+        item = next(
+            (
+                getattr(event, name, None)
+                for name in ("gate_id", "task_id", "exception_id")
+                if getattr(event, name, None)
+            ),
+            None,
+        )
         kind, _, name = stream.partition(":")
         return HistoryEntry(
             at=one.row["recorded_at"],

@@ -57,17 +57,34 @@ class Viewer:
     @classmethod
     def of(cls, actor: Actor) -> Viewer:
         return cls(
-            actor.actor_id, actor.roles, actor.kind, actor.human, actor.managers, actor.up_to, actor.maker,
-            actor.programs, actor.maker_human, actor.creator, actor.formerly,
-        )  # fmt: skip
+            actor.actor_id,
+            actor.roles,
+            actor.kind,
+            actor.human,
+            actor.managers,
+            actor.up_to,
+            actor.maker,
+            actor.programs,
+            actor.maker_human,
+            actor.creator,
+            actor.formerly,
+        )
 
     @property
     def actor(self) -> Actor:
         return Actor(
-            actor_id=self.actor_id, kind=self.kind, roles=self.roles, human=self.human, managers=self.managers,
-            up_to=self.up_to, maker=self.maker, programs=self.programs,
-            maker_human=self.maker_human, creator=self.creator, formerly=self.formerly,
-        )  # fmt: skip
+            actor_id=self.actor_id,
+            kind=self.kind,
+            roles=self.roles,
+            human=self.human,
+            managers=self.managers,
+            up_to=self.up_to,
+            maker=self.maker,
+            programs=self.programs,
+            maker_human=self.maker_human,
+            creator=self.creator,
+            formerly=self.formerly,
+        )
 
 
 def visible(viewer: Actor, absent: Sequence[Actor], readable: Sequence[str]) -> ColumnElement[bool]:

@@ -103,8 +103,12 @@ class SpanObserver:
             self._measures.attempted(system, ability, ending.outcome, ending.after_cutoff)
 
         about: dict[str, str | int] = {
-            "run_id": run_id, "step": name, "system": system, "ability": ability, "attempt": attempt,
-        }  # fmt: skip
+            "run_id": run_id,
+            "step": name,
+            "system": system,
+            "ability": ability,
+            "attempt": attempt,
+        }
         return self._observe("step", about, count)
 
     def call(self, call: str, *, system: str, ability: str) -> AbstractContextManager[SpanEnd]:

@@ -47,9 +47,13 @@ def listening(host: str, port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    settings: WebSettings, services: Services, engine: Engine, database: Database, on: socket.socket,
+    settings: WebSettings,
+    services: Services,
+    engine: Engine,
+    database: Database,
+    on: socket.socket,
     local: Sequence[LocalMember] = (),
-) -> AsyncIterator[WebState]:  # fmt: skip
+) -> AsyncIterator[WebState]:
     """Pages and API on a socket. `local` are those who may sign in by name alone: the embedded stack's."""
     async with AsyncExitStack() as stack:
         following = Following(database)

@@ -119,14 +119,18 @@ def list_employees() -> Flow[list[ListedEmployee]]:
     employees = [_listed(item) for item in items]
     if len({employee.id for employee in employees}) != pages.total:
         raise TryAgainError(
-            "list_incomplete", f"The list of employees has {len(employees)} entries, but BambooHR names another total.",
-            remedy="It is tried again.", happened="no",
-        )  # fmt: skip
+            "list_incomplete",
+            f"The list of employees has {len(employees)} entries, but BambooHR names another total.",
+            remedy="It is tried again.",
+            happened="no",
+        )
     if not employees:
         raise ActionRequiredError(
-            "search_unproven", "BambooHR lists no employee, so it does not prove that there is none.",
-            remedy="Let the access level of the API key's user view all employees.", happened="no",
-        )  # fmt: skip
+            "search_unproven",
+            "BambooHR lists no employee, so it does not prove that there is none.",
+            remedy="Let the access level of the API key's user view all employees.",
+            happened="no",
+        )
     return employees
 
 

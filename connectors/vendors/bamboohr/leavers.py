@@ -94,8 +94,9 @@ def _list(company: BambooHrCompany) -> Flow[LeaversListed]:
             said = "the employee is inactive without a day; enter the termination with its date in employment status"
             unreadable.append(UnreadableRecord(place, said))
     leavers.sort(key=lambda one: one.leaving_at, reverse=True)  # a report names the first ones
-    written = repr(sorted([(one.person_id, one.leaving_at.isoformat()) for one in leavers]) + [
-        (one.place, one.message) for one in unreadable
-    ])  # fmt: skip
+    written = repr(
+        sorted([(one.person_id, one.leaving_at.isoformat()) for one in leavers])
+        + [(one.place, one.message) for one in unreadable]
+    )
     version = hashlib.sha256(written.encode()).hexdigest()
     return LeaversListed(leavers, unreadable, _SOURCE, as_of, version)

@@ -62,9 +62,13 @@ class RoleGrant:
 
     def shown(self) -> dict[str, Any]:
         return {
-            "id": str(self.oid), "name": self.name, "granted_by": self.grantor, "admin_option": self.admin,
-            "inherit": self.inherit, "set": self.set,
-        }  # fmt: skip
+            "id": str(self.oid),
+            "name": self.name,
+            "granted_by": self.grantor,
+            "admin_option": self.admin,
+            "inherit": self.inherit,
+            "set": self.set,
+        }
 
 
 async def memberships(talk: Conversation, role: Role) -> list[RoleGrant]:

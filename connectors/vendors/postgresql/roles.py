@@ -63,9 +63,12 @@ class Role:
 
     def evidence(self) -> dict[str, Any]:
         return {
-            "oid": self.oid, "rolname": self.name, "can_login": self.can_login, "attributes": list(self.powers),
+            "oid": self.oid,
+            "rolname": self.name,
+            "can_login": self.can_login,
+            "attributes": list(self.powers),
             "valid_until": self.valid_until,
-        }  # fmt: skip
+        }
 
 
 def role_of(row: ServerRow) -> Role:

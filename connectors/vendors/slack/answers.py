@@ -49,9 +49,13 @@ def code_of(body: Any) -> str:
 def _by_code() -> Mapping[tuple[int, str], Verdict]:
     found: dict[tuple[int, str], Verdict] = {}
     for verdict, codes in (
-        (Verdict.CREDENTIAL, _NOT_ACCEPTED), (Verdict.FAILED, _FAILED), (Verdict.RETRY, _LATER),
-        (Verdict.RATE_LIMITED, _LIMITED), (Verdict.MISSING, _MISSING), (Verdict.DONE, _ALREADY),
-    ):  # fmt: skip
+        (Verdict.CREDENTIAL, _NOT_ACCEPTED),
+        (Verdict.FAILED, _FAILED),
+        (Verdict.RETRY, _LATER),
+        (Verdict.RATE_LIMITED, _LIMITED),
+        (Verdict.MISSING, _MISSING),
+        (Verdict.DONE, _ALREADY),
+    ):
         found |= {(200, code): verdict for code in codes}
     for status in _SCIM_STATUSES:
         found |= {(status, code): Verdict.MISSING for code in _SCIM_MISSING}

@@ -168,8 +168,11 @@ def look_at_groups(access: SlackAccess, effect: Effect) -> Flow[ReadBack]:
     workspaces = user.workspaces(credential)
     shown = [group.shown() for group in groups.of_user]
     evidence = {
-        **user.evidence(), "user_groups": shown, "groups_not_found": groups.missing, "asked_in": workspaces,
-    }  # fmt: skip
+        **user.evidence(),
+        "user_groups": shown,
+        "groups_not_found": groups.missing,
+        "asked_in": workspaces,
+    }
     if groups.missing or not workspaces:
         return none_left(shown, evidence, shows_such=False)
     return (

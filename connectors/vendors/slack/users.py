@@ -95,8 +95,9 @@ class SlackMember(Fields):
             return known is not None and known.enterprise_id == credential.place
         if known is not None and known.enterprise_id:
             return known.enterprise_id == credential.owner.enterprise_id and credential.place in (
-                self.team_id, *known.teams,
-            )  # fmt: skip
+                self.team_id,
+                *known.teams,
+            )
         return self.team_id == credential.place
 
     def workspaces(self, credential: SlackCredential) -> list[str]:
@@ -108,9 +109,12 @@ class SlackMember(Fields):
     def evidence(self) -> dict[str, Any]:
         known = self.enterprise_user
         return {
-            "id": self.id, "name": self.name, "guest": self.guest, "admin": self.privileged,
+            "id": self.id,
+            "name": self.name,
+            "guest": self.guest,
+            "admin": self.privileged,
             **({"workspaces": sorted(known.teams)} if known is not None else {}),
-        }  # fmt: skip
+        }
 
 
 class ListedUser(Fields):

@@ -169,11 +169,8 @@ def _print(found: dict[str, Any], leaving: bool) -> None:
     counts = found["counts"]
     table(
         ("Field", "Column", "In the file"),
-        [
-            (name, title, "no" if name in found["missing"] else "yes")
-            for name, title in found["mapped"].items()
-        ],
-    )  # fmt: skip
+        [(name, title, "no" if name in found["missing"] else "yes") for name, title in found["mapped"].items()],
+    )
     say(f"Columns of {found['file']}: {', '.join(found['columns'])}")
     say("Needed: employee_number; for leavers also cutoff_date, and a time zone in a column or in export_format.")
     say(f"Not mapped: {', '.join(found['not_mapped'])}")

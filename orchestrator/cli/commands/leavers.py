@@ -34,9 +34,16 @@ class Batch:
 
 
 async def start_all(
-    alias: str | None, path: Path, packet: str, skip_bad: bool, confirm: int | None, yes: bool, folder: Path, *,
+    alias: str | None,
+    path: Path,
+    packet: str,
+    skip_bad: bool,
+    confirm: int | None,
+    yes: bool,
+    folder: Path,
+    *,
     shadow: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """`yes` confirms rows whose cutoff is in the past, which are urgent starts. `shadow` starts dry runs."""
     content = await asyncio.to_thread(read_file, path)
     async with entering(folder, alias) as server:
@@ -53,9 +60,10 @@ async def start_all(
         if batch.bad and not skip_bad:
             count = "one row" if len(batch.bad) == 1 else f"{len(batch.bad)} rows"
             raise LocalRefusal(
-                "bad_rows", f"No run was started: {count} of {path.name} cannot be used.",
+                "bad_rows",
+                f"No run was started: {count} of {path.name} cannot be used.",
                 "Correct them in HR and export again, or start the other rows with --skip-bad.",
-            )  # fmt: skip
+            )
         _require_confirmed(len(batch.ready), current["batch_cap"], packet, confirm)
         if not batch.ready:
             say("No row of this export has a last day." if not batch.bad else "No run was started.")
@@ -78,9 +86,10 @@ def set_late_rows_aside(batch: Batch, late_after: float | None, now: datetime) -
 def _require_confirmed(count: int, cap: int, packet: str, confirm: int | None) -> None:
     if confirm is not None and confirm != count:
         raise LocalRefusal(
-            "count_differs", f"--confirm is {confirm}, but {count} runs would start. No run was started.",
+            "count_differs",
+            f"--confirm is {confirm}, but {count} runs would start. No run was started.",
             f"Check the export; if {count} is right, use --confirm {count}.",
-        )  # fmt: skip
+        )
     if count > cap and confirm is None:
         raise LocalRefusal(
             "over_the_cap",

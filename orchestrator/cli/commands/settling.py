@@ -22,17 +22,19 @@ def answers(preview: Document, theirs: Sequence[str], others: Sequence[str], rea
     for system in dict.fromkeys((*chosen, *left)):
         if system not in questions:
             raise LocalRefusal(
-                "nothing_to_settle", f"System {system} has no open question about accounts.",
+                "nothing_to_settle",
+                f"System {system} has no open question about accounts.",
                 "Use --preview to list the questions.",
-            )  # fmt: skip
+            )
         question = questions[system]
         accounts = _named(question, chosen.get(system, ()))
         named = [*accounts, *_named(question, left.get(system, ()))]
         if missing := [one["label"] for one in question["candidates"] if one["account_id"] not in named]:
             raise LocalRefusal(
-                "not_all_named", f"System {system} shows {', '.join(missing)} as well.",
+                "not_all_named",
+                f"System {system} shows {', '.join(missing)} as well.",
                 f"Answer for each account: --theirs {system}=ACCOUNT or --not-theirs {system}=ACCOUNT.",
-            )  # fmt: skip
+            )
         if len(set(named)) < len(named):
             raise LocalRefusal("named_twice", f"An account on {system} is given twice.", "Give each account once.")
         found.append({"question": question["handle"], "accounts": accounts, "reason": reason})
@@ -58,9 +60,10 @@ def _by_system(given: Iterable[str]) -> dict[str, list[str]]:
         system, equals, account = text.partition("=")
         if not (system and equals and account):
             raise LocalRefusal(
-                "account_not_understood", f"{text[:80]!r} is not an account on a system.",
+                "account_not_understood",
+                f"{text[:80]!r} is not an account on a system.",
                 "Write SYSTEM=ACCOUNT, as --preview lists them.",
-            )  # fmt: skip
+            )
         found.setdefault(system, []).append(account)
     return found
 
@@ -73,13 +76,15 @@ def _named(question: Document, named: Iterable[str]) -> list[str]:
         if not fits:
             shown = ", ".join(str(one["label"]) for one in question["candidates"])
             raise LocalRefusal(
-                "not_a_candidate", f"{label[:80]} is not one of the accounts of {question['system']}: {shown}.",
+                "not_a_candidate",
+                f"{label[:80]} is not one of the accounts of {question['system']}: {shown}.",
                 "Give accounts as --preview lists them.",
-            )  # fmt: skip
+            )
         if len(fits) > 1:
             raise LocalRefusal(
-                "several_accounts", f"Several accounts on {question['system']} are named {label[:80]}.",
+                "several_accounts",
+                f"Several accounts on {question['system']} are named {label[:80]}.",
                 "Start the run without this answer, then use `offboard exceptions settle`.",
-            )  # fmt: skip
+            )
         found += fits
     return found

@@ -97,10 +97,17 @@ def start(
         raise typer.BadParameter("--named needs --embargo-until.")
     if from_csv is not None:
         single = {
-            "--preview": preview, "--cutoff": when, "--zone": zone, "--urgent": urgent, "--json": json,
-            "--embargo-until": embargo_until, "--reason": reason, "--legal-hold": legal_hold, "--theirs": theirs,
+            "--preview": preview,
+            "--cutoff": when,
+            "--zone": zone,
+            "--urgent": urgent,
+            "--json": json,
+            "--embargo-until": embargo_until,
+            "--reason": reason,
+            "--legal-hold": legal_hold,
+            "--theirs": theirs,
             "--not-theirs": not_theirs,
-        }  # fmt: skip
+        }
         if given := [option for option, value in single.items() if value]:
             raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
         from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
@@ -226,9 +233,10 @@ def may_be_past(cutoff: str | None, zone: str | None, now: datetime) -> bool:
 def _require_terminal() -> None:
     if not sys.stdin.isatty():
         raise LocalRefusal(
-            "confirmation_missing", "An urgent start removes access immediately and was not confirmed.",
+            "confirmation_missing",
+            "An urgent start removes access immediately and was not confirmed.",
             "Check the person with --preview, then add --yes.",
-        )  # fmt: skip
+        )
 
 
 def _require_cutoff(asked: Document) -> None:

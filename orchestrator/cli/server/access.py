@@ -70,8 +70,10 @@ def which(folder: Path, alias: str | None) -> Way:
                 raise LocalRefusal(
                     "server_missing", f"{TOKEN} is set, and {SERVER} is not.", f"Set {SERVER} to its URL."
                 )
-        over = (f"{server} does not accept the token in {TOKEN}: it is invalid, expired or revoked.",
-                f"Set a valid token, or unset {TOKEN} and run `offboard login`.")  # fmt: skip
+        over = (
+            f"{server} does not accept the token in {TOKEN}: it is invalid, expired or revoked.",
+            f"Set a valid token, or unset {TOKEN} and run `offboard login`.",
+        )
         return Way(server, token, over=over)
     known = sign_ins.kept()
     if server is not None:
@@ -88,9 +90,10 @@ def which(folder: Path, alias: str | None) -> Way:
         if url is None:
             elsewhere = f" Omit --as to use {next(iter(known))}." if known else ""
             raise LocalRefusal(
-                "no_stack", "The embedded stack is not running.",
+                "no_stack",
+                "The embedded stack is not running.",
                 f"Start one in another terminal: `offboard up`.{elsewhere}",
-            )  # fmt: skip
+            )
         return Way(url, alias=alias)
     if not known:
         raise typer.BadParameter(WHO)
@@ -120,9 +123,10 @@ def _token() -> str | None:
 def _alone(alias: str | None, why: str) -> None:
     if alias is not None:
         raise LocalRefusal(
-            "as_with_token", f"{why}, so --as {alias} cannot be used: you act as the owner of the token.",
+            "as_with_token",
+            f"{why}, so --as {alias} cannot be used: you act as the owner of the token.",
             "Omit --as, and unset OFFBOARD_AS.",
-        )  # fmt: skip
+        )
 
 
 def _signed_in(sign_in: StoredSignIn) -> Way:

@@ -108,9 +108,10 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
             described = await engine.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
         except RPCError as error:
             raise Unwell(
-                "namespace", f"Temporal cannot describe the task queue {queue}: {error.status.name}.",
+                "namespace",
+                f"Temporal cannot describe the task queue {queue}: {error.status.name}.",
                 f"Check that the namespace {settings.temporal_namespace} exists and that this worker can use it.",
-            ) from error  # fmt: skip
+            ) from error
         if not any(p.identity.endswith(here) and _instant(p.last_access_time) > oldest for p in described.pollers):
             raise Unwell("idle", f"No worker on this host polls the task queue {queue}.", "Check the worker's log.")
 

@@ -23,9 +23,11 @@ async def worker_answer(server: Server, response: Document, field: str) -> Docum
     while response["state"] == "waiting":
         if loop.time() > until:
             raise ServerRefused(
-                503, "not_answered", f"No worker has responded within {TIMEOUT_SECONDS:g} seconds.",
+                503,
+                "not_answered",
+                f"No worker has responded within {TIMEOUT_SECONDS:g} seconds.",
                 "Try again. If it fails again, check that a worker is running and that it can reach the systems.",
-            )  # fmt: skip
+            )
         await asyncio.sleep(POLL_SECONDS)
         response = await server.get("inquiries", inquiry_id)
     found: Document = response[field]

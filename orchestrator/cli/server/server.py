@@ -189,10 +189,11 @@ class Server:
     async def _stream(self, stack: AsyncExitStack, run_id: str, after: int) -> AsyncIterator[tuple[str, str, int]]:
         """Server-Sent Events (WHATWG HTML, section 9.2.6) as kind, data and id; comments are passed over."""
         request = self._client.stream(
-            "GET", _path(("runs", run_id, "stream")),
+            "GET",
+            _path(("runs", run_id, "stream")),
             headers={"Accept": "text/event-stream", "Last-Event-ID": str(after)},
             timeout=httpx.Timeout(STREAM_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
-        )  # fmt: skip
+        )
         try:
             response = await stack.enter_async_context(request)
             if response.status_code != 200:

@@ -49,9 +49,10 @@ def exception_named(run: Document, named: str) -> str:
     if any(known["exception_id"] == named for known in run["exceptions"]):
         return named
     same = [
-        str(known["exception_id"]) for known in run["exceptions"]
+        str(known["exception_id"])
+        for known in run["exceptions"]
         if known["state"] == "open" and named in (known["kind"], known["system"])
-    ]  # fmt: skip
+    ]
     if len(same) > 1:
         raise LocalRefusal(
             "several_exceptions",
@@ -65,18 +66,23 @@ def accounts_named(run: Document, system: str, named: Sequence[str]) -> list[str
     """By id, a beginning of it that fits one candidate, or the label that the system shows."""
     candidates = {
         str(account["account_id"]): account["label"]
-        for known in run["systems"] if known["system"] == system
+        for known in run["systems"]
+        if known["system"] == system
         for account in known["candidates"]
-    }  # fmt: skip
+    }
     meant = []
     for text in named:
         fits = [
-            id_ for id_, label in candidates.items()
+            id_
+            for id_, label in candidates.items()
             if (len(text) >= MIN_ACCOUNT_CHARACTERS and id_.startswith(text)) or label == text
-        ]  # fmt: skip
+        ]
         if len(fits) > 1 and text not in candidates:
-            raise LocalRefusal("several_accounts", f"The given text matches several accounts on {system}.",
-                          "Give more of the account's ID.")  # fmt: skip
+            raise LocalRefusal(
+                "several_accounts",
+                f"The given text matches several accounts on {system}.",
+                "Give more of the account's ID.",
+            )
         meant.append(fits[0] if len(fits) == 1 else text)
     return meant
 

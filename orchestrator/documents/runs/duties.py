@@ -16,9 +16,13 @@ MAX_NAMED = 5
 def duty_document(duty: Duty, waiting: int = 0) -> PreviewDuty:
     """`waiting` is the number of open items that wait for a role that no other person has."""
     return PreviewDuty(
-        kind=duty.kind, name=duty.name, passes_to=duty.passes_to, missing=duty.missing, waiting=waiting,
+        kind=duty.kind,
+        name=duty.name,
+        passes_to=duty.passes_to,
+        missing=duty.missing,
+        waiting=waiting,
         message=_message(duty, waiting),
-    )  # fmt: skip
+    )
 
 
 def duty_documents(duties: Iterable[Duty]) -> list[dict[str, Any]]:

@@ -229,8 +229,13 @@ def decision_behind(state: RunState, opened: e.ExceptionOpened) -> Document | No
     step = state.plan.steps.get(opened.step_id or "")
     for vote, at in reversed(gate.votes):
         if vote.verdict == "reject" or (step is not None and step.digest in vote.excluded):
-            return {"by": vote.by, "on_behalf_of": vote.on_behalf_of, "verdict": vote.verdict, "at": at,
-                    "reason": vote.reason}  # fmt: skip
+            return {
+                "by": vote.by,
+                "on_behalf_of": vote.on_behalf_of,
+                "verdict": vote.verdict,
+                "at": at,
+                "reason": vote.reason,
+            }
     return None
 
 

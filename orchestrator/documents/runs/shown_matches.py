@@ -51,9 +51,7 @@ class MatchShown(BaseModel):
     native: dict[str, str] = Field(repr=False)
 
     @classmethod
-    def of(
-        cls, hr_id: str, looked_at: datetime, seen: SystemSearched, accounts: Sequence[FoundAccount]
-    ) -> MatchShown:  # fmt: skip
+    def of(cls, hr_id: str, looked_at: datetime, seen: SystemSearched, accounts: Sequence[FoundAccount]) -> MatchShown:
         natives = {one.account_id: one.native_id for one in accounts if one.account_id in seen.candidates}
         return cls(hr_id=hr_id, looked_at=looked_at, seen=seen, native=natives)
 

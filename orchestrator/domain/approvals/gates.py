@@ -62,9 +62,12 @@ def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[
     for vote in votes:
         if vote.verdict == "reject":
             return e.GateDecided(
-                gate_id=opened.gate_id, outcome="rejected", by=(vote.by,), rests_on=_rests_on([vote]),
+                gate_id=opened.gate_id,
+                outcome="rejected",
+                by=(vote.by,),
+                rests_on=_rests_on([vote]),
                 valid_until=opened.valid_until,
-            )  # fmt: skip
+            )
     if people_of(votes, actors) < opened.quorum:
         return None
     excluded = {digest for vote in votes for digest in vote.excluded}
@@ -209,13 +212,22 @@ def vote(
     alone = verdict == "approve" and gate.opened.quorum == 1
     approved = set(gate.opened.digests) - set(digests) if alone else ()
     return [
-        e.GateVoted.model_validate({
-            "gate_id": gate_id, "by": actor.actor_id, "human": actor.human, "roles": tuple(sorted(actor.roles)),
-            "managers": tuple(sorted(actor.managers)), "verdict": verdict, "excluded": digests, "reason": reason,
-            "on_behalf_of": instead_of, "for_human": rests_on.human if instead_of is not None else None,
-        }),
+        e.GateVoted.model_validate(
+            {
+                "gate_id": gate_id,
+                "by": actor.actor_id,
+                "human": actor.human,
+                "roles": tuple(sorted(actor.roles)),
+                "managers": tuple(sorted(actor.managers)),
+                "verdict": verdict,
+                "excluded": digests,
+                "reason": reason,
+                "on_behalf_of": instead_of,
+                "for_human": rests_on.human if instead_of is not None else None,
+            }
+        ),
         *kept_access.kept_by_approving(state, approved, actor, world),
-    ]  # fmt: skip
+    ]
 
 
 def require_together(state: RunState, gate_id: str, world: World) -> None:

@@ -21,17 +21,24 @@ from orchestrator.domain.run.run import RunState, fold
 
 
 def settle_beforehand(
-    asked: e.RunRequested, seen: e.SystemSearched, accounts: tuple[str, ...], reason: str | None, actor: Actor,
+    asked: e.RunRequested,
+    seen: e.SystemSearched,
+    accounts: tuple[str, ...],
+    reason: str | None,
+    actor: Actor,
     world: World,
-) -> e.MatchSettledBeforehand:  # fmt: skip
+) -> e.MatchSettledBeforehand:
     """Raises whatever `operating.settle` refuses with."""
     state = fold(fold(RunState(), asked, world.now), e.AccountsSearched(results=(seen,)), world.now)
     for settled in operating.settle(state, seen.system, accounts, reason, actor, world):
         if isinstance(settled, e.MatchSettled):
             return e.MatchSettledBeforehand(
-                seen=seen, accounts=settled.accounts, by=settled.by, on_behalf_of=settled.on_behalf_of,
+                seen=seen,
+                accounts=settled.accounts,
+                by=settled.by,
+                on_behalf_of=settled.on_behalf_of,
                 reason=settled.reason,
-            )  # fmt: skip
+            )
     raise AssertionError("a match that may be confirmed is confirmed")
 
 
@@ -64,7 +71,11 @@ def borne_out(state: RunState, world: World) -> Iterator[Event]:
         found = state.accounts.planned_on.get(system)
         if found is not None and same_accounts(said.seen, found):
             yield e.MatchSettled(
-                system=system, accounts=said.accounts, by=said.by, on_behalf_of=said.on_behalf_of, beforehand=True,
+                system=system,
+                accounts=said.accounts,
+                by=said.by,
+                on_behalf_of=said.on_behalf_of,
+                beforehand=True,
                 reason=said.reason,
-            )  # fmt: skip
+            )
             yield from kept_by_settling(state, system, said.accounts, said.by, world)

@@ -41,9 +41,16 @@ def requester_of(actor: Actor) -> str:
 
 
 def admit(
-    starts: StartsState, asked: e.RunRequested, packet: Packet, actor: Actor, now: datetime, *,
-    expected: bool = False, opens: bool = True, last_of: Collection[str] = (),
-) -> Admission:  # fmt: skip
+    starts: StartsState,
+    asked: e.RunRequested,
+    packet: Packet,
+    actor: Actor,
+    now: datetime,
+    *,
+    expected: bool = False,
+    opens: bool = True,
+    last_of: Collection[str] = (),
+) -> Admission:
     """Whether a start that the other rules allow goes on now. A dry run changes nothing, and is neither held nor
     counted. `expected`: HR's own record says that the person leaves by then. `opens`: the request opens a run;
     otherwise it is only received, because the person has a run that the requester cannot see. `last_of` are the roles
@@ -54,10 +61,14 @@ def admit(
     known = starts.held_for(asked.person_id, requester, asked.urgent, packet.name)
     confirmed = known is not None and known.confirmed_now(now)
     counted = e.StartCounted(
-        run_id=asked.run_id, packet=packet.name, by=actor.actor_id, requester=requester, urgent=asked.urgent,
+        run_id=asked.run_id,
+        packet=packet.name,
+        by=actor.actor_id,
+        requester=requester,
+        urgent=asked.urgent,
         embargoed=asked.embargo_until is not None or not opens,
         held_id=known.held.held_id if known is not None else None,
-    )  # fmt: skip
+    )
     if confirmed:
         return Admission((counted,))
     if asked.urgent and last_of:
@@ -92,8 +103,9 @@ def _starts_held(reason: e.StartsTripped, limits: StartLimits, held: Mapping[str
         "starts_held",
         f"The limit of {reason.limit} {kind} {whose} within {_minutes(limits)} minutes is reached, so this start "
         "is held. Runs that were started before continue.",
-        trip_id=reason.trip_id, **held,
-    )  # fmt: skip
+        trip_id=reason.trip_id,
+        **held,
+    )
 
 
 def _minutes(limits: StartLimits) -> int:
@@ -123,28 +135,46 @@ def _reached(
             continue
         number += 1
         yield e.StartsTripped(
-            trip_id=f"trip-{number}", packet=packet.name, scope=scope, by=actor.actor_id, requester=requester,
-            urgent=by_urgent, counted=len(urgent_ones if by_urgent else recent),
+            trip_id=f"trip-{number}",
+            packet=packet.name,
+            scope=scope,
+            by=actor.actor_id,
+            requester=requester,
+            urgent=by_urgent,
+            counted=len(urgent_ones if by_urgent else recent),
             limit=urgent_limit if by_urgent else limit,
             run_id=next((one.run_id for one in reversed(recent) if not one.embargoed), None),
-        )  # fmt: skip
+        )
 
 
 def _held(
-    starts: StartsState, asked: e.RunRequested, packet: Packet, requester: str, why: str, known: HeldState | None,
+    starts: StartsState,
+    asked: e.RunRequested,
+    packet: Packet,
+    requester: str,
+    why: str,
+    known: HeldState | None,
     after: int = 0,
-) -> tuple[e.StartHeld, ...]:  # fmt: skip
+) -> tuple[e.StartHeld, ...]:
     """The record of a held start, once for each person, requester and packet."""
     if known is not None or starts.holds_no_more(requester):
         return ()
     label = PersonFacts.model_validate(asked.facts).display_name or None
     return (
-        e.StartHeld.model_validate({
-            "held_id": f"held-{starts.version + after + 1}", "packet": packet.name, "person_id": asked.person_id,
-            "by": asked.requested_by, "requester": requester, "urgent": asked.urgent, "why": why,
-            "named": asked.named, "label": label,
-        }),
-    )  # fmt: skip
+        e.StartHeld.model_validate(
+            {
+                "held_id": f"held-{starts.version + after + 1}",
+                "packet": packet.name,
+                "person_id": asked.person_id,
+                "by": asked.requested_by,
+                "requester": requester,
+                "urgent": asked.urgent,
+                "why": why,
+                "named": asked.named,
+                "label": label,
+            }
+        ),
+    )
 
 
 def roles_with_last_holder(person_id: str, packet: Packet, actors: Iterable[Actor]) -> dict[str, tuple[str, ...]]:
@@ -160,9 +190,13 @@ def roles_with_last_holder(person_id: str, packet: Packet, actors: Iterable[Acto
 
 
 def confirm(
-    starts: StartsState, held_id: str, actor: Actor, packet: Packet, now: datetime,
+    starts: StartsState,
+    held_id: str,
+    actor: Actor,
+    packet: Packet,
+    now: datetime,
     actors: Mapping[str, Actor],
-) -> list[Event]:  # fmt: skip
+) -> list[Event]:
     """A second person confirms one held start. Empty where it is confirmed already. `actors` are the known ones, by id:
     a start of a service is also one of the person who created its token."""
     held = _known_held(starts, held_id, actor)
@@ -197,9 +231,7 @@ def release(
 
 def releasing_roles(packet: Packet) -> frozenset[str]:
     """Who is asked when a limit is reached: the owners of the packet and the role that resolves exceptions."""
-    return frozenset(
-        {packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner}
-    )  # fmt: skip
+    return frozenset({packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner})
 
 
 def deciding_roles(packet: Packet) -> frozenset[str]:

@@ -355,9 +355,13 @@ def move(
                 f"The change of version {known.version[:12]} to {to_phase!r} is not signed by {named}.",
             )
     event = PacketMoved(
-        version=known.version, from_phase=known.phase, to_phase=to_phase, by=actor.actor_id,
-        explanation=(reason or None) if actor.human is not None else None, open_runs=open_runs if back else None,
-    )  # fmt: skip
+        version=known.version,
+        from_phase=known.phase,
+        to_phase=to_phase,
+        by=actor.actor_id,
+        explanation=(reason or None) if actor.human is not None else None,
+        open_runs=open_runs if back else None,
+    )
     subject = actor.human if event.explanation is not None else None
     return [Draft(key=f"moved/{known.version}/{known.changes}", event=event, subject=subject)]
 

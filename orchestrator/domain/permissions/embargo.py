@@ -48,9 +48,14 @@ class ExcludedPeople:
 
 
 def wanted_embargo(
-    packet: Packet, cutoff: datetime, wish: EmbargoTerms | None, requester: str, now: datetime,
-    left_out: Collection[str] = (), beside: EmbargoTerms | None = None,
-) -> EmbargoTerms | None:  # fmt: skip
+    packet: Packet,
+    cutoff: datetime,
+    wish: EmbargoTerms | None,
+    requester: str,
+    now: datetime,
+    left_out: Collection[str] = (),
+    beside: EmbargoTerms | None = None,
+) -> EmbargoTerms | None:
     """What the packet requires, what the request asks for, and the embargo of the run `beside` this one, together; None
     if none has an embargo. `left_out` are accounts of the leaver, who hears of the run only if the request names one.
     Raises `Invalid` if the request asks for too long an embargo; what a packet requires ends at the limit."""
@@ -110,7 +115,7 @@ def require_embargo_works(
         raise Invalid("embargo_over", "The embargo's end is in the past.")
     strangers = [actor_id for actor_id in embargo.named if actor_id not in actors and actor_id != leaving.requested_by]
     if strangers:
-        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
+        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")
     named = [actors[actor_id] for actor_id in embargo.named if actor_id in actors]
     missing = list(missing_people(packet, named, abilities, leaving))
     if missing:
@@ -190,7 +195,7 @@ def change_embargo(
             EmbargoTerms(until, visible_to), world.pinned, leaving, world.actors, world.abilities, world.now
         )
     elif strangers := [actor_id for actor_id in visible_to if actor_id not in {*world.actors, *state.named}]:
-        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")  # fmt: skip
+        raise Invalid("unknown_actor", f"No one has signed in as {', '.join(strangers)[:80]}.")
     return [e.EmbargoChanged(until=until, named=visible_to, by=actor.actor_id)]
 
 

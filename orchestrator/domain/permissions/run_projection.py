@@ -145,11 +145,13 @@ class RunProjection:
                 troubles = {
                     system: self.scrubbed(text) for system, text in (event.troubles or {}).items() if self.reads(system)
                 }
-                return event.model_copy(update={
-                    "results": tuple(self.result(result) for result in event.results),
-                    "details": self._details(event.details) if event.details is not None else None,
-                    "troubles": troubles if event.troubles is not None else None,
-                })  # fmt: skip
+                return event.model_copy(
+                    update={
+                        "results": tuple(self.result(result) for result in event.results),
+                        "details": self._details(event.details) if event.details is not None else None,
+                        "troubles": troubles if event.troubles is not None else None,
+                    }
+                )
             case _ if set(self._systems(event)) <= self.readable:
                 return self._without_addresses(event)
         hidden: dict[str, Any] = dict.fromkeys(type(event).personal_fields())

@@ -56,9 +56,11 @@ def owners_of(
     found = []
     for label, values in accounts:
         candidates = {
-            number for key in keys for value in values.get(key.attribute, ())
+            number
+            for key in keys
+            for value in values.get(key.attribute, ())
             for number in by_value.get((key.attribute, loosely(value)), ())
-        }  # fmt: skip
+        }
         outcomes = {number: _outcome(people[number][0], keys, values) for number in candidates}
         matched = [number for number, outcome in outcomes.items() if outcome == "matched"]
         doubtful = any(outcome == "ambiguous" for outcome in outcomes.values())

@@ -92,10 +92,25 @@ def step_digest(step: PlannedStep) -> str:
     covered = step.model_dump(
         mode="json",
         include={
-            "step_id", "name", "title", "system", "ability", "account_id", "level", "repeat", "reversible",
-            "needs", "uncertain", "anchor", "offset", "gate", "parameters", "task_role", "task_instruction",
+            "step_id",
+            "name",
+            "title",
+            "system",
+            "ability",
+            "account_id",
+            "level",
+            "repeat",
+            "reversible",
+            "needs",
+            "uncertain",
+            "anchor",
+            "offset",
+            "gate",
+            "parameters",
+            "task_role",
+            "task_instruction",
         },
-    )  # fmt: skip
+    )
     return _digest(covered)
 
 

@@ -188,9 +188,14 @@ def _gate_needed(
     if source is None:
         return True
     facts = StepFacts(
-        name=step.name, system=step.system, ability=step.ability, level=step.level, reversible=step.reversible,
-        cuts_access=step.cuts_access, privileged=account is not None and account.privileged,
-    )  # fmt: skip
+        name=step.name,
+        system=step.system,
+        ability=step.ability,
+        level=step.level,
+        reversible=step.reversible,
+        cuts_access=step.cuts_access,
+        privileged=account is not None and account.privileged,
+    )
     try:
         return Expression.compile(source, ("person", "run", "step")).evaluate(person=person, run=run, step=facts)
     except ExpressionFailed:

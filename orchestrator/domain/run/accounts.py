@@ -104,11 +104,16 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
             if (said := presettled.get(result.system)) is not None and not same_accounts(said.seen, result):
                 del presettled[result.system]
     return AccountState(
-        searches=searches, planned_on=planned_on, changed_systems=frozenset(changed), settled=settled,
-        settled_at=known.settled_at, settled_by=known.settled_by,
-        presettled=presettled, details={**known.details, **(event.details or {})},
+        searches=searches,
+        planned_on=planned_on,
+        changed_systems=frozenset(changed),
+        settled=settled,
+        settled_at=known.settled_at,
+        settled_by=known.settled_by,
+        presettled=presettled,
+        details={**known.details, **(event.details or {})},
         grown=known.grown | _grown(known.details, event.details or {}),
-    )  # fmt: skip
+    )
 
 
 def _grown(before: Mapping[str, Any], shown: Mapping[str, Any]) -> frozenset[str]:
@@ -132,9 +137,12 @@ def _(event: e.MatchSettled, run: RunState, at: datetime) -> AccountState:
     rest = {system: said for system, said in known.presettled.items() if system != event.system}
     settled = {**known.settled, event.system: event.accounts}
     return replace(
-        known, settled=settled, settled_at={**known.settled_at, event.system: at},
-        settled_by={**known.settled_by, event.system: event.by}, presettled=rest,
-    )  # fmt: skip
+        known,
+        settled=settled,
+        settled_at={**known.settled_at, event.system: at},
+        settled_by={**known.settled_by, event.system: event.by},
+        presettled=rest,
+    )
 
 
 @fold_accounts.register(e.MatchSettledBeforehand)

@@ -70,9 +70,13 @@ def _(event: e.PlanFrozen, run: RunState, at: datetime) -> PlanState:
     }
     return replace(
         run.plan,
-        steps=steps, open_steps=frozenset(event.open_steps), revision=event.revision, stale=False,
-        first_planned_at=run.plan.first_planned_at or at, planned_at=at,
-    )  # fmt: skip
+        steps=steps,
+        open_steps=frozenset(event.open_steps),
+        revision=event.revision,
+        stale=False,
+        first_planned_at=run.plan.first_planned_at or at,
+        planned_at=at,
+    )
 
 
 @fold_plan.register(e.RunReplanned)
@@ -82,6 +86,7 @@ def _(event: e.RunReplanned, run: RunState, at: datetime) -> PlanState:
         return replace(
             run.plan,
             open_steps=run.plan.open_steps | event.further_steps.keys(),
-            added={**run.plan.added, **event.further_steps}, added_at=at,
-        )  # fmt: skip
+            added={**run.plan.added, **event.further_steps},
+            added_at=at,
+        )
     return replace(run.plan, wanted_since=at, stale=True)

@@ -167,19 +167,28 @@ def _fold_run(event: Event, state: RunState, at: datetime) -> RunState:
 def _(event: e.RunRequested, state: RunState, at: datetime) -> RunState:
     return replace(
         state,
-        request=event, requested_at=at, packet_version=event.packet_version,
-        cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff,
-        embargo_until=_bounded(event.embargo_until, event.cutoff, at), named=event.named,
-    )  # fmt: skip
+        request=event,
+        requested_at=at,
+        packet_version=event.packet_version,
+        cutoff=event.cutoff,
+        zone=event.zone,
+        local_cutoff=event.local_cutoff,
+        embargo_until=_bounded(event.embargo_until, event.cutoff, at),
+        named=event.named,
+    )
 
 
 @_fold_run.register(e.RunRescheduled)
 def _(event: e.RunRescheduled, state: RunState, at: datetime) -> RunState:
     moved_by = event.by if event.repeated_steps is not None else state.moved_by
     return replace(
-        state, cutoff=event.cutoff, zone=event.zone, local_cutoff=event.local_cutoff, moved_by=moved_by,
+        state,
+        cutoff=event.cutoff,
+        zone=event.zone,
+        local_cutoff=event.local_cutoff,
+        moved_by=moved_by,
         embargo_until=_bounded(state.embargo_until, event.cutoff, state.requested_at),
-    )  # fmt: skip
+    )
 
 
 def _bounded(embargo_until: datetime | None, cutoff: datetime, requested_at: datetime) -> datetime | None:
@@ -190,9 +199,11 @@ def _bounded(embargo_until: datetime | None, cutoff: datetime, requested_at: dat
 def _(event: e.EmbargoChanged, state: RunState, at: datetime) -> RunState:
     ended_at = at if event.until is None else state.embargo_ended_at
     return replace(
-        state, embargo_until=_bounded(event.until, state.cutoff, state.requested_at), named=event.named,
+        state,
+        embargo_until=_bounded(event.until, state.cutoff, state.requested_at),
+        named=event.named,
         embargo_ended_at=ended_at,
-    )  # fmt: skip
+    )
 
 
 @_fold_run.register(e.RunReplanned)

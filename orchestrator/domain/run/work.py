@@ -165,17 +165,28 @@ def _(event: e.RunRescheduled, run: RunState, at: datetime) -> WorkState:
 def _(event: e.StepStarted, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
     return run.work.with_step(
-        event.step_id, at,
-        status="started", attempt=event.attempt, generation=event.generation, lease_until=event.lease_until,
-        retry_at=None, may_have_taken_effect=True, first_started_at=before.first_started_at or at,
-    )  # fmt: skip
+        event.step_id,
+        at,
+        status="started",
+        attempt=event.attempt,
+        generation=event.generation,
+        lease_until=event.lease_until,
+        retry_at=None,
+        may_have_taken_effect=True,
+        first_started_at=before.first_started_at or at,
+    )
 
 
 def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> WorkState:
     return run.work.with_step(
-        event.step_id, at,
-        status=status, lease_until=None, failing_since=None, code="", settled_generation=event.generation,
-    )  # fmt: skip
+        event.step_id,
+        at,
+        status=status,
+        lease_until=None,
+        failing_since=None,
+        code="",
+        settled_generation=event.generation,
+    )
 
 
 @fold_work.register(e.StepVerified)
@@ -199,20 +210,30 @@ def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
     # A step that a legal hold stopped does not fail: it waits, for as long as the hold is in force.
     failing_since = before.failing_since if event.code == "legal_hold" else before.failing_since or at
     return run.work.with_step(
-        event.step_id, at,
-        status="retrying", lease_until=None, retry_at=event.retry_at, code=event.code,
-        may_have_taken_effect=event.happened == "unknown", failing_since=failing_since,
-    )  # fmt: skip
+        event.step_id,
+        at,
+        status="retrying",
+        lease_until=None,
+        retry_at=event.retry_at,
+        code=event.code,
+        may_have_taken_effect=event.happened == "unknown",
+        failing_since=failing_since,
+    )
 
 
 @fold_work.register(e.StepFailed)
 def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
     unknown, before = event.happened == "unknown", run.work.steps[event.step_id]
     return run.work.with_step(
-        event.step_id, at,
-        status="unknown" if unknown else "failed", lease_until=None, retry_at=None, code=event.code,
-        may_have_taken_effect=unknown, in_flight_until=before.lease_until if unknown else before.in_flight_until,
-    )  # fmt: skip
+        event.step_id,
+        at,
+        status="unknown" if unknown else "failed",
+        lease_until=None,
+        retry_at=None,
+        code=event.code,
+        may_have_taken_effect=unknown,
+        in_flight_until=before.lease_until if unknown else before.in_flight_until,
+    )
 
 
 @fold_work.register(e.StepRetryOrdered)
@@ -225,13 +246,16 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
     # take effect.
     reported = before.status == "attested" and run.plan.steps[event.step_id].repeat != "keyed"
     return run.work.with_step(
-        event.step_id, at,
+        event.step_id,
+        at,
         status="planned" if undone and before.attempt == 0 else "retrying",
-        generation=event.generation, retry_at=None, failing_since=None,
+        generation=event.generation,
+        retry_at=None,
+        failing_since=None,
         ordered_by=before.ordered_by if undone else event.on_behalf_of or event.by,
         may_have_taken_effect=before.may_have_taken_effect and (reported or not is_new_generation),
         first_started_at=None if is_new_generation else before.first_started_at,
-    )  # fmt: skip
+    )
 
 
 @fold_work.register(e.StepSkipped)

@@ -42,10 +42,17 @@ async def _one_request(app: ASGIApp, reader: asyncio.StreamReader, writer: async
         body = await reader.readexactly(int(given.get("content-length", 0)))
     path, _, query = target.partition("?")
     scope: dict[str, Any] = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-    }  # fmt: skip
+    }
     answered = bytearray()
 
     async def receive() -> Message:

@@ -49,10 +49,13 @@ class Devices:
             await require_quota(connection, devices, source)
             await connection.execute(
                 insert(devices).values(
-                    device_hash=hash_of(secret), code_hash=hash_of(letters), asked_at=now,
-                    expires_at=now + DEVICE_SIGN_IN_TTL, source=source,
+                    device_hash=hash_of(secret),
+                    code_hash=hash_of(letters),
+                    asked_at=now,
+                    expires_at=now + DEVICE_SIGN_IN_TTL,
+                    source=source,
                 )
-            )  # fmt: skip
+            )
         return secret, f"{letters[:4]}-{letters[4:]}"
 
     async def confirm(self, code: str, confirmed: ConfirmedDevice | None) -> bool:

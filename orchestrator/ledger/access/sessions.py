@@ -126,10 +126,16 @@ class Sessions:
                 await connection.execute(delete(sessions).where(sessions.c.session_hash == hash_of(replaces)))
             await connection.execute(
                 insert(sessions).values(
-                    session_hash=hashed, actor_id=actor_id, auth_time=auth_time, acr=acr,
-                    sealed=self._seal(hashed, words), created_at=now, seen_at=now, expires_at=now + lasts,
+                    session_hash=hashed,
+                    actor_id=actor_id,
+                    auth_time=auth_time,
+                    acr=acr,
+                    sealed=self._seal(hashed, words),
+                    created_at=now,
+                    seen_at=now,
+                    expires_at=now + lasts,
                 )
-            )  # fmt: skip
+            )
         return secret
 
     async def find(self, secret: str, *, by_hand: bool = True) -> Session | None:

@@ -68,12 +68,19 @@ class Tokens:
         made = (
             insert(tokens)
             .values(
-                token_id=token_id, token_hash=hash_of(secret), actor_id=actor_id, label=label, made_by=made_by,
-                up_to=up_to.value, auth_time=auth_time, acr=acr, created_at=now,
+                token_id=token_id,
+                token_hash=hash_of(secret),
+                actor_id=actor_id,
+                label=label,
+                made_by=made_by,
+                up_to=up_to.value,
+                auth_time=auth_time,
+                acr=acr,
+                created_at=now,
                 expires_at=now + min(lasts, MAX_TOKEN_LIFETIME),
             )
             .returning(tokens, now.label("now"))
-        )  # fmt: skip
+        )
         over = (tokens.c.expires_at < now) | tokens.c.revoked_at.is_not(None)
         own = (tokens.c.actor_id == actor_id) & (tokens.c.made_by == actor_id)
         async with self._database.transaction() as connection:

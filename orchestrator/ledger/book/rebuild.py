@@ -122,15 +122,19 @@ async def _replace(connection: psycopg.AsyncConnection[Any], name: str, rows: It
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     if columns:
         await cursor.execute(
-            sql.SQL("INSERT INTO {fresh} ({names}) SELECT {names} FROM rebuilt_rows, "
-                    "jsonb_populate_record(NULL::{table}, document)").format(fresh=fresh, names=names, table=table)
-        )  # fmt: skip
+            sql.SQL(
+                "INSERT INTO {fresh} ({names}) SELECT {names} FROM rebuilt_rows, "
+                "jsonb_populate_record(NULL::{table}, document)"
+            ).format(fresh=fresh, names=names, table=table)
+        )
     await cursor.execute("DROP TABLE rebuilt_rows")
     same = sql.SQL(" AND ").join(sql.SQL("was.{0} = made.{0}").format(sql.Identifier(key)) for key in keys)
     compared = await cursor.execute(
-        sql.SQL("SELECT count(*) FROM {table} was FULL JOIN {fresh} made ON {same} "
-                "WHERE to_jsonb(was) IS DISTINCT FROM to_jsonb(made)").format(table=table, fresh=fresh, same=same)
-    )  # fmt: skip
+        sql.SQL(
+            "SELECT count(*) FROM {table} was FULL JOIN {fresh} made ON {same} "
+            "WHERE to_jsonb(was) IS DISTINCT FROM to_jsonb(made)"
+        ).format(table=table, fresh=fresh, same=same)
+    )
     found = await compared.fetchone()
     await cursor.execute(sql.SQL("DELETE FROM {}").format(table))
     await cursor.execute(sql.SQL("INSERT INTO {table} SELECT * FROM {fresh}").format(table=table, fresh=fresh))

@@ -104,10 +104,18 @@ class InquiryRows:
         """Raises `TooOften` for an account whose questions take all of its places."""
         sealed = self._keyring.seal(_context(inquiry_id, asked_by, "question"), question)
         row = {
-            "id": inquiry_id, "kind": kind, "by": asked_by, "question": sealed, "kept": kept, "shared": SHARED,
-            "waiting_for": WAITING_FOR, "max_waiting": MAX_WAITING, "max_verifications": MAX_VERIFICATIONS,
-            "test": SYSTEM_TEST, "max_tests": MAX_SYSTEM_TESTS,
-        }  # fmt: skip
+            "id": inquiry_id,
+            "kind": kind,
+            "by": asked_by,
+            "question": sealed,
+            "kept": kept,
+            "shared": SHARED,
+            "waiting_for": WAITING_FOR,
+            "max_waiting": MAX_WAITING,
+            "max_verifications": MAX_VERIFICATIONS,
+            "test": SYSTEM_TEST,
+            "max_tests": MAX_SYSTEM_TESTS,
+        }
         async with self.database.driver() as connection:
             put = (await connection.execute(_PUT, row)).rowcount == 1
         if not put:

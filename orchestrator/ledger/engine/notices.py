@@ -59,8 +59,10 @@ class NoticeBook:
 
     async def keep(self, sent: Sequence[tuple[str, str]], actor_id: str) -> None:
         """That the mail server took (or, as `refused`, would not take) these (item, kind) for this account."""
-        rows = [{"item_id": item, "actor_id": actor_id, "kind": kind, "sent_at": func.engine.now()}
-                for item, kind in dict.fromkeys(sent)]  # fmt: skip
+        rows = [
+            {"item_id": item, "actor_id": actor_id, "kind": kind, "sent_at": func.engine.now()}
+            for item, kind in dict.fromkeys(sent)
+        ]
         statement = insert(notices).values(rows)
         again = statement.on_conflict_do_update(
             index_elements=["item_id", "actor_id", "kind"], set_={"sent_at": statement.excluded.sent_at}

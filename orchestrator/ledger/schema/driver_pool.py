@@ -30,10 +30,16 @@ class DriverPool:
     def __init__(self, connect_args: dict[str, Any], size: int) -> None:
         self._pool: AsyncConnectionPool[DriverConnection] = AsyncConnectionPool(
             kwargs={**connect_args, "autocommit": True},
-            min_size=0, max_size=size, open=False, name="offboard", num_workers=1,
+            min_size=0,
+            max_size=size,
+            open=False,
+            name="offboard",
+            num_workers=1,
             # One more attempt at once and no further ones: the pool's pauses between attempts are a second and longer.
-            reconnect_timeout=0, reconnect_failed=self._failed, configure=self._connected,
-        )  # fmt: skip
+            reconnect_timeout=0,
+            reconnect_failed=self._failed,
+            configure=self._connected,
+        )
         self._waiting: set[asyncio.Timeout] = set()
         self.last_attempt_failed = False
 

@@ -216,9 +216,14 @@ async def _signed_in(request: Request, web: WebState, arrival: Arrival, to: str)
 def _set(answer: Response, web: WebState, name: str, value: str, lasts: timedelta) -> None:
     # Lax, since a link in a mail opens a page with the current session; forms repeat the session's own secret.
     answer.set_cookie(
-        name, value, max_age=int(lasts.total_seconds()), path="/", secure=web.settings.secure, httponly=True,
+        name,
+        value,
+        max_age=int(lasts.total_seconds()),
+        path="/",
+        secure=web.settings.secure,
+        httponly=True,
         samesite="lax",
-    )  # fmt: skip
+    )
 
 
 def safe_path(to: str) -> str:

@@ -49,10 +49,12 @@ def known_parameters(request: Request) -> None:
     known = {field.alias for field in get_flat_params(request.scope["route"].dependant)}
     unknown = sorted(set(request.query_params) - known)
     if unknown:
-        raise RequestValidationError([
-            {"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": "Unknown parameter", "input": None}
-            for name in unknown[:20]
-        ])  # fmt: skip
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": "Unknown parameter", "input": None}
+                for name in unknown[:20]
+            ]
+        )
 
 
 router = APIRouter(dependencies=[Depends(known_parameters)])

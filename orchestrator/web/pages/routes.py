@@ -24,8 +24,28 @@ from orchestrator.web.pages.run import changes, decisions, files, repairs, run
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
 for part in (
-    new_run, streams, inbox, runs, run, decisions, changes, repairs, exceptions, files,
-    search, packets, systems, system_tests, orphans, setup_checklist, ledger, outcomes, away, tokens, staff, webhooks,
+    new_run,
+    streams,
+    inbox,
+    runs,
+    run,
+    decisions,
+    changes,
+    repairs,
+    exceptions,
+    files,
+    search,
+    packets,
+    systems,
+    system_tests,
+    orphans,
+    setup_checklist,
+    ledger,
+    outcomes,
+    away,
+    tokens,
+    staff,
+    webhooks,
     starts,
-):  # fmt: skip
+):
     router.include_router(part.router)

@@ -226,10 +226,13 @@ def add_problems(app: FastAPI) -> None:
         return await answer(
             request,
             Problem(
-                error.status_code, codes.get(error.status_code, "not_possible"), detail, remedy,
+                error.status_code,
+                codes.get(error.status_code, "not_possible"),
+                detail,
+                remedy,
                 headers=dict(error.headers or {}),
             ),
-        )  # fmt: skip
+        )
 
 
 async def fault(request: Request, error: Exception) -> Response:

@@ -266,9 +266,10 @@ def _spec(kind: str, name: str, settings: Mapping[str, str]) -> SystemSpec:
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         raise LocalRefusal(
-            "system_invalid", f"The system cannot be named {name[:40]}: {problem['msg']}.",
+            "system_invalid",
+            f"The system cannot be named {name[:40]}: {problem['msg']}.",
             "Give another name with --name: lower-case letters, digits, _ and -.",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _lines(name: str, spec: SystemSpec) -> str:

@@ -251,8 +251,12 @@ def rewrap(folder: Folder = FOLDER) -> None:
         try:
             keyring = Keyring(database, *load_master_keys(settings.master_key, PREFIX + "MASTER_KEY"))
             sealed = (
-                *webhooks.SEALED, *sessions.SEALED, *answers.SEALED, *inquiries.SEALED, *hr_feeds.SEALED,
-            )  # fmt: skip
+                *webhooks.SEALED,
+                *sessions.SEALED,
+                *answers.SEALED,
+                *inquiries.SEALED,
+                *hr_feeds.SEALED,
+            )
             return await rewrap(database, keyring, sealed)
         finally:
             await database.aclose()

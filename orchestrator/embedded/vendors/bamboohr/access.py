@@ -59,7 +59,13 @@ def issue_token(bamboo: BambooSimulator, call: Call) -> Response:
     if old is None or not form.get("client_id") or not form.get("client_secret"):
         return answer({"error": "invalid_grant"}, 400)
     access, refresh = bamboo.state.new_tokens(bamboo.state.users[old.user], *old.scopes)
-    return answer({
-        "access_token": access.value, "expires_in": 3600, "token_type": "Bearer", "scope": " ".join(access.scopes),
-        "refresh_token": refresh.value, "companyDomain": bamboo.state.domain,
-    })  # fmt: skip
+    return answer(
+        {
+            "access_token": access.value,
+            "expires_in": 3600,
+            "token_type": "Bearer",
+            "scope": " ".join(access.scopes),
+            "refresh_token": refresh.value,
+            "companyDomain": bamboo.state.domain,
+        }
+    )

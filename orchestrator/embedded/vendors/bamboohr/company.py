@@ -89,8 +89,11 @@ class BambooCompany:
 
     def hire(self, on: date | str = "2020-01-15", **fields: Any) -> BambooEmployee:
         """`jobTitle`, `department`, `division`, `location` and `reportsTo` (an employee's id) are in `jobInfo`."""
-        job = {name: fields.pop(name) for name in ("jobTitle", "department", "division", "location", "reportsTo")
-               if name in fields}  # fmt: skip
+        job = {
+            name: fields.pop(name)
+            for name in ("jobTitle", "department", "division", "location", "reportsTo")
+            if name in fields
+        }
         employee = BambooEmployee(str(self.new_number()), {"hireDate": str(on), "originalHireDate": str(on), **fields})
         self.employees[employee.id] = employee
         self._add_row(employee, "employmentStatus", on, employmentStatus="Full-Time")
@@ -177,13 +180,21 @@ class BambooCompany:
             document = {"type": f"employee.{event}", "timestamp": moment, "data": data}
         elif f"employee_with_fields.{event}" in webhook.events:
             posted = {
-                external: value(self, employee, alias) for alias, external in webhook.posted.items()
+                external: value(self, employee, alias)
+                for alias, external in webhook.posted.items()
                 if event == "updated" and alias not in user.hidden
-            }  # fmt: skip
-            document = {"employees": [{
-                "id": employee.id, "action": ACTIONS[event], "timestamp": moment,
-                "changedFields": [name_of(one) for one in seen], "fields": posted,
-            }]}  # fmt: skip
+            }
+            document = {
+                "employees": [
+                    {
+                        "id": employee.id,
+                        "action": ACTIONS[event],
+                        "timestamp": moment,
+                        "changedFields": [name_of(one) for one in seen],
+                        "fields": posted,
+                    }
+                ]
+            }
         else:
             return None
         if webhook.format == "json":

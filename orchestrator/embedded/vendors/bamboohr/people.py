@@ -37,16 +37,19 @@ def get_directory(bamboo: BambooSimulator, call: Call) -> Response:
     names = [name for name in DIRECTORY if not hidden(name, call.caller.user.hidden)]
     today = company.today.isoformat()
     found = [
-        one for one in seen(bamboo, call)
+        one
+        for one in seen(bamboo, call)
         if not company.terminated(one)
         and (not call.flag("onlyCurrent", True) or (one.fields.get("hireDate") or NO_DATE) <= today)
-    ]  # fmt: skip
+    ]
     if not found:
         raise refusal(404, "The directory is empty")
-    return answer({
-        "fields": [{"id": name, "type": FIELDS[name][2], "name": FIELDS[name][1]} for name in names],
-        "employees": [{"id": one.id, **{name: value(company, one, name) for name in names}} for one in found],
-    })  # fmt: skip
+    return answer(
+        {
+            "fields": [{"id": name, "type": FIELDS[name][2], "name": FIELDS[name][1]} for name in names],
+            "employees": [{"id": one.id, **{name: value(company, one, name) for name in names}} for one in found],
+        }
+    )
 
 
 def get_employee(bamboo: BambooSimulator, call: Call) -> Response:
@@ -63,9 +66,10 @@ def get_employee(bamboo: BambooSimulator, call: Call) -> Response:
         raise refusal(400, "Too many fields")
     future = not call.flag("onlyCurrent", True)
     shown = {
-        name: value(bamboo.state, employee, name, future=future) for name in names
+        name: value(bamboo.state, employee, name, future=future)
+        for name in names
         if name in FIELDS and not hidden(name, call.caller.user.hidden)
-    }  # fmt: skip
+    }
     return answer({"id": employee.id, **shown})
 
 
@@ -161,18 +165,25 @@ def list_users(bamboo: BambooSimulator, call: Call) -> Response:
     wanted = {one for one in call.first("status").split(",") if one in ("enabled", "disabled")}
     shown = {
         str(one.id): {
-            "id": one.id, "employeeId": int(one.employee or 0), "firstName": "", "lastName": "", "email": one.email,
+            "id": one.id,
+            "employeeId": int(one.employee or 0),
+            "firstName": "",
+            "lastName": "",
+            "email": one.email,
             "status": "enabled" if one.enabled else "disabled",
         }
         for one in bamboo.state.users.values()
         if not wanted or ("enabled" if one.enabled else "disabled") in wanted
-    }  # fmt: skip
+    }
     return answer(shown)
 
 
 def list_fields(bamboo: BambooSimulator, call: Call) -> Response:
     """https://documentation.bamboohr.com/reference/list-fields: those that the access level shows."""
-    return answer([
-        {"id": int(number) if number else name, "name": label, "type": kind, "alias": name}
-        for name, (number, label, kind) in FIELDS.items() if not hidden(name, call.caller.user.hidden)
-    ])  # fmt: skip
+    return answer(
+        [
+            {"id": int(number) if number else name, "name": label, "type": kind, "alias": name}
+            for name, (number, label, kind) in FIELDS.items()
+            if not hidden(name, call.caller.user.hidden)
+        ]
+    )

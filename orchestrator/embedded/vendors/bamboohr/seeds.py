@@ -34,12 +34,18 @@ def seed_bamboohr(bamboo: BambooSimulator, people: Sequence[Employee] | None = N
     chosen = default_people() if people is None else list(people)
     employees = {
         one.employee_number: company.hire(
-            firstName=one.given_name, lastName=one.family_name, preferredName=one.display_name or None,
-            employeeNumber=one.employee_number, workEmail=one.email, country=one.country or None, jobTitle=one.title,
-            department=one.department, timezone=one.time_zone,
+            firstName=one.given_name,
+            lastName=one.family_name,
+            preferredName=one.display_name or None,
+            employeeNumber=one.employee_number,
+            workEmail=one.email,
+            country=one.country or None,
+            jobTitle=one.title,
+            department=one.department,
+            timezone=one.time_zone,
         )
         for one in chosen
-    }  # fmt: skip
+    }
     for one in chosen:
         employee = employees[one.employee_number]
         if one.manager_number in employees:

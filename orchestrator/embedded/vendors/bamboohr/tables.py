@@ -91,6 +91,7 @@ def list_changed_tables(bamboo: BambooSimulator, call: Call) -> Response:
             "lastChanged": utc(bamboo.state.changed[one.id][1]),
             "rows": [_row(bamboo, call, one, table, row) for row in one.tables[table]],
         }
-        for one in seen(bamboo, call) if bamboo.state.changed[one.id][1] >= since
-    }  # fmt: skip
+        for one in seen(bamboo, call)
+        if bamboo.state.changed[one.id][1] >= since
+    }
     return answer({"table": table, "employees": found})

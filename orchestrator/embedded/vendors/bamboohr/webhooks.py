@@ -30,10 +30,17 @@ def _written(moment: datetime | None) -> str | None:
 
 def _shown(one: BambooWebhook) -> dict[str, Any]:
     return {
-        "id": str(one.id), "name": one.name, "created": _written(one.created), "lastSent": _written(one.sent),
-        "monitorFields": one.monitored or None, "postFields": one.posted, "url": one.url, "format": one.format,
-        "includeCompanyDomain": one.company_domain, "events": one.events,
-    }  # fmt: skip
+        "id": str(one.id),
+        "name": one.name,
+        "created": _written(one.created),
+        "lastSent": _written(one.sent),
+        "monitorFields": one.monitored or None,
+        "postFields": one.posted,
+        "url": one.url,
+        "format": one.format,
+        "includeCompanyDomain": one.company_domain,
+        "events": one.events,
+    }
 
 
 def _mine(bamboo: BambooSimulator, call: Call) -> BambooWebhook:
@@ -68,9 +75,18 @@ def create(bamboo: BambooSimulator, call: Call) -> Response:
         raise of_webhooks(403, [{"error": "You do not have access to these fields", **fault}])
     id = company.new_number()
     webhook = BambooWebhook(
-        id, call.caller.user.id, body["name"], body["url"], monitored, posted, body["format"], list(events),
-        hashlib.sha256(f"private {id}".encode()).hexdigest()[:32], company.now, bool(body.get("includeCompanyDomain")),
-    )  # fmt: skip
+        id,
+        call.caller.user.id,
+        body["name"],
+        body["url"],
+        monitored,
+        posted,
+        body["format"],
+        list(events),
+        hashlib.sha256(f"private {id}".encode()).hexdigest()[:32],
+        company.now,
+        bool(body.get("includeCompanyDomain")),
+    )
     company.webhooks[webhook.id] = webhook
     company.effects.append(VendorEffect("webhook_created", str(webhook.id)))
     return answer({**_shown(webhook), "privateKey": webhook.private_key}, 201)
@@ -121,9 +137,10 @@ async def _attempt(
     timestamp = str(int(bamboo.now().timestamp()))
     kind = "json" if webhook.format == "json" else "x-www-form-urlencoded"
     headers = {
-        "Content-Type": f"application/{kind}", "X-BambooHR-Timestamp": timestamp,
+        "Content-Type": f"application/{kind}",
+        "X-BambooHR-Timestamp": timestamp,
         "X-BambooHR-Signature": signature(webhook.private_key, one.body, timestamp),
-    }  # fmt: skip
+    }
     if webhook.company_domain:
         headers["Company-Domain"] = bamboo.state.domain
     target = f"{base}{parts.path}{f'?{parts.query}' if parts.query else ''}"

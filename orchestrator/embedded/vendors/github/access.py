@@ -145,7 +145,12 @@ def issue_installation_token(github: GitHubSimulator, call: Call) -> Response:
         raise not_found()
     token = github.state.new_installation_token(app)
     assert token.expires is not None
-    return answer({
-        "token": token.value, "expires_at": documents.time(token.expires), "permissions": token.permissions,
-        "repository_selection": "all",
-    }, 201)  # fmt: skip
+    return answer(
+        {
+            "token": token.value,
+            "expires_at": documents.time(token.expires),
+            "permissions": token.permissions,
+            "repository_selection": "all",
+        },
+        201,
+    )

@@ -49,13 +49,21 @@ def app_of(github: GitHubSimulator, call: Call) -> InstalledApp:
         raise VendorRefusal(error(401, "A JSON web token could not be decoded")) from None
     now = github.now().timestamp()
     if claims.get("iat", 0) > now:
-        raise VendorRefusal(error(401, "'Issued at' claim ('iat') must be an Integer representing the time that the "
-                                       "assertion was issued"))  # fmt: skip
+        raise VendorRefusal(
+            error(
+                401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
+            )
+        )
     if claims.get("exp", 0) > now + 660:
         raise VendorRefusal(error(401, "'Expiration time' claim ('exp') is too far in the future"))
     if not now < claims.get("exp", 0):
-        raise VendorRefusal(error(401, "'Expiration time' claim ('exp') must be a numeric value representing the "
-                                       "future time at which the assertion expires"))  # fmt: skip
+        raise VendorRefusal(
+            error(
+                401,
+                "'Expiration time' claim ('exp') must be a numeric value representing the "
+                "future time at which the assertion expires",
+            )
+        )
     return app
 
 
@@ -101,8 +109,9 @@ def _single_sign_on(github: GitHubSimulator, token: GitHubToken) -> None:
         url = f"https://github.com/orgs/{github.state.login}/sso"
         raise forbidden(
             "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to "
-            "this organization.", {"X-GitHub-SSO": f"required; url={url}"},
-        )  # fmt: skip
+            "this organization.",
+            {"X-GitHub-SSO": f"required; url={url}"},
+        )
 
 
 def sees(github: GitHubSimulator, token: GitHubToken, name: str) -> bool:

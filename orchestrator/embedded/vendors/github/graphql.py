@@ -95,10 +95,10 @@ class _Graph:
             ),
             "membersWithRole": self._paged([self._user(org.users[one]) for one in org.members]),
             "teams": self._teams,
-            "repositories": self._paged([
-                {"name": one.name, "deployKeys": self._paged(one.deploy_keys)} for one in org.repositories.values()
-            ]),
-        }  # fmt: skip
+            "repositories": self._paged(
+                [{"name": one.name, "deployKeys": self._paged(one.deploy_keys)} for one in org.repositories.values()]
+            ),
+        }
 
     def _enterprise(self, slug: str) -> GraphqlFields:
         """Its identity provider is shown to classic tokens with read:enterprise; the simulator takes every owner of
@@ -118,9 +118,10 @@ class _Graph:
     def _user(self, user: GitHubUser) -> GraphqlFields:
         emails = user.verified_emails if user.login in self._org.members else []
         return {
-            "databaseId": user.id, "login": user.login,
+            "databaseId": user.id,
+            "login": user.login,
             "organizationVerifiedDomainEmails": lambda login: emails if login == self._org.login else [],
-        }  # fmt: skip
+        }
 
     def _identities(
         self,
@@ -144,10 +145,11 @@ class _Graph:
         attributes = [{"name": name, "value": value} for name, value in one.attributes.items()]
         saml = {"nameId": one.name_id, "username": one.name_id, "emails": emails, "attributes": attributes}
         return {
-            "guid": f"guid-{one.name_id}", "user": self._user(self._org.users[one.login]) if one.login else None,
+            "guid": f"guid-{one.name_id}",
+            "user": self._user(self._org.users[one.login]) if one.login else None,
             "samlIdentity": saml if one.name_id else None,
             "scimIdentity": {"username": one.user_name, "emails": emails} if one.user_name else None,
-        }  # fmt: skip
+        }
 
     def _teams(
         self,
@@ -185,8 +187,9 @@ class _Graph:
             end = start + self._call.page_size(min(first, LARGEST_PAGE))
             more = end < len(items)
             return {
-                "nodes": list(items[start:end]), "totalCount": len(items),
+                "nodes": list(items[start:end]),
+                "totalCount": len(items),
                 "pageInfo": {"hasNextPage": more, "endCursor": f"cursor:{end}" if items[start:end] else None},
-            }  # fmt: skip
+            }
 
         return connection

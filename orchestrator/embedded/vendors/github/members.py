@@ -83,8 +83,11 @@ def own_membership(github: GitHubSimulator, call: Call) -> Response:
 
 
 def list_invitations(github: GitHubSimulator, call: Call) -> Response:
-    return page(github.url, call, [documents.invitation(github.url, github.state, one)
-                                   for one in github.state.invitations.values()])  # fmt: skip
+    return page(
+        github.url,
+        call,
+        [documents.invitation(github.url, github.state, one) for one in github.state.invitations.values()],
+    )
 
 
 def cancel_invitation(github: GitHubSimulator, call: Call) -> Response:
@@ -162,9 +165,11 @@ def list_collaborators(github: GitHubSimulator, call: Call) -> Response:
         "outside": [login for login in repository.collaborators if login not in org.members],
         "all": [login for login in org.users if org.permission(login, repository) != "none"],
     }[call.first("affiliation", "all")]
-    return page(github.url, call, [
-        documents.collaborator(github.url, org.users[login], org.permission(login, repository)) for login in logins
-    ])  # fmt: skip
+    return page(
+        github.url,
+        call,
+        [documents.collaborator(github.url, org.users[login], org.permission(login, repository)) for login in logins],
+    )
 
 
 def remove_collaborator(github: GitHubSimulator, call: Call) -> Response:

@@ -211,9 +211,14 @@ class GitHubOrganization:
 
     def new_installation_token(self, app: InstalledApp) -> GitHubToken:
         token = GitHubToken(
-            f"ghs_{self.new_id()}", app.installation, "installation", "", self.now, permissions=dict(app.permissions),
+            f"ghs_{self.new_id()}",
+            app.installation,
+            "installation",
+            "",
+            self.now,
+            permissions=dict(app.permissions),
             expires=self.now + INSTALLATION_TOKEN_LIFETIME,
-        )  # fmt: skip
+        )
         self.tokens[token.value] = token
         return token
 

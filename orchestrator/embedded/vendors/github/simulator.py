@@ -126,10 +126,12 @@ class GitHubSimulator(Simulator):
     def dressed(self, call: Call, response: Response) -> Response:
         left = max(0, self.requests_per_hour - self._used)
         defaults = {
-            "x-ratelimit-limit": str(self.requests_per_hour), "x-ratelimit-remaining": str(left),
-            "x-ratelimit-used": str(self._used), "x-ratelimit-reset": str(self._reset()),
+            "x-ratelimit-limit": str(self.requests_per_hour),
+            "x-ratelimit-remaining": str(left),
+            "x-ratelimit-used": str(self._used),
+            "x-ratelimit-reset": str(self._reset()),
             "x-github-request-id": f"SIMULATED:{len(self.requests)}",
-        }  # fmt: skip
+        }
         for name, value in defaults.items():
             response.headers.setdefault(name, value)
         if "scopes" in call.noted:

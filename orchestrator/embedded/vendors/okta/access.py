@@ -37,9 +37,10 @@ def remove_factor(okta: OktaSimulator, call: Call) -> Response:
     gone = [factor.id]
     if factor.type in ("push", "signed_nonce"):
         gone = [
-            one.id for one in org.factors.values()
+            one.id
+            for one in org.factors.values()
             if one.user == user.id and one.provider == "OKTA" and one.type in OKTA_VERIFY
-        ]  # fmt: skip
+        ]
     for id in gone:
         del org.factors[id]
     return answer(None, 204)
@@ -97,14 +98,15 @@ def list_users_with_roles(okta: OktaSimulator, call: Call) -> Response:
     start = int(call.first("after", "0"))
     shown = [
         {
-            "id": one.id, "orn": f"orn:okta:directory:00o000000simulated00:users:{one.id}",
+            "id": one.id,
+            "orn": f"orn:okta:directory:00o000000simulated00:users:{one.id}",
             "_links": {
                 "self": {"href": f"{okta.url}/api/v1/users/{one.id}"},
                 "roles": {"href": f"{okta.url}/api/v1/users/{one.id}/roles"},
             },
         }
         for one in users[start : start + limit]
-    ]  # fmt: skip
+    ]
     body: VendorDocument = {"value": shown}
     if start + limit < len(users):
         body["_links"] = {"next": {"href": f"{okta.url}{call.path}?limit={limit}&after={start + limit}"}}
@@ -114,9 +116,10 @@ def list_users_with_roles(okta: OktaSimulator, call: Call) -> Response:
 def list_grants(okta: OktaSimulator, call: Call) -> Response:
     user, scope, client = user_of(okta, call), call.first("scopeId"), call.given.get("client")
     found = [
-        one for one in okta.state.grants.values()
+        one
+        for one in okta.state.grants.values()
         if one.user == user.id and one.scope == (scope or one.scope) and one.client == (client or one.client)
-    ]  # fmt: skip
+    ]
     return page(okta.url, call, [documents.grant(okta.url, one) for one in found], default=20, most=200)
 
 
@@ -149,10 +152,13 @@ def list_clients(okta: OktaSimulator, call: Call) -> Response:
 def _refresh_tokens(okta: OktaSimulator, call: Call) -> list[OktaToken]:
     user = user_of(okta, call)
     return [
-        one for one in okta.state.tokens.values()
-        if one.user == user.id and one.client == call.given["client"]
-        and one.kind == "refresh_token" and not one.revoked
-    ]  # fmt: skip
+        one
+        for one in okta.state.tokens.values()
+        if one.user == user.id
+        and one.client == call.given["client"]
+        and one.kind == "refresh_token"
+        and not one.revoked
+    ]
 
 
 def list_refresh_tokens(okta: OktaSimulator, call: Call) -> Response:

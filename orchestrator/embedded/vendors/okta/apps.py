@@ -38,8 +38,9 @@ def list_apps(okta: OktaSimulator, call: Call) -> Response:
             matches = expression(call.first("filter"), ("eq",), FILTERED, folded=False)
             users = [{"id": one.id} for one in org.users.values() if org.assignment(app, one)]
             groups = [{"id": id} for id in app.groups]
-            if not any(matches({**found, "user": user, "group": group})
-                       for user in users or [{}] for group in groups or [{}]):  # fmt: skip
+            if not any(
+                matches({**found, "user": user, "group": group}) for user in users or [{}] for group in groups or [{}]
+            ):
                 continue
         kind, _, user_id = call.first("expand").partition("/")
         if kind == "user" and user_id in org.users:
@@ -72,10 +73,15 @@ def remove_app_user(okta: OktaSimulator, call: Call) -> Response:
         case "":
             raise not_found(user.id, "AppUser")
         case "GROUP":
-            raise VendorRefusal(error(
-                403, "E0000046", "Deactivate application for user forbidden.",
-                "The application cannot be unassigned from the user while their group memberships grant them access",
-            ))  # fmt: skip
+            raise VendorRefusal(
+                error(
+                    403,
+                    "E0000046",
+                    "Deactivate application for user forbidden.",
+                    "The application cannot be unassigned from the user while their group memberships "
+                    "grant them access",
+                )
+            )
     app.users.discard(user.id)
     return answer(None, 204)
 

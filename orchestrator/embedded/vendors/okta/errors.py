@@ -11,9 +11,12 @@ from orchestrator.embedded.vendors.simulator import VendorRefusal, answer
 
 def error(status: int, code: str, summary: str, *causes: str, headers: Mapping[str, str] | None = None) -> Response:
     body = {
-        "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": f"oae{code}simulated",
+        "errorCode": code,
+        "errorSummary": summary,
+        "errorLink": code,
+        "errorId": f"oae{code}simulated",
         "errorCauses": [{"errorSummary": cause} for cause in causes],
-    }  # fmt: skip
+    }
     return answer(body, status, headers)
 
 

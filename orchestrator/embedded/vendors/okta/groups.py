@@ -82,12 +82,17 @@ def list_owners(okta: OktaSimulator, call: Call) -> Response:
     return answer(
         [
             {
-                "id": one.id, "type": "USER", "resolved": True, "originId": None, "originType": "OKTA_DIRECTORY",
-                "displayName": one.login, "lastUpdated": documents.time(one.created),
+                "id": one.id,
+                "type": "USER",
+                "resolved": True,
+                "originId": None,
+                "originType": "OKTA_DIRECTORY",
+                "displayName": one.login,
+                "lastUpdated": documents.time(one.created),
             }
             for one in owners
         ]
-    )  # fmt: skip
+    )
 
 
 def remove_owner(okta: OktaSimulator, call: Call) -> Response:

@@ -61,8 +61,13 @@ def seed_okta(okta: OktaSimulator, people: Sequence[Employee] | None = None) -> 
         org.new_factor(user, "webauthn", "FIDO", authenticatorName="Security key", credentialId=f"key-{user.id}")
         org.new_device(user, f"{person.given_name}'s laptop")
     for department in {person.department for person in chosen if person.department}:
-        group = next(groups[name] for person in chosen if person.department == department for name in groups_of(person)
-                     if name.startswith("department-"))  # fmt: skip
+        group = next(
+            groups[name]
+            for person in chosen
+            if person.department == department
+            for name in groups_of(person)
+            if name.startswith("department-")
+        )
         org.new_rule(f"Department {department}"[:50], "department", department, group)
     directory = org.new_app("Active Directory")
     groups["Domain Users"] = org.new_group("Domain Users", *users.values(), type="APP_GROUP", app=directory)
@@ -92,16 +97,26 @@ def client_assertion(okta: OktaSimulator, client: OktaClient, key: RSAKey, **cha
     """What a service app sends instead of a secret; `changed` replaces claims."""
     now = int(time.time())
     claims = {
-        "iss": client.id, "sub": client.id, "aud": f"{okta.url}/oauth2/v1/token", "iat": now, "exp": now + 300,
-        "jti": okta.state.new_id("jti"), **changed,
-    }  # fmt: skip
+        "iss": client.id,
+        "sub": client.id,
+        "aud": f"{okta.url}/oauth2/v1/token",
+        "iat": now,
+        "exp": now + 300,
+        "jti": okta.state.new_id("jti"),
+        **changed,
+    }
     return jwt.encode({"alg": "RS256", "kid": "simulated"}, claims, key)
 
 
 def _profile(person: Employee) -> dict[str, Any]:
     known = {
-        "firstName": person.given_name, "lastName": person.family_name, "displayName": person.name,
-        "employeeNumber": person.employee_number, "department": person.department, "title": person.title,
-        "managerId": person.manager_number, "timezone": person.time_zone,
-    }  # fmt: skip
+        "firstName": person.given_name,
+        "lastName": person.family_name,
+        "displayName": person.name,
+        "employeeNumber": person.employee_number,
+        "department": person.department,
+        "title": person.title,
+        "managerId": person.manager_number,
+        "timezone": person.time_zone,
+    }
     return {name: value for name, value in known.items() if value}

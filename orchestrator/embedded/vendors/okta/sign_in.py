@@ -35,10 +35,14 @@ def sign_in(okta: OktaSimulator, call: Call) -> Response:
         raise VendorRefusal(error(401, "E0000004", "Authentication failed"))
     token = org.new_id("20111")
     org.session_tokens[token] = user.id
-    return answer({
-        "status": "SUCCESS", "sessionToken": token, "expiresAt": documents.time(okta.now() + timedelta(minutes=5)),
-        "_embedded": {"user": {"id": user.id, "profile": {"login": user.login}}},
-    })  # fmt: skip
+    return answer(
+        {
+            "status": "SUCCESS",
+            "sessionToken": token,
+            "expiresAt": documents.time(okta.now() + timedelta(minutes=5)),
+            "_embedded": {"user": {"id": user.id, "profile": {"login": user.login}}},
+        }
+    )
 
 
 def create_session(okta: OktaSimulator, call: Call) -> Response:
@@ -136,11 +140,18 @@ def introspect(okta: OktaSimulator, call: Call) -> Response:
     token = okta.state.tokens.get(form.get("token", ""))
     if token is None or not okta.state.live(token):
         return answer({"active": False})
-    return answer({
-        "active": True, "scope": " ".join(token.scopes), "client_id": token.client, "token_type": "Bearer",
-        "iat": int(token.created.timestamp()), "exp": int(token.expires.timestamp()), "iss": okta.url,
-        **({"uid": token.user, "username": okta.state.users[token.user].login} if token.user else {}),
-    })  # fmt: skip
+    return answer(
+        {
+            "active": True,
+            "scope": " ".join(token.scopes),
+            "client_id": token.client,
+            "token_type": "Bearer",
+            "iat": int(token.created.timestamp()),
+            "exp": int(token.expires.timestamp()),
+            "iss": okta.url,
+            **({"uid": token.user, "username": okta.state.users[token.user].login} if token.user else {}),
+        }
+    )
 
 
 def revoke(okta: OktaSimulator, call: Call) -> Response:

@@ -34,11 +34,13 @@ def list_users(slack: SlackSimulator, call: Call) -> Response:
     if wanted and flag(arguments, "only_guests"):
         raise refusal("invalid_arguments")
     found = [
-        one for one in grid.users.values()
-        if one.active is active and (not team or team in one.workspaces)
+        one
+        for one in grid.users.values()
+        if one.active is active
+        and (not team or team in one.workspaces)
         and (not flag(arguments, "only_guests") or one.guest)
         and (not wanted or (one.workspaces.get(team) or one.role).removeprefix("primary_") in wanted)
-    ]  # fmt: skip
+    ]
     page, cursor = cut(call, found, default=100)
     shown = [documents.admin_user(grid, one, sorted(one.workspaces) if one.active or old else []) for one in page]
     return ok(users=shown, response_metadata={"next_cursor": cursor})
@@ -181,19 +183,22 @@ def list_role_assignments(slack: SlackSimulator, call: Call) -> Response:
     arguments = call.noted["arguments"]
     roles, entities = items(arguments, "role_ids"), items(arguments, "entity_ids")
     found = [
-        one for one in slack.state.role_assignments
+        one
+        for one in slack.state.role_assignments
         if (not roles or one.role in roles) and (not entities or one.entity in entities)
-    ]  # fmt: skip
+    ]
     if arguments.get("sort_dir", "DESC") != "ASC":
         found.reverse()
     page, cursor = cut(call, found, default=200, most=200)
     shown = [
         {
-            "role_id": one.role, "entity_id": one.entity, "user_id": one.user,
+            "role_id": one.role,
+            "entity_id": one.entity,
+            "user_id": one.user,
             "date_create": documents.epoch(one.created),
         }
         for one in page
-    ]  # fmt: skip
+    ]
     return ok(role_assignments=shown, response_metadata={"next_cursor": cursor})
 
 
@@ -212,9 +217,7 @@ def remove_role_assignments(slack: SlackSimulator, call: Call) -> Response:
         raise refusal("no_valid_entities")
     if not set(users) & grid.users.keys():
         raise refusal("no_valid_users")
-    gone = [
-        one for one in grid.role_assignments if one.role == role and one.user in users and one.entity in entities
-    ]  # fmt: skip
+    gone = [one for one in grid.role_assignments if one.role == role and one.user in users and one.entity in entities]
     for one in gone:
         grid.role_assignments.remove(one)
         grid.record("role_removed", one.user, f"{one.role} {one.entity}")

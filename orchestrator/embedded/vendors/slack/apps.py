@@ -42,11 +42,13 @@ def list_approved_apps(slack: SlackSimulator, call: Call) -> Response:
     page, cursor = cut(call, apps, default=100)
     shown = [
         {
-            "app": {"id": one.id, "name": one.name, "description": "", "is_internal": True}, "scopes": [],
-            "date_updated": 1700000000, "last_resolved_by": {"actor_id": "U0SIM00000", "actor_type": "user"},
+            "app": {"id": one.id, "name": one.name, "description": "", "is_internal": True},
+            "scopes": [],
+            "date_updated": 1700000000,
+            "last_resolved_by": {"actor_id": "U0SIM00000", "actor_type": "user"},
         }
         for one in page
-    ]  # fmt: skip
+    ]
     return ok(approved_apps=shown, response_metadata={"next_cursor": cursor})
 
 

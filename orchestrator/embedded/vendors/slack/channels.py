@@ -27,16 +27,21 @@ def search_channels(slack: SlackSimulator, call: Call) -> Response:
     if not set(teams) <= grid.workspaces.keys():
         raise refusal("team_not_found")
     found = [
-        one for one in grid.channels.values()
-        if arguments.get("query", "").casefold() in one.name.casefold() and (not teams or one.workspace in teams)
-        and not ("private" in kinds and not one.private) and not ("private_exclude" in kinds and one.private)
-        and not ("archived" in kinds and not one.archived) and not ("exclude_archived" in kinds and one.archived)
-    ]  # fmt: skip
+        one
+        for one in grid.channels.values()
+        if arguments.get("query", "").casefold() in one.name.casefold()
+        and (not teams or one.workspace in teams)
+        and not ("private" in kinds and not one.private)
+        and not ("private_exclude" in kinds and one.private)
+        and not ("archived" in kinds and not one.archived)
+        and not ("exclude_archived" in kinds and one.archived)
+    ]
     page, cursor = cut(call, found, default=10, most=20)
     return ok(
-        conversations=[documents.searched_channel(grid, one) for one in page], next_cursor=cursor,
+        conversations=[documents.searched_channel(grid, one) for one in page],
+        next_cursor=cursor,
         total_count=len(found),
-    )  # fmt: skip
+    )
 
 
 def _channel(slack: SlackSimulator, call: Call, argument: str) -> SlackChannel:

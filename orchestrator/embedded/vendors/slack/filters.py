@@ -26,11 +26,13 @@ def _holds(text: str, user: SlackUser) -> bool:
         raise scim_refusal(400, "incomplete_filter")
     name, operator, written = (found[1].casefold(), found[2].casefold(), found[3])
     known = {
-        "username": [user.user_name], "email": [user.email, user.secondary_email],
-        "emails": [user.email, user.secondary_email], "emails.value": [user.email, user.secondary_email],
+        "username": [user.user_name],
+        "email": [user.email, user.secondary_email],
+        "emails": [user.email, user.secondary_email],
+        "emails.value": [user.email, user.secondary_email],
         "restricted": ["1" if user.guest == "multi" else "0"],
         "ultra_restricted": ["1" if user.guest == "single" else "0"],
-    }  # fmt: skip
+    }
     if name not in known:
         raise scim_refusal(400, "invalid_query")
     values = [one.casefold() for one in known[name] if one]

@@ -184,10 +184,18 @@ class SlackGrid:
 
     @staticmethod
     def _profile(user: SlackUser) -> str:
-        return repr((
-            user.email, user.secondary_email, user.user_name, user.given_name, user.family_name, user.guest,
-            user.expiration, sorted((name, value) for name, value in user.profile.items() if value),
-        ))  # fmt: skip
+        return repr(
+            (
+                user.email,
+                user.secondary_email,
+                user.user_name,
+                user.given_name,
+                user.family_name,
+                user.guest,
+                user.expiration,
+                sorted((name, value) for name, value in user.profile.items() if value),
+            )
+        )
 
     # Seeds.
 
@@ -199,14 +207,29 @@ class SlackGrid:
         return workspace
 
     def new_user(
-        self, email: str, given_name: str, family_name: str, *workspaces: SlackWorkspace, role: str = "member",
-        guest: str = "", is_bot: bool = False, **profile: Any,
-    ) -> SlackUser:  # fmt: skip
+        self,
+        email: str,
+        given_name: str,
+        family_name: str,
+        *workspaces: SlackWorkspace,
+        role: str = "member",
+        guest: str = "",
+        is_bot: bool = False,
+        **profile: Any,
+    ) -> SlackUser:
         name = email.partition("@")[0][:21].casefold()
         user = SlackUser(
-            self.new_id("U"), email, name, given_name, family_name, self.now, role, guest=guest, is_bot=is_bot,
+            self.new_id("U"),
+            email,
+            name,
+            given_name,
+            family_name,
+            self.now,
+            role,
+            guest=guest,
+            is_bot=is_bot,
             profile=profile,
-        )  # fmt: skip
+        )
         self.users[user.id] = user
         self._profiles[user.id] = self._profile(user)
         for workspace in workspaces:
@@ -232,18 +255,31 @@ class SlackGrid:
         return app
 
     def install(
-        self, app: SlackApp, user: SlackUser, team: str, *scopes: str, kind: str = "user",
+        self,
+        app: SlackApp,
+        user: SlackUser,
+        team: str,
+        *scopes: str,
+        kind: str = "user",
         expires: datetime | None = None,
-    ) -> SlackToken:  # fmt: skip
+    ) -> SlackToken:
         """The user installs the app on a workspace or the organization: the token that Slack issues."""
         app.installed_by[team] = user.id
         value = f"{TOKEN_PREFIXES[kind]}-{self.new_id('')}-simulated"
         token = SlackToken(value, kind, user.id, team, app.id, list(scopes), expires)
         self.tokens[value] = token
-        self.integration_logs.append({
-            "user_id": user.id, "user_name": user.user_name, "date": str(int(self.now.timestamp())),
-            "change_type": "added", "app_type": app.name, "app_id": app.id, "scope": ",".join(scopes), "team": team,
-        })  # fmt: skip
+        self.integration_logs.append(
+            {
+                "user_id": user.id,
+                "user_name": user.user_name,
+                "date": str(int(self.now.timestamp())),
+                "change_type": "added",
+                "app_type": app.name,
+                "app_id": app.id,
+                "scope": ",".join(scopes),
+                "team": team,
+            }
+        )
         return token
 
     def new_user_group(

@@ -24,10 +24,13 @@ def test_token(slack: SlackSimulator, call: Call) -> Response:
     name = "Corp" if organization else grid.workspaces[who.token.team].name
     user = who.user.id
     shown: dict[str, Any] = {
-        "url": f"https://{name.casefold()}{'.enterprise' if organization else ''}.slack.com/", "team": name,
-        "user": who.user.user_name, "team_id": who.token.team, "user_id": user,
+        "url": f"https://{name.casefold()}{'.enterprise' if organization else ''}.slack.com/",
+        "team": name,
+        "user": who.user.user_name,
+        "team_id": who.token.team,
+        "user_id": user,
         "is_enterprise_install": organization,
-    }  # fmt: skip
+    }
     if who.token.kind == "bot":
         app = grid.apps[who.token.app]
         shown.update(user=app.name, user_id=f"U{app.id[1:]}", bot_id=f"B{app.id[1:]}")

@@ -24,14 +24,20 @@ WORK = ("employeeNumber", "costCenter", "organization", "division", "department"
 
 
 def service_configuration(slack: SlackSimulator, call: Call) -> Response:
-    return answer({
-        "authenticationSchemes": [
-            {"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "", "primary": True}
-        ],
-        "patch": {"supported": True}, "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
-        "filter": {"supported": True, "maxResults": 1000}, "changePassword": {"supported": False},
-        "sort": {"supported": False}, "etag": {"supported": False}, "xmlDataFormat": {"supported": False},
-    })  # fmt: skip
+    return answer(
+        {
+            "authenticationSchemes": [
+                {"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "", "primary": True}
+            ],
+            "patch": {"supported": True},
+            "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+            "filter": {"supported": True, "maxResults": 1000},
+            "changePassword": {"supported": False},
+            "sort": {"supported": False},
+            "etag": {"supported": False},
+            "xmlDataFormat": {"supported": False},
+        }
+    )
 
 
 def _page(call: Call, found: list[Any]) -> tuple[list[Any], int]:

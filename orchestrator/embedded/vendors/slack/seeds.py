@@ -67,9 +67,13 @@ def seed_slack(slack: SlackSimulator, people: Sequence[Employee] | None = None) 
     users: dict[str, SlackUser] = {}
     for person in chosen:
         user = grid.new_user(
-            person.email, person.given_name, person.family_name, *(workspaces if person.manager_number else [corp]),
-            role="admin" if "admin" in person.traits else "member", **_profile(person),
-        )  # fmt: skip
+            person.email,
+            person.given_name,
+            person.family_name,
+            *(workspaces if person.manager_number else [corp]),
+            role="admin" if "admin" in person.traits else "member",
+            **_profile(person),
+        )
         users[person.employee_number] = user
         for kind in ("web", "mobile"):
             grid.new_session(user, corp, kind)
@@ -96,14 +100,15 @@ def seed_slack(slack: SlackSimulator, people: Sequence[Employee] | None = None) 
     offboarding = grid.new_app("Offboarding")
     token = grid.install(offboarding, owner, grid.organization or corp.id, *SCOPES).value
     bot = grid.install(offboarding, owner, corp.id, *BOT_SCOPES, kind="bot").value
-    return SlackSeed(
-        users, workspaces, groups, user_groups, channels, founder, owner, calendar, token, bot, tokens
-    )  # fmt: skip
+    return SlackSeed(users, workspaces, groups, user_groups, channels, founder, owner, calendar, token, bot, tokens)
 
 
 def _profile(person: Employee) -> dict[str, Any]:
     known = {
-        "title": person.title, "timezone": person.time_zone, "employeeNumber": person.employee_number,
-        "department": person.department, "externalId": person.employee_number,
-    }  # fmt: skip
+        "title": person.title,
+        "timezone": person.time_zone,
+        "employeeNumber": person.employee_number,
+        "department": person.department,
+        "externalId": person.employee_number,
+    }
     return {name: value for name, value in known.items() if value}

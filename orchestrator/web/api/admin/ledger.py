@@ -129,7 +129,20 @@ async def last(request: Request, caller: ApiCaller) -> Verification:
 def _event(one: HistoryEntry) -> EventInHistory:
     shown = person(one.person) if one.person is not None else None
     return EventInHistory(
-        at=one.at, type=one.type, by=list(one.by), run_id=one.run_id, person=shown, packet=one.packet,
-        system=one.system, step=one.step, item=one.item, version=one.version, hash=one.hash, position=None,
-        title=one.title, outcome=one.outcome, caused_by=list(one.caused_by), reason=one.reason,
-    )  # fmt: skip
+        at=one.at,
+        type=one.type,
+        by=list(one.by),
+        run_id=one.run_id,
+        person=shown,
+        packet=one.packet,
+        system=one.system,
+        step=one.step,
+        item=one.item,
+        version=one.version,
+        hash=one.hash,
+        position=None,
+        title=one.title,
+        outcome=one.outcome,
+        caused_by=list(one.caused_by),
+        reason=one.reason,
+    )

@@ -309,9 +309,13 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
 
 @router.post("/{name}/versions/{version}/signatures", summary="Sign a packet version", responses=problems_of_post(404))
 async def sign(
-    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewSignature,
+    request: Request,
+    caller: ApiCaller,
+    name: PacketName,
+    version: Version,
+    asked: NewSignature,
     key: IdempotencyKey = None,
-) -> PacketVersion:  # fmt: skip
+) -> PacketVersion:
     """For its next phase, as the owner whose role the caller has."""
     web = state_of(request)
     await readable(web, caller, name)
@@ -323,9 +327,13 @@ async def sign(
     "/{name}/versions/{version}/moves", summary="Change the phase of a packet version", responses=problems_of_post(404)
 )
 async def move(
-    request: Request, caller: ApiCaller, name: PacketName, version: Version, asked: NewMove,
+    request: Request,
+    caller: ApiCaller,
+    name: PacketName,
+    version: Version,
+    asked: NewMove,
     key: IdempotencyKey = None,
-) -> PacketVersion:  # fmt: skip
+) -> PacketVersion:
     """Forward with both owners' signatures; back, or to retired, by either owner alone."""
     web = state_of(request)
     await readable(web, caller, name)

@@ -186,9 +186,13 @@ async def check(request: Request, caller: ApiCaller, asked: SystemsAsked, key: I
     },
 )
 async def orphans(
-    request: Request, caller: ApiCaller, system: SystemName, asked: SystemsAsked, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    system: SystemName,
+    asked: SystemsAsked,
+    response: Response,
     key: IdempotencyKey = None,
-) -> AccountOwners | InquiryWaiting:  # fmt: skip
+) -> AccountOwners | InquiryWaiting:
     """For callers with `read` on the system. A worker reads all accounts of the system and all people of HR, compares
     them by the packet's match keys, and changes nothing. Lists that were read within the last minute are used again."""
     web = state_of(request)

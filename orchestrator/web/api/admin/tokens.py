@@ -139,10 +139,17 @@ async def make(request: Request, caller: ApiCaller, asked: NewToken, key: Idempo
     web = state_of(request)
     caller.require_fresh_sign_in(web.settings, "Creating a token")
     text, token = await commands.make_token(
-        web.services, web.tokens, caller.actor, await packet_names(web),
-        name=asked.name, kind=asked.kind, roles=asked.roles, up_to=asked.up_to, lasts=timedelta(days=asked.lasts_days),
+        web.services,
+        web.tokens,
+        caller.actor,
+        await packet_names(web),
+        name=asked.name,
+        kind=asked.kind,
+        roles=asked.roles,
+        up_to=asked.up_to,
+        lasts=timedelta(days=asked.lasts_days),
         deputy=asked.deputy,
-    )  # fmt: skip
+    )
     shown = _shown(token, (await service_owners(web)).get(token.token_id)).model_dump()
     # What is kept of the answer, to be given again under the same key, has no secret in it.
     request.state.kept_body = TokenCreated(**shown, token=None).model_dump_json()
@@ -183,8 +190,16 @@ async def revoke(
 
 def _shown(token: Token, owned: ShownOwners | None) -> TokenShown:
     return TokenShown(
-        token_id=token.token_id, actor_id=token.actor_id, name=token.label, made_by=token.made_by, up_to=token.up_to,
-        owner=owned.owner if owned is not None else None, deputy=owned.deputy if owned is not None else None,
+        token_id=token.token_id,
+        actor_id=token.actor_id,
+        name=token.label,
+        made_by=token.made_by,
+        up_to=token.up_to,
+        owner=owned.owner if owned is not None else None,
+        deputy=owned.deputy if owned is not None else None,
         has_owner=owned.answered if owned is not None else None,
-        created_at=token.created_at, expires_at=token.expires_at, revoked_at=token.revoked_at, works=token.works,
-    )  # fmt: skip
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        revoked_at=token.revoked_at,
+        works=token.works,
+    )

@@ -72,9 +72,11 @@ async def sessions(request: Request, caller: ApiCaller) -> SessionList:
 
 
 @router.post(
-    "/staff/{actor_id}/sessions/end", summary="End the sessions of a user", status_code=204,
+    "/staff/{actor_id}/sessions/end",
+    summary="End the sessions of a user",
+    status_code=204,
     responses=problems_of_post(),
-)  # fmt: skip
+)
 async def end_sessions(
     request: Request,
     caller: ApiCaller,

@@ -81,9 +81,15 @@ async def add(request: Request, caller: ApiCaller, asked: NewWebhook, key: Idemp
     web = state_of(request)
     caller.require_fresh_sign_in(web.settings, "Adding a webhook")
     hook, secret = await commands.add_webhook(
-        web.services, webhooks_of(web), caller.actor, await packet_names(web),
-        url=asked.url, hosts=web.settings.webhook_hosts, types=asked.types, only=asked.packets,
-    )  # fmt: skip
+        web.services,
+        webhooks_of(web),
+        caller.actor,
+        await packet_names(web),
+        url=asked.url,
+        hosts=web.settings.webhook_hosts,
+        types=asked.types,
+        only=asked.packets,
+    )
     request.state.kept_body = _made(hook, None).model_dump_json()
     return _made(hook, secret)
 

@@ -128,9 +128,14 @@ async def exceptions(
     responses={**problems_of_post(404), **LATER},
 )
 async def accept(
-    request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId, asked: Acceptance,
-    response: Response, key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: Acceptance,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
     """Closes it with a reason. Steps and tasks that are still open stay open."""
     services = state_of(request).services
     done = await commands.accept_exception(services, caller.actor, run_id, exception_id, asked.reason)
@@ -143,9 +148,14 @@ async def accept(
     responses={**problems_of_post(404), **LATER},
 )
 async def name_decider(
-    request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId, asked: DeciderNaming,
-    response: Response, key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: DeciderNaming,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
     """For a gate or review that too few people can decide. It counts once two people have named the same account."""
     services = state_of(request).services
     done = await commands.name_decider(services, caller.actor, run_id, exception_id, asked.decider, asked.reason)
@@ -158,9 +168,14 @@ async def name_decider(
     responses={**problems_of_post(404), **LATER},
 )
 async def settle(
-    request: Request, caller: ApiCaller, run_id: RunId, system: SystemName, asked: Settling, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    system: SystemName,
+    asked: Settling,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     services = state_of(request).services
     done = await commands.settle_match(services, caller.actor, run_id, system, asked.accounts, asked.reason)
     return standing_of(done, response)

@@ -56,9 +56,14 @@ class Decisions(ResponseModel):
     "/runs/{run_id}/gates/{gate_id}/decision", summary="Decide at a gate", responses={**problems_of_post(404), **LATER}
 )
 async def decide(
-    request: Request, caller: ApiCaller, run_id: RunId, gate_id: GateId, asked: Decision, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    gate_id: GateId,
+    asked: Decision,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """After the gate is decided, further requests get 409 with the decision, its time and who made it."""
     services = state_of(request).services
     if asked.verdict == "approve":

@@ -97,9 +97,13 @@ async def exposure(
 
 @router.post("/reschedule", summary="Change the cutoff", responses=REFUSED)
 async def reschedule(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: Rescheduling, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: Rescheduling,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """Approvals stay valid unless the new cutoff is after they expire."""
     cutoff = parse_cutoff(asked.cutoff, asked.zone)
     return run_outcome(
@@ -117,9 +121,13 @@ async def end(
 
 @router.post("/hold", summary="Pause a run", responses=REFUSED)
 async def hold(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: WithReason, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: WithReason,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """No further step starts until it is resumed."""
     return run_outcome(
         await commands.hold_run(state_of(request).services, caller.actor, run_id, asked.reason), response
@@ -135,9 +143,13 @@ async def release(
 
 @router.post("/replan", summary="Re-plan a run", responses=REFUSED)
 async def replan(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: Replanning, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: Replanning,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """Searches all systems again. Approvals of unchanged steps stay valid. Rejected and excluded steps are submitted
     for approval again only if the person who rejected or excluded them asks for it, or a person with a role that the
     gate escalates to, who gives a reason."""
@@ -148,9 +160,13 @@ async def replan(
 
 @router.post("/legal-holds", summary="Place a legal hold", responses=REFUSED)
 async def place_legal_hold(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: LegalHoldReason, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: LegalHoldReason,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """Until it is lifted, no step that destroys data runs, whether it is approved or not. Steps that remove access
     continue. A step that was begun before may have taken effect: see `legal_hold` of each step."""
     services = state_of(request).services
@@ -159,9 +175,13 @@ async def place_legal_hold(
 
 @router.post("/legal-holds/lift", summary="Lift a legal hold", responses=REFUSED)
 async def lift_legal_hold(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: LegalHoldLifting, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: LegalHoldLifting,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """A second person lifts it. Once no hold is in force, approved steps run that destroy data."""
     services = state_of(request).services
     done = await commands.lift_legal_hold(services, caller.actor, run_id, asked.reason, asked.hold_id)
@@ -170,8 +190,12 @@ async def lift_legal_hold(
 
 @router.post("/embargo", summary="Change or end the embargo", responses=REFUSED)
 async def embargo(
-    request: Request, caller: ApiCaller, run_id: RunId, asked: EmbargoChange, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: EmbargoChange,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     services = state_of(request).services
     return run_outcome(await commands.set_embargo(services, caller.actor, run_id, asked.until, asked.named), response)

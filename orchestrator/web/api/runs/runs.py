@@ -104,9 +104,12 @@ def event_in_run(recorded: Recorded, hashes: Mapping[int, str]) -> EventInRun:
     if "evidence" in data:
         data["evidence"] = without_content(data["evidence"])
     return EventInRun(
-        version=recorded.version, at=recorded.recorded_at, type=recorded.type,
-        hash=hashes.get(recorded.version), data=data,
-    )  # fmt: skip
+        version=recorded.version,
+        at=recorded.recorded_at,
+        type=recorded.type,
+        hash=hashes.get(recorded.version),
+        data=data,
+    )
 
 
 def in_list(line: RunRow) -> RunInList:

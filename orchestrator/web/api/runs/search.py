@@ -72,9 +72,15 @@ def _found(one: FoundRun) -> RunFound:
         account=one.match.label,
         exceptions=[
             ExceptionFound(
-                exception_id=line.id, kind=line.kind, step=line.step, system=line.system, owners=list(line.owners),
-                opened_at=line.opened_at, due_at=line.due_at, code=line.code or None,
+                exception_id=line.id,
+                kind=line.kind,
+                step=line.step,
+                system=line.system,
+                owners=list(line.owners),
+                opened_at=line.opened_at,
+                due_at=line.due_at,
+                code=line.code or None,
             )
             for line in one.exceptions
         ],
-    )  # fmt: skip
+    )

@@ -82,10 +82,11 @@ class RunAsked(RequestModel):
         "lifts it. Needs a role that can place legal holds. Encrypted; visible to everyone who can see the run",
     )
     answers: list[AnswerGiven] = Field(
-        [], max_length=100,
+        [],
+        max_length=100,
         description="Answers to the questions of a preview that is at most 15 minutes old, from a "
         "caller who can confirm the match. If one answer is refused, no run starts",
-    )  # fmt: skip
+    )
 
 
 class PreviewWanted(RequestModel):

@@ -30,9 +30,14 @@ class Skip(RequestModel):
 
 @router.post("/retry", summary="Retry a step", responses={**problems_of_post(404), **LATER})
 async def retry(
-    request: Request, caller: ApiCaller, run_id: RunId, step: StepId, asked: Retry, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    step: StepId,
+    asked: Retry,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     services = state_of(request).services
     done = await commands.retry_step(services, caller.actor, run_id, step, again=asked.again, reason=asked.reason)
     return run_outcome(done, response)
@@ -40,9 +45,14 @@ async def retry(
 
 @router.post("/skip", summary="Skip a step", responses={**problems_of_post(404), **LATER})
 async def skip(
-    request: Request, caller: ApiCaller, run_id: RunId, step: StepId, asked: Skip, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    step: StepId,
+    asked: Skip,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """The step never runs; steps that depend on it continue."""
     done = await commands.skip_step(state_of(request).services, caller.actor, run_id, step, asked.reason)
     return run_outcome(done, response)

@@ -53,9 +53,14 @@ async def tasks(
     responses={**problems_of_post(404), **LATER},
 )
 async def complete(
-    request: Request, caller: ApiCaller, run_id: RunId, task_id: TaskId, asked: Completion, response: Response,
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    task_id: TaskId,
+    asked: Completion,
+    response: Response,
     key: IdempotencyKey = None,
-) -> RunStanding:  # fmt: skip
+) -> RunStanding:
     """A note or a file is required if the packet requires evidence. If the task was not done, a note with
     the reason is required."""
     web = state_of(request)

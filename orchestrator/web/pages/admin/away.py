@@ -65,12 +65,17 @@ async def _page(
     staff = await web.queries.staff()
     held = [
         {
-            "id": one.said.delegation_id, "by": name_in(staff, one.said.by), "to": name_in(staff, one.said.to),
-            "mine": one.said.by == caller.actor.actor_id, "since": one.said.since, "until": one.said.until,
-            "now": one.holds(caller.now), "reason": one.said.reason,
+            "id": one.said.delegation_id,
+            "by": name_in(staff, one.said.by),
+            "to": name_in(staff, one.said.to),
+            "mine": one.said.by == caller.actor.actor_id,
+            "since": one.said.since,
+            "until": one.said.until,
+            "now": one.holds(caller.now),
+            "reason": one.said.reason,
         }
         for one in await web.queries.delegations(caller.viewer)
-    ]  # fmt: skip
+    ]
     colleagues: list[tuple[Any, ...]] = sorted(
         (
             (actor_id, name_in(staff, actor_id), sorted(member.actor.roles))
@@ -80,9 +85,16 @@ async def _page(
         key=lambda one: one[1].casefold(),
     )
     return await page(
-        request, "admin/away.html", title="Delegation", caller=caller, current="away", status=status,
+        request,
+        "admin/away.html",
+        title="Delegation",
+        caller=caller,
+        current="away",
+        status=status,
         flashes=(flash,) if flash is not None else (),
-        given=[one for one in held if one["mine"]], taken=[one for one in held if not one["mine"]],
-        colleagues=colleagues, typed=typed or dict.fromkeys(FIELDS, ""),
+        given=[one for one in held if one["mine"]],
+        taken=[one for one in held if not one["mine"]],
+        colleagues=colleagues,
+        typed=typed or dict.fromkeys(FIELDS, ""),
         may=caller.actor.kind == "person" and caller.actor.human is not None,
-    )  # fmt: skip
+    )

@@ -71,9 +71,14 @@ async def verification(request: Request, caller: PageCaller, inquiry_id: str, lo
     if found is None:
         address = f"/ledger/verifications/{inquiry_id}"
         return await page(
-            request, "admin/ledger_verifying.html", title="Verifying the ledger", caller=caller, current="ledger",
-            next_look=f"{address}?look={look + 1}" if look < MAX_POLLS else None, again=address,
-        )  # fmt: skip
+            request,
+            "admin/ledger_verifying.html",
+            title="Verifying the ledger",
+            caller=caller,
+            current="ledger",
+            next_look=f"{address}?look={look + 1}" if look < MAX_POLLS else None,
+            again=address,
+        )
     return RedirectResponse("/ledger", 303)
 
 
@@ -89,18 +94,26 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     if refused is not None:
         flash, status = refusal_flash(request, refused)
     return await page(
-        request, "admin/ledger.html", title="Ledger", caller=caller, current="ledger",
-        status=status_with(misread, status), flashes=((flash,) if flash is not None else ()) + misread,
+        request,
+        "admin/ledger.html",
+        title="Ledger",
+        caller=caller,
+        current="ledger",
+        status=status_with(misread, status),
+        flashes=((flash,) if flash is not None else ()) + misread,
         may_verify=await reads_runs(web, caller),
         size=await _reader(request).size(caller.viewer),
         last=verified(kept) if kept is not None else None,
         happened=[_line(one, dict(can.systems), staff) for one in history.happened],
-        looked_back_to=history.looked_back_to, ended=history.after is None,
+        looked_back_to=history.looked_back_to,
+        ended=history.after is None,
         more=_address(typed, history.after) if history.after is not None else None,
         first="/ledger" + (f"?{query}" if (query := urlencode(_given(typed))) else "") if _after(request) else None,
-        typed=typed, filtered=bool(_given(typed)), systems=can.systems,
+        typed=typed,
+        filtered=bool(_given(typed)),
+        systems=can.systems,
         actors=sorted(((actor_id, name_in(staff, actor_id)) for actor_id in staff), key=lambda one: one[1].casefold()),
-    )  # fmt: skip
+    )
 
 
 def _reader(request: Request) -> History:

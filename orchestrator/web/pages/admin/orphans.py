@@ -47,7 +47,14 @@ async def orphans(
     here = f"/systems/{current.name}/{system}/orphans/{inquiry_id}"
     spec = current.platform.systems.get(system)
     return await page(
-        request, "admin/orphans.html", title=f"Accounts without an owner: {spec.title if spec else system}",
-        caller=caller, current="systems", found=answer, packet=current, system=system,
-        next_look=f"{here}?look={look + 1}" if answer is None and look < MAX_POLLS else None, again=here,
-    )  # fmt: skip
+        request,
+        "admin/orphans.html",
+        title=f"Accounts without an owner: {spec.title if spec else system}",
+        caller=caller,
+        current="systems",
+        found=answer,
+        packet=current,
+        system=system,
+        next_look=f"{here}?look={look + 1}" if answer is None and look < MAX_POLLS else None,
+        again=here,
+    )

@@ -94,10 +94,17 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
         texts.append(("Steps for every system of a class", expansion_text(one), expansion_text(other)))
     files = [{"name": name, "compared": await web.heavy.run(compared, *both)} for name, *both in texts]
     return await page(
-        request, "admin/packet_differences.html", title=f"Differences: {current.workflow.title}", caller=caller,
-        current="packets", packet=current, before=before, after=after, files=files,
+        request,
+        "admin/packet_differences.html",
+        title=f"Differences: {current.workflow.title}",
+        caller=caller,
+        current="packets",
+        packet=current,
+        before=before,
+        after=after,
+        files=files,
         versions=[(one.version, f"{one.version[:12]} · {words(one.phase, 'phase')}") for one in reversed(versions)],
-    )  # fmt: skip
+    )
 
 
 @router.post("/packets/{name}/versions/{version}/sign")
@@ -155,18 +162,29 @@ async def _page(
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
     document = packet_document(shown, shelf, happened, web.services.runs.abilities, SYSTEM_CLASSES)
     return await page(
-        request, "admin/packet.html", title=shown.workflow.title, caller=caller, current="packets", status=status,
-        flashes=(flash,) if flash is not None else (), found=document, known=known,
+        request,
+        "admin/packet.html",
+        title=shown.workflow.title,
+        caller=caller,
+        current="packets",
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        found=document,
+        known=known,
         owners=[
             ("value", known.value_owner, _signature(known, "value")),
             ("safety", known.safety_owner, _signature(known, "safety")),
         ],
-        following=_following(known), offered=_offered(shelf, known, caller), holders=await _holders(web, known),
+        following=_following(known),
+        offered=_offered(shelf, known, caller),
+        holders=await _holders(web, known),
         titles={system: spec.title for system, spec in shown.platform.systems.items()},
         gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
-        running=len(running), name_of=lambda actor_id: name_in(staff, actor_id), address=_address(name, known.version),
+        running=len(running),
+        name_of=lambda actor_id: name_in(staff, actor_id),
+        address=_address(name, known.version),
         part=part if (part := request.query_params.get("part") or default) in PARTS else PARTS[0],
-    )  # fmt: skip
+    )
 
 
 def _signature(known: history.VersionState, owner: history.Owner) -> history.SignatureRecord | None:

@@ -139,13 +139,19 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     number = int(asked) if asked.isdecimal() and len(asked) < 6 else 1
     shown = people[(number - 1) * PAGE_SIZE : number * PAGE_SIZE] if number > 0 else []
     return await page(
-        request, "admin/staff.html", title="People and access", caller=caller, status=status,
+        request,
+        "admin/staff.html",
+        title="People and access",
+        caller=caller,
+        status=status,
         flashes=(flash,) if flash is not None else (),
-        people=shown, total=len(people), more=f"/staff?page={number + 1}" if len(people) > number * PAGE_SIZE else None,
+        people=shown,
+        total=len(people),
+        more=f"/staff?page={number + 1}" if len(people) > number * PAGE_SIZE else None,
         first="/staff" if number != 1 else None,
         tokens=[
             (token, name_in(known, token.made_by), known[token.actor_id].actor if token.actor_id in known else None)
             for token in tokens
             if token.works and token.actor_id != token.made_by
         ],
-    )  # fmt: skip
+    )

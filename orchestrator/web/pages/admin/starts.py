@@ -53,6 +53,12 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     for one in shown["reached"]:
         one["released_by"] = [name_in(staff, by) for by in one["released_by"]]
     return await page(
-        request, "admin/starts.html", title="Limits on starts", caller=caller, current="exceptions", status=status,
-        flashes=(flash,) if flash is not None else (), **shown,
-    )  # fmt: skip
+        request,
+        "admin/starts.html",
+        title="Limits on starts",
+        caller=caller,
+        current="exceptions",
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        **shown,
+    )

@@ -79,9 +79,13 @@ async def result(
         return await _page(request, caller, current, system, accounts=found.accounts)
     address = f"/systems/{current.name}/{system}/test/{inquiry_id}"
     return await _page(
-        request, caller, current, system, waits=inquiry_id,
+        request,
+        caller,
+        current,
+        system,
+        waits=inquiry_id,
         next_look=f"{address}?look={look + 1}" if look < MAX_POLLS else None,
-    )  # fmt: skip
+    )
 
 
 async def _allowed(request: Request, caller: Caller, packet: str, system: str) -> Packet:
@@ -111,8 +115,19 @@ async def _page(
         shown = TestShown(row, SystemTested.model_validate_json(row.result), name_in(staff, row.tested_by))
     spec = packet.platform.systems[system]
     return await page(
-        request, "admin/system_test.html", title=f"Test of {spec.title}", caller=caller, current="systems",
-        status=status, flashes=(flash,) if flash is not None else (), packet=packet, system=system, spec=spec,
-        titles={step.name: step.title for step in packet.workflow.steps}, shown=shown, accounts=accounts,
-        waits=waits, next_look=next_look,
-    )  # fmt: skip
+        request,
+        "admin/system_test.html",
+        title=f"Test of {spec.title}",
+        caller=caller,
+        current="systems",
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        packet=packet,
+        system=system,
+        spec=spec,
+        titles={step.name: step.title for step in packet.workflow.steps},
+        shown=shown,
+        accounts=accounts,
+        waits=waits,
+        next_look=next_look,
+    )

@@ -154,9 +154,15 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     in_use = await packets_in_use(web.services, await packet_names(web))
     found = [await _systems_of(request, caller, packet, in_use) for packet in await _packets(request, caller)]
     return await page(
-        request, "admin/systems.html", title="Systems", caller=caller, current="systems", status=status,
-        flashes=(flash,) if flash is not None else (), found=found,
-    )  # fmt: skip
+        request,
+        "admin/systems.html",
+        title="Systems",
+        caller=caller,
+        current="systems",
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        found=found,
+    )
 
 
 async def _packets(request: Request, caller: Caller) -> list[Packet]:

@@ -52,17 +52,27 @@ async def make(request: Request, caller: PageCaller, form: Form) -> Response:
     which creates another token."""
     web = state_of(request)
     typed = {
-        "name": text(form, "name")[:MAX_NAME_CHARACTERS], "kind": text(form, "kind"), "up_to": text(form, "up_to"),
-        "days": text(form, "days"), "roles": " ".join(texts(form, "roles")[:20]),
+        "name": text(form, "name")[:MAX_NAME_CHARACTERS],
+        "kind": text(form, "kind"),
+        "up_to": text(form, "up_to"),
+        "days": text(form, "days"),
+        "roles": " ".join(texts(form, "roles")[:20]),
         "deputy": text(form, "deputy")[:200],
-    }  # fmt: skip
+    }
     try:
         caller.require_fresh_sign_in(web.settings, "Creating a token")
         made, token = await commands.make_token(
-            web.services, web.tokens, caller.actor, await packet_names(web),
-            name=_name(typed["name"]), kind=_kind(typed["kind"]), roles=typed["roles"].split(),
-            up_to=_level(typed["up_to"]), lasts=_days(typed["days"]), deputy=typed["deputy"] or None,
-        )  # fmt: skip
+            web.services,
+            web.tokens,
+            caller.actor,
+            await packet_names(web),
+            name=_name(typed["name"]),
+            kind=_kind(typed["kind"]),
+            roles=typed["roles"].split(),
+            up_to=_level(typed["up_to"]),
+            lasts=_days(typed["days"]),
+            deputy=typed["deputy"] or None,
+        )
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused), typed=typed)
     return await _page(request, caller, made=made, made_id=token.token_id)
@@ -109,19 +119,29 @@ async def _page(
     may_make = await _may_make(web, caller)
     staff = await web.queries.staff()
     return await page(
-        request, "admin/tokens.html", title="Tokens", caller=caller, status=status,
-        flashes=(flash,) if flash is not None else (), made=made, made_id=made_id,
+        request,
+        "admin/tokens.html",
+        title="Tokens",
+        caller=caller,
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        made=made,
+        made_id=made_id,
         own=[token for token in mine if token.actor_id == caller.actor.actor_id],
         programs=[
             (token, staff[token.actor_id].actor if token.actor_id in staff else None)
             for token in mine
             if token.actor_id != caller.actor.actor_id
         ],
-        may_make=may_make, roles=await _roles(web) if may_make else (), lengths=LENGTHS,
+        may_make=may_make,
+        roles=await _roles(web) if may_make else (),
+        lengths=LENGTHS,
         typed=typed or {"name": "", "kind": "service", "up_to": "read", "days": "90", "roles": "", "deputy": ""},
-        services=await _services(web) if may_make else (), people=_people(staff) if may_make else (),
-        levels=[level.value for level in Level], longest_name=MAX_NAME_CHARACTERS,
-    )  # fmt: skip
+        services=await _services(web) if may_make else (),
+        people=_people(staff) if may_make else (),
+        levels=[level.value for level in Level],
+        longest_name=MAX_NAME_CHARACTERS,
+    )
 
 
 async def _services(web: WebState) -> list[tuple[Token, ShownOwners]]:

@@ -36,9 +36,15 @@ async def add(request: Request, caller: PageCaller, form: Form) -> Response:
     try:
         caller.require_fresh_sign_in(web.settings, "Adding a webhook")
         hook, secret = await commands.add_webhook(
-            web.services, webhooks_of(web), caller.actor, await packet_names(web),
-            url=url, hosts=web.settings.webhook_hosts, types=types, only=only or None,
-        )  # fmt: skip
+            web.services,
+            webhooks_of(web),
+            caller.actor,
+            await packet_names(web),
+            url=url,
+            hosts=web.settings.webhook_hosts,
+            types=types,
+            only=only or None,
+        )
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused), url=url, types=types, only=only)
     return await _page(request, caller, secret=secret, secret_of=hook.hook_id)
@@ -88,12 +94,24 @@ async def _page(
     hooks = await commands.list_webhooks(web.services, webhooks_of(web), caller.actor, names)
     staff = await web.queries.staff()
     return await page(
-        request, "admin/webhooks.html", title="Webhooks", caller=caller, status=status,
-        flashes=(flash,) if flash is not None else (), hooks=[(hook, _standing(hook)) for hook in hooks],
-        makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks}, secret=secret, secret_of=secret_of,
-        url=url, types=types or [], only=only or [], kinds=_kinds(), packets=names,
-        hosts=web.settings.webhook_hosts, longest_url=MAX_URL_CHARACTERS,
-    )  # fmt: skip
+        request,
+        "admin/webhooks.html",
+        title="Webhooks",
+        caller=caller,
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        hooks=[(hook, _standing(hook)) for hook in hooks],
+        makers={hook.hook_id: name_in(staff, hook.made_by) for hook in hooks},
+        secret=secret,
+        secret_of=secret_of,
+        url=url,
+        types=types or [],
+        only=only or [],
+        kinds=_kinds(),
+        packets=names,
+        hosts=web.settings.webhook_hosts,
+        longest_url=MAX_URL_CHARACTERS,
+    )
 
 
 def _standing(hook: Webhook) -> tuple[str, str, str]:

@@ -101,8 +101,11 @@ def wanted(query: QueryParams) -> ExceptionFilter:
 
 def address(asked: ExceptionFilter, *, standing: str | None = None, after: str = "", path: str = "/exceptions") -> str:
     fields = {
-        "standing": standing or asked.standing, "owner": asked.owner, "kind": asked.kind, "system": asked.system,
+        "standing": standing or asked.standing,
+        "owner": asked.owner,
+        "kind": asked.kind,
+        "system": asked.system,
         "after": after,
-    }  # fmt: skip
+    }
     said = {name: value for name, value in fields.items() if value and (name, value) != ("standing", "open")}
     return f"{path}?{urlencode(said)}" if said else path

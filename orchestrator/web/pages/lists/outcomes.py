@@ -55,11 +55,23 @@ async def outcomes(request: Request, caller: PageCaller) -> Response:
     found = outcomes_document(await asked.outcomes(caller.viewer, span))
     can = await choices(web, caller)
     return await page(
-        request, "lists/outcomes.html", title="Outcomes", caller=caller, current="outcomes", status=status,
-        flashes=misread, found=found, typed=typed, packets=can.packets,
-        spans=SPANS, systems=dict(can.tasks + can.systems), max_rows=MAX_ROWS, max_exposed=MAX_EXPOSED_SHOWN,
-        threshold=_threshold(found), **_drawn(found),
-    )  # fmt: skip
+        request,
+        "lists/outcomes.html",
+        title="Outcomes",
+        caller=caller,
+        current="outcomes",
+        status=status,
+        flashes=misread,
+        found=found,
+        typed=typed,
+        packets=can.packets,
+        spans=SPANS,
+        systems=dict(can.tasks + can.systems),
+        max_rows=MAX_ROWS,
+        max_exposed=MAX_EXPOSED_SHOWN,
+        threshold=_threshold(found),
+        **_drawn(found),
+    )
 
 
 def _span(typed: dict[str, str], caller: Caller) -> Span:

@@ -39,11 +39,15 @@ async def runs(request: Request, caller: PageCaller) -> Response:
     query, misread = understood(
         request.query_params,
         {
-            "state": STATES, "sort": [key for key, _ in SORTS], "urgent": (YES,), "mine": (YES,),
+            "state": STATES,
+            "sort": [key for key, _ in SORTS],
+            "urgent": (YES,),
+            "mine": (YES,),
             "legal_hold": (YES,),
-            "packet": dict(choice.packets), "system": dict(choice.systems),
+            "packet": dict(choice.packets),
+            "system": dict(choice.systems),
         },
-    )  # fmt: skip
+    )
     asked, sort = wanted(query), sorting(query)
     lists = RunLists(web.database, web.queries)
     found, counts = await lists.page_and_counts(caller.viewer, asked, sort, query.get("after") or None, PAGE_SIZE)
@@ -102,16 +106,24 @@ def sorting(query: QueryParams) -> Sort:
 
 
 def address(
-    asked: RunFilter, sort: Sort, *, states: tuple[str, ...] | None = None, after: str | None = None,
+    asked: RunFilter,
+    sort: Sort,
+    *,
+    states: tuple[str, ...] | None = None,
+    after: str | None = None,
     path: str = "/runs",
-) -> str:  # fmt: skip
+) -> str:
     state = asked.states if states is None else states
     fields: dict[str, Any] = {
-        "state": state[0] if state else None, "packet": asked.packet, "system": asked.system,
-        "urgent": YES if asked.urgent else None, "mine": YES if asked.mine else None,
+        "state": state[0] if state else None,
+        "packet": asked.packet,
+        "system": asked.system,
+        "urgent": YES if asked.urgent else None,
+        "mine": YES if asked.mine else None,
         "legal_hold": YES if asked.legal_hold else None,
-        "sort": sort if sort != "latest" else None, "after": after,
-    }  # fmt: skip
+        "sort": sort if sort != "latest" else None,
+        "after": after,
+    }
     said = {name: value for name, value in fields.items() if value}
     return f"{path}?{urlencode(said)}" if said else path
 

@@ -185,11 +185,23 @@ async def _terms_page(
         key=lambda one: one[1].casefold(),
     )
     return await page(
-        request, "new_run/terms.html", title=f"New run: {draft.person.name}", caller=caller, current="new-run",
-        status=status, draft=draft, handle=sealed(web.services.keyring, caller.actor.actor_id, draft),
-        offered=asks_alike, chosen=chosen, colleagues=colleagues, faults=list(faults), errors=dict(faults),
-        refused=on_page(refused), zones=zones_for(draft.person.time_zone, caller.zone), twice=draft.offsets(),
-    )  # fmt: skip
+        request,
+        "new_run/terms.html",
+        title=f"New run: {draft.person.name}",
+        caller=caller,
+        current="new-run",
+        status=status,
+        draft=draft,
+        handle=sealed(web.services.keyring, caller.actor.actor_id, draft),
+        offered=asks_alike,
+        chosen=chosen,
+        colleagues=colleagues,
+        faults=list(faults),
+        errors=dict(faults),
+        refused=on_page(refused),
+        zones=zones_for(draft.person.time_zone, caller.zone),
+        twice=draft.offsets(),
+    )
 
 
 @router.get("/runs/new/preview/{inquiry_id}")
@@ -200,9 +212,14 @@ async def preview(request: Request, caller: PageCaller, inquiry_id: str, look: i
 
 
 async def _preview_page(
-    request: Request, caller: Caller, inquiry_id: str, look: int = 0, flash: Flash | None = None, status: int = 200,
+    request: Request,
+    caller: Caller,
+    inquiry_id: str,
+    look: int = 0,
+    flash: Flash | None = None,
+    status: int = 200,
     said: Said = NOTHING_SAID,
-) -> Response:  # fmt: skip
+) -> Response:
     web = state_of(request)
     try:
         draft = await _draft(web, caller, inquiry_id)
@@ -226,16 +243,33 @@ async def _preview_page(
     if not isinstance(answer, Preview):
         next_look = None if look >= MAX_POLLS else f"{_address(inquiry_id)}?look={look + 1}"
         return await page(
-            request, "new_run/waiting.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
-            draft=draft, handle=handle, next_look=next_look, again=_address(inquiry_id),
-        )  # fmt: skip
+            request,
+            "new_run/waiting.html",
+            title=f"Preview: {draft.person.name}",
+            caller=caller,
+            current="new-run",
+            draft=draft,
+            handle=handle,
+            next_look=next_look,
+            again=_address(inquiry_id),
+        )
     return await page(
-        request, "new_run/preview.html", title=f"Preview: {draft.person.name}", caller=caller, current="new-run",
-        status=status, flashes=(flash,) if flash is not None else (), draft=draft, handle=handle,
+        request,
+        "new_run/preview.html",
+        title=f"Preview: {draft.person.name}",
+        caller=caller,
+        current="new-run",
+        status=status,
+        flashes=(flash,) if flash is not None else (),
+        draft=draft,
+        handle=handle,
         may_hold=await _may_place_legal_hold(web, caller, draft.packet),
-        address=_address(inquiry_id), steps_up=_steps_up(web, caller, answer, inquiry_id), said=said,
-        faults=said.faults(), **preview_page(answer, draft, await web.queries.staff()),
-    )  # fmt: skip
+        address=_address(inquiry_id),
+        steps_up=_steps_up(web, caller, answer, inquiry_id),
+        said=said,
+        faults=said.faults(),
+        **preview_page(answer, draft, await web.queries.staff()),
+    )
 
 
 @router.post("/runs/new/preview/{inquiry_id}")

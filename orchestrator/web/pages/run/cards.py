@@ -296,7 +296,8 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "accept": accept is not None and accept.allowed,
         "settle": opened.system if settle is not None and settle.allowed else None,
         "candidates": [documents.account_of(state, id_) for id_ in found.candidates]
-        if Repair.SETTLE in repairs and found is not None else [],
+        if Repair.SETTLE in repairs and found is not None
+        else [],
         "not_selected": documents.not_selected(state, known),
         "none": Repair.ACCEPT not in repairs or bool(state.accounts.settled.get(opened.system or "")),
         "retry": retry is not None and retry.allowed,
@@ -312,7 +313,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "may": bool(allowed),
         "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
         "why_not": refused,
-    }  # fmt: skip
+    }
 
 
 def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> tuple[list[Document], DryRun | None]:
@@ -341,8 +342,12 @@ def _second_request(seen: RunAccess, exception_id: str) -> Document | None:
     for request, number in seen.state.second_requests:
         if exception_id == f"x-second_request-{number}":
             return {
-                "by": seen.name(request.by), "cutoff": request.cutoff, "zone": request.zone,
-                "urgent": request.urgent, "packet": request.packet, "reason": request.reason,
+                "by": seen.name(request.by),
+                "cutoff": request.cutoff,
+                "zone": request.zone,
+                "urgent": request.urgent,
+                "packet": request.packet,
+                "reason": request.reason,
                 "legal_hold": request.legal_hold,
-            }  # fmt: skip
+            }
     return None

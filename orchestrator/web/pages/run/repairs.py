@@ -26,12 +26,16 @@ async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) 
     """Closes `exception` with a `reason`, where it needs only a review."""
     exception_id = text(form, "exception")
     return await _carry_out(
-        request, caller, form, run_id, exception_id,
+        request,
+        caller,
+        form,
+        run_id,
+        exception_id,
         lambda: commands.accept_exception(
             state_of(request).services, caller.actor, run_id, exception_id, text(form, "reason")
         ),
         lambda seen: "Accepted. The exception is closed.",
-    )  # fmt: skip
+    )
 
 
 @router.post("/runs/{run_id}/name-decider")
@@ -39,12 +43,16 @@ async def name_decider(request: Request, caller: PageCaller, form: Form, run_id:
     """Names the account `decider` for the gate or review that `exception` is about."""
     exception_id = text(form, "exception")
     return await _carry_out(
-        request, caller, form, run_id, exception_id,
+        request,
+        caller,
+        form,
+        run_id,
+        exception_id,
         lambda: commands.name_decider(
             state_of(request).services, caller.actor, run_id, exception_id, text(form, "decider"), text(form, "reason")
         ),
         lambda seen: "Named. The person can decide once two people have named them.",
-    )  # fmt: skip
+    )
 
 
 @router.post("/runs/{run_id}/settle")
@@ -74,13 +82,21 @@ async def retry(request: Request, caller: PageCaller, form: Form, run_id: str) -
     """`again` does `step` again, under another effect key."""
     step = text(form, "step")
     return await _carry_out(
-        request, caller, form, run_id, text(form, "exception"),
+        request,
+        caller,
+        form,
+        run_id,
+        text(form, "exception"),
         lambda: commands.retry_step(
-            state_of(request).services, caller.actor, run_id, step,
-            again=bool(text(form, "again")), reason=text(form, "reason") or None,
+            state_of(request).services,
+            caller.actor,
+            run_id,
+            step,
+            again=bool(text(form, "again")),
+            reason=text(form, "reason") or None,
         ),
         lambda seen: f"{_title(seen, step)}: retrying now.",
-    )  # fmt: skip
+    )
 
 
 @router.post("/runs/{run_id}/skip")
@@ -94,24 +110,35 @@ async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) ->
         return f"{_title(seen, step)}: skipped. Steps that depend on it continue."
 
     return await _carry_out(
-        request, caller, form, run_id, text(form, "exception"),
+        request,
+        caller,
+        form,
+        run_id,
+        text(form, "exception"),
         lambda: commands.skip_step(
             state_of(request).services, caller.actor, run_id, step, text(form, "reason"), *further
         ),
         describe,
-    )  # fmt: skip
+    )
 
 
 @router.post("/runs/{run_id}/replan")
 async def replan(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     return await _carry_out(
-        request, caller, form, run_id, text(form, "exception"),
+        request,
+        caller,
+        form,
+        run_id,
+        text(form, "exception"),
         lambda: commands.replan_run(
-            state_of(request).services, caller.actor, run_id, text(form, "reason") or None,
+            state_of(request).services,
+            caller.actor,
+            run_id,
+            text(form, "reason") or None,
             text(form, "packet_version") or None,
         ),
         lambda seen: "The run is being re-planned. Approvals of unchanged steps stay valid.",
-    )  # fmt: skip
+    )
 
 
 async def _carry_out(
