@@ -136,9 +136,12 @@ async def web(stack: Stack) -> AsyncIterator[str]:
     url = f"http://127.0.0.1:{port}"
     environment = {**stack.settings.environment, PREFIX + "PUBLIC_URL": url, PREFIX + "WEB_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("offboard"), "web", env=environment,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        Path(sys.executable).with_name("offboard"),
+        "web",
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         async with asyncio.timeout(60), httpx.AsyncClient() as client:
             while True:
@@ -193,11 +196,12 @@ async def measure(runs: int, looks: int) -> bool:
             "inbox, of an approver": ("it", ["/"] * looks),
             "runs": ("operator", ["/runs"] * looks),
             "runs, anywhere in the list": (
-                "operator", [str(httpx.URL("/runs", params={"after": cursor})) for cursor in cursors],
+                "operator",
+                [str(httpx.URL("/runs", params={"after": cursor})) for cursor in cursors],
             ),
             "runs that wait for a decision": ("operator", ["/runs?state=awaiting_decision"] * looks),
             "one run": ("auditor", [f"/runs/{random.choice(whole)}" for _ in range(looks)]),
-        }  # fmt: skip
+        }
         rows = []
         for name, (alias, paths) in pages.items():
             taken = await look(url, await sessions.open(alias, zone="Europe/Berlin"), paths)

@@ -205,11 +205,14 @@ async def measure(rounds: int, runs: int, limit: int) -> float:
         await stack.enter_async_context(relaying(backend, engine))
         await stack.enter_async_context(
             Worker(
-                engine.client, task_queue="bare", workflows=[Bare], activities=[nothing],
+                engine.client,
+                task_queue="bare",
+                workflows=[Bare],
+                activities=[nothing],
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_eager_activity_reservations_per_workflow_task=WIDEST_LAYER,
             )
-        )  # fmt: skip
+        )
         services = Services(backend.runs, backend.keyring, engine)
         actors = {}
         for role in ("requester", "approver", "value_owner", "safety_owner"):

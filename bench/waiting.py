@@ -72,9 +72,13 @@ async def measure(runs: int) -> bool:
         services = Services(backend.runs, backend.keyring, await Engine.connect(engine_address(settings)))
         actors = await _staff(backend, services)
         worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.waiting", "--work",
-            env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "bench.waiting",
+            "--work",
+            env={**os.environ, **environment},
+            stdout=asyncio.subprocess.PIPE,
+        )
         try:
             assert worker.stdout is not None
             await asyncio.wait_for(worker.stdout.readline(), 60)

@@ -46,9 +46,12 @@ class Office:
     @asynccontextmanager
     async def page(self, alias: str, to: str = "/") -> AsyncIterator[Page]:
         context = await self._chromium.new_context(
-            base_url=self.stack.url, locale="en-GB", color_scheme="light", reduced_motion="reduce",
+            base_url=self.stack.url,
+            locale="en-GB",
+            color_scheme="light",
+            reduced_motion="reduce",
             viewport={"width": WIDTH, "height": 900},
-        )  # fmt: skip
+        )
         context.set_default_timeout(PATIENCE)
         page = await context.new_page()
         await page.goto(f"/sign-in?to={to}")

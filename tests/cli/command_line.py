@@ -73,9 +73,12 @@ class Offboard:
         arguments, environment = self._typed(words, as_, env)
         program = Path(sys.executable).with_name("offboard")
         process = await asyncio.create_subprocess_exec(
-            program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            program,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             env={name: value for name, value in {**os.environ, **environment}.items() if value is not None},
-        )  # fmt: skip
+        )
         try:
             out, err = await process.communicate()
         finally:
@@ -89,9 +92,11 @@ class Offboard:
         arguments = [*words, "--as", as_] if as_ is not None else list(words)
         return arguments, {
             **dict.fromkeys(("OFFBOARD_AS", "OFFBOARD_SERVER", "OFFBOARD_TOKEN", "OFFBOARD_TOKEN_FILE")),
-            "OFFBOARD_FOLDER": str(self.folder), "XDG_CONFIG_HOME": str(self.folder / "config"), "TZ": "UTC",
+            "OFFBOARD_FOLDER": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "TZ": "UTC",
             **(env or {}),
-        }  # fmt: skip
+        }
 
     async def done(self, *words: str, as_: str | None = None) -> CommandResult:
         answer = await self(*words, as_=as_)

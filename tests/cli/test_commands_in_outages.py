@@ -32,9 +32,10 @@ async def test_without_temporal_a_decision_stands_and_is_carried_on_later(fragil
     finally:
         await fragile.temporal.restart()
     await until(
-        offboard, run_id,
+        offboard,
+        run_id,
         lambda run: all(s["status"] == "verified" for s in run["steps"] if s["name"] == "disable_identity"),
-    )  # fmt: skip
+    )
 
 
 async def test_without_the_database_everything_is_refused(fragile: Stack) -> None:

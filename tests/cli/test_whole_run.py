@@ -98,8 +98,9 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
     assert run["access_gone_at"] is None and "Access removed" not in page, "freeze_card was left out"
     [evidence] = [step["evidence"] for step in run["steps"] if step["name"] == "collect_equipment"]
     assert evidence["note"] == "receipt 7" and [file["name"] for file in evidence["attachments"]] == [
-        "receipt.txt", "desk.txt",
-    ]  # fmt: skip
+        "receipt.txt",
+        "desk.txt",
+    ]
     assert not any("content" in file for file in evidence["attachments"])
     whole = (await offboard.done("show", run_id, "--events", "--json", as_="auditor")).json["events"]
     kept = next(event["data"]["evidence"]["attachments"] for event in whole if event["type"] == "TaskCompleted")
@@ -139,9 +140,10 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
         for gate in ("g-access-1", "g-access-2"):
             await offboard.done("approve", run_id, gate, as_="it")
         await until(
-            offboard, run_id,
+            offboard,
+            run_id,
             lambda run: any(s["name"] == "suspend_code" and s["status"] == "retrying" for s in run["steps"]),
-        )  # fmt: skip
+        )
         # While it is away: once it is back, the next attempt may come before any command. An attempt that is in
         # progress refuses the command, so it is given again.
         async with asyncio.timeout(60):
@@ -152,9 +154,10 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
         await stack.company.clear_faults("code")
     assert "being retried" in retried.out
     await until(
-        offboard, run_id,
+        offboard,
+        run_id,
         lambda run: any(s["name"] == "suspend_code" and s["status"] == "verified" for s in run["steps"]),
-    )  # fmt: skip
+    )
     # An operator who skips a hand-over reaches no deletion: what was approved before is asked again.
     await offboard.done("approve", run_id, "deletion", as_="it")
     await offboard.done("skip", run_id, "hand_over_duties", "--reason", "no time", as_="operator")
@@ -175,9 +178,10 @@ async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: StartRun
     )
     assert "is closed" in accepted.out
     run = await until(
-        offboard, run_id,
+        offboard,
+        run_id,
         lambda run: all(s["status"] == "verified" for s in run["steps"] if s["name"] == "disable_identity"),
-    )  # fmt: skip
+    )
     assert run["urgent"] and not open_exceptions(run)
     await offboard.done("approve", run_id, "access", as_="it")
     run = await until(offboard, run_id, lambda run: any(map(changes_passwords, run["tasks"])))

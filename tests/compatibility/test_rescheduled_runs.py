@@ -27,9 +27,17 @@ SENT_AGAIN = ("without_a_space", "plain")
 
 def step(name: str) -> dict[str, Any]:
     return {
-        "step_id": f"s-{name}", "digest": f"d-{name}", "name": name, "title": name, "system": "code",
-        "ability": "notify", "account_id": "a-1", "level": "change", "repeat": "freely", "parameters": PARAMETERS[name],
-    }  # fmt: skip
+        "step_id": f"s-{name}",
+        "digest": f"d-{name}",
+        "name": name,
+        "title": name,
+        "system": "code",
+        "ability": "notify",
+        "account_id": "a-1",
+        "level": "change",
+        "repeat": "freely",
+        "parameters": PARAMETERS[name],
+    }
 
 
 def attempt(name: str, generation: int) -> list[tuple[str, dict[str, Any]]]:
@@ -43,9 +51,21 @@ def stream(*, closed: bool) -> list[tuple[str, dict[str, Any]]]:
     happened = [
         (
             "RunRequested",
-            {"run_id": "r1", "person_id": "p-1", "packet": "leaver", "packet_version": "v1", "phase": "production",
-             "cutoff": "2026-03-02T18:00:00Z", "zone": "UTC", "local_cutoff": "2026-03-02T18:00", "urgent": False,
-             "requested_by": "hr", "requester_human": None, "embargo_until": None, "named": []},
+            {
+                "run_id": "r1",
+                "person_id": "p-1",
+                "packet": "leaver",
+                "packet_version": "v1",
+                "phase": "production",
+                "cutoff": "2026-03-02T18:00:00Z",
+                "zone": "UTC",
+                "local_cutoff": "2026-03-02T18:00",
+                "urgent": False,
+                "requested_by": "hr",
+                "requester_human": None,
+                "embargo_until": None,
+                "named": [],
+            },
         ),
         ("PlanFrozen", {"revision": 1, "digest": "d", "steps": [step(name) for name in PARAMETERS], "open_steps": []}),
         *(event for name in PARAMETERS for event in attempt(name, 1)),
@@ -53,7 +73,7 @@ def stream(*, closed: bool) -> list[tuple[str, dict[str, Any]]]:
             "RunRescheduled",
             {"cutoff": "2026-03-03T18:00:00Z", "zone": "UTC", "local_cutoff": "2026-03-03T18:00", "by": "hr"},
         ),
-    ]  # fmt: skip
+    ]
     if closed:
         happened += [event for name in SENT_AGAIN for event in attempt(name, 2)]
         happened.append(("RunClosed", {"outcome": "clean", "verified": 5, "attested": 0, "skipped": 0}))

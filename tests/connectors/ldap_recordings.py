@@ -103,15 +103,17 @@ class _Recorded(_Connection):
         cookie = (self.result.get("controls") or {}).get(_PAGED_RESULTS, {}).get("value", {}).get("cookie")
         assert not cookie or len(self.response) == 1, "record fewer entries than a page has"
         shown = {name: self.result[name] for name in ("result", "description", "message")}
-        self._exchanges.append({
-            "request": request,
-            "result": shown,
-            "response": [
-                {"type": each["type"], "dn": each["dn"], "raw_attributes": _as_text(each["raw_attributes"])}
-                for each in self.response
-                if each["type"] == "searchResEntry"
-            ],
-        })  # fmt: skip
+        self._exchanges.append(
+            {
+                "request": request,
+                "result": shown,
+                "response": [
+                    {"type": each["type"], "dn": each["dn"], "raw_attributes": _as_text(each["raw_attributes"])}
+                    for each in self.response
+                    if each["type"] == "searchResEntry"
+                ],
+            }
+        )
 
 
 class _Replayed(_Connection):

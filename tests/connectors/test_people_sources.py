@@ -83,8 +83,11 @@ async def test_a_person_is_found_exactly(kind: str, source: Source, hire: Hire) 
     (found,) = await hr.find_person(person.employee_number)
     assert found == await hr.person(found.id)
     assert (found.given_name, found.email, found.status, found.leaving_at) == (
-        person.given_name, person.email, "active", None,
-    )  # fmt: skip
+        person.given_name,
+        person.email,
+        "active",
+        None,
+    )
     for identifier in (found.id, person.employee_number.upper(), person.email.upper(), person.email):
         assert list(await hr.find_person(identifier)) == [found], identifier
     for unknown in ("", " ", "..", "a/b?c", "*", person.email[:-1], person.employee_number[:-1]):
@@ -142,8 +145,10 @@ async def test_each_question_waits_for_its_turn(kind: str, source: Source, hire:
         raise TryAgainError("rate_kept", happened="no", retry_after=3)
 
     for question in (
-        hr.find_person(person.email, pace=busy), hr.search_people(person.email, pace=busy),
-        hr.person(found.id, pace=busy), hr.managers(found.id, pace=busy),
-    ):  # fmt: skip
+        hr.find_person(person.email, pace=busy),
+        hr.search_people(person.email, pace=busy),
+        hr.person(found.id, pace=busy),
+        hr.managers(found.id, pace=busy),
+    ):
         with pytest.raises(TryAgainError, match="rate_kept"):
             await question

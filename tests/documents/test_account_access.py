@@ -45,9 +45,14 @@ def test_groups_that_the_system_marks_are_privileged() -> None:
 def test_odd_snapshots_show_nothing() -> None:
     assert shown({"groups": [None, 7, {"name": 3}], "admin": "yes", "x_cents": True, "amount_cents": "12"}) == {
         "groups": {
-            "name": "groups", "values": [], "count": 3, "amount": None, "privileged": False, "privileged_values": [],
+            "name": "groups",
+            "values": [],
+            "count": 3,
+            "amount": None,
+            "privileged": False,
+            "privileged_values": [],
         }
-    }  # fmt: skip
+    }
 
 
 def test_steps_of_other_accounts_and_runs_without_a_snapshot_show_nothing() -> None:

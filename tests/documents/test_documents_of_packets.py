@@ -62,8 +62,13 @@ def test_levels_are_the_furthest_that_any_line_grants() -> None:
     people, services, assistants = level_tables(STANDARD)
     rows = {row["who"]: row["levels"] for row in people["rows"]}
     assert rows["requester"] == {
-        "hr": "stage", "identity": "change", "directory": "change", "code": "change", "mail": "read", "cards": "change",
-    }  # fmt: skip
+        "hr": "stage",
+        "identity": "change",
+        "directory": "change",
+        "code": "change",
+        "mail": "read",
+        "cards": "change",
+    }
     assert rows["finance_approver"]["identity"] is None and rows["finance_approver"]["cards"] == "change"
     assert [table["kind"] for table in (people, services, assistants)] == ["person", "service", "assistant"]
     assert assistants["rows"] == [], "the starter packet grants assistants nothing"
@@ -76,13 +81,16 @@ async def test_a_packet_has_its_files_signatures_and_history(services: SmallOffi
     document = packet_document(services.packet, shelf, happened, connector_kinds(), SYSTEM_CLASSES)
     assert (document["phase"], document["current"]) == ("production", True)
     assert [(file["name"], file["owner"]) for file in document["files"]] == [
-        ("workflow.yaml", "value"), ("platform.yaml", "safety"), ("approvals.yaml", "both"),
-    ]  # fmt: skip
+        ("workflow.yaml", "value"),
+        ("platform.yaml", "safety"),
+        ("approvals.yaml", "both"),
+    ]
     assert "name: standard-leaver" in document["files"][0]["text"]
     assert [entry["what"] for entry in document["history"]] == ["adopted", *(["signed", "signed", "moved"] * 3)]
     assert {(entry["owner"], entry["by"]) for entry in document["history"] if entry["what"] == "signed"} == {
-        ("value", "vera"), ("safety", "sam"),
-    }  # fmt: skip
+        ("value", "vera"),
+        ("safety", "sam"),
+    }
     assert document["history"][-1]["phase"] == "production" and document["history"][-1]["at"] is not None
     assert document["versions"] == [{"version": services.packet.version, "phase": "production"}]
 
@@ -100,8 +108,13 @@ def test_a_packet_whose_connector_is_not_installed_is_shown_and_names_it() -> No
 
 def test_small_words() -> None:
     assert [spelled(timedelta(minutes=m)) for m in (0, 1, 90, 120, 1440, 2160)] == [
-        "0 seconds", "1 minute", "1 hour 30 minutes", "2 hours", "1 day", "1 day 12 hours",
-    ]  # fmt: skip
+        "0 seconds",
+        "1 minute",
+        "1 hour 30 minutes",
+        "2 hours",
+        "1 day",
+        "1 day 12 hours",
+    ]
     assert [minutes(number) for number in (0, 1, 60, 135)] == ["0 minutes", "1 minute", "1 hour", "2 hours 15 minutes"]
     assert (joined([]), joined(["a"]), joined(["a", "b", "c"], "or")) == ("", "a", "a, b or c")
     assert (role_words("it_approver"), role_words("value-owner")) == ("IT approver", "value owner")

@@ -22,8 +22,10 @@ async def services(database_url: str) -> AsyncIterator[SmallOffice]:
 
 async def waiting(services: SmallOffice) -> dict[str, Item]:
     found = await services.queries.inbox(sees(AUDREY), mine=False)
-    return {str(item.detail.get("gate") or item.detail.get("step") or item.detail.get("exception")): item
-            for item in found.items}  # fmt: skip
+    return {
+        str(item.detail.get("gate") or item.detail.get("step") or item.detail.get("exception")): item
+        for item in found.items
+    }
 
 
 async def test_an_item_says_what_it_is_and_what_happens_if_no_one_does_anything(services: SmallOffice) -> None:

@@ -100,9 +100,18 @@ async def trial(company: Company, folder: Path, seed: int) -> AsyncIterator[Tria
             installation(url, engine.address, company, packet=packet_here(company), worker=False, settings=settings)
         )
         yield Trial(
-            here, postgres, temporal, database, engine, systems, company, random.Random(seed),
-            folder / "worker.log", folder, stack,
-        )  # fmt: skip
+            here,
+            postgres,
+            temporal,
+            database,
+            engine,
+            systems,
+            company,
+            random.Random(seed),
+            folder / "worker.log",
+            folder,
+            stack,
+        )
 
 
 async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None:
@@ -137,8 +146,10 @@ async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None
         for state in ended
         for id_, step in state.plan.steps.items()
     ]
-    print(f"{len(counts)} effects, {len(cards)} runs with cards, {here.database.opened} connections to PostgreSQL, "
-          f"{here.engine.opened} to Temporal")  # fmt: skip
+    print(
+        f"{len(counts)} effects, {len(cards)} runs with cards, {here.database.opened} connections to PostgreSQL, "
+        f"{here.engine.opened} to Temporal"
+    )
     lost = [f"{run} {name}" for run, name, count in counts if count == 0]
     repeated = [f"{run} {name}, {count} times" for run, name, count in counts if count > 1]
     assert not lost and not repeated, f"lost {len(lost)}: {lost[:10]}; repeated {len(repeated)}: {repeated[:10]}"

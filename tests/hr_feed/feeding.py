@@ -29,9 +29,13 @@ COLUMNS = {
 
 
 def csv_packet(
-    approvals: str = "", levels: list[dict[str, Any]] | None = None, *, name: str = PACKET, no_hr: str = "",
+    approvals: str = "",
+    levels: list[dict[str, Any]] | None = None,
+    *,
+    name: str = PACKET,
+    no_hr: str = "",
     **settings: str,
-) -> Packet:  # fmt: skip
+) -> Packet:
     """The packet identity-only with people from files. `approvals` is added to its file, `levels` to its grants. The
     role `no_hr` does not read HR."""
     files = dict(starter_packet("identity-only").files)
@@ -39,8 +43,10 @@ def csv_packet(
     connection = {"path": "people", "settle_seconds": "0", "newest_by": "name", **settings}
     platform["systems"]["hr"] |= {"connector": "people_csv", "connection": connection, "hosts": []}
     platform["hr"] = {
-        "system": "hr", "export_columns": COLUMNS, "export_format": {"time_zone": "Europe/Berlin"},
-    }  # fmt: skip
+        "system": "hr",
+        "export_columns": COLUMNS,
+        "export_format": {"time_zone": "Europe/Berlin"},
+    }
     platform["levels"] += levels or []
     for rule in platform["levels"]:
         if rule["who"] == no_hr:

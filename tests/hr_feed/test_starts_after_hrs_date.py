@@ -24,9 +24,14 @@ async def started(here: Feeding, by: Actor, number: int, day: str) -> RunState:
     people = People(here.connections, here.office.packet, here.office.keyring)
     known = await people.find(str(number))
     done = await commands.start_run(
-        here.office.services, by, await people.facts(known), PACKET, parse_cutoff(f"{day}T18:00", "Europe/Berlin"),
-        expected=True, hr_leaving_at=known.leaving_at,
-    )  # fmt: skip
+        here.office.services,
+        by,
+        await people.facts(known),
+        PACKET,
+        parse_cutoff(f"{day}T18:00", "Europe/Berlin"),
+        expected=True,
+        hr_leaving_at=known.leaving_at,
+    )
     assert isinstance(done, commands.Done)
     return await here.office.state(done.run_id)
 
@@ -45,9 +50,12 @@ async def test_hr_is_asked_about_a_start_for_a_later_day_by_an_account_that_may_
         here.put(*(row(number, FRIDAY) for number in range(1, 6)))
         far = f"{NEXT_YEAR + 5}-02-26"
         for number, by, day, asks in (
-            (1, TEMP, far, True), (2, hr_feed(), far, True), (3, HANNA, far, False), (4, TEMP, FRIDAY, False),
+            (1, TEMP, far, True),
+            (2, hr_feed(), far, True),
+            (3, HANNA, far, False),
+            (4, TEMP, FRIDAY, False),
             (5, TEMP, f"{NEXT_YEAR}-01-29", False),
-        ):  # fmt: skip
+        ):
             state = await started(here, by, number, day)
             assert [("requester" in owners) for owners in asked(state)] == [True] * asks, number
         report = await here.look()

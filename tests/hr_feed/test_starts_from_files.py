@@ -151,8 +151,10 @@ async def test_rows_that_cannot_be_read_are_named_and_the_others_start(
     async with feeding(database_url, tmp_path) as here:
         report = await here.look(row(1, "bald"), row(2, FRIDAY), row(3, FRIDAY), row(3, FRIDAY))
         assert report.started == 1 and standings(report) == [
-            ("line 2", "unreadable"), ("line 4", "unreadable"), ("line 5", "unreadable"),
-        ]  # fmt: skip
+            ("line 2", "unreadable"),
+            ("line 4", "unreadable"),
+            ("line 5", "unreadable"),
+        ]
         assert "'bald'" in report.items[0].message
         assert await here.runs_of(1) == await here.runs_of(3) == []
         async with here.office.database.driver() as connection:
@@ -184,8 +186,9 @@ async def test_an_earlier_date_moves_the_cutoff_and_hr_is_asked_about_the_others
         assert {run.local_cutoff for run in runs[1:]} == {f"{FRIDAY}T18:00:00+01:00"}, "a missing row is no change"
         found = [(item.place, item.standing, item.run_id) for item in report.items]
         assert report.moved == 1 and found == [
-            ("line 3", "date_changed", runs[1].run_id), ("", "taken_back", runs[2].run_id),
-        ]  # fmt: skip
+            ("line 3", "date_changed", runs[1].run_id),
+            ("", "taken_back", runs[2].run_id),
+        ]
         for run in runs[1:3]:
             [known] = [one for one in run.work.open_exceptions() if one.opened.kind == "leaving_changed"]
             assert "requester" in known.opened.owners

@@ -48,9 +48,12 @@ async def test_people_are_found_while_a_user_types(asking: Asking, hire: Hire) -
         many = await inquiries.ask("hr", FindPeople(packet="standard-leaver", text=f" {family.lower()} "))
         assert len(many.people) == 20 and many.more
         for text in (
-            f"{one.given_name} {family}", f"{family[:12]} {one.given_name.upper()}", one.employee_number, one.email,
+            f"{one.given_name} {family}",
+            f"{family[:12]} {one.given_name.upper()}",
+            one.employee_number,
+            one.email,
             one.email.upper(),
-        ):  # fmt: skip
+        ):
             assert await found(text) == [one.employee_number], text
         assert len(await found("t-")) == 20, "how numbers begin"
         assert await found("z") == await found(" ") == [], "one letter finds half the company"

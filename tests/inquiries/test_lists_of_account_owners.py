@@ -180,9 +180,13 @@ async def test_a_leaver_under_an_embargo_is_listed_for_people_who_are_named_only
                 await here.backend.ledger.now() + timedelta(days=30), ("hr", "it", "operator", "finance")
             )
             await commands.start_run(
-                here.services, here.actors["hr"], await here.facts(person), here.packet.name,
-                parse_cutoff(FAR_FUTURE, ZONE), embargo=terms,
-            )  # fmt: skip
+                here.services,
+                here.actors["hr"],
+                await here.facts(person),
+                here.packet.name,
+                parse_cutoff(FAR_FUTURE, ZONE),
+                embargo=terms,
+            )
             gone.add(person.employee_number)
             question = ListAccountOwners(packet=here.packet.name, system="identity")
             seen = await inquiries.ask("operator", question)

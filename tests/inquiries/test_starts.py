@@ -32,8 +32,9 @@ def asked(person: Employee, **more: object) -> StartAsked:
 
 async def started(here: Installation, inquiries: Inquiries, question: StartAsked, within: float = 20.0) -> Started:
     """As HR, in the web process; its commands have no engine, so that a run is carried on by workers alone."""
-    return await start(Services(here.backend.runs, here.backend.keyring), inquiries, here.actors["hr"], question,
-                       within=within)  # fmt: skip
+    return await start(
+        Services(here.backend.runs, here.backend.keyring), inquiries, here.actors["hr"], question, within=within
+    )
 
 
 async def runs_of(here: Installation, person: Employee) -> list[str]:

@@ -107,9 +107,14 @@ class SmallOffice:
         self._people += 1
         number = f"S-{self._people:05d}"
         person = PersonFacts(
-            hr_id=number, employee_number=number, display_name=f"Quirina Baldamus{self._people}", department="Sales",
-            email=f"{number}@sales.example".lower(), manager_email="above@sales.example", time_zone="Europe/Berlin",
-        )  # fmt: skip
+            hr_id=number,
+            employee_number=number,
+            display_name=f"Quirina Baldamus{self._people}",
+            department="Sales",
+            email=f"{number}@sales.example".lower(),
+            manager_email="above@sales.example",
+            time_zone="Europe/Berlin",
+        )
         at = await self.ledger.now() + cutoff_in
         cutoff = Cutoff(instant=at, zone="Europe/Berlin", local=at.strftime("%Y-%m-%dT%H:%M"))
         done = await commands.start_run(self.services, by, person, self.packet.name, cutoff, **more)
@@ -128,10 +133,13 @@ class SmallOffice:
             for system, purpose in due:
                 spec = world.pinned.platform.systems[system]
                 account = FoundAccount(
-                    system=system, account_id=f"a-{system}-{state.asked.person_id[2:10]}", native_id=person.hr_id,
-                    label=person.employee_number, active=True,
+                    system=system,
+                    account_id=f"a-{system}-{state.asked.person_id[2:10]}",
+                    native_id=person.hr_id,
+                    label=person.employee_number,
+                    active=True,
                     attributes={spec.match[0].attribute: _matching(person, spec.match[0].key)},
-                )  # fmt: skip
+                )
                 results.append(judge(person, world.pinned, system, purpose, [account]))
                 details[account.account_id] = account.model_dump(mode="json")
             return [e.AccountsSearched(results=tuple(results), details=details)] if results else []
@@ -227,8 +235,10 @@ async def small_office(url: str, packet: Packet | None = None) -> AsyncIterator[
 
 def renamed(packet: Packet, name: str, **changes: tuple[str, str]) -> Packet:
     """The same packet under another name, with texts changed: `renamed(p, "other", platform=("old", "new"))`."""
-    files = {file: text.replace(f"name: {packet.name}\n".encode(), f"name: {name}\n".encode())
-             for file, text in packet.files.items()}  # fmt: skip
+    files = {
+        file: text.replace(f"name: {packet.name}\n".encode(), f"name: {name}\n".encode())
+        for file, text in packet.files.items()
+    }
     for stem, (old, new) in changes.items():
         text = files[f"{stem}.yaml"]
         assert old.encode() in text, f"{old!r} is not in {stem}.yaml"

@@ -23,11 +23,18 @@ def test_notices_are_off_without_a_mail_server() -> None:
 def test_a_mail_server_is_read_with_its_secret_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("hidden-word\n")
-    settings = Settings.read({
-        **NEEDED, **MAIL, "OFFBOARD_MAIL_PORT": "465", "OFFBOARD_MAIL_SECURITY": "TLS", "OFFBOARD_MAIL_USER": "us",
-        "OFFBOARD_MAIL_PASSWORD_FILE": str(file), "OFFBOARD_MAIL_CA_FILE": "/ca.pem",
-        "OFFBOARD_NOTICES_GATHER_SECONDS": "300",
-    })  # fmt: skip
+    settings = Settings.read(
+        {
+            **NEEDED,
+            **MAIL,
+            "OFFBOARD_MAIL_PORT": "465",
+            "OFFBOARD_MAIL_SECURITY": "TLS",
+            "OFFBOARD_MAIL_USER": "us",
+            "OFFBOARD_MAIL_PASSWORD_FILE": str(file),
+            "OFFBOARD_MAIL_CA_FILE": "/ca.pem",
+            "OFFBOARD_NOTICES_GATHER_SECONDS": "300",
+        }
+    )
     assert settings.public_url == "https://offboard.example.com"
     assert settings.mail == MailAccount(
         "mail.example.com", "offboard@example.com", 465, "tls", "us", "hidden-word", "/ca.pem", 300.0
@@ -44,12 +51,19 @@ def test_mail_without_what_it_needs_names_that() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("MAIL_PORT", "0"), ("MAIL_PORT", "smtp"), ("MAIL_SECURITY", "none"), ("MAIL_SECURITY", "perhaps"),
-        ("MAIL_SENDER", "nobody"), ("MAIL_SENDER", "a@b.example\nBcc: c@d.example"), ("PUBLIC_URL", "offboard"),
-        ("PUBLIC_URL", "https://us:secret@offboard.example.com"), ("NOTICES_GATHER_SECONDS", "-1"),
-        ("WEBHOOK_HOSTS", "*"), ("WEBHOOK_HOSTS", "https://secret.example.com/"),
+        ("MAIL_PORT", "0"),
+        ("MAIL_PORT", "smtp"),
+        ("MAIL_SECURITY", "none"),
+        ("MAIL_SECURITY", "perhaps"),
+        ("MAIL_SENDER", "nobody"),
+        ("MAIL_SENDER", "a@b.example\nBcc: c@d.example"),
+        ("PUBLIC_URL", "offboard"),
+        ("PUBLIC_URL", "https://us:secret@offboard.example.com"),
+        ("NOTICES_GATHER_SECONDS", "-1"),
+        ("WEBHOOK_HOSTS", "*"),
+        ("WEBHOOK_HOSTS", "https://secret.example.com/"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_of_mail_or_webhooks_is_named_and_not_repeated(name: str, value: str) -> None:
     with pytest.raises(SettingWrong, match=f"OFFBOARD_{name}") as refused:
         Settings.read({**NEEDED, **MAIL, f"OFFBOARD_{name}": value})

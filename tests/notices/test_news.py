@@ -52,8 +52,10 @@ async def test_the_other_people_of_hr_hear_of_what_hr_postpones_pauses_and_cance
         await commands.end_run(here.services, hr, run, "They stay.")
         sent = await told(here, colleague, "A run was cancelled", run)
         assert to(sent, colleague.email) == [
-            "A cutoff was moved to a later time", "A run was paused", "A run was cancelled",
-        ], "an earlier cutoff keeps no access open"  # fmt: skip
+            "A cutoff was moved to a later time",
+            "A run was paused",
+            "A run was cancelled",
+        ], "an earlier cutoff keeps no access open"
         assert to(sent, await address_of(here, "E-1003")) == ["A legal hold was lifted"], "not of their own commands"
         assert to(sent, person.email) == [], "the leaver hears nothing"
         assert set(to(sent, approver.email)) == {"An approval needs your attention"}, "approvers are not HR"
@@ -95,9 +97,13 @@ async def test_of_a_run_under_embargo_only_those_of_hr_whom_it_names_hear(instal
         await signed_in(here, "hr-other", other, ("requester",))
         until = await here.backend.ledger.now() + timedelta(days=30)
         done = await commands.start_run(
-            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
-            parse_cutoff(FAR_FUTURE, ZONE), embargo=EmbargoTerms(until, ("hr", "hr-cleared", "it", "operator")),
-        )  # fmt: skip
+            here.services,
+            here.actors["hr"],
+            await here.facts(person),
+            here.packet.name,
+            parse_cutoff(FAR_FUTURE, ZONE),
+            embargo=EmbargoTerms(until, ("hr", "hr-cleared", "it", "operator")),
+        )
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")
         await commands.reschedule_run(here.services, here.actors["hr"], done.run_id, parse_cutoff(LATER, ZONE))
@@ -119,9 +125,13 @@ async def test_those_named_hear_that_an_embargo_ends_soon_and_their_inbox_says_w
         outside = await signed_in(here, "hr-other", other, ("requester",))
         until = await here.backend.ledger.now() + timedelta(days=30)
         done = await commands.start_run(
-            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
-            parse_cutoff(FAR_FUTURE, ZONE), embargo=EmbargoTerms(until, ("hr-cleared", "it", "operator")),
-        )  # fmt: skip
+            here.services,
+            here.actors["hr"],
+            await here.facts(person),
+            here.packet.name,
+            parse_cutoff(FAR_FUTURE, ZONE),
+            embargo=EmbargoTerms(until, ("hr-cleared", "it", "operator")),
+        )
         assert isinstance(done, commands.Done)
         ending = Queries(here.backend.database, here.backend.ledger, here.services.runs).ending_embargoes
         assert await ending(Viewer.of(reader)) == []
@@ -164,9 +174,16 @@ async def test_safety_owners_hear_of_a_service_that_was_revoked_or_expires_or_ha
         made = []
         for days in (300, 3, 300):
             _, token = await commands.make_token(
-                here.services, tokens, safety, names, name="Feed", kind="service", roles=(), up_to=Level.READ,
+                here.services,
+                tokens,
+                safety,
+                names,
+                name="Feed",
+                kind="service",
+                roles=(),
+                up_to=Level.READ,
                 lasts=timedelta(days=days),
-            )  # fmt: skip
+            )
             made.append(token)
         first = await address_of(here, "E-1004")
         for address in (first, owner.email):
@@ -175,8 +192,6 @@ async def test_safety_owners_hear_of_a_service_that_was_revoked_or_expires_or_ha
         sent = await mails_until(here, lambda sent: len(to(sent, first)) == 2, "a notice of the revocation")
         assert to(sent, first)[1] == "The API token of a service was revoked"
         assert any(f"{PUBLIC_URL}/tokens" in mail["text"] for mail in sent)
-        await commands.change_service_owners(
-            here.services, tokens, safety, names, made[2].token_id, "operator"
-        )  # fmt: skip
+        await commands.change_service_owners(here.services, tokens, safety, names, made[2].token_id, "operator")
         await commands.revoke_roles(here.services, safety, here.packet.name, "operator", ["operator"])
         await mails_until(here, lambda sent: "A service has no owner who can act" in to(sent, first), "no owner")

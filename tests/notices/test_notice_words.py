@@ -86,8 +86,12 @@ def test_an_unknown_zone_is_utc() -> None:
 
 def test_reminders_come_a_quarter_before_and_an_hour_where_there_is_time() -> None:
     for span, before in (
-        (4 * DAY, DAY), (2 * HOUR, HOUR), (3 * HOUR, HOUR), (HOUR, HOUR / 2), (10 * MINUTE, 5 * MINUTE),
-    ):  # fmt: skip
+        (4 * DAY, DAY),
+        (2 * HOUR, HOUR),
+        (3 * HOUR, HOUR),
+        (HOUR, HOUR / 2),
+        (10 * MINUTE, 5 * MINUTE),
+    ):
         assert remind_at(NOW, NOW + span) == NOW + span - before
 
 

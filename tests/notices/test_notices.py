@@ -138,9 +138,14 @@ async def test_no_mail_tells_of_a_dry_run(install: Install, hire: Hire) -> None:
         dry = []
         for person, embargo in ((tried, None), (hidden, EmbargoTerms(until, ("it", "finance", "operator")))):
             done = await commands.start_run(
-                here.services, here.actors["hr"], await here.facts(person), newer.name, cutoff, shadow=True,
+                here.services,
+                here.actors["hr"],
+                await here.facts(person),
+                newer.name,
+                cutoff,
+                shadow=True,
                 embargo=embargo,
-            )  # fmt: skip
+            )
             assert isinstance(done, Done)
             dry.append(done.run_id)
             await here.wait_until(done.run_id, lambda state: bool(state.work.open_exceptions()), "a question")
@@ -228,10 +233,13 @@ async def test_of_a_run_under_embargo_those_named_hear_that_something_waits(inst
         assert other.human is not None
         until = await here.backend.ledger.now() + timedelta(days=30)
         done = await commands.start_run(
-            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+            here.services,
+            here.actors["hr"],
+            await here.facts(person),
+            here.packet.name,
             parse_cutoff(FAR_FUTURE, ZONE),
             embargo=EmbargoTerms(until, ("hr", "it", "operator")),
-        )  # fmt: skip
+        )
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")
         [mail] = await mails_until(here, bool, "a notice")
@@ -247,10 +255,13 @@ async def test_when_an_embargo_ends_the_others_hear_as_well(install: Install, hi
         await signed_in(here, "it-too", colleague, ("it_approver",))
         until = await here.backend.ledger.now() + timedelta(hours=3)
         done = await commands.start_run(
-            here.services, here.actors["hr"], await here.facts(person), here.packet.name,
+            here.services,
+            here.actors["hr"],
+            await here.facts(person),
+            here.packet.name,
             parse_cutoff(FAR_FUTURE, ZONE),
             embargo=EmbargoTerms(until, ("hr", "it", "operator")),
-        )  # fmt: skip
+        )
         assert isinstance(done, commands.Done)
         await here.wait_until(done.run_id, gate_open, "an open gate")
         await mails_until(here, bool, "a notice")
@@ -291,8 +302,9 @@ async def test_who_may_not_decide_or_has_left_is_not_mailed(install: Install, hi
         past = await here.start(gone, cutoff=PAST, by="feed", expected=True)
         await mails_until(here, lambda sent: len(sent) == 2, "notices about the first run")
         assert {to for mail in await mails(here) for to in mail["to"]} == {
-            leaver.email, await address_of(here, "E-1006"),
-        }, "nobody is told of their own leaving"  # fmt: skip
+            leaver.email,
+            await address_of(here, "E-1006"),
+        }, "nobody is told of their own leaving"
         run = await here.start(leaver, cutoff=FAR_FUTURE)
         sent = await mails_until(here, lambda sent: len(sent) == 3, "a notice about the second run")
         assert sent[2]["to"] == [await address_of(here, "E-1006")]

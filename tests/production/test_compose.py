@@ -31,8 +31,10 @@ BEGINS_AS_ROOT = DATABASES
 def test_the_file_is_as_the_specification_has_it() -> None:
     checked = subprocess.run(
         [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", COMPOSE],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -41,8 +43,10 @@ def test_the_schema_would_have_found_a_fault(tmp_path: Path) -> None:
     wrong.write_text(COMPOSE.read_text().replace("healthcheck:", "healthchek:", 1))
     checked = subprocess.run(
         [Path(sys.executable).with_name("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", wrong],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert checked.returncode == 1
     assert "healthchek" in checked.stdout
 
@@ -265,8 +269,13 @@ def test_the_image_is_built_from_the_lock_and_runs_as_an_unprivileged_user() -> 
 
 
 def test_scripts_are_plain_shell() -> None:
-    for script in ("deploy/make-secrets", "deploy/pin-images", "deploy/temporal/prepare-databases",
-                   "deploy/temporal/start-server", "deploy/temporal/make-namespace"):  # fmt: skip
+    for script in (
+        "deploy/make-secrets",
+        "deploy/pin-images",
+        "deploy/temporal/prepare-databases",
+        "deploy/temporal/start-server",
+        "deploy/temporal/make-namespace",
+    ):
         assert (ROOT / script).stat().st_mode & 0o111, script
         subprocess.run(["sh", "-n", ROOT / script], check=True, timeout=10)
 

@@ -208,9 +208,12 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
     async with AsyncExitStack() as up:
         issuer = await up.enter_async_context(openid_provider(people))
         given = {
-            "OFFBOARD_PUBLIC_URL": url, "OFFBOARD_WEB_HOST": "127.0.0.1", "OFFBOARD_WEB_PORT": str(port),
-            "OFFBOARD_OIDC_ISSUER": issuer, "OFFBOARD_OIDC_CLIENT_SECRET_FILE": str(secret),
-        }  # fmt: skip
+            "OFFBOARD_PUBLIC_URL": url,
+            "OFFBOARD_WEB_HOST": "127.0.0.1",
+            "OFFBOARD_WEB_PORT": str(port),
+            "OFFBOARD_OIDC_ISSUER": issuer,
+            "OFFBOARD_OIDC_CLIENT_SECRET_FILE": str(secret),
+        }
         worker = await up.enter_async_context(site.up("worker", **company.connections))
         web = await up.enter_async_context(site.up("web", **given))
 

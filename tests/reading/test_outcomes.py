@@ -61,8 +61,9 @@ async def hide(services: SmallOffice, run_id: str) -> None:
         with psycopg.connect(services.url.replace("+psycopg", "", 1)) as connection:
             connection.execute(
                 "UPDATE read.runs SET embargo_until = engine.now() + interval '1 day', named = '[\"vip\"]' "
-                "WHERE run_id = %s", (run_id,)
-            )  # fmt: skip
+                "WHERE run_id = %s",
+                (run_id,),
+            )
 
     await asyncio.to_thread(change)
 
@@ -202,9 +203,10 @@ async def test_times_against_the_promise_and_what_was_saved(services: SmallOffic
 
 async def test_a_lifetime_that_is_not_known_is_in_a_number_of_its_own(database_url: str) -> None:
     packet = renamed(
-        without_late_starts(starter_packet("standard-leaver")), "unknown-tokens",
+        without_late_starts(starter_packet("standard-leaver")),
+        "unknown-tokens",
         platform=("    token_lifetime: PT5M ", "    # token_lifetime: PT5M "),
-    )  # fmt: skip
+    )
     async with small_office(database_url, packet) as services:
         await services.whole(-HOUR)
         await services.advance_clock(DAY)
@@ -254,8 +256,10 @@ async def test_what_people_had_to_do_saved_nothing_and_access_left_is_never_gone
     found = await queries.outcomes(sees(AUDREY))
     assert (found.times.runs, found.times.open, found.times.never, found.exposed_runs) == (0, 0, 1, 0)
     assert [(cause.kind, cause.open, cause.closed) for cause in found.causes] == [
-        ("access_kept", 0, 1), ("step_failed", 0, 1), ("task_overdue", 0, 1),
-    ]  # fmt: skip
+        ("access_kept", 0, 1),
+        ("step_failed", 0, 1),
+        ("task_overdue", 0, 1),
+    ]
     assert found.minutes_saved == MINUTES - 10, "freezing the card saves ten minutes where it is done"
 
 

@@ -128,8 +128,16 @@ def test_what_workflows_and_domain_really_load(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
     never = {
-        "sqlalchemy", "psycopg", "alembic", "httpx", "fastapi", "starlette", "opentelemetry", "ldap3", "aiosmtplib",
-    }  # fmt: skip
+        "sqlalchemy",
+        "psycopg",
+        "alembic",
+        "httpx",
+        "fastapi",
+        "starlette",
+        "opentelemetry",
+        "ldap3",
+        "aiosmtplib",
+    }
     assert not never & loaded
     if module.startswith("orchestrator.domain"):
         assert "temporalio" not in loaded

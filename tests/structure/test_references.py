@@ -94,8 +94,9 @@ def test_a_missing_one_is_found(tmp_path: Path) -> None:
     (tmp_path / "orchestrator" / "web" / "page.html").write_text("{#\nMade by `pages.py`.\n#}\n<p>`cards.py`</p>")
     assert list(references(MODULE, tmp_path)) == [("orchestrator/web/pages.py:1", "web.cards")]
     assert list(references(FILE, tmp_path)) == [
-        ("orchestrator/web/page.html:1", "pages.py"), ("orchestrator/web/pages.py:2", "web/cards.py"),
-    ]  # fmt: skip
+        ("orchestrator/web/page.html:1", "pages.py"),
+        ("orchestrator/web/pages.py:2", "web/cards.py"),
+    ]
     there = files(tmp_path)
     assert is_module("web.pages", there, tmp_path) and is_module("web.pages.CARD", there, tmp_path)
     assert not is_module("web.cards", there, tmp_path) and not is_module("web.pages.OTHER", there, tmp_path)

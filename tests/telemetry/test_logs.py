@@ -22,10 +22,15 @@ NEEDLES = Needles([PLANT, *PLANT.partition("@")[0].split(".")])
 
 async def talk(*arguments: str) -> tuple[int | None, bytes]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.telemetry.talkative_process", *arguments,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}, cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.telemetry.talkative_process",
+        *arguments,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         async with asyncio.timeout(60):
             said, told = await process.communicate()
@@ -56,8 +61,9 @@ async def test_nothing_that_goes_wrong_names_anyone() -> None:
     whole = by["offboard.test", "with all that belongs to it"]["error"]
     assert (whole["type"], whole["code"]) == ("connectors.errors.ActionRequiredError", "not_found")
     assert [whole["cause"]["type"], whole["cause"]["cause"]["type"]] == [
-        "ValueError", "pydantic_core._pydantic_core.ValidationError",
-    ]  # fmt: skip
+        "ValueError",
+        "pydantic_core._pydantic_core.ValidationError",
+    ]
     assert by["asyncio", "Task exception was never retrieved"]["error"]["code"] == "not_found"
     assert any("UserWarning at" in line.get("says", "") for line in lines)
     for says in ("a thread ended by an exception", "an exception that no code can catch", "ended by an exception"):

@@ -51,9 +51,15 @@ async def offboard_worker(here: Installation, trace_file: Path, collector: Colle
     }
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from orchestrator.cli import main; main()", "worker", "--relay",
-            env=environment, stdout=output, stderr=output,
-        )  # fmt: skip
+            sys.executable,
+            "-c",
+            "from orchestrator.cli import main; main()",
+            "worker",
+            "--relay",
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
     try:
         yield
         process.send_signal(signal.SIGTERM)
@@ -190,9 +196,13 @@ async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: 
             async with telemetry(collector.url, None) as watched, working(here.settings, watched=watched):
                 embargo = EmbargoTerms(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
                 hidden = await commands.start_run(
-                    here.services, here.actors["hr"], await here.facts(people[0]), here.packet.name,
-                    parse_cutoff(PAST, ZONE), embargo=embargo,
-                )  # fmt: skip
+                    here.services,
+                    here.actors["hr"],
+                    await here.facts(people[0]),
+                    here.packet.name,
+                    parse_cutoff(PAST, ZONE),
+                    embargo=embargo,
+                )
                 assert isinstance(hidden, commands.Done)
                 await here.attend(hidden.run_id)
                 run_id = await here.start(people[1])
@@ -245,9 +255,13 @@ async def test_a_run_under_embargo_leaves_no_trace_in_whichever_process(
             one, other = await hire(2)
             embargo = EmbargoTerms(datetime.now(UTC) + timedelta(days=3), tuple(here.actors))
             done = await commands.start_run(
-                services, here.actors["hr"], await here.facts(one), here.packet.name, parse_cutoff(PAST, ZONE),
+                services,
+                here.actors["hr"],
+                await here.facts(one),
+                here.packet.name,
+                parse_cutoff(PAST, ZONE),
                 embargo=embargo,
-            )  # fmt: skip
+            )
             assert isinstance(done, commands.Done)
             hidden.append(done.run_id)
             seen.append(await here.start(other, services=services))

@@ -103,8 +103,9 @@ def test_a_published_description_that_says_more_or_something_else_is_found() -> 
     schemas = {
         "Cause": {"properties": {"why": {"type": "string"}}},
         "Factor": {"discriminator": {"propertyName": "type", "mapping": {"b": "#/$defs/B", "a": "#/$defs/A"}}},
-        "A": {"allOf": [{"$ref": "#/$defs/Factor"}]}, "B": {"allOf": [{"$ref": "#/$defs/Factor"}]},
-    }  # fmt: skip
+        "A": {"allOf": [{"$ref": "#/$defs/Factor"}]},
+        "B": {"allOf": [{"$ref": "#/$defs/Factor"}]},
+    }
     says = partial(says_as_much, kept_schemas=schemas, schemas=schemas)
     cause, factor = {"items": {"$ref": "#/$defs/Cause"}}, {"$ref": "#/$defs/Factor"}
     assert says({"items": schemas["Cause"]}, cause) and says(cause, {"items": schemas["Cause"]})
@@ -120,17 +121,32 @@ def test_a_published_description_that_says_more_or_something_else_is_found() -> 
 
 def test_a_description_finds_what_differs() -> None:
     schema = {
-        "type": "object", "required": ["id"],
-        "properties": {"id": {"type": "string"}, "state": {"enum": ["on", "off"]}, "tags": {"type": "array", "items": {
-            "allOf": [{"$ref": "#/$defs/Tag"}, {"type": "object", "properties": {"note": {"type": "string"}}}]}}},
-    }  # fmt: skip
+        "type": "object",
+        "required": ["id"],
+        "properties": {
+            "id": {"type": "string"},
+            "state": {"enum": ["on", "off"]},
+            "tags": {
+                "type": "array",
+                "items": {
+                    "allOf": [{"$ref": "#/$defs/Tag"}, {"type": "object", "properties": {"note": {"type": "string"}}}]
+                },
+            },
+        },
+    }
     document = {
-        "source": "https://vendor.example", "licence": "MIT", "$defs": {"Tag": {"properties": {"name": {}}}},
-        "operations": {"PUT /things/{id}": {
-            "parameters": {"dry": {"in": "query", "schema": {"type": "boolean"}, "required": True}},
-            "body": schema, "body_required": True, "responses": {"200": schema, "204": None},
-        }},
-    }  # fmt: skip
+        "source": "https://vendor.example",
+        "licence": "MIT",
+        "$defs": {"Tag": {"properties": {"name": {}}}},
+        "operations": {
+            "PUT /things/{id}": {
+                "parameters": {"dry": {"in": "query", "schema": {"type": "boolean"}, "required": True}},
+                "body": schema,
+                "body_required": True,
+                "responses": {"200": schema, "204": None},
+            }
+        },
+    }
     description = Description(document)
     good = {"id": "1", "state": "on", "tags": [{"name": "x", "note": "y"}]}
     assert list(description.faults_of_request("PUT /things/{thing}", {"dry": ["true"]}, good)) == []
@@ -142,9 +158,10 @@ def test_a_description_finds_what_differs() -> None:
     wrong = {"state": "odd", "tags": [{"name": "x", "colour": "red"}]}
     found = list(description.faults_of_answer("PUT /things/{thing}", 200, wrong))
     assert sorted(one.partition("200: ")[2] for one in found) == [
-        "$.state: 'odd' is not one of ['on', 'off']", "$.tags[0].colour is not described",
+        "$.state: 'odd' is not one of ['on', 'off']",
+        "$.tags[0].colour is not described",
         "$: 'id' is a required property",
-    ]  # fmt: skip
+    ]
     assert list(description.faults_of_answer("PUT /things/{thing}", 204, None)) == []
     assert list(description.faults_of_answer("PUT /things/{thing}", 204, {"id": "1"})) != []
     assert list(description.faults_of_answer("PUT /things/{thing}", 201, good)) != []

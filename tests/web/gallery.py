@@ -86,8 +86,10 @@ def gallery_app(moving: Moving) -> Starlette:
         return HTMLResponse(f'<p data-live-says="One person">Found {escape(asked)}</p>', headers=ALWAYS)
 
     routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
-        "/gallery": gallery, "/moving": moving_page, "/stream": stream,
-    }  # fmt: skip
+        "/gallery": gallery,
+        "/moving": moving_page,
+        "/stream": stream,
+    }
     return Starlette(
         routes=[
             *(Route(path, endpoint) for path, endpoint in routes.items()),

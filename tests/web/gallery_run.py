@@ -38,21 +38,35 @@ def run_steps() -> list[dict[str, Any]]:
         status, waits = STATES[spec.name]
         task = spec.task.role if spec.task is not None else None
         account = {
-            "account_id": f"acc-{number}", "label": "ada.example", "active": number % 7 != 3,
-            "privileged": spec.name == "demote_code_admin", "attributes": {},
-        }  # fmt: skip
+            "account_id": f"acc-{number}",
+            "label": "ada.example",
+            "active": number % 7 != 3,
+            "privileged": spec.name == "demote_code_admin",
+            "attributes": {},
+        }
         shown.append(
             {
-                "step_id": f"s-{number:020x}", "name": spec.name, "title": spec.title, "system": spec.system or None,
-                "account": account if spec.system else None, "level": "read" if "snapshot" in spec.name else "change",
-                "reversible": "no" if "close" in spec.name else "yes", "task_for": task, "gate": spec.gate,
-                "needs": list(spec.needs), "due_at": CUTOFF if spec.at.anchor == "cutoff" else None, "status": status,
-                "attempt": 1, "generation": 1, "waits_for": waits,
+                "step_id": f"s-{number:020x}",
+                "name": spec.name,
+                "title": spec.title,
+                "system": spec.system or None,
+                "account": account if spec.system else None,
+                "level": "read" if "snapshot" in spec.name else "change",
+                "reversible": "no" if "close" in spec.name else "yes",
+                "task_for": task,
+                "gate": spec.gate,
+                "needs": list(spec.needs),
+                "due_at": CUTOFF if spec.at.anchor == "cutoff" else None,
+                "status": status,
+                "attempt": 1,
+                "generation": 1,
+                "waits_for": waits,
                 "waits_until": NOW + timedelta(minutes=5) if waits == "another_attempt" else None,
                 "code": {"failed": "system_failed", "unknown": "deadline_over"}.get(status),
-                "changed_at": CUTOFF + timedelta(minutes=number) if status != "planned" else None, "evidence": None,
+                "changed_at": CUTOFF + timedelta(minutes=number) if status != "planned" else None,
+                "evidence": None,
             }
-        )  # fmt: skip
+        )
     return shown
 
 
@@ -60,19 +74,40 @@ def run_gates(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     outcomes = {"access": "approved", "money": "open", "deletion": "rejected"}
     return [
         {
-            "gate_id": f"g-{name}", "gate": name, "state": state, "roles": ["it_approver"], "quorum": 1,
-            "decide_by": NOW + timedelta(hours=2, minutes=10), "valid_until": NOW + timedelta(days=7),
-            "opened_at": CUTOFF - timedelta(days=1), "decided_at": CUTOFF if state != "open" else None,
+            "gate_id": f"g-{name}",
+            "gate": name,
+            "state": state,
+            "roles": ["it_approver"],
+            "quorum": 1,
+            "decide_by": NOW + timedelta(hours=2, minutes=10),
+            "valid_until": NOW + timedelta(days=7),
+            "opened_at": CUTOFF - timedelta(days=1),
+            "decided_at": CUTOFF if state != "open" else None,
             "escalated_to": [],
             "steps": [
-                {"step_id": s["step_id"], "name": s["name"], "title": s["title"], "digest": "d" + s["step_id"],
-                 "excluded": False} for s in steps if s["gate"] == name
+                {
+                    "step_id": s["step_id"],
+                    "name": s["name"],
+                    "title": s["title"],
+                    "digest": "d" + s["step_id"],
+                    "excluded": False,
+                }
+                for s in steps
+                if s["gate"] == name
             ],
-            "votes": [{"by": "Grace Hopper", "verdict": "approve" if state == "approved" else "reject", "at": CUTOFF,
-                       "reason": "Agreed with the line manager"}] if state != "open" else [],
+            "votes": [
+                {
+                    "by": "Grace Hopper",
+                    "verdict": "approve" if state == "approved" else "reject",
+                    "at": CUTOFF,
+                    "reason": "Agreed with the line manager",
+                }
+            ]
+            if state != "open"
+            else [],
         }
         for name, state in outcomes.items()
-    ]  # fmt: skip
+    ]
 
 
 def _clock(

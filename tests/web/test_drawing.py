@@ -41,11 +41,14 @@ def chain(number: int, each: int = 5) -> list[dict[str, Any]]:
     shape = run_steps()[0]
     return [
         {
-            **shape, "step_id": f"s-{at}", "name": f"step_{at}", "title": f"Do the {at}th thing that is to be done",
+            **shape,
+            "step_id": f"s-{at}",
+            "name": f"step_{at}",
+            "title": f"Do the {at}th thing that is to be done",
             "needs": [f"step_{at - each}", f"step_{at - each + 1}"] if at >= each else [],
         }
         for at in range(number)
-    ]  # fmt: skip
+    ]
 
 
 def test_each_step_of_a_plan_is_a_box_right_of_everything_that_it_needs() -> None:
@@ -78,8 +81,10 @@ def test_a_state_is_shown_by_shape_word_and_tone_and_the_gate_by_its_name() -> N
     assert failed.attrib["aria-label"] == "Freeze the company cards, cards: Failed. Approval access: Approved"
     assert "tone-bad" in failed.attrib["class"]
     assert {"Failed", "access"} <= {text.text for text in failed.iter(f"{SVG}text")}
-    shapes = {ET.tostring(link.findall(f"{SVG}g")[0][0]) + ET.tostring(link.findall(f"{SVG}g")[0][-1])
-              for link in told.values()}  # fmt: skip
+    shapes = {
+        ET.tostring(link.findall(f"{SVG}g")[0][0]) + ET.tostring(link.findall(f"{SVG}g")[0][-1])
+        for link in told.values()
+    }
     assert len(shapes) >= 9
 
 

@@ -179,8 +179,10 @@ async def test_a_page_says_when_updates_have_stopped_and_catches_up_afterwards(
     page = await open_page(browser, f"{address}/moving", [])
     await expect(page.locator("[data-live-mark]")).to_have_attribute("data-state", "live")
     state.stream_works = False
-    await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide')); dispatchEvent("
-                        "new PageTransitionEvent('pageshow', {persisted: true}))")  # fmt: skip
+    await page.evaluate(
+        "dispatchEvent(new PageTransitionEvent('pagehide')); dispatchEvent("
+        "new PageTransitionEvent('pageshow', {persisted: true}))"
+    )
     await expect(page.locator("[data-live-mark]")).to_have_attribute("data-state", "stopped")
     state.step += 1
     state.stream_works = True
@@ -255,11 +257,22 @@ def test_a_code_that_is_new_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (0, "0 s"), (0.2, "less than 1 s"), (45, "45 s"), (3600, "1 h"), (7500, "2 h 5 min"), (86_400, "1 day"),
-        (604_800, "7 days"), (273_600, "3 days 4 h"), (timedelta(minutes=90), "1 h 30 min"), ("PT1H", "1 h"),
-        ("P3D", "3 days"), (None, ""), (61, "1 min 1 s"), (-120, "2 min"),
+        (0, "0 s"),
+        (0.2, "less than 1 s"),
+        (45, "45 s"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (86_400, "1 day"),
+        (604_800, "7 days"),
+        (273_600, "3 days 4 h"),
+        (timedelta(minutes=90), "1 h 30 min"),
+        ("PT1H", "1 h"),
+        ("P3D", "3 days"),
+        (None, ""),
+        (61, "1 min 1 s"),
+        (-120, "2 min"),
     ],
-)  # fmt: skip
+)
 def test_lengths_of_time_have_their_two_largest_parts(value: Any, told: str) -> None:
     assert durations.length(value) == told
 

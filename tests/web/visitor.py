@@ -98,6 +98,9 @@ async def token_of(url: str, alias: str) -> str:
 def api(url: str, token: str) -> httpx.AsyncClient:
     """A program that calls the API with this token."""
     return httpx.AsyncClient(
-        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=90, follow_redirects=False,
+        base_url=f"{url}/api/v1",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=90,
+        follow_redirects=False,
         verify=False,
-    )  # fmt: skip
+    )

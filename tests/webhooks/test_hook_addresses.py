@@ -62,11 +62,29 @@ def test_urls_that_no_webhook_goes_to_are_refused(url: str, code: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "10.0.0.1", "192.168.1.1", "172.16.0.9", "127.0.0.2", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
-        "::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::", "ff02::1",
-        "::10.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b:1::a00:1", "fec0::1", "5f00::1", "192.0.0.8",
+        "10.0.0.1",
+        "192.168.1.1",
+        "172.16.0.9",
+        "127.0.0.2",
+        "169.254.169.254",
+        "0.0.0.0",
+        "100.64.0.1",
+        "224.0.0.1",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "ff02::1",
+        "::10.0.0.1",
+        "::ffff:0:10.0.0.1",
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "5f00::1",
+        "192.0.0.8",
     ],
-)  # fmt: skip
+)
 def test_a_listed_name_that_leads_to_an_address_within_is_refused(address: str) -> None:
     target = target_of("https://hooks.example.com/", HOSTS)
     with pytest.raises(Refusal, match="address_not_allowed"):

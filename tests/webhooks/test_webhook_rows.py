@@ -36,9 +36,16 @@ class Kept:
         """A run with these events, as far as webhooks look at one."""
         now = await self.ledger.now()
         row = {
-            "person_id": "p_1", "state": "searching", "packet_name": packet, "packet_version": "v", "cutoff": now,
-            "zone": "UTC", "requested_by": "hr", "requested_at": now, "version": len(events),
-        }  # fmt: skip
+            "person_id": "p_1",
+            "state": "searching",
+            "packet_name": packet,
+            "packet_version": "v",
+            "cutoff": now,
+            "zone": "UTC",
+            "requested_by": "hr",
+            "requested_at": now,
+            "version": len(events),
+        }
         drafts = [Draft(key=f"k{number}", event=event) for number, event in enumerate(events)]
         await self.ledger.append(
             [StreamAppend(e.run_stream(run_id), 0, drafts)], [RowWrite("runs", {"run_id": run_id}, row)]

@@ -60,9 +60,13 @@ async def start_under_embargo(here: Installation, person: Employee, lasts: timed
     """The run, and where its first event is in the ledger."""
     until = await here.backend.ledger.now() + lasts
     done = await commands.start_run(
-        here.services, here.actors["hr"], await here.facts(person), here.packet.name, parse_cutoff(FAR_FUTURE, ZONE),
+        here.services,
+        here.actors["hr"],
+        await here.facts(person),
+        here.packet.name,
+        parse_cutoff(FAR_FUTURE, ZONE),
         embargo=EmbargoTerms(until, ("hr", "it", "operator")),
-    )  # fmt: skip
+    )
     assert isinstance(done, commands.Done)
     return done.run_id, (await here.backend.ledger.firsts([run_stream(done.run_id)]))[0].position
 
@@ -92,8 +96,12 @@ async def test_webhooks_get_a_run_from_request_to_close(
             await eventually(lambda: bool(told_of(receiver, "run.closed")), "the end of the run")
             await eventually(lambda: len(receiver.told) >= 5, "everything")
             assert {t.removeprefix("dev.offboard.") for t in receiver.types()} == {
-                "run.requested", "run.planned", "gate.opened", "gate.decided", "run.closed",
-            }  # fmt: skip
+                "run.requested",
+                "run.planned",
+                "gate.opened",
+                "gate.decided",
+                "run.closed",
+            }
             for told in receiver.told:
                 verify(told, secret)
                 document = told.document

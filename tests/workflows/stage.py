@@ -34,9 +34,13 @@ async def skipping_time() -> AsyncIterator[WorkflowEnvironment]:
 
 class Stage:
     def __init__(
-        self, client: Client, script: Script, environment: WorkflowEnvironment | None = None,
-        queue: str | None = None, workflow_id: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        client: Client,
+        script: Script,
+        environment: WorkflowEnvironment | None = None,
+        queue: str | None = None,
+        workflow_id: str | None = None,
+    ) -> None:
         self.client = client
         self.script = script
         self.environment = environment

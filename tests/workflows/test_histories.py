@@ -121,9 +121,11 @@ async def test_a_changed_argument_is_noticed() -> None:
             scheduled["input"]["payloads"][0]["data"] = other
     Sent.seen = []
     replayer = Replayer(
-        workflows=[Offboarding], data_converter=pydantic_data_converter, interceptors=[Listening()],
+        workflows=[Offboarding],
+        data_converter=pydantic_data_converter,
+        interceptors=[Listening()],
         workflow_runner=UnsandboxedWorkflowRunner(),
-    )  # fmt: skip
+    )
     await replayer.replay_workflow(WorkflowHistory.from_json("run-in_layers", json.dumps(history)))
     assert Sent.seen != recorded(history)
 

@@ -100,9 +100,12 @@ async def test_notices_sleep_until_the_next_look_or_a_nudge(time_skipping_server
     async with teller.worker(time_skipping_server):
         for _ in range(2):  # the second is a nudge of the one that is there
             handle = await time_skipping_server.client.start_workflow(
-                Notices.run, id=teller.queue, task_queue=teller.queue, start_signal="nudge",
+                Notices.run,
+                id=teller.queue,
+                task_queue=teller.queue,
+                start_signal="nudge",
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            )  # fmt: skip
+            )
         await handle.result()
         took = await lasted(handle)
     assert teller.looked == 3 and DAY <= took + 1 < 3 * DAY

@@ -75,8 +75,10 @@ async def test_a_whole_run_in_layers(stage: Stage) -> None:
     assert script.done == {"a1", "a2", "a3", "b1", "c1", "c2"}
     assert script.times("search_accounts") == 1 and script.times("advance") == 1
     assert [sorted(what.step_ids) for name, what in script.asked if name == "execute_steps"] == [
-        ["a1", "a2", "a3"], ["b1"], ["c1", "c2"],
-    ]  # fmt: skip
+        ["a1", "a2", "a3"],
+        ["b1"],
+        ["c1", "c2"],
+    ]
 
 
 async def test_a_search_for_every_queue(stage: Stage) -> None:

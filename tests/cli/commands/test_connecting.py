@@ -50,8 +50,9 @@ async def test_a_kind_says_what_it_needs_in_80_columns(offboard: Offboard) -> No
         assert max(map(len, shown.out.splitlines())) <= 80
         for setting in SETTINGS[kind]:
             assert f"  {setting.name}" in shown.out or (kind, setting.name) in (
-                ("people_csv", "columns"), ("people_csv", "format"),
-            )  # fmt: skip
+                ("people_csv", "columns"),
+                ("people_csv", "format"),
+            )
     entra = (await offboard("systems", "connect", "entra", "--json")).json
     credential, secret = entra["setup"]["credentials"]
     assert (credential["settings"], secret["settings"]) == (["certificate", "private_key"], ["client_secret"])
@@ -89,9 +90,13 @@ async def test_entra_is_connected_with_a_certificate_that_expires_soon(offboard:
         app = seed_entra(entra, [Employee("E-1", "Isa", "Lund", ISA)]).service
         app.key = private_key().as_dict(private=False) | {"x5t#S256": thumbprint_of(certificate)}
         given = {
-            "url": f"{entra.url}/v1.0", "login_url": entra.url, "tenant": entra.state.id, "client_id": app.app_id,
-            "certificate": "file:entra.crt", "private_key": "file:entra.key",
-        }  # fmt: skip
+            "url": f"{entra.url}/v1.0",
+            "login_url": entra.url,
+            "tenant": entra.state.id,
+            "client_id": app.app_id,
+            "certificate": "file:entra.crt",
+            "private_key": "file:entra.key",
+        }
         words = [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
         env = {"OFFBOARD_SECRETS_FOLDER": str(tmp_path), "COLUMNS": "80"}
         tested = await offboard("systems", "connect", "entra", *words, "--person", ISA, env=env)

@@ -89,9 +89,16 @@ async def test_a_safety_owner_names_who_answers_for_a_service_at_the_terminal(of
     await offboard.done("whoami", as_="auditor")
     owner = (await stack.backend.runs.organisation()).actors["safety-owner"]
     _, token = await commands.make_token(
-        stack.services, Tokens(stack.backend.database), owner, ["standard-leaver"],
-        name="Feed", kind="service", roles=(), up_to=Level.READ, lasts=timedelta(days=1),
-    )  # fmt: skip
+        stack.services,
+        Tokens(stack.backend.database),
+        owner,
+        ["standard-leaver"],
+        name="Feed",
+        kind="service",
+        roles=(),
+        up_to=Level.READ,
+        lasts=timedelta(days=1),
+    )
     naming = ("tokens", "owners", token.token_id)
     assert "Only a safety owner can" in await offboard.refused(*naming, "auditor", as_="operator")
     assert "can't answer for a service" in await offboard.refused(*naming, "stranger", as_="safety-owner")

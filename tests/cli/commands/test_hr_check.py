@@ -80,14 +80,22 @@ async def test_each_row_is_shown_as_it_was_understood(offboard: Offboard, packet
 
     answer = await offboard("hr", "check", str(file), "--packet", str(packet), "--json")
     assert answer.json["counts"] == {
-        "works": 1, "left": 0, "starts": 1, "starts_urgent": 1, "not_started": 1, "not_read": 1,
-    }  # fmt: skip
+        "works": 1,
+        "left": 0,
+        "starts": 1,
+        "starts_urgent": 1,
+        "not_started": 1,
+        "not_read": 1,
+    }
     written = set(re.findall(r"[a-z_]+", (Path(__file__).parents[3] / "docs" / "json.md").read_text()))
     assert answer.json.keys() | answer.json["rows"][0].keys() | answer.json["counts"].keys() <= written
     nora = answer.json["rows"][0]
     assert (nora["employee_number"], nora["manager"], nora["zone"], nora["result"]) == (
-        "E-1", "E-2", "Europe/Berlin", "starts",
-    )  # fmt: skip
+        "E-1",
+        "E-2",
+        "Europe/Berlin",
+        "starts",
+    )
     assert f"{datetime.fromisoformat(nora['local']):%d.%m.%Y}" == day(20), "the later of two positions"
 
     few = await offboard("hr", "check", str(file), "--packet", str(packet), "--leaving")
@@ -194,9 +202,11 @@ async def test_what_a_feed_would_do_is_shown_row_by_row(offboard: Offboard, pack
     platform["systems"]["hr"] |= {"connector": "people_csv", "connection": {"path": "people"}, "hosts": []}
     (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
     rows = [
-        f"E-1;Nora Berg;nora@f.example;;{day(20)};Leaving;42", "E-2;Bea Kraft;bea@f.example;;;Active;39",
-        f"E-3;Omar Lind;omar@f.example;;{day(-9)};Leaving;40", f"E-4;Ida Holm;ida@f.example;;{day(-900)};Leaving;41",
-    ]  # fmt: skip
+        f"E-1;Nora Berg;nora@f.example;;{day(20)};Leaving;42",
+        "E-2;Bea Kraft;bea@f.example;;;Active;39",
+        f"E-3;Omar Lind;omar@f.example;;{day(-9)};Leaving;40",
+        f"E-4;Ida Holm;ida@f.example;;{day(-900)};Leaving;41",
+    ]
     file = export(tmp_path / "people.csv", *rows)
     shown = await offboard("hr", "check", str(file), "--packet", str(packet))
     lines = {line[:1]: line for line in shown.out.splitlines() if line[:1].isdigit() and "would start" not in line}

@@ -14,10 +14,9 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 def batch(*ago: timedelta) -> Batch:
     person = read_export("Number\nE-1\n", {"employee_number": "Number"}).rows[0].person
-    return Batch([
-        (ExportRow(line, person, WorkEnd(NOW - span, "UTC", "")), {})
-        for line, span in enumerate(ago, start=2)
-    ])  # fmt: skip
+    return Batch(
+        [(ExportRow(line, person, WorkEnd(NOW - span, "UTC", "")), {}) for line, span in enumerate(ago, start=2)]
+    )
 
 
 def test_late_rows_are_bad_rows_until_they_are_confirmed() -> None:

@@ -67,11 +67,14 @@ async def put(stack: Stack) -> Put:
     platform["hr"] = {
         "system": "hr",
         "export_columns": {
-            "employee_number": "Nummer", "display_name": "Name", "email": "E-Mail", "manager_hr_id": "Vorgesetzte",
+            "employee_number": "Nummer",
+            "display_name": "Name",
+            "email": "E-Mail",
+            "manager_hr_id": "Vorgesetzte",
             "cutoff_date": "Letzter Tag",
         },
         "export_format": {"dates": "german", "encoding": "windows-1252", "time_zone": "Europe/Berlin"},
-    }  # fmt: skip
+    }
     files[PLATFORM_FILE] = yaml.safe_dump(platform).encode()
     actors = (await stack.services.runs.organisation()).actors
     of_packet = files[WORKFLOW_FILE]
@@ -192,9 +195,13 @@ def age(file: Path, *, days: int) -> None:
 
 
 async def test_a_packet_cannot_name_a_file_elsewhere(stack: Stack) -> None:
-    spec = starter_packet("identity-only").platform.systems["hr"].model_copy(
-        update={"connector": "people_csv", "connection": {"path": "/etc/passwd", "columns": "{}", "format": "{}"}}
-    )  # fmt: skip
+    spec = (
+        starter_packet("identity-only")
+        .platform.systems["hr"]
+        .model_copy(
+            update={"connector": "people_csv", "connection": {"path": "/etc/passwd", "columns": "{}", "format": "{}"}}
+        )
+    )
     with pytest.raises(ActionRequiredError, match="setting_invalid"):
         await stack.connections.to("hr", spec)
 
@@ -226,9 +233,11 @@ def reported(body: bytes) -> dict[str, str]:
     """As HR's system signs a report."""
     now, delivery = datetime.now(UTC), f"msg_{secrets.token_hex(8)}"
     return {
-        "webhook-id": delivery, "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(SECRET).sign(delivery, now, body.decode()), "content-type": "application/json",
-    }  # fmt: skip
+        "webhook-id": delivery,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign(delivery, now, body.decode()),
+        "content-type": "application/json",
+    }
 
 
 @pytest.mark.parametrize("feed", ["list", "report"])
@@ -245,10 +254,14 @@ async def test_a_row_whose_last_day_was_yesterday_ends_access_before_an_approval
         assert refused.code == 1 and "--yes" in refused.err, "an urgent start needs a confirmation"
         await offboard.done("start", "--from-csv", str(file), "--yes", "--packet", LATE, as_="hr")
     else:
-        body = json.dumps({
-            "person": nora.employee_number, "packet": LATE, "cutoff": f"{yesterday:%Y-%m-%d}T18:00",
-            "zone": "Europe/Berlin",
-        }).encode()  # fmt: skip
+        body = json.dumps(
+            {
+                "person": nora.employee_number,
+                "packet": LATE,
+                "cutoff": f"{yesterday:%Y-%m-%d}T18:00",
+                "zone": "Europe/Berlin",
+            }
+        ).encode()
         async with served(stack, hr_webhook_secret=SECRET) as url, httpx.AsyncClient(timeout=60) as hr:
             answer = await hr.post(f"{url}/api/v1/hooks/hr", content=body, headers=reported(body))
             assert answer.status_code == 201, answer.text

@@ -49,11 +49,21 @@ def employees() -> list[Document]:
     for number in range(1, PEOPLE + 1):
         letter = chr(ord("a") + number)
         row = {
-            "employee_number": f"R-{number:04d}", "given_name": f"Recorda{letter}", "family_name": f"Fixturin{letter}",
-            "email": f"recorda{letter}.fixturin{letter}@wolkenmuehle.example", "display_name": "", "former_emails": [],
-            "former_names": [], "department": "Engineering", "title": "Software Engineer", "manager_number": "E-1010",
-            "country": "DE", "time_zone": "Europe/Berlin", "leaving": True, "traits": [],
-        }  # fmt: skip
+            "employee_number": f"R-{number:04d}",
+            "given_name": f"Recorda{letter}",
+            "family_name": f"Fixturin{letter}",
+            "email": f"recorda{letter}.fixturin{letter}@wolkenmuehle.example",
+            "display_name": "",
+            "former_emails": [],
+            "former_names": [],
+            "department": "Engineering",
+            "title": "Software Engineer",
+            "manager_number": "E-1010",
+            "country": "DE",
+            "time_zone": "Europe/Berlin",
+            "leaving": True,
+            "traits": [],
+        }
         rows.append(row)
     rows[8]["traits"] = rows[17]["traits"] = ["two_code_accounts"]
     return rows
@@ -175,14 +185,21 @@ async def main() -> None:
             await asyncio.to_thread(upgrade, postgres.url("recorded"))
             company.hire(employees())
             environment = {
-                "OFFBOARD_DATABASE_URL": postgres.url("recorded"), "OFFBOARD_MASTER_KEY": MASTER_KEY,
-                "OFFBOARD_TEMPORAL_ADDRESS": temporal.address, "OFFBOARD_INSTALLATION": "recorded",
-                "OFFBOARD_WEBHOOK_HOSTS": "127.0.0.1,localhost", "OFFBOARD_WEBHOOK_CA_FILE": str(trust),
-                "OFFBOARD_NOTICES_GATHER_SECONDS": "1", "OFFBOARD_MAIL_SENDER": "offboard@wolkenmuehle.example",
-                **{f"OFFBOARD_{n}": v for n, v in company.connections.items()
-                   if n in ("MAIL_HOST", "MAIL_PORT", "MAIL_USER", "MAIL_PASSWORD", "MAIL_CA_FILE")},
+                "OFFBOARD_DATABASE_URL": postgres.url("recorded"),
+                "OFFBOARD_MASTER_KEY": MASTER_KEY,
+                "OFFBOARD_TEMPORAL_ADDRESS": temporal.address,
+                "OFFBOARD_INSTALLATION": "recorded",
+                "OFFBOARD_WEBHOOK_HOSTS": "127.0.0.1,localhost",
+                "OFFBOARD_WEBHOOK_CA_FILE": str(trust),
+                "OFFBOARD_NOTICES_GATHER_SECONDS": "1",
+                "OFFBOARD_MAIL_SENDER": "offboard@wolkenmuehle.example",
+                **{
+                    f"OFFBOARD_{n}": v
+                    for n, v in company.connections.items()
+                    if n in ("MAIL_HOST", "MAIL_PORT", "MAIL_USER", "MAIL_PASSWORD", "MAIL_CA_FILE")
+                },
                 **company.connections,
-            }  # fmt: skip
+            }
             runs: dict[str, str] = {}
             kept: Document = {}
             with receiving(certificate) as receiver:
@@ -198,9 +215,12 @@ async def main() -> None:
                             runs[title] = await tell(staff, company, f"R-{number:04d}", up, kept)
                         await asyncio.sleep(3)
                     kept["deliveries"] = [
-                        {"headers": {n: v for n, v in told.headers.items() if n.startswith("webhook-")},
-                         "body": told.body.decode()} for told in receiver.told[:40]
-                    ]  # fmt: skip
+                        {
+                            "headers": {n: v for n, v in told.headers.items() if n.startswith("webhook-")},
+                            "body": told.body.decode(),
+                        }
+                        for told in receiver.told[:40]
+                    ]
                 for number, point in enumerate(("after_intent", "after_effect"), len(STORIES) + 1):
                     print(point)
                     queue = {**environment, "OFFBOARD_TEMPORAL_TASK_QUEUE": f"killed-{number}"}
@@ -226,17 +246,30 @@ async def main() -> None:
             write_json("answers.json.gz", found)
             await postgres.create_database("rebuilt", template="recorded")
             differed = await product.rebuilt(postgres.url("rebuilt"))
-            write_json("read_tables.json.gz", {
-                "as_left": await read_tables(postgres.conninfo("recorded")),
-                "as_rebuilt": await read_tables(postgres.conninfo("rebuilt")), "differed": differed,
-            })  # fmt: skip
+            write_json(
+                "read_tables.json.gz",
+                {
+                    "as_left": await read_tables(postgres.conninfo("recorded")),
+                    "as_rebuilt": await read_tables(postgres.conninfo("rebuilt")),
+                    "differed": differed,
+                },
+            )
             versions = {packet.name: packet.version for packet in packets()}
-            write_json("recorded.json", {
-                "packet_versions": versions,
-                "commit": "77071ca", "recorded_at": row[0].isoformat(), "master_key": MASTER_KEY, "tokens": tokens,
-                "runs": runs, "checkpoint": note, "verifier_key": signer.verifier_text(),
-                "checkpoint_key": signer.secret_text(), **kept,
-            })  # fmt: skip
+            write_json(
+                "recorded.json",
+                {
+                    "packet_versions": versions,
+                    "commit": "77071ca",
+                    "recorded_at": row[0].isoformat(),
+                    "master_key": MASTER_KEY,
+                    "tokens": tokens,
+                    "runs": runs,
+                    "checkpoint": note,
+                    "verifier_key": signer.verifier_text(),
+                    "checkpoint_key": signer.secret_text(),
+                    **kept,
+                },
+            )
 
 
 if __name__ == "__main__":

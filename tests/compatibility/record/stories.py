@@ -188,9 +188,10 @@ async def erased(staff: StaffAtWork, company: SmallCompany, number: str, up: pro
     await staff.post("operator", "/systems/cards/hold", {"packet": "recorded-leaver", "reason": "Under repair."})
     await staff.post("operator", "/systems/cards/release", {"packet": "recorded-leaver"})
     kept["program"] = await staff.post(
-        "safety-owner", "/tokens",
+        "safety-owner",
+        "/tokens",
         {"name": "Nightly report", "kind": "service", "roles": ["reporting"], "up_to": "read", "lasts_days": 300},
-    )  # fmt: skip
+    )
     kept["preview"] = await staff.post(
         "hr", "/previews", {"person": "R-0018", "packet": "standard-leaver", "cutoff": PAST}
     )

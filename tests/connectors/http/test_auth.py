@@ -336,8 +336,10 @@ async def test_a_jwt_bearer_acts_for_a_subject() -> None:
         assert form["grant_type"] == JWT_BEARER_GRANT
         claims = claims_of(form["assertion"])
         assert (claims["iss"], claims["sub"], claims["scope"]) == (
-            "robot@project.example", "admin@company.example", "directory.user"
-        )  # fmt: skip
+            "robot@project.example",
+            "admin@company.example",
+            "directory.user",
+        )
         assert claims["aud"] == "https://vendor.example/token"
 
 

@@ -51,9 +51,7 @@ def test_the_link_header_leads_to_the_end() -> None:
         page([], ""),
     )
     assert items == [1, 2, 3]
-    assert asked == [
-        ("", {"kind": "a"}), (f"{BASE}/api/things?after=2", {}), (f"{BASE}/api/things?after=3", {})
-    ]  # fmt: skip
+    assert asked == [("", {"kind": "a"}), (f"{BASE}/api/things?after=2", {}), (f"{BASE}/api/things?after=3", {})]
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,25 @@ def test_elements_become_objects_texts_and_lists() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "<html><body>Sign in<br></body></html>", '{"a": 1}', "<a>", "<a></a><b></b>", "<a>text<b>x</b></a>",
-        "<a><b>1</b><b>2</b></a>", "<a><member>1</member><b>2</b></a>", "<a><b>2</b><member>1</member></a>", DEEP,
-        '<!DOCTYPE a [<!ENTITY x "yyyyyyyy">]><a>&x;</a>', '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
-        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "<a>&x;</a>", "<a>\x00</a>",
-        '<?xml version="1.0" encoding="unknown-1"?><a/>', "<a>&#0;</a>", "<a>&#xD800;</a>",
+        "<html><body>Sign in<br></body></html>",
+        '{"a": 1}',
+        "<a>",
+        "<a></a><b></b>",
+        "<a>text<b>x</b></a>",
+        "<a><b>1</b><b>2</b></a>",
+        "<a><member>1</member><b>2</b></a>",
+        "<a><b>2</b><member>1</member></a>",
+        DEEP,
+        '<!DOCTYPE a [<!ENTITY x "yyyyyyyy">]><a>&x;</a>',
+        '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+        "<a>&x;</a>",
+        "<a>\x00</a>",
+        '<?xml version="1.0" encoding="unknown-1"?><a/>',
+        "<a>&#0;</a>",
+        "<a>&#xD800;</a>",
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_refused(body: str) -> None:
     with pytest.raises(ValueError):
         read_xml(body.encode())

@@ -15,11 +15,17 @@ from tests.connectors.people_csv.sample_export import ADA, COLUMNS, NOW, TITLES,
 @pytest.mark.parametrize(
     ("dates", "day"),
     [
-        ("us", "11/30/2026"), ("us", "11/30/2026 00:00:00"), ("german", "30.11.2026"), ("iso", "2026-11-30T00:00:00"),
-        ("DD-MMM-YYYY", "30-Nov-2026"), ("MMM D, YYYY", "November 30, 2026"), ("D/M/YY", "30/11/26"),
-        ("YYYYMMDD", "20261130"), (["iso", "german"], "30.11.2026"),
+        ("us", "11/30/2026"),
+        ("us", "11/30/2026 00:00:00"),
+        ("german", "30.11.2026"),
+        ("iso", "2026-11-30T00:00:00"),
+        ("DD-MMM-YYYY", "30-Nov-2026"),
+        ("MMM D, YYYY", "November 30, 2026"),
+        ("D/M/YY", "30/11/26"),
+        ("YYYYMMDD", "20261130"),
+        (["iso", "german"], "30.11.2026"),
     ],
-)  # fmt: skip
+)
 def test_dates_are_read_by_their_format(dates: str | list[str], day: str) -> None:
     form = ExportFormat.model_validate({"dates": dates})
     export = read_export(written(changed(cutoff_date=day)), COLUMNS, form, now=NOW)
@@ -93,8 +99,10 @@ def test_a_condition_says_who_leaves() -> None:
     export = read_export(written(ZOE, ADA, stays, without_day), STATUS, form, now=NOW)
     assert [row.person.employee_number for row in export.leaving] == ["E-1"]
     assert {row.person.employee_number: row.person.status for row in export.rows} == {
-        "E-1": "leaving", "E-2": "active", "E-3": "active",
-    }  # fmt: skip
+        "E-1": "leaving",
+        "E-2": "active",
+        "E-3": "active",
+    }
     [problem] = export.bad
     assert problem.line == 5 and "no last day" in problem.message
 
@@ -112,8 +120,9 @@ def test_a_person_who_still_works_is_no_leaver() -> None:
 
 def test_a_person_with_several_positions_leaves_with_the_last() -> None:
     form = ExportFormat(several_rows="combine")
-    export = read_export(written(changed(cutoff_date="2026-11-15"), ZOE, changed(cutoff_date="2019-01-01")), COLUMNS,
-                         form, now=NOW)  # fmt: skip
+    export = read_export(
+        written(changed(cutoff_date="2026-11-15"), ZOE, changed(cutoff_date="2019-01-01")), COLUMNS, form, now=NOW
+    )
     [row] = export.leaving
     assert row.cutoff is not None and row.cutoff.local.startswith("2026-11-30") and export.not_started == []
     other = changed(given_name="Ben", family_name="Otto", email="ben@f.example")
@@ -144,7 +153,7 @@ def test_an_hr_id_of_two_people_is_named() -> None:
         (COLUMNS, {"leaves_when": "row.email =="}, "export_format.leaves_when", "not valid CEL"),
         ({"employee_number": "N"}, {"leaves_when": "true"}, "export_columns", "the last day"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_a_mapping(columns: dict[str, str], form: dict[str, object], where: str, said: str) -> None:
     problems = mapping_problems(columns, form)
     assert any(name == where and said in f"{cause} {remedy}" for name, cause, remedy in problems), problems

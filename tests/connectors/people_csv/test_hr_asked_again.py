@@ -33,9 +33,12 @@ def write(folder: Path, *rows: str) -> None:
 
 async def facts(folder: Path, now: datetime) -> Any:
     connection = {
-        "path": str(folder), "columns": json.dumps(COLUMNS), "format": '{"time_zone": "UTC"}', "newest_by": "name",
+        "path": str(folder),
+        "columns": json.dumps(COLUMNS),
+        "format": '{"time_zone": "UTC"}',
+        "newest_by": "name",
         "settle_seconds": "0",
-    }  # fmt: skip
+    }
     spec = SystemSpec(title="HR", connector="people_csv", connection=connection)
     platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": spec})
     packet = SimpleNamespace(platform=platform)

@@ -133,8 +133,18 @@ async def test_a_new_file_changes_the_answers(tmp_path: Path, clock: MovedClock)
         await hr.managers("2")
 
 
-@pytest.mark.parametrize("name", [".people.csv", "people.csv.part", "people.filepart", "~people.csv", "people.tmp.csv",
-                                  "people.csv.filepart", "notes.pdf"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".people.csv",
+        "people.csv.part",
+        "people.filepart",
+        "~people.csv",
+        "people.tmp.csv",
+        "people.csv.filepart",
+        "notes.pdf",
+    ],
+)
 async def test_names_of_unfinished_files_are_passed_over(name: str, tmp_path: Path, clock: MovedClock) -> None:
     write(tmp_path / name, "1,Person Half,,,")
     with pytest.raises(ActionRequiredError, match="people_file_missing"):
@@ -294,14 +304,18 @@ async def test_a_file_that_cannot_be_opened_says_who_needs_the_permission(tmp_pa
 
 async def test_leavers_are_listed_with_the_rows_that_cannot_be_read(tmp_path: Path, clock: MovedClock) -> None:
     write(
-        tmp_path / "people.csv", f"1,Person One,,,{NEXT_YEAR}-02-26", "2,Person Two,,,", "3,Person Three,,,soon",
+        tmp_path / "people.csv",
+        f"1,Person One,,,{NEXT_YEAR}-02-26",
+        "2,Person Two,,,",
+        "3,Person Three,,,soon",
         f"4,Person Four,,,{LAST_YEAR}-01-02",
-    )  # fmt: skip
+    )
     hr = source(tmp_path, clock)
     found = await hr.leavers(deadline=5.0)
     assert [(one.person_id, one.leaving_at.isoformat(), one.place) for one in found.leavers] == [
-        ("1", f"{NEXT_YEAR}-02-26T18:00:00+00:00", "line 2"), ("4", f"{LAST_YEAR}-01-02T18:00:00+00:00", "line 5"),
-    ]  # fmt: skip
+        ("1", f"{NEXT_YEAR}-02-26T18:00:00+00:00", "line 2"),
+        ("4", f"{LAST_YEAR}-01-02T18:00:00+00:00", "line 5"),
+    ]
     for one in found.leavers:
         person = await hr.person(one.person_id)
         assert person is not None and person.leaving_at == one.leaving_at

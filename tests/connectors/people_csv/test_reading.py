@@ -245,5 +245,8 @@ def test_no_bytes_do_anything_but_be_read_or_refused(content: bytes | str) -> No
 def test_the_fields_and_characters_are_those_of_packets() -> None:
     assert FIELDS == EXPORTABLE
     assert (text.CONTROLS, text.BIDI, text.JOINERS, text.ZERO_WIDTH) == (
-        invisible.CONTROLS, invisible.BIDI, invisible.JOINERS, invisible.ZERO_WIDTH,
-    )  # fmt: skip
+        invisible.CONTROLS,
+        invisible.BIDI,
+        invisible.JOINERS,
+        invisible.ZERO_WIDTH,
+    )

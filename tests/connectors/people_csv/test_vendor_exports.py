@@ -140,8 +140,10 @@ def test_a_vendors_export_is_read_by_mapping_alone(vendor: str) -> None:
     assert export.not_started == []
     people = {row.person.employee_number: row.person for row in export.rows}
     assert {number: person.status for number, person in people.items()} == {
-        shape.leaver: "leaving", shape.stays: "active", shape.left: "left",
-    }  # fmt: skip
+        shape.leaver: "leaving",
+        shape.stays: "active",
+        shape.left: "left",
+    }
     cutoffs = {row.person.employee_number: row.cutoff for row in export.leaving}
     leaving = cutoffs[shape.leaver]
     assert leaving is not None and leaving.local.startswith("2026-11-30T")

@@ -85,9 +85,12 @@ def _create(folder: Path, port: int) -> Path:
     moved = re.compile(r"^(?!system_schema|plugin|inst)(\w+ = )(/etc/d|/run|/var|/dev/shm)", re.MULTILINE)
     text = moved.sub(lambda found: f"{found[1]}{folder}{found[2]}", DEFAULTS.read_text())
     for name, value in (
-        ("with_systemd", "0"), ("user", "root"), ("group", "root"), ("ldapi_listen", "off"),
+        ("with_systemd", "0"),
+        ("user", "root"),
+        ("group", "root"),
+        ("ldapi_listen", "off"),
         ("initconfig_dir", str(folder / "etc/default")),
-    ):  # fmt: skip
+    ):
         text = re.sub(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
     inf = folder / "share/dirsrv/inf"
     for each in (inf, folder / "etc/default", folder / "etc/dirsrv", folder / "run", folder / "dev/shm"):
@@ -100,8 +103,10 @@ def _create(folder: Path, port: int) -> Path:
     done = subprocess.run(
         ["dscreate", "-v", "from-file", str(wish)],
         env={"PREFIX": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     configuration = folder / f"etc/dirsrv/slapd-{_INSTANCE}"
     dse = configuration / "dse.ldif"

@@ -95,10 +95,16 @@ async def odd_directory(
         configuration = folder / "slapd.conf"
         configuration.write_text(
             _CONFIGURATION.format(
-                schema=directory._schema(), modules=modules, folder=folder, rules=rules, manager=MANAGER,
-                base=BASE, overlays=overlays, further_schema=schema,
+                schema=directory._schema(),
+                modules=modules,
+                folder=folder,
+                rules=rules,
+                manager=MANAGER,
+                base=BASE,
+                overlays=overlays,
+                further_schema=schema,
             )
-        )  # fmt: skip
+        )
         (folder / "entries.ldif").write_text(_ENTRIES + entries)
         load = [program, "-Tadd", "-q", "-f", str(configuration), "-l", str(folder / "entries.ldif")]
         await asyncio.to_thread(subprocess.run, load, check=True)

@@ -136,9 +136,13 @@ class ScimServerProcess:
     async def add_user(self, name: str, **values: Any) -> str:
         """The ID of the user."""
         document = {
-            "schemas": [USER], "userName": name, "active": True, "externalId": f"E-{name}",
-            "name": {"givenName": "Given", "familyName": "Family"}, "emails": [{"value": name, "primary": True}],
-        }  # fmt: skip
+            "schemas": [USER],
+            "userName": name,
+            "active": True,
+            "externalId": f"E-{name}",
+            "name": {"givenName": "Given", "familyName": "Family"},
+            "emails": [{"value": name, "primary": True}],
+        }
         return await self._added("/Users", document | values)
 
     async def add_group(self, name: str, members: list[str]) -> str:

@@ -52,11 +52,17 @@ def uid(url: str) -> Iterator[str]:
             dn(name),
             ["inetOrgPerson", "posixAccount", "shadowAccount", "ldapPublicKey"],
             {
-                "uid": name, "cn": name, "sn": name, "employeeNumber": name[1:], "userPassword": name,
-                "uidNumber": name[1:], "gidNumber": "100", "homeDirectory": "/home/x",
+                "uid": name,
+                "cn": name,
+                "sn": name,
+                "employeeNumber": name[1:],
+                "userPassword": name,
+                "uidNumber": name[1:],
+                "gidNumber": "100",
+                "homeDirectory": "/home/x",
                 "sshPublicKey": ["ssh-ed25519 AAAA x"],
             },
-        )  # fmt: skip
+        )
     yield name
 
 

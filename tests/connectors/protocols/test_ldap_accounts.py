@@ -14,9 +14,10 @@ async def test_one_of_several_addresses_is_not_the_main_one() -> None:
     people = "".join(
         f"dn: uid={name},ou=people,{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\n{mail}\n"
         for name, mail in (
-            ("boss", "mail: boss@example.org\nmail: gone@example.org\n"), ("one", "mail: one@example.org\n"),
+            ("boss", "mail: boss@example.org\nmail: gone@example.org\n"),
+            ("one", "mail: one@example.org\n"),
         )
-    )  # fmt: skip
+    )
     async with odd_directory(people) as url, connected(url) as ldap:
         (boss,) = await ldap.find_accounts([Lookup("mail", "gone@example.org"), Lookup("uid", "boss")])
         assert (boss.label, boss.secondary) == ("boss", {"mail"})

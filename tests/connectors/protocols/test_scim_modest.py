@@ -43,9 +43,13 @@ async def modest(
         port = probe.getsockname()[1]
     arguments = ["--port", str(port), "--bearer-token", TOKEN, "--service-provider-config", str(config)]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "scim2_server.testserver.cli", *arguments,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "scim2_server.testserver.cli",
+        *arguments,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/scim+json"}
     try:
         async with httpx.AsyncClient(

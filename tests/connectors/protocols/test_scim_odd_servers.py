@@ -327,8 +327,9 @@ async def test_a_server_that_takes_a_patch_without_path_deactivates(active: bool
     assert server.user["active"] is False
     assert reply.detail == {
         **({"active": False} if active else {"active": False, "already": True}),
-        "ended": [], "not_possible": ["sessions", "refresh_tokens", "access_tokens"],
-    }  # fmt: skip
+        "ended": [],
+        "not_possible": ["sessions", "refresh_tokens", "access_tokens"],
+    }
 
 
 async def test_no_group_has_to_be_privileged() -> None:

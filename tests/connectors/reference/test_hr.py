@@ -72,9 +72,12 @@ async def test_a_search_takes_parts_of_a_name_and_the_beginning_of_a_number_or_a
     family = "Quirntal" + secrets.token_hex(4)
     (person,) = await hire(family_name=family)
     for typed in (
-        f"{person.given_name[:6]} {family}", f"{family} {person.given_name}".upper(), person.employee_number,
-        person.email[:-8], person.email.upper(),
-    ):  # fmt: skip
+        f"{person.given_name[:6]} {family}",
+        f"{family} {person.given_name}".upper(),
+        person.employee_number,
+        person.email[:-8],
+        person.email.upper(),
+    ):
         found = await hr.search_people(typed)
         assert person.employee_number in {one.employee_number for one in found}, typed
     assert await hr.search_people(f"{family} unknown") == []

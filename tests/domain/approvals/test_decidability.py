@@ -45,7 +45,7 @@ from tests.domain.run_world import (
     actor,
     cutoff,
     packet,
-)  # fmt: skip
+)
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 PEOPLE = Path(embedded.__file__).with_name("people.csv")
@@ -269,11 +269,13 @@ def above(number: str) -> Iterator[str]:
 def staff() -> dict[str, Actor]:
     known = {
         one.alias: Actor(
-            actor_id=one.alias, roles=frozenset(one.roles), human=one.employee_number,
+            actor_id=one.alias,
+            roles=frozenset(one.roles),
+            human=one.employee_number,
             managers=frozenset(above(one.employee_number)),
         )
         for one in embedded.STAFF
-    }  # fmt: skip
+    }
     return known | {"hr-2": Actor(actor_id="hr-2", roles=frozenset({"requester"}), human="E-1099")}
 
 
@@ -282,12 +284,24 @@ def leaving(number: str, name: str, urgent: bool) -> tuple[RunState, World]:
     row = company()[number]
     by = "hr" if number != staff()["hr"].human else "hr-2"
     asked = requests.request_run(
-        run_id="r1", person_id=number, person=PersonFacts(
-            hr_id=number, employee_number=number, email=row["Work email"], manager_email="someone@example.org",
+        run_id="r1",
+        person_id=number,
+        person=PersonFacts(
+            hr_id=number,
+            employee_number=number,
+            email=row["Work email"],
+            manager_email="someone@example.org",
         ),
-        cutoff=None if urgent else cutoff(EVENING), urgent=urgent, actor=staff()[by], packet=pinned,
-        phase="production", open_run=None, now=MONDAY, actors=staff(), abilities=abilities,
-    )  # fmt: skip
+        cutoff=None if urgent else cutoff(EVENING),
+        urgent=urgent,
+        actor=staff()[by],
+        packet=pinned,
+        phase="production",
+        open_run=None,
+        now=MONDAY,
+        actors=staff(),
+        abilities=abilities,
+    )
     accounts = {
         f"a-{system}": FoundAccount(system=system, account_id=f"a-{system}", native_id="1", label="").model_dump(
             mode="json"

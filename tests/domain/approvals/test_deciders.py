@@ -28,7 +28,7 @@ from tests.domain.run_world import (
     Story,
     actor,
     at_cutoff,
-)  # fmt: skip
+)
 
 ACCESS = "g-access-1"
 MORE = (

@@ -33,7 +33,7 @@ from tests.domain.run_world import (
     actor,
     at_cutoff,
     packet,
-)  # fmt: skip
+)
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 PAT = actor("pat")

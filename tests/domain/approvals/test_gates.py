@@ -26,7 +26,7 @@ from tests.domain.run_world import (
     account,
     actor,
     packet,
-)  # fmt: skip
+)
 
 ACCESS, MONEY = "g-access-1", "g-money-1"
 

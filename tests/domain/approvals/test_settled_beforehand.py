@@ -68,11 +68,17 @@ def test_what_the_search_bears_out_is_not_asked_again_and_is_planned_with() -> N
     assert [one.kind for one in story.events(e.ExceptionOpened)] == ["access_kept"], "the other account stays open"
     [settled] = story.events(e.MatchSettled)
     assert (settled.by, settled.accounts, settled.beforehand, settled.reason) == (
-        "ole", ("a-code-ada2",), True, "They said so"
-    )  # fmt: skip
+        "ole",
+        ("a-code-ada2",),
+        True,
+        "They said so",
+    )
     assert [type(one).__name__ for one in happened][:4] == [
-        "AccountsSearched", "MatchSettled", "ExceptionOpened", "PlanFrozen"
-    ]  # fmt: skip
+        "AccountsSearched",
+        "MatchSettled",
+        "ExceptionOpened",
+        "PlanFrozen",
+    ]
     assert story.planned("disable").account_id == "a-code-ada2" and not story.state.plan.open_steps
     assert story.refolded() == story.state
 
@@ -191,8 +197,13 @@ def test_an_urgent_run_begins_on_the_account_that_was_settled_once_a_second_pers
 
 
 def test_an_account_that_may_not_settle_in_the_run_is_refused_in_the_same_words_before_it() -> None:
-    for who in (HR, ROBOT, actor("eve", "approver"), actor("ada", "operator", human=PERSON_ID),
-                actor("tok", "operator").model_copy(update={"up_to": Level.READ})):  # fmt: skip
+    for who in (
+        HR,
+        ROBOT,
+        actor("eve", "approver"),
+        actor("ada", "operator", human=PERSON_ID),
+        actor("tok", "operator").model_copy(update={"up_to": Level.READ}),
+    ):
         story = Story(ready=False)
         before = refused(story, who, "a-code-ada")
         story.finds["code"] = [ADA, ADA_2]
@@ -203,8 +214,10 @@ def test_an_account_that_may_not_settle_in_the_run_is_refused_in_the_same_words_
         with pytest.raises(NotAllowed) as within:
             story.settle("code", "a-code-ada", by=who)
         assert (before.code, before.message, before.facts) == (
-            within.value.code, within.value.message, within.value.facts
-        )  # fmt: skip
+            within.value.code,
+            within.value.message,
+            within.value.facts,
+        )
 
 
 def test_who_may_say_it_is_named_and_under_an_embargo_only_of_those_for_whom_it_exists() -> None:
@@ -245,9 +258,7 @@ def test_in_an_operators_absence_their_colleague_says_it_for_them() -> None:
     [given] = delegate(known, "d1", OLE, "pia", MONDAY, MONDAY + DAY, None, MONDAY)
     assert isinstance(given, e.DecisionsDelegated)
     story.world = replace(story.world, delegations=(DelegationState(given),))
-    event = settle_beforehand(
-        story.state.asked, shown(story, ADA, ADA_2), ("a-code-ada",), None, pia, story.world
-    )  # fmt: skip
+    event = settle_beforehand(story.state.asked, shown(story, ADA, ADA_2), ("a-code-ada",), None, pia, story.world)
     assert (event.by, event.on_behalf_of) == ("pia", "ole")
     # Under an embargo it rests on no one for whom the run does not exist.
     hidden = story.state.asked.model_copy(update={"embargo_until": MONDAY + DAY, "named": ("pia", "sam")})

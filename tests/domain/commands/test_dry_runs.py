@@ -32,19 +32,31 @@ from tests.domain.run_world import (
 
 def asked(**more: object) -> RunRequested:
     values = {
-        "run_id": "r1", "person_id": PERSON_ID, "person": PERSON, "cutoff": cutoff(EVENING), "urgent": False,
-        "actor": HR, "packet": packet(), "phase": "shadow", "shadow": True, "open_run": "r0", "now": MONDAY,
-        "actors": EVERYBODY, "abilities": CATALOGUE, **more,
-    }  # fmt: skip
+        "run_id": "r1",
+        "person_id": PERSON_ID,
+        "person": PERSON,
+        "cutoff": cutoff(EVENING),
+        "urgent": False,
+        "actor": HR,
+        "packet": packet(),
+        "phase": "shadow",
+        "shadow": True,
+        "open_run": "r0",
+        "now": MONDAY,
+        "actors": EVERYBODY,
+        "abilities": CATALOGUE,
+        **more,
+    }
     return requests.request_run(**values)  # type: ignore[arg-type]  # one argument at a time is changed
 
 
 def test_the_rights_are_those_of_a_start() -> None:
     for by, code in (
-        (ROBOT, "only_people"), (actor("x", "nothing"), "level_not_granted"),
+        (ROBOT, "only_people"),
+        (actor("x", "nothing"), "level_not_granted"),
         (actor("ada", "requester", human=PERSON_ID), "own_run"),
         (HR.model_copy(update={"up_to": Level.READ}), "access_limited"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Refusal) as refused:
             asked(actor=by)
         assert refused.value.code == code

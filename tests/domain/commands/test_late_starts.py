@@ -40,10 +40,20 @@ def asked(
     ago: timedelta, by: Actor = HR, sign_in: SignIn = RECENT, under: Packet | None = None, **more: Any
 ) -> e.RunRequested:
     return requests.request_run(
-        run_id="r1", person_id="p-ada", person=PersonFacts(hr_id="1", employee_number="E-1", display_name="Ada"),
-        cutoff=cutoff(MONDAY - ago), urgent=False, actor=by, packet=under or packet(platform=PREPARES, approvals=LATE),
-        phase="production", open_run=None, now=MONDAY, abilities=CATALOGUE, sign_in=sign_in, **more,
-    )  # fmt: skip
+        run_id="r1",
+        person_id="p-ada",
+        person=PersonFacts(hr_id="1", employee_number="E-1", display_name="Ada"),
+        cutoff=cutoff(MONDAY - ago),
+        urgent=False,
+        actor=by,
+        packet=under or packet(platform=PREPARES, approvals=LATE),
+        phase="production",
+        open_run=None,
+        now=MONDAY,
+        abilities=CATALOGUE,
+        sign_in=sign_in,
+        **more,
+    )
 
 
 def refused(*args: Any, **more: Any) -> NotAllowed:

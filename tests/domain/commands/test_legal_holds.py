@@ -253,11 +253,20 @@ def test_a_lost_reply_may_have_happened_and_is_not_repeated_under_the_hold() -> 
 
 
 def test_what_was_destroyed_before_the_hold_is_named() -> None:
-    story = at_deletion(Story(with_legal(workflow=(WORKFLOW[WORKFLOW.index("  - {name: pay"):], """\
+    story = at_deletion(
+        Story(
+            with_legal(
+                workflow=(
+                    WORKFLOW[WORKFLOW.index("  - {name: pay") :],
+                    """\
   - {name: pay, title: Pay, system: cards, ability: pay, needs: [hand_over], at: cutoff, gate: money}
   - {name: remove, title: Remove, system: code, ability: erase, needs: [sessions], at: cutoff+P1D, gate: access}
   - {name: more, title: More, task: {role: operator, instruction: Delete the rest., destroys: true}, at: cutoff+P2D}
-"""))))  # fmt: skip
+""",
+                )
+            )
+        )
+    )
     assert story.work() == ["remove"]
     story.place_legal_hold(by=LEX)
     assert standing(story) == {"remove": "done", "more": "waits"}
@@ -341,7 +350,11 @@ def test_no_hold_is_placed_on_a_finished_run() -> None:
 @pytest.mark.parametrize("between", ["remove", "file"], ids=["directly", "with a step between"])
 def test_a_removal_of_access_does_not_wait_for_what_a_hold_keeps(between: str) -> None:
     """The packet deletes on a system before it removes access in another place."""
-    story = Story(with_legal(workflow=(WORKFLOW[WORKFLOW.index("  - {name: freeze"):], f"""\
+    story = Story(
+        with_legal(
+            workflow=(
+                WORKFLOW[WORKFLOW.index("  - {name: freeze") :],
+                f"""\
   - {{name: remove, title: Remove, system: code, ability: erase,
      needs: [sessions, hand_over], at: cutoff, gate: access}}
   - {{name: file, title: File, task: {{role: operator, instruction: File it.}}, needs: [remove], at: cutoff}}
@@ -350,7 +363,10 @@ def test_a_removal_of_access_does_not_wait_for_what_a_hold_keeps(between: str) -
     task: {{role: operator, instruction: Change the shared passwords., cuts_access: true}}
     needs: [disable, {between}]
     at: cutoff
-""")))  # fmt: skip
+""",
+            )
+        )
+    )
     story.knows(LEX, LUZ)
     story.place_legal_hold(by=LEX)
     at_deletion(story)

@@ -89,15 +89,23 @@ def test_an_account_with_another_persons_number_is_confirmed_by_hr() -> None:
         story.state, request=story.state.asked.model_copy(update={"facts": person | {"email": "ada@x"}})
     )
     mailed = OTHERS.model_copy(update={"attributes": OTHERS.attributes | {"mail": "ada@x"}})
-    story.append([
-        e.AccountsSearched(
-            results=(e.SystemSearched(
-                system="code", purpose="plan", outcome="ambiguous", candidates=("a-code-others",), matched_on="email",
-                code="employee_number",
-            ),),
-            details={"a-code-others": mailed.model_dump(mode="json")},
-        )
-    ])  # fmt: skip
+    story.append(
+        [
+            e.AccountsSearched(
+                results=(
+                    e.SystemSearched(
+                        system="code",
+                        purpose="plan",
+                        outcome="ambiguous",
+                        candidates=("a-code-others",),
+                        matched_on="email",
+                        code="employee_number",
+                    ),
+                ),
+                details={"a-code-others": mailed.model_dump(mode="json")},
+            )
+        ]
+    )
     story.settle("code", "a-code-others")
     assert [opened.system for opened in kept(story)] == ["code"]
 

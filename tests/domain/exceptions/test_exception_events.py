@@ -35,7 +35,7 @@ from tests.domain.run_world import (
     at_cutoff,
     cutoff,
     packet,
-)  # fmt: skip
+)
 
 
 def log(story: Story) -> list[str]:
@@ -200,10 +200,17 @@ def unclear() -> Story:
 def urgent_and_twice() -> Story:
     story = Story(urgent=True, at=None)
     asked = requests.request_run(
-        run_id="r2", person_id=story.state.asked.person_id, person=PERSON,
-        cutoff=cutoff(EVENING), urgent=False, actor=actor("hal", "requester"), packet=packet(), phase="production",
-        open_run=None, now=story.now,
-    )  # fmt: skip
+        run_id="r2",
+        person_id=story.state.asked.person_id,
+        person=PERSON,
+        cutoff=cutoff(EVENING),
+        urgent=False,
+        actor=actor("hal", "requester"),
+        packet=packet(),
+        phase="production",
+        open_run=None,
+        now=story.now,
+    )
     story.append(requests.second_request(story.state, asked))
     story.accept(story.exception("urgent_review"), by=SAM)
     story.end(by=HR)

@@ -20,7 +20,7 @@ from tests.domain.run_world import (
     account,
     at_cutoff,
     packet,
-)  # fmt: skip
+)
 
 
 def clock(story: Story) -> Exposure:

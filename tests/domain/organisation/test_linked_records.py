@@ -115,13 +115,15 @@ def test_the_leavers_reports_decide_not_after_the_leaver_has_another_record() ->
 def test_a_program_is_its_creators_after_the_creator_has_another_record() -> None:
     robot = Actor(actor_id="s_robot", kind="assistant", maker_human=ANNA.human)
     made = e.TokenMade(token_id="robot", actor_id="s_robot", up_to="change", by="anna", human=ANNA.human)
-    known = organisation_of([
-        *signed_in(ANNA),
-        *signed_in(robot),
-        made,
-        *signed_in(linked(ANNA)),
-        *signed_in(linked(SECOND)),
-    ])  # fmt: skip
+    known = organisation_of(
+        [
+            *signed_in(ANNA),
+            *signed_in(robot),
+            made,
+            *signed_in(linked(ANNA)),
+            *signed_in(linked(SECOND)),
+        ]
+    )
     assert known.actors["anna2"].requested("s_robot", None)
     assert {ANNA.human, MERGED} <= known.actors["s_robot"].people
 

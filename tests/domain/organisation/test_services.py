@@ -35,9 +35,7 @@ def seen(*actors: Actor) -> list[Event]:
 def feed(maker: Actor = ADA, **more: Any) -> list[Event]:
     """A service that reports leavers, as `make_token` records it."""
     service = actor(FEED, "feed", kind="service").model_copy(update={"maker_human": maker.human})
-    token = e.TokenMade(
-        token_id="feed", actor_id=FEED, up_to="change", by=maker.actor_id, human=maker.human, **more
-    )  # fmt: skip
+    token = e.TokenMade(token_id="feed", actor_id=FEED, up_to="change", by=maker.actor_id, human=maker.human, **more)
     return [*seen(service), token]
 
 

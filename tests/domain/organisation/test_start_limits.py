@@ -55,11 +55,17 @@ class Desk:
         self.people += 1
         person = person or f"p{self.people}"
         asked = requests.request_run(
-            run_id=f"r{self.people}", person_id=person,
+            run_id=f"r{self.people}",
+            person_id=person,
             person=PersonFacts(hr_id=person, employee_number=person, display_name="Ada"),
-            cutoff=None if urgent else cutoff(EVENING), urgent=urgent, actor=by, packet=self.packet,
-            phase="production", open_run=None, now=self.now,
-        )  # fmt: skip
+            cutoff=None if urgent else cutoff(EVENING),
+            urgent=urgent,
+            actor=by,
+            packet=self.packet,
+            phase="production",
+            open_run=None,
+            now=self.now,
+        )
         admitted = starting.admit(self.state, asked, self.packet, by, self.now, **more)  # type: ignore[arg-type]
         self.append(admitted.events)
         return asked.run_id if admitted.refused is None else admitted.refused.code
@@ -211,9 +217,15 @@ def test_what_is_kept_is_bounded() -> None:
 
 def test_a_held_start_under_embargo_exists_for_those_named() -> None:
     held = e.StartHeld(
-        held_id="held-1", packet="leaver", person_id="p", by="hr", requester="h-hr", urgent=True, why="packet",
+        held_id="held-1",
+        packet="leaver",
+        person_id="p",
+        by="hr",
+        requester="h-hr",
+        urgent=True,
+        why="packet",
         named=("hr", "ole"),
-    )  # fmt: skip
+    )
     state = fold_starts(StartsState(), held, MONDAY)
     with pytest.raises(Invalid):
         starting.confirm(state, "held-1", SAM, LIMITED, MONDAY, {})

@@ -104,10 +104,12 @@ def test_a_step_for_a_class_is_one_step_for_each_system() -> None:
 def test_a_need_of_the_same_class_is_the_step_of_the_same_system() -> None:
     found = shown(SNAPSHOT, DISABLE, TASK.replace("NEED", "off"))
     assert needs(found) == {
-        "look-hub": (), "look-lab": (),
-        "off-hub": ("look-hub",), "off-lab": ("look-lab",),
+        "look-hub": (),
+        "look-lab": (),
+        "off-hub": ("look-hub",),
+        "off-lab": ("look-lab",),
         "note": ("off-hub", "off-lab"),
-    }  # fmt: skip
+    }
 
 
 def test_a_need_of_another_class_is_every_step_of_it() -> None:
@@ -127,11 +129,13 @@ def test_where_a_system_lacks_a_needed_step_the_needs_of_that_step_count() -> No
     found = shown(SNAPSHOT, DISABLE, rest, again, systems=systems)
     assert needs(found) == {
         "look-hub": (),
-        "off-hub": ("look-hub",), "off-old": (),
+        "off-hub": ("look-hub",),
+        "off-old": (),
         "out-hub": ("off-hub",),
         "last": ("out-hub",),
-        "move-hub": ("out-hub",), "move-old": ("off-old",),
-    }  # fmt: skip
+        "move-hub": ("out-hub",),
+        "move-old": ("off-old",),
+    }
     nowhere = "  - {name: out, title: End sessions, every: chat, ability: revoke_sessions, needs: [off]}\n"
     assert needs(shown(SNAPSHOT, DISABLE, nowhere, TASK.replace("NEED", "out")))["note"] == ("off-hub", "off-lab")
 

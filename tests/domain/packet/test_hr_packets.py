@@ -35,8 +35,10 @@ def changed(*, page: str = "people-csv.md", steps: bool = True, **hr: Any) -> Pa
     if steps:
         tasks = {step["name"]: step for step in their_workflow["steps"]}
         workflow["steps"] = [tasks.get(step["name"], step) for step in workflow["steps"]]
-    written = {name: yaml.safe_dump(document, sort_keys=False).encode()
-               for name, document in ((PLATFORM_FILE, platform), (WORKFLOW_FILE, workflow))}  # fmt: skip
+    written = {
+        name: yaml.safe_dump(document, sort_keys=False).encode()
+        for name, document in ((PLATFORM_FILE, platform), (WORKFLOW_FILE, workflow))
+    }
     return parse_packet({**starter.files, **written})
 
 
@@ -68,8 +70,9 @@ def test_the_connector_has_the_mapping_of_the_hr_section() -> None:
     connection = changed().platform.systems["hr"].connection
     assert connection["path"] == "/run/systems/people" and '"employee_number": "Employee ID"' in connection["columns"]
     starter = starter_packet("standard-leaver")
-    text = starter.files[PLATFORM_FILE].replace(b"    connector: hr\n    connection:\n", b"    connector: people_csv\n"
-                                                b"    connection:\n      columns: x\n")  # fmt: skip
+    text = starter.files[PLATFORM_FILE].replace(
+        b"    connector: hr\n    connection:\n", b"    connector: people_csv\n    connection:\n      columns: x\n"
+    )
     with pytest.raises(PacketProblems) as refused:
         parse_packet({**starter.files, PLATFORM_FILE: text})
     assert "write the mapping under hr.export_columns" in str(refused.value.problems)

@@ -346,8 +346,9 @@ def test_a_connector_of_another_distribution_is_named_with_its_version() -> None
     assert check_packet(packet, abilities) == []
     [problem] = check_packet(packet, ABILITIES, why_missing=lambda name: f"{name} is installed as 1.1")
     assert (problem.field, problem.remedy) == (
-        "systems.code.connector", "forge@offboard-forge==1.2 is installed as 1.1"
-    )  # fmt: skip
+        "systems.code.connector",
+        "forge@offboard-forge==1.2 is installed as 1.1",
+    )
 
 
 @pytest.mark.parametrize("named", ["forge@", "forge@dist", "forge@dist==", "forge@a b==1", "@dist==1", "forge==1"])

@@ -50,8 +50,12 @@ def test_each_is_written_for_people(name: str) -> None:
     for content in packet.files.values():
         assert content.startswith(b"# ") and content.count(b"\n#") >= 1
     assert all(system.support and system.runbook for system in packet.platform.systems.values())
-    assert all(value.startswith("env:") for system in packet.platform.systems.values()
-               for setting, value in system.connection.items() if setting != "sender")  # fmt: skip
+    assert all(
+        value.startswith("env:")
+        for system in packet.platform.systems.values()
+        for setting, value in system.connection.items()
+        if setting != "sender"
+    )
 
 
 def test_the_order_of_practitioners(leaver: Packet) -> None:

@@ -57,12 +57,16 @@ def test_a_cutoff_is_not_moved_by_an_account_without_the_level_for_what_follows(
 
 def test_a_step_without_a_gate_at_the_cutoff_is_caused_by_the_account_that_moved_it() -> None:
     ungated = packet(
-        workflow=("ability: disable, needs: [look], at: cutoff, gate: access}",
-                  "ability: disable, needs: [look], at: cutoff}"),
-        platform=("  - {who: approver, up_to: change}\n", "  - {who: approver, up_to: change}\n"
-                  "  - {who: partner, up_to: change}\n"),
+        workflow=(
+            "ability: disable, needs: [look], at: cutoff, gate: access}",
+            "ability: disable, needs: [look], at: cutoff}",
+        ),
+        platform=(
+            "  - {who: approver, up_to: change}\n",
+            "  - {who: approver, up_to: change}\n  - {who: partner, up_to: change}\n",
+        ),
         approvals=("exceptions:\n", "postpone: {allowed_to: [requester, partner]}\nexceptions:\n"),
-    )  # fmt: skip
+    )
     story = Story(ungated)
     story.knows(PARTNER)
     story.reschedule(EVENING + DAY, by=PARTNER)

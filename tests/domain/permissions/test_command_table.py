@@ -136,11 +136,15 @@ def test_services_start_runs_and_repeat_what_was_decided() -> None:
 def test_an_account_unknown_to_hr_reads_and_revokes_its_own_token() -> None:
     lists: set[CommandName] = {"list_sessions", "list_tokens", "list_webhooks"}
     assert {command for command, rule in COMMANDS.items() if not rule.known_to_hr} == {
-        *lists, "revoke_token", "verify_ledger",
-    }  # fmt: skip
+        *lists,
+        "revoke_token",
+        "verify_ledger",
+    }
     assert {command for command, rule in COMMANDS.items() if rule.level == Level.READ} == {
-        *lists, "list_accounts", "verify_ledger",
-    }  # fmt: skip
+        *lists,
+        "list_accounts",
+        "verify_ledger",
+    }
 
 
 GRANTS = "levels:\n" + "".join(

@@ -38,7 +38,7 @@ from tests.domain.run_world import (
     actor,
     cutoff,
     packet,
-)  # fmt: skip
+)
 
 FRIDAY = MONDAY + 4 * DAY
 CREW = ("anna", "ben", "ole")
@@ -304,9 +304,18 @@ def test_no_one_is_left_out_who_is_needed_and_people_alone_change_it() -> None:
 
 def received(story: Story, by: Actor = HR, at: datetime = FRIDAY) -> list[Any]:
     asked = requests.request_run(
-        run_id="r2", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(at), urgent=False, actor=by,
-        packet=READERS, phase="production", open_run=None, now=story.now, reason="resigned",
-    )  # fmt: skip
+        run_id="r2",
+        person_id=PERSON_ID,
+        person=PERSON,
+        cutoff=cutoff(at),
+        urgent=False,
+        actor=by,
+        packet=READERS,
+        phase="production",
+        open_run=None,
+        now=story.now,
+        reason="resigned",
+    )
     return story.append(requests.second_request(story.state, asked))
 
 

@@ -135,9 +135,10 @@ def test_whole_streams_fold() -> None:
 def test_systems_are_held_and_released_by_people_who_look_after_them_in_every_packet() -> None:
     """The operators of one packet would stop the runs of all others, or resume what others stopped."""
     small = packet(
-        workflow=("name: leaver", "name: small"), approvals=("owner: operator", "owner: clerk"),
+        workflow=("name: leaver", "name: small"),
+        approvals=("owner: operator", "owner: clerk"),
         platform=("levels:\n", "levels:\n  - {who: clerk, up_to: prepare}\n"),
-    )  # fmt: skip
+    )
     clerk = actor("cleo", "clerk")
     both = actor("bo", "clerk", "operator")
     for system in ("code", e.EVERYTHING):

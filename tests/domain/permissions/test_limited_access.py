@@ -53,10 +53,18 @@ def test_a_reading_access_writes_nothing() -> None:
     require("hold_system", limited(OLE, Level.PREPARE))
     with pytest.raises(NotAllowed) as refused:
         requests.request_run(
-            run_id="r", person_id=PERSON_ID, person=PERSON, cutoff=cutoff(Story().now), urgent=False,
-            actor=limited(HR, Level.READ), packet=PACKET, phase="production", open_run=None, now=Story().now,
+            run_id="r",
+            person_id=PERSON_ID,
+            person=PERSON,
+            cutoff=cutoff(Story().now),
+            urgent=False,
+            actor=limited(HR, Level.READ),
+            packet=PACKET,
+            phase="production",
+            open_run=None,
+            now=Story().now,
             abilities=CATALOGUE,
-        )  # fmt: skip
+        )
     assert refused.value.code == "access_limited"
 
 

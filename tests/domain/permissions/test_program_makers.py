@@ -101,9 +101,7 @@ def revoked(person: Actor, *roles: str) -> Event:
 
 
 def level_in(organisation: Organisation, departed: frozenset[str] = frozenset()) -> Level | None:
-    world = World(
-        now=Story().now, pinned=HELPED, current=HELPED, actors=organisation.actors, departed=departed
-    )  # fmt: skip
+    world = World(now=Story().now, pinned=HELPED, current=HELPED, actors=organisation.actors, departed=departed)
     return world.level_of("s_2", "code", "leaver")
 
 

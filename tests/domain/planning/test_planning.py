@@ -28,7 +28,7 @@ from tests.domain.run_world import (
     account,
     actor,
     packet,
-)  # fmt: skip
+)
 
 TWINS = [account("code"), account("code", "twin")]
 
@@ -48,8 +48,10 @@ def test_every_system_is_asked_first_and_at_once() -> None:
 def test_a_step_an_account() -> None:
     story = Story()
     assert {(s.name, s.account_id) for s in story.state.plan.steps.values() if s.system == "cards"} == {
-        ("freeze", "a-cards-ada"), ("close", "a-cards-ada"), ("pay", "a-cards-ada"),
-    }  # fmt: skip
+        ("freeze", "a-cards-ada"),
+        ("close", "a-cards-ada"),
+        ("pay", "a-cards-ada"),
+    }
     assert [s.name for s in story.state.plan.steps.values() if s.is_task] == ["hand_over"]
 
 
@@ -70,9 +72,16 @@ def test_a_digest_covers_what_is_done_and_under_which_rule() -> None:
     step = Story().planned("freeze")
     assert step_digest(step) == step.digest
     for change in (
-        {"account_id": "a-2"}, {"ability": "close"}, {"parameters": {"x": 1}}, {"gate": None}, {"offset": HOUR},
-        {"title": "Melt"}, {"needs": ()}, {"reversible": "no"}, {"level": Level.STAGE},
-    ):  # fmt: skip
+        {"account_id": "a-2"},
+        {"ability": "close"},
+        {"parameters": {"x": 1}},
+        {"gate": None},
+        {"offset": HOUR},
+        {"title": "Melt"},
+        {"needs": ()},
+        {"reversible": "no"},
+        {"level": Level.STAGE},
+    ):
         assert step_digest(step.model_copy(update=change)) != step.digest, change
     for other in ({"deadline": 1.0}, {"settle": 9.0}, {"queue": "own"}, {"minutes_saved": 4}):
         assert step_digest(step.model_copy(update=other)) == step.digest, other
@@ -240,8 +249,11 @@ def test_what_was_begun_stays_in_a_later_plan() -> None:
     done = [s for s in story.state.plan.steps.values() if s.account_id == "a-code-ada"]
     assert {s.name for s in done} == {"look", "disable"}
     assert {s.name for s in story.state.plan.steps.values() if s.account_id == "a-code-other"} == {
-        "look", "disable", "sessions", "remove",
-    }  # fmt: skip
+        "look",
+        "disable",
+        "sessions",
+        "remove",
+    }
 
 
 def test_replanning_is_for_those_who_may_prepare() -> None:

@@ -33,7 +33,7 @@ from tests.domain.run_world import (
     Story,
     account,
     packet,
-)  # fmt: skip
+)
 
 CHAT = """  chat:
     title: Chat

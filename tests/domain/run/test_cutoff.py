@@ -110,9 +110,20 @@ def test_a_year_that_means_no_end_is_refused(year: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tomorrow", "2026-11-30", "30.11.2026 17:00", "2026-02-30T10:00", "2026-11-30T24:30",
-             "0001-01-01T00:00", "2026-W48-1T10:00", "2026-11-30T17:00:00.5", "x" * 500],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2026-11-30",
+        "30.11.2026 17:00",
+        "2026-02-30T10:00",
+        "2026-11-30T24:30",
+        "0001-01-01T00:00",
+        "2026-W48-1T10:00",
+        "2026-11-30T17:00:00.5",
+        "x" * 500,
+    ],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     answer = refused(text, "Europe/Berlin")
     assert answer.code == "cutoff_not_understood"

@@ -18,7 +18,7 @@ from tests.domain.run_world import (
     Story,
     actor,
     packet,
-)  # fmt: skip
+)
 
 
 def test_a_cutoff_in_the_past_acts_now() -> None:
@@ -94,10 +94,12 @@ def test_a_task_that_is_overdue_is_an_exception_once() -> None:
 
 @pytest.mark.parametrize("parameters", ['{at: "= run.cutoff"}', '{window: {ends: ["= run.cutoff"]}}'])
 def test_a_system_that_was_sent_the_cutoff_is_sent_the_new_one(parameters: str) -> None:
-    sending = packet(workflow=(
-        "{name: look, title: Look, system: code, ability: snapshot}",
-        f"{{name: look, title: Look, system: code, ability: snapshot, parameters: {parameters}}}",
-    ))  # fmt: skip
+    sending = packet(
+        workflow=(
+            "{name: look, title: Look, system: code, ability: snapshot}",
+            f"{{name: look, title: Look, system: code, ability: snapshot, parameters: {parameters}}}",
+        )
+    )
     story = Story(sending)
     story.search()
     story.attempt("look")

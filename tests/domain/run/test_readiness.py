@@ -27,9 +27,12 @@ from tests.domain.run_world import (
 
 
 def test_without_a_gate_the_level_of_the_requester_counts() -> None:
-    ungated = packet(workflow=(
-        "ability: freeze, needs: [disable], at: cutoff, gate: access}", "ability: freeze, needs: [look], at: cutoff}"
-    ))  # fmt: skip
+    ungated = packet(
+        workflow=(
+            "ability: freeze, needs: [disable], at: cutoff, gate: access}",
+            "ability: freeze, needs: [look], at: cutoff}",
+        )
+    )
     story = at_cutoff(pinned=ungated)
     assert story.readiness("freeze").waits_for == "level"
     assert story.exceptions() == [("level_missing", "freeze")]

@@ -36,14 +36,23 @@ from tests.domain.run_world import (
     actor,
     cutoff,
     packet,
-)  # fmt: skip
+)
 
 
 def refused(**more: object) -> Refusal:
     values = {
-        "run_id": "r1", "person_id": PERSON_ID, "person": PERSON, "cutoff": cutoff(EVENING), "urgent": False,
-        "actor": HR, "packet": packet(), "phase": "production", "open_run": None, "now": MONDAY, **more,
-    }  # fmt: skip
+        "run_id": "r1",
+        "person_id": PERSON_ID,
+        "person": PERSON,
+        "cutoff": cutoff(EVENING),
+        "urgent": False,
+        "actor": HR,
+        "packet": packet(),
+        "phase": "production",
+        "open_run": None,
+        "now": MONDAY,
+        **more,
+    }
     with pytest.raises(Refusal) as found:
         requests.request_run(**values)  # type: ignore[arg-type]  # one argument at a time is spoiled
     assert found.value.message
@@ -104,8 +113,11 @@ def test_urgent_begins_at_once_with_reversible_steps_that_cut_access() -> None:
     assert story.ready() == {"sessions"}
     assert story.events(e.StepStarted)[1].caused_by == ("hr",)
     assert {name for gate in story.open_gates() for name in story.asked_at(gate)} == {
-        "freeze", "close", "pay", "remove",
-    }  # fmt: skip
+        "freeze",
+        "close",
+        "pay",
+        "remove",
+    }
 
 
 def test_urgent_never_begins_the_irreversible_before_its_gate() -> None:

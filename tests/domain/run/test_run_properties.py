@@ -51,7 +51,7 @@ from tests.domain.run_world import (
     actor,
     cutoff,
     packet,
-)  # fmt: skip
+)
 
 ADA = actor("ada", "approver", "operator", "requester", human=PERSON_ID)
 REPORT = actor("rep", "approver", above=[PERSON_ID])
@@ -106,10 +106,14 @@ class Attempts(RuleBasedStateMachine):
         self.before: tuple[RunState, Any] | None = None
 
     @initialize(
-        which=st.sampled_from(PACKETS), urgent=st.booleans(), phase=st.sampled_from(("production", "pilot", "shadow")),
-        ahead=st.sampled_from((-DAY, timedelta(0), 3 * HOUR, 9 * HOUR, 40 * DAY)), found=FOUND,
-        well=st.sampled_from((0, 3, 6, 9, 12, 15)), hidden=st.sampled_from((None, None, HOUR, 20 * DAY)),
-    )  # fmt: skip
+        which=st.sampled_from(PACKETS),
+        urgent=st.booleans(),
+        phase=st.sampled_from(("production", "pilot", "shadow")),
+        ahead=st.sampled_from((-DAY, timedelta(0), 3 * HOUR, 9 * HOUR, 40 * DAY)),
+        found=FOUND,
+        well=st.sampled_from((0, 3, 6, 9, 12, 15)),
+        hidden=st.sampled_from((None, None, HOUR, 20 * DAY)),
+    )
     def start(
         self, which: Any, urgent: bool, phase: str, ahead: timedelta, found: str, well: int, hidden: timedelta | None
     ) -> None:
@@ -152,9 +156,13 @@ class Attempts(RuleBasedStateMachine):
     def finds(self, system: str, found: str) -> None:
         one, other = account(system), account(system, "other")
         self.story.finds[system] = {
-            "one": [one], "other": [other], "two": [one, other], "none": [], "down": None,
+            "one": [one],
+            "other": [other],
+            "two": [one, other],
+            "none": [],
+            "down": None,
             "weak": [account(system, "namesake", number="E-9")],
-        }[found]  # fmt: skip
+        }[found]
 
     @precondition(lambda self: not self.story.state.finished)
     @rule()
@@ -300,9 +308,11 @@ class Attempts(RuleBasedStateMachine):
     def everyone_approves(self) -> None:
         for gate in self.story.open_gates():
             for by in (ANNA, BEN, LEA):
-                self.do(lambda gate=gate, by=by: gates.vote(  # type: ignore[misc]  # bound at once
-                    self.story.state, gate, by, "approve", (), "why", self.story.world
-                ))  # fmt: skip
+                self.do(
+                    lambda gate=gate, by=by: gates.vote(  # type: ignore[misc]  # bound at once
+                        self.story.state, gate, by, "approve", (), "why", self.story.world
+                    )
+                )
 
     @rule(data=st.data(), by=ACTORS, again=st.booleans())
     def retry(self, data: st.DataObject, by: Actor, again: bool) -> None:

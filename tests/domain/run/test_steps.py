@@ -25,7 +25,7 @@ from tests.domain.run_world import (
     Story,
     at_cutoff,
     packet,
-)  # fmt: skip
+)
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -213,9 +213,7 @@ def test_never_that_surely_did_not_happen_may_be_sent() -> None:
 
 
 def test_never_without_read_back_becomes_a_task_at_once() -> None:
-    blind = packet(workflow=(
-        "system: code, ability: disable, needs", "system: code, ability: notify, needs"
-    ))  # fmt: skip
+    blind = packet(workflow=("system: code, ability: disable, needs", "system: code, ability: notify, needs"))
     story = at_cutoff(pinned=blind)
     lost = story.attempt("disable", LOST)
     assert isinstance(lost, e.StepFailed) and lost.happened == "unknown"

@@ -168,9 +168,12 @@ async def test_systems_in_trouble(install: Install, company: Company, hire: Hire
             step = next(step for step in state.plan.steps.values() if step.name == trouble.step)
             native = state.accounts.details[step.account_id]["native_id"]
             await company.break_(
-                trouble.system, trouble.mode, method="POST" if trouble.action else "PATCH",
-                path=f"{native}.*{trouble.action}", seconds=trouble.seconds,
-            )  # fmt: skip
+                trouble.system,
+                trouble.mode,
+                method="POST" if trouble.action else "PATCH",
+                path=f"{native}.*{trouble.action}",
+                seconds=trouble.seconds,
+            )
         for run in runs:
             await commands.approve_gate(here.services, here.actors["it"], run, "g-all-1")
         for run, trouble in zip(runs, TROUBLES, strict=True):

@@ -62,8 +62,9 @@ async def test_what_is_planted_in_a_folder_and_in_a_database_is_found(
     (tmp_path / "deep" / "engine.db-wal").write_bytes(bytes(5000) + "Umbelgaard".encode("utf-16-le"))
     (tmp_path / "lindaroza.umbelgaard.txt").touch()
     assert {hit.place for hit in needles.in_folder(tmp_path)} == {
-        "engine.db-wal", "the name of lindaroza.umbelgaard.txt",
-    }  # fmt: skip
+        "engine.db-wal",
+        "the name of lindaroza.umbelgaard.txt",
+    }
     async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as connection:
         await connection.execute("CREATE SCHEMA odd")
         await connection.execute("CREATE TABLE odd.one (a bytea, b jsonb, c text[])")
@@ -72,5 +73,7 @@ async def test_what_is_planted_in_a_folder_and_in_a_database_is_found(
             (b"\x01Umbelgaard", json.dumps({"x": ["E-1012"]}), [base64.b64encode(b"..Quastelbach..").decode()]),
         )
     assert {hit.place for hit in await needles.in_database(conninfo(database_url))} == {
-        "odd.one.a", "odd.one.b", "odd.one.c",
-    }  # fmt: skip
+        "odd.one.a",
+        "odd.one.b",
+        "odd.one.c",
+    }

@@ -122,12 +122,19 @@ async def test_one_person_started_from_two_processes_at_once(
         [person] = await hire()
         processes = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.integration.starting_process", person.employee_number, PAST, account,
-                env=here.environment(), cwd=here.environment()["PYTHONPATH"],
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                sys.executable,
+                "-m",
+                "tests.integration.starting_process",
+                person.employee_number,
+                PAST,
+                account,
+                env=here.environment(),
+                cwd=here.environment()["PYTHONPATH"],
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
             )
             for account in accounts
-        ]  # fmt: skip
+        ]
         async with asyncio.timeout(60):
             for process in processes:
                 assert process.stdout is not None

@@ -55,10 +55,17 @@ class Hr:
 
 
 async def facts(
-    hr: Hr, ability: Ability, *, told: bool = True, cuts: bool = False, by: Level = Level.CHANGE,
-    cutoff: datetime = NOW - timedelta(hours=1), hr_leaving_at: datetime | None = None,
-    named: dict[str, Any] | None = None, **parameters: Any,
-) -> Any:  # fmt: skip
+    hr: Hr,
+    ability: Ability,
+    *,
+    told: bool = True,
+    cuts: bool = False,
+    by: Level = Level.CHANGE,
+    cutoff: datetime = NOW - timedelta(hours=1),
+    hr_leaving_at: datetime | None = None,
+    named: dict[str, Any] | None = None,
+    **parameters: Any,
+) -> Any:
     platform = SimpleNamespace(hr=SimpleNamespace(system="hr"), systems={"hr": None})
     packet = SimpleNamespace(platform=platform)
     record = SimpleNamespace(system="hr", level=by)
@@ -104,12 +111,17 @@ async def test_a_number_that_was_given_to_a_new_person_sends_nothing_to_that_per
     [
         {"family_name": "Lind", "display_name": "Nora Lind", "email": "lind@example.org"},
         {"given_name": "Noor", "family_name": "Lind", "display_name": "Noor Lind"},
-        {"given_name": "", "family_name": "", "display_name": "N. Lind", "email": "l@example.org",
-         "former_emails": ("NORA@example.org",)},
+        {
+            "given_name": "",
+            "family_name": "",
+            "display_name": "N. Lind",
+            "email": "l@example.org",
+            "former_emails": ("NORA@example.org",),
+        },
         {"given_name": "", "family_name": "", "display_name": "", "email": ""},
     ],
     ids=["given_name", "address", "former_address", "nothing_known"],
-)  # fmt: skip
+)
 async def test_a_person_who_changed_the_name_is_the_same(renamed: dict[str, Any]) -> None:
     hr = Hr(replace(NORA, id="1001", employee_number="1001", **renamed), MANAGER)
     assert (await facts(hr, NOTICE, named=NAMED, **TO_MANAGER)).manager_email == "new.manager@example.org"

@@ -136,8 +136,12 @@ async def test_an_urgent_run_cuts_access_before_any_decision(
         [person] = await hire(traits=["admin"])
         run = await here.start(person, urgent=True)
         cut = {
-            "disable_identity", "lock_directory", "end_code_sessions", "suspend_code", "freeze_card",
-        }  # fmt: skip
+            "disable_identity",
+            "lock_directory",
+            "end_code_sessions",
+            "suspend_code",
+            "freeze_card",
+        }
         state = await here.wait_until(
             run, lambda s: cut <= {name for name, status in statuses(s).items() if status in FINAL}, "access gone", 60
         )
@@ -254,7 +258,11 @@ async def test_another_installation_on_the_same_ledger_reads_the_same_run(instal
         run = await here.start(person)
         state = await here.attend(run)
         async with installation(
-            here.settings.database_url, here.settings.temporal_address, here.company,
-            packet=quick_packet(), settings=here.settings, worker=False,
-        ) as second:  # fmt: skip
+            here.settings.database_url,
+            here.settings.temporal_address,
+            here.company,
+            packet=quick_packet(),
+            settings=here.settings,
+            worker=False,
+        ) as second:
             assert await second.state(run) == state

@@ -155,9 +155,15 @@ async def test_a_packet_names_no_file_but_those_in_the_folder_for_it(tmp_path: P
         for named in (str(folder / "token"), "token", "of-hr/token", f"{folder}/of-hr/../token"):
             await connected(named)
         for named in (
-            "/proc/self/environ", str(tmp_path / "master_key"), "../master_key", f"{folder}/../master_key", "way-out",
-            "up/master_key", str(folder / "way-out"), f"{folder}-of-others/x",
-        ):  # fmt: skip
+            "/proc/self/environ",
+            str(tmp_path / "master_key"),
+            "../master_key",
+            f"{folder}/../master_key",
+            "way-out",
+            "up/master_key",
+            str(folder / "way-out"),
+            f"{folder}-of-others/x",
+        ):
             with pytest.raises(ActionRequiredError) as refused:
                 await connected(named)
             assert refused.value.code == "setting_invalid", named

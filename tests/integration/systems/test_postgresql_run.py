@@ -87,9 +87,12 @@ async def test_a_run_ends_the_account(
     admin = await psycopg.AsyncConnection.connect(postgres.conninfo("run_owned"), autocommit=True)
     async with admin:
         for statement in (
-            f"CREATE ROLE {LEAVER} LOGIN", f"CREATE ROLE {HEIR} LOGIN", f"CREATE ROLE {GROUP}",
-            f"GRANT {GROUP} TO {LEAVER}", f"CREATE TABLE report (n int); ALTER TABLE report OWNER TO {LEAVER}",
-        ):  # fmt: skip
+            f"CREATE ROLE {LEAVER} LOGIN",
+            f"CREATE ROLE {HEIR} LOGIN",
+            f"CREATE ROLE {GROUP}",
+            f"GRANT {GROUP} TO {LEAVER}",
+            f"CREATE TABLE report (n int); ALTER TABLE report OWNER TO {LEAVER}",
+        ):
             await admin.execute(statement)  # type: ignore[arg-type]
         comment = sql.SQL("COMMENT ON ROLE run_leaver IS {}").format(sql.Literal(person.employee_number))
         await admin.execute(comment)

@@ -42,9 +42,12 @@ async def test_a_file_opens_for_its_person_alone_until_they_are_erased(services:
     person, other = await keyring.create_person(), await keyring.create_person()
     kept = await files.keep(person, RECEIPT, "C:\\scans\\receipt\n.txt")
     assert kept == {
-        "name": "receipt?.txt", "media_type": "text/plain", "bytes": len(RECEIPT),
-        "sha256": hashlib.sha256(RECEIPT).hexdigest(), "stored": kept["stored"],
-    }  # fmt: skip
+        "name": "receipt?.txt",
+        "media_type": "text/plain",
+        "bytes": len(RECEIPT),
+        "sha256": hashlib.sha256(RECEIPT).hexdigest(),
+        "stored": kept["stored"],
+    }
     assert await files.open(person, kept["stored"]) == RECEIPT
     again = await files.keep(person, RECEIPT, "receipt.txt")
     assert again["stored"] != kept["stored"], "equal files do not show that they are equal"

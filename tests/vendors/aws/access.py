@@ -31,9 +31,12 @@ def get_role(simulator: Any, call: Call) -> Response:
     if role is None:
         raise missing(f"The role with name {call.first('RoleName')}")
     shown = {
-        "Path": role.path, "RoleName": role.name, "RoleId": role.id, "CreateDate": role.created.isoformat(),
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "CreateDate": role.created.isoformat(),
         "Arn": account.arn("role", role.name, role.path),
-    }  # fmt: skip
+    }
     return answer({"Role": shown})
 
 
@@ -46,13 +49,14 @@ def simulate(simulator: Any, call: Call) -> Response:
         raise missing(f"The principal {arn}")
     results = [
         {
-            "EvalActionName": action, "EvalResourceName": resource,
+            "EvalActionName": action,
+            "EvalResourceName": resource,
             "EvalDecision": decide(account, arn, action, resource, None),
             "MissingContextValues": unknown_keys(account, arn, action, resource),
         }
         for action in _list(call, "ActionNames")
         for resource in resources
-    ]  # fmt: skip
+    ]
     return page(call, "EvaluationResults", results)
 
 
@@ -65,9 +69,12 @@ def _list(call: Call, name: str) -> list[str]:
 
 def _group(group: AwsGroup, account: AwsAccount) -> dict[str, str]:
     return {
-        "Path": "/", "GroupName": group.name, "GroupId": group.id, "Arn": account.arn("group", group.name),
+        "Path": "/",
+        "GroupName": group.name,
+        "GroupId": group.id,
+        "Arn": account.arn("group", group.name),
         "CreateDate": group.created.isoformat(),
-    }  # fmt: skip
+    }
 
 
 def group_in(simulator: Any, call: Call) -> AwsGroup:

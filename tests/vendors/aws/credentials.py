@@ -89,11 +89,15 @@ def list_service_credentials(simulator: Any, call: Call) -> Response:
     user = user_in(simulator, call)
     found = [
         {
-            "UserName": user.name, "Status": one.status, "ServiceUserName": f"{user.name}-at-{simulator.state.id}",
-            "CreateDate": one.created.isoformat(), "ServiceSpecificCredentialId": one.id, "ServiceName": one.service,
+            "UserName": user.name,
+            "Status": one.status,
+            "ServiceUserName": f"{user.name}-at-{simulator.state.id}",
+            "CreateDate": one.created.isoformat(),
+            "ServiceSpecificCredentialId": one.id,
+            "ServiceName": one.service,
         }
         for one in user.service_credentials
-    ]  # fmt: skip
+    ]
     return page(call, "ServiceSpecificCredentials", found)
 
 
@@ -111,11 +115,14 @@ def list_certificates(simulator: Any, call: Call) -> Response:
     user = user_in(simulator, call)
     found = [
         {
-            "UserName": user.name, "CertificateId": one.id, "CertificateBody": "-----BEGIN CERTIFICATE-----",
-            "Status": one.status, "UploadDate": one.created.isoformat(),
+            "UserName": user.name,
+            "CertificateId": one.id,
+            "CertificateBody": "-----BEGIN CERTIFICATE-----",
+            "Status": one.status,
+            "UploadDate": one.created.isoformat(),
         }
         for one in user.certificates
-    ]  # fmt: skip
+    ]
     return page(call, "Certificates", found)
 
 

@@ -23,12 +23,14 @@ def test_every_action_is_described_by_aws() -> None:
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
-        ("GetGroup", {}), ("ListUsers", {"Filter": "a"}), ("ListUsers", {"MaxItems": "0"}),
+        ("GetGroup", {}),
+        ("ListUsers", {"Filter": "a"}),
+        ("ListUsers", {"MaxItems": "0"}),
         ("UpdateAccessKey", {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "Status": "Off"}),
         ("ListAccessKeys", {"UserName": "isa lund"}),
         ("SimulatePrincipalPolicy", {"ActionNames.member.2": "iam:GetUser"}),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_differs_is_found(action: str, fields: dict[str, str]) -> None:
     query = {name: [value] for name, value in fields.items()}
     assert list(AwsDescription.read().faults_of_request(action, query, None))

@@ -35,17 +35,21 @@ def page(call: Call, name: str, items: list[Any], **more: Any) -> Response:
 def written(account: AwsAccount, user: AwsUser, *, whole: bool = False) -> dict[str, Any]:
     """The list of users has neither tags nor the boundary (API_ListUsers)."""
     found: dict[str, Any] = {
-        "Path": user.path, "UserName": user.name, "UserId": user.id, "Arn": account.arn_of(user),
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.id,
+        "Arn": account.arn_of(user),
         "CreateDate": user.created.isoformat(),
-    }  # fmt: skip
+    }
     if user.password_last_used:
         found["PasswordLastUsed"] = user.password_last_used.isoformat()
     if whole and user.tags:
         found["Tags"] = tags_of(user)
     if whole and user.boundary:
         found["PermissionsBoundary"] = {
-            "PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": user.boundary,
-        }  # fmt: skip
+            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+            "PermissionsBoundaryArn": user.boundary,
+        }
     return found
 
 
@@ -88,10 +92,15 @@ def delete_user(simulator: Any, call: Call) -> Response:
     account: AwsAccount = simulator.state
     user = user_in(simulator, call)
     left = {
-        "a login profile": user.password, "access keys": user.keys, "SSH keys": user.ssh_keys,
-        "service specific credentials": user.service_credentials, "signing certificates": user.certificates,
-        "MFA devices": user.devices, "policies": user.attached or user.inline, "groups": account.groups_of(user),
-    }  # fmt: skip
+        "a login profile": user.password,
+        "access keys": user.keys,
+        "SSH keys": user.ssh_keys,
+        "service specific credentials": user.service_credentials,
+        "signing certificates": user.certificates,
+        "MFA devices": user.devices,
+        "policies": user.attached or user.inline,
+        "groups": account.groups_of(user),
+    }
     for what, there in left.items():
         if there:
             raise refusal(409, "DeleteConflict", f"Cannot delete entity, must remove {what} first.")

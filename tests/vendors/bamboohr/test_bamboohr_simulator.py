@@ -49,8 +49,9 @@ async def test_a_day_begins_in_the_zone_of_the_company() -> None:
 async def test_late_data_a_termination_in_the_past_is_entered_and_taken_back(here: BambooFromOutside) -> None:
     here.bamboo.state.terminate(here.isa, here.day(-20), "Termination (Involuntary)")
     assert (await here.fields(here.isa.id, "status", "terminationDate")) == {
-        "status": "Inactive", "terminationDate": here.day(-20),
-    }  # fmt: skip
+        "status": "Inactive",
+        "terminationDate": here.day(-20),
+    }
     listed = (await here.client.get("/employees", params={"filter[status]": "inactive"})).json()
     assert [one["employeeId"] for one in listed["data"]] == [here.isa.id]
     shown = (await here.client.get("/employees/directory")).json()["employees"]
@@ -69,9 +70,11 @@ async def test_a_rehire_is_a_third_row_of_the_same_employee(here: BambooFromOuts
     here.isa.tables["employmentStatus"].reverse()
     assert [status for _, status in await here.statuses(here.isa.id)] == ["Full-Time", "Terminated", "Full-Time"]
     assert await here.fields(here.isa.id, "status", "terminationDate", "hireDate", "originalHireDate") == {
-        "status": "Active", "terminationDate": "0000-00-00", "hireDate": here.day(-10),
+        "status": "Active",
+        "terminationDate": "0000-00-00",
+        "hireDate": here.day(-10),
         "originalHireDate": "2020-01-15",
-    }  # fmt: skip
+    }
 
 
 async def test_the_manager_is_a_number_an_id_and_a_name(here: BambooFromOutside) -> None:
@@ -95,8 +98,9 @@ async def test_fields_that_the_credential_may_not_see_are_left_out_without_an_er
     async with here.as_user(weak) as client:
         names = {"fields": "firstName,workEmail,terminationDate,employmentStatus,noSuchField"}
         assert (await client.get(f"/employees/{here.isa.id}", params=names)).json() == {
-            "id": here.isa.id, "firstName": "Isa",
-        }  # fmt: skip
+            "id": here.isa.id,
+            "firstName": "Isa",
+        }
         rows = (await client.get(f"/employees/{here.isa.id}/tables/employmentStatus")).json()
         assert {name for row in rows for name in row} == {"id", "employeeId", "date"}
         listed = (await client.get("/employees", params={"fields": "workEmail,hireDate,birthDate"})).json()["data"][0]
@@ -211,9 +215,11 @@ async def test_a_credential_is_a_key_or_a_token_with_scopes(here: BambooFromOuts
         headers = {"Authorization": f"Bearer {here.seed.token}"}
         assert (await nameless.get("/api/v1/meta/users", headers=headers)).status_code == 401
         form = {
-            "grant_type": "refresh_token", "refresh_token": here.seed.refresh_token, "client_id": "app",
+            "grant_type": "refresh_token",
+            "refresh_token": here.seed.refresh_token,
+            "client_id": "app",
             "client_secret": "secret",
-        }  # fmt: skip
+        }
         issued = (await nameless.post("/token.php?request=token", data=form)).json()
         assert (issued["expires_in"], issued["scope"]) == (3600, " ".join(SCOPES))
         assert (await nameless.post("/token.php?request=token", data=form)).json()["error"] == "invalid_grant"

@@ -24,8 +24,11 @@ def list_role_assignments(entra: EntraSimulator, call: Call) -> Response:
         document = documents.role_assignment(one)
         if "roleDefinition" in call.first("$expand"):
             document["roleDefinition"] = {
-                "id": documents.role_id(one.role), "displayName": one.role, "isBuiltIn": True, "isEnabled": True,
-            }  # fmt: skip
+                "id": documents.role_id(one.role),
+                "displayName": one.role,
+                "isBuiltIn": True,
+                "isEnabled": True,
+            }
         shown.append(document)
     return listed(call, entra.url, shown, fields=("principalId", "roleDefinitionId"))
 
@@ -101,10 +104,14 @@ def assign_licences(entra: EntraSimulator, call: Call) -> Response:
 def list_licences(entra: EntraSimulator, call: Call) -> Response:
     user = documents.user(entra.state, user_of(entra, call))
     shown = [
-        {"id": documents.role_id(f"{user['id']} {one['skuId']}"), "skuId": one["skuId"], "skuPartNumber": "SPE_E5",
-         "servicePlans": []}
+        {
+            "id": documents.role_id(f"{user['id']} {one['skuId']}"),
+            "skuId": one["skuId"],
+            "skuPartNumber": "SPE_E5",
+            "servicePlans": [],
+        }
         for one in user["assignedLicenses"]
-    ]  # fmt: skip
+    ]
     return listed(call, entra.url, shown)
 
 

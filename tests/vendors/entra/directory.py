@@ -163,9 +163,14 @@ class EntraTenant:
         """`fields` have Graph's names: displayName, employeeId, department, jobTitle ..."""
         known = {"userPrincipalName": upn, "mail": upn, "displayName": upn, "accountEnabled": True, **fields}
         user = EntraUser(
-            self.new_id(), known, password or f"Pw-{upn}", self.now, manager.id if manager else "", synced,
+            self.new_id(),
+            known,
+            password or f"Pw-{upn}",
+            self.now,
+            manager.id if manager else "",
+            synced,
             guest="#EXT#" in upn,
-        )  # fmt: skip
+        )
         self.users[user.id] = user
         self.new_method(user, "passwordAuthenticationMethod", password=None)
         self.apply_rules(user)
@@ -181,9 +186,14 @@ class EntraTenant:
 
     def new_application(self, name: str, *permissions: str, owners: tuple[EntraUser, ...] = ()) -> EntraApplication:
         app = EntraApplication(
-            self.new_id(), self.new_id(), self.new_id(), name, f"secret-{name}", set(permissions),
+            self.new_id(),
+            self.new_id(),
+            self.new_id(),
+            name,
+            f"secret-{name}",
+            set(permissions),
             [one.id for one in owners],
-        )  # fmt: skip
+        )
         self.applications[app.id] = app
         return app
 

@@ -17,9 +17,10 @@ ON_PREMISES = (
 
 def error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     inner = {
-        "date": "2026-01-01T00:00:00", "request-id": "00000000-0000-0000-0000-000000000001",
+        "date": "2026-01-01T00:00:00",
+        "request-id": "00000000-0000-0000-0000-000000000001",
         "client-request-id": "00000000-0000-0000-0000-000000000002",
-    }  # fmt: skip
+    }
     return answer({"error": {"code": code, "message": message, "innerError": inner}}, status, headers)
 
 
@@ -45,8 +46,11 @@ def denied() -> VendorRefusal:
 def token_error(status: int, code: str, number: int, text: str) -> VendorRefusal:
     """`number` is that of the AADSTS code."""
     body = {
-        "error": code, "error_description": f"AADSTS{number}: {text}", "error_codes": [number],
-        "timestamp": "2026-01-01 00:00:00Z", "trace_id": "00000000-0000-0000-0000-000000000001",
+        "error": code,
+        "error_description": f"AADSTS{number}: {text}",
+        "error_codes": [number],
+        "timestamp": "2026-01-01 00:00:00Z",
+        "trace_id": "00000000-0000-0000-0000-000000000001",
         "correlation_id": "00000000-0000-0000-0000-000000000002",
-    }  # fmt: skip
+    }
     return VendorRefusal(answer(body, status))

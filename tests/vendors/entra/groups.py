@@ -67,8 +67,11 @@ def _memberships(entra: EntraSimulator, call: Call, *, transitive: bool) -> list
 
 def list_members(entra: EntraSimulator, call: Call) -> Response:
     tenant, members = entra.state, group_of(entra, call).members
-    shown = [{"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)} for one in tenant.live_users()
-             if one.id in members]  # fmt: skip
+    shown = [
+        {"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)}
+        for one in tenant.live_users()
+        if one.id in members
+    ]
     return listed(
         call, entra.url, shown + [documents.group(one) for one in tenant.groups.values() if one.id in members]
     )
@@ -125,8 +128,9 @@ def list_owners(entra: EntraSimulator, call: Call) -> Response:
 def _owners(entra: EntraSimulator, group: EntraGroup) -> list[documents.VendorDocument]:
     tenant = entra.state
     owners = [tenant.users[id] for id in group.owners]
-    return [{"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)}
-            for one in owners if one.deleted is None]  # fmt: skip
+    return [
+        {"@odata.type": "#microsoft.graph.user", **documents.user(tenant, one)} for one in owners if one.deleted is None
+    ]
 
 
 def add_owner(entra: EntraSimulator, call: Call) -> Response:

@@ -41,8 +41,10 @@ def listed(
         documents = [one for one in documents if condition(one)]
     if search := call.first("$search"):
         if call.headers.get("consistencylevel") != "eventual":
-            raise unsupported_query("Request with $search query parameter only works through MSGraph with a special "
-                                    "request header: 'ConsistencyLevel: eventual'")  # fmt: skip
+            raise unsupported_query(
+                "Request with $search query parameter only works through MSGraph with a special "
+                "request header: 'ConsistencyLevel: eventual'"
+            )
         name, _, word = search.strip('"').partition(":")
         documents = [one for one in documents if word.lower() in str(one.get(name, "")).lower()]
     top = int(call.first("$top", str(DEFAULT_IN_A_PAGE)))
@@ -177,8 +179,9 @@ def _after(words: list[str], expected: str) -> list[str]:
 
 def _need_advanced(advanced: bool) -> None:
     if not advanced:
-        raise unsupported_query("Operator is not supported because the 'ConsistencyLevel: eventual' header and "
-                                "$count=true are missing.")  # fmt: skip
+        raise unsupported_query(
+            "Operator is not supported because the 'ConsistencyLevel: eventual' header and $count=true are missing."
+        )
 
 
 def _invalid(text: str) -> VendorRefusal:

@@ -83,7 +83,11 @@ def seed_entra(entra: EntraSimulator, people: Sequence[Employee] | None = None) 
 
 def _fields(person: Employee) -> dict[str, Any]:
     known = {
-        "displayName": person.name, "givenName": person.given_name, "surname": person.family_name,
-        "employeeId": person.employee_number, "department": person.department, "jobTitle": person.title,
-    }  # fmt: skip
+        "displayName": person.name,
+        "givenName": person.given_name,
+        "surname": person.family_name,
+        "employeeId": person.employee_number,
+        "department": person.department,
+        "jobTitle": person.title,
+    }
     return {name: value or None for name, value in known.items()}

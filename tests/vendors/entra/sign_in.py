@@ -42,8 +42,9 @@ def issue_token(entra: EntraSimulator, call: Call) -> Response:
                 raise token_error(400, "invalid_grant", 50126, "Invalid username or password.")
             if not user.enabled:
                 raise token_error(400, "invalid_grant", 50057, "The user account is disabled.")
-            return _answer(entra, app, tenant.new_ticket("access_token", app, user),
-                           tenant.new_ticket("refresh_token", app, user))  # fmt: skip
+            return _answer(
+                entra, app, tenant.new_ticket("access_token", app, user), tenant.new_ticket("refresh_token", app, user)
+            )
         case "refresh_token":
             ticket = tenant.tickets.get(form.get("refresh_token", ""))
             if ticket is None or ticket.kind != "refresh_token" or ticket.app != app.id:
@@ -92,6 +93,9 @@ def _answer(
 ) -> Response:
     lifetime = int((access.expires - entra.now()).total_seconds())
     body = {
-        "token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": access.value,
-    }  # fmt: skip
+        "token_type": "Bearer",
+        "expires_in": lifetime,
+        "ext_expires_in": lifetime,
+        "access_token": access.value,
+    }
     return answer({**body, "refresh_token": refresh.value} if refresh else body)

@@ -206,8 +206,11 @@ async def test_owners_are_replaced_and_the_last_one_stays(here: EntraFromOutside
     assert code(await here.api.post(f"{path}/$ref", json=reference)) == (400, "Request_BadRequest")
     assert (await here.api.delete(f"{path}/{here.bo.id}/$ref")).status_code == 204
     app = here.entra.state.new_application("Script", owners=(here.bo,))
-    assert {one["@odata.type"].rpartition(".")[2] for one in await here.list(f"/v1.0/users/{here.bo.id}/ownedObjects")
-            if one["displayName"] == "Script"} == {"application", "servicePrincipal"}  # fmt: skip
+    assert {
+        one["@odata.type"].rpartition(".")[2]
+        for one in await here.list(f"/v1.0/users/{here.bo.id}/ownedObjects")
+        if one["displayName"] == "Script"
+    } == {"application", "servicePrincipal"}
     assert (await here.api.delete(f"/v1.0/applications/{app.id}/owners/{here.bo.id}/$ref")).status_code == 204
 
 
@@ -294,9 +297,12 @@ async def test_an_app_may_sign_with_its_certificate(here: EntraFromOutside) -> N
         header, claims = {"alg": "PS256", "x5t#S256": thumbprint}, {**good, "jti": str(next(numbers)), **changed}
         signed = jwt.encode(header, claims, key, algorithms=["PS256"])
         return await here.token(
-            app, grant_type="client_credentials", scope="https://graph.microsoft.com/.default",
-            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer", client_assertion=signed,
-        )  # fmt: skip
+            app,
+            grant_type="client_credentials",
+            scope="https://graph.microsoft.com/.default",
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            client_assertion=signed,
+        )
 
     assert (await issued()).json()["token_type"] == "Bearer"
     assert reason(await issued(aud="https://other.example")) == 700023

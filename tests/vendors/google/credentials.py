@@ -79,10 +79,17 @@ def token_info(google: GoogleSimulator, call: Call) -> Response:
     if token is None or token.kind != "access_token" or not google.state.accepted(token):
         raise token_error(400, "invalid_token", "Invalid Value")
     seconds = int((token.expires - google.now()).total_seconds())
-    return answer({
-        "issued_to": token.client, "audience": token.client, "user_id": token.user, "scope": " ".join(token.scopes),
-        "expires_in": seconds, "email": google.state.users[token.user].email, "verified_email": True,
-    })  # fmt: skip
+    return answer(
+        {
+            "issued_to": token.client,
+            "audience": token.client,
+            "user_id": token.user,
+            "scope": " ".join(token.scopes),
+            "expires_in": seconds,
+            "email": google.state.users[token.user].email,
+            "verified_email": True,
+        }
+    )
 
 
 def caller(google: GoogleSimulator, call: Call) -> GoogleCaller:

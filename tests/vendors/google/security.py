@@ -31,13 +31,23 @@ def list_tokens(google: GoogleSimulator, call: Call) -> Response:
     """One for each app to which the user gave access."""
     user, workspace = user_of(google, call), google.state
     by_client = {one.client: one for one in workspace.tokens.values() if one.user == user.id}
-    return _list("admin#directory#tokenList", [
-        {
-            "kind": "admin#directory#token", "etag": '"1"', "clientId": id, "userKey": user.id, "anonymous": False,
-            "displayText": workspace.clients[id].name, "nativeApp": False, "scopes": one.scopes,
-        }
-        for id, one in by_client.items() if workspace.clients[id].key is None
-    ])  # fmt: skip
+    return _list(
+        "admin#directory#tokenList",
+        [
+            {
+                "kind": "admin#directory#token",
+                "etag": '"1"',
+                "clientId": id,
+                "userKey": user.id,
+                "anonymous": False,
+                "displayText": workspace.clients[id].name,
+                "nativeApp": False,
+                "scopes": one.scopes,
+            }
+            for id, one in by_client.items()
+            if workspace.clients[id].key is None
+        ],
+    )
 
 
 def revoke_token(google: GoogleSimulator, call: Call) -> Response:
@@ -48,13 +58,21 @@ def revoke_token(google: GoogleSimulator, call: Call) -> Response:
 
 def list_app_passwords(google: GoogleSimulator, call: Call) -> Response:
     user = user_of(google, call)
-    return _list("admin#directory#aspList", [
-        {
-            "kind": "admin#directory#asp", "etag": '"1"', "codeId": id, "name": name, "userKey": user.id,
-            "creationTime": "1700000000000", "lastTimeUsed": "0",
-        }
-        for id, name in user.app_passwords.items()
-    ])  # fmt: skip
+    return _list(
+        "admin#directory#aspList",
+        [
+            {
+                "kind": "admin#directory#asp",
+                "etag": '"1"',
+                "codeId": id,
+                "name": name,
+                "userKey": user.id,
+                "creationTime": "1700000000000",
+                "lastTimeUsed": "0",
+            }
+            for id, name in user.app_passwords.items()
+        ],
+    )
 
 
 def remove_app_password(google: GoogleSimulator, call: Call) -> Response:
@@ -66,10 +84,13 @@ def remove_app_password(google: GoogleSimulator, call: Call) -> Response:
 
 def list_backup_codes(google: GoogleSimulator, call: Call) -> Response:
     user = user_of(google, call)
-    return _list("admin#directory#verificationCodesList", [
-        {"kind": "admin#directory#verificationCode", "etag": '"1"', "userId": user.id, "verificationCode": code}
-        for code in user.backup_codes
-    ])  # fmt: skip
+    return _list(
+        "admin#directory#verificationCodesList",
+        [
+            {"kind": "admin#directory#verificationCode", "etag": '"1"', "userId": user.id, "verificationCode": code}
+            for code in user.backup_codes
+        ],
+    )
 
 
 def end_backup_codes(google: GoogleSimulator, call: Call) -> Response:
@@ -99,18 +120,27 @@ def remove_role_assignment(google: GoogleSimulator, call: Call) -> Response:
 
 def list_roles(google: GoogleSimulator, call: Call) -> Response:
     shown = [
-        {"kind": "admin#directory#role", "etag": '"1"', "roleId": id, "roleName": name, "isSystemRole": True,
-         "isSuperAdminRole": id == "1"}
+        {
+            "kind": "admin#directory#role",
+            "etag": '"1"',
+            "roleId": id,
+            "roleName": name,
+            "isSystemRole": True,
+            "isSuperAdminRole": id == "1",
+        }
         for id, name in google.state.roles.items()
-    ]  # fmt: skip
+    ]
     return page(call, "admin#directory#roles", "items", shown, default=100, most=100)
 
 
 def list_devices(google: GoogleSimulator, call: Call) -> Response:
     """`query=email:ADDRESS` are the devices of a user."""
     email = call.first("query").partition("email:")[2].strip("'\"").casefold()
-    found = [one for one in google.state.devices.values()
-             if not email or google.state.users[one.user].email.casefold() == email]  # fmt: skip
+    found = [
+        one
+        for one in google.state.devices.values()
+        if not email or google.state.users[one.user].email.casefold() == email
+    ]
     shown = [documents.device(google.state, one) for one in found]
     return page(call, "admin#directory#mobiledevices", "mobiledevices", shown, default=100, most=100)
 

@@ -75,10 +75,14 @@ def service_assertion(google: GoogleSimulator, seed: GoogleSeed, *scopes: str, *
     """What a service account signs to act for `seed.admin`; `changed` replaces claims."""
     now = int(time.time())
     claims = {
-        "iss": seed.service.email, "sub": seed.admin.email, "scope": " ".join(scopes or SCOPES),
+        "iss": seed.service.email,
+        "sub": seed.admin.email,
+        "scope": " ".join(scopes or SCOPES),
         "aud": google.token_url,
-        "iat": now, "exp": now + 3600, **changed,
-    }  # fmt: skip
+        "iat": now,
+        "exp": now + 3600,
+        **changed,
+    }
     return jwt.encode({"alg": "RS256"}, claims, seed.key)
 
 

@@ -166,8 +166,12 @@ async def test_roles_direct_and_by_a_group(here: GoogleFromOutside) -> None:
 async def test_a_transfer_goes_on_after_the_answer(here: GoogleFromOutside) -> None:
     apps = await here.list("/admin/datatransfer/v1/applications", "applications")
     drive = next(one["id"] for one in apps if one["name"] == "Drive and Docs")
-    wanted = [{"applicationId": drive, "applicationTransferParams": [
-        {"key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"]}]}]  # fmt: skip
+    wanted = [
+        {
+            "applicationId": drive,
+            "applicationTransferParams": [{"key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"]}],
+        }
+    ]
     body = {"oldOwnerUserId": here.isa.id, "newOwnerUserId": here.bo.id, "applicationDataTransfers": wanted}
     started = (await here.api.post("/admin/datatransfer/v1/transfers", json=body)).json()
     assert started["overallTransferStatusCode"] == "inProgress"
@@ -267,5 +271,6 @@ async def test_a_request_that_google_does_not_describe_is_a_violation(here: Goog
 
 async def test_the_whole_company_can_be_seeded_in_google() -> None:
     async with GoogleSimulator().start() as google:
-        assert set(seed_google(google).users) == {one.fields["externalIds"][0]["value"] for one in
-                                                  google.state.users.values() if one.fields}  # fmt: skip
+        assert set(seed_google(google).users) == {
+            one.fields["externalIds"][0]["value"] for one in google.state.users.values() if one.fields
+        }

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 def list_applications(google: GoogleSimulator, call: Call) -> Response:
     shown = [
-        {"kind": "admin#datatransfer#ApplicationResource", "etag": '"1"', "id": id, "name": name,
-         "transferParams": [{"key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"]}]}
+        {
+            "kind": "admin#datatransfer#ApplicationResource",
+            "etag": '"1"',
+            "id": id,
+            "name": name,
+            "transferParams": [{"key": "PRIVACY_LEVEL", "value": ["PRIVATE", "SHARED"]}],
+        }
         for id, name in google.state.transfer_applications.items()
-    ]  # fmt: skip
+    ]
     return page(call, "admin#datatransfer#applicationsList", "applications", shown, default=100, most=500)
 
 
@@ -37,9 +42,13 @@ def start_transfer(google: GoogleSimulator, call: Call) -> Response:
     if not wanted or any(one.get("applicationId") not in workspace.transfer_applications for one in wanted):
         raise invalid("Invalid applicationId")
     transfer = GoogleTransfer(
-        f"transfer-{workspace.new_id()}", body["oldOwnerUserId"], body["newOwnerUserId"], wanted, google.now(),
+        f"transfer-{workspace.new_id()}",
+        body["oldOwnerUserId"],
+        body["newOwnerUserId"],
+        wanted,
+        google.now(),
         workspace.transfer_reads,
-    )  # fmt: skip
+    )
     workspace.transfers[transfer.id] = transfer
     return answer(documents.transfer(transfer))
 
@@ -62,10 +71,15 @@ def list_transfers(google: GoogleSimulator, call: Call) -> Response:
 
 def _licence(product: str, sku: str, email: str) -> documents.VendorDocument:
     return {
-        "kind": "licensing#licenseAssignment", "etags": '"1"', "userId": email, "productId": product, "skuId": sku,
-        "productName": product, "skuName": sku,
+        "kind": "licensing#licenseAssignment",
+        "etags": '"1"',
+        "userId": email,
+        "productId": product,
+        "skuId": sku,
+        "productName": product,
+        "skuName": sku,
         "selfLink": f"https://licensing.googleapis.com/apps/licensing/v1/product/{product}/sku/{sku}/user/{email}",
-    }  # fmt: skip
+    }
 
 
 def list_licences(google: GoogleSimulator, call: Call) -> Response:
@@ -73,9 +87,10 @@ def list_licences(google: GoogleSimulator, call: Call) -> Response:
         raise invalid("Invalid Input: customerId")
     shown = [
         _licence(product, sku, user.email)
-        for user in google.state.live_users() for product, sku in sorted(user.licences)
+        for user in google.state.live_users()
+        for product, sku in sorted(user.licences)
         if product == call.given["product"]
-    ]  # fmt: skip
+    ]
     return page(call, "licensing#licenseAssignmentList", "items", shown, default=100, most=1000)
 
 

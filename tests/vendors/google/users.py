@@ -66,11 +66,13 @@ def _holds(user: GoogleUser, name: str, operator: str, value: str) -> bool:
     known: dict[str, list[Any]] = {
         "email": [user.email, *user.aliases],
         "externalId": [one["value"] for one in user.fields.get("externalIds", [])],
-        "givenName": [names.get("givenName", "")], "familyName": [names.get("familyName", "")],
-        "name": [names.get("givenName", ""), names.get("familyName", "")], "isSuspended": [user.suspended],
+        "givenName": [names.get("givenName", "")],
+        "familyName": [names.get("familyName", "")],
+        "name": [names.get("givenName", ""), names.get("familyName", "")],
+        "isSuspended": [user.suspended],
         "isAdmin": [user.is_admin],
         "directManager": [one["value"] for one in user.fields.get("relations", []) if one["type"] == "manager"],
-    }  # fmt: skip
+    }
     if name not in known:
         raise invalid(f"Invalid Input: Bad value {name} for query")
     texts = [str(one).casefold() for one in known[name]]

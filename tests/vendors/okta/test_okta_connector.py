@@ -81,8 +81,12 @@ async def there() -> AsyncIterator[ConnectedOkta]:
 
 
 async def test_accounts_are_found_by_each_key_and_when_they_are_deactivated(there: ConnectedOkta) -> None:
-    for key, value in (("employeeNumber", "E-1"), ("login", there.isa.login), ("email", there.isa.login),
-                       ("id", there.isa.id)):  # fmt: skip
+    for key, value in (
+        ("employeeNumber", "E-1"),
+        ("login", there.isa.login),
+        ("email", there.isa.login),
+        ("id", there.isa.id),
+    ):
         found = await there.connector.find_accounts([Lookup(key, value)])
         assert [(one.native_id, one.active) for one in found] == [(there.isa.id, True)]
     there.okta.state.set_status(there.isa, "DEPROVISIONED")

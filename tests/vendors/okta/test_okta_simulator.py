@@ -192,8 +192,9 @@ async def test_lists_leave_out_deactivated_users_and_searches_do_not(here: OktaF
     assert await logins(q="isa") == []
     assert await logins(search='profile.employeeNumber eq "e-1"') == [here.isa.login]
     assert await logins(search='(profile.department eq "Sales" and status eq "ACTIVE") or id eq "x"') == [
-        here.bo.login, here.kim.login,
-    ]  # fmt: skip
+        here.bo.login,
+        here.kim.login,
+    ]
     assert await logins(search='profile.login sw "KIM" and profile.managerId pr') == [here.kim.login]
     assert await logins(filter=f'profile.login eq "{here.isa.login}"') == [here.isa.login]
     assert await logins(filter=f'profile.login eq "{here.isa.login.upper()}"') == []
@@ -247,8 +248,9 @@ async def test_a_rule_leaves_a_removed_member_out_unless_it_puts_them_back(here:
 
 async def test_an_assignment_by_a_group_is_not_removed_from_the_user(here: OktaFromOutside) -> None:
     wiki, payroll = here.seed.apps["Wiki"], here.seed.apps["Payroll"]
-    mine = await here.api.get("/api/v1/apps", params={"filter": f'user.id eq "{here.isa.id}"',
-                                                      "expand": f"user/{here.isa.id}"})  # fmt: skip
+    mine = await here.api.get(
+        "/api/v1/apps", params={"filter": f'user.id eq "{here.isa.id}"', "expand": f"user/{here.isa.id}"}
+    )
     assert {one["label"]: one["_embedded"]["user"]["scope"] for one in mine.json()} == {
         "Wiki": "GROUP",
         "Payroll": "USER",
@@ -372,8 +374,9 @@ async def test_a_request_that_okta_does_not_describe_is_a_violation(here: OktaFr
     assert code(await here.api.post(f"{users}/{here.isa.id}", json={"profil": {}})) == (400, "E0000001")
     assert code(await here.api.get("/api/v1/people")) == (404, "E0000022")
     assert [one.partition(": ")[2].partition(":")[2].strip() for one in here.okta.violations] == [
-        "the query parameter employeeNumber is not described", "body: $.profil is not described",
-    ]  # fmt: skip
+        "the query parameter employeeNumber is not described",
+        "body: $.profil is not described",
+    ]
     here.okta.violations.clear()
 
 

@@ -73,9 +73,11 @@ async def test_sessions_end_by_kind_one_by_one_and_in_a_job(here: SlackFromOutsi
     assert (await here.client.post("/api/admin.users.session.resetBulk", json=bulk)).json() == {"ok": True}
     assert [len(await here.sessions()) for _ in range(2)] == [2, 0]
     assert [(one.kind, one.subject) for one in here.slack.state.effects] == [
-        ("sessions_reset", here.isa.id), ("session_ended", here.isa.id), ("sessions_reset", here.isa.id),
+        ("sessions_reset", here.isa.id),
+        ("session_ended", here.isa.id),
+        ("sessions_reset", here.isa.id),
         ("sessions_reset", here.kim.id),
-    ]  # fmt: skip
+    ]
     founder = here.seed.founder.id
     assert await here.error("admin.users.session.reset", user_id=founder) == "cannot_reset_primary_owner"
     assert await here.own_token("E-1") == here.isa.id
@@ -131,8 +133,10 @@ async def test_channels_of_a_leaver(here: SlackFromOutside) -> None:
     assert await here.error("conversations.members", **seen) == "channel_not_found"
     assert await here.error("admin.conversations.invite", channel_id=plans["id"], user_ids=here.seed.owner.id) == ""
     assert await here.all("conversations.members", "members", **seen, limit="2") == [
-        here.isa.id, here.bo.id, here.seed.owner.id,
-    ]  # fmt: skip
+        here.isa.id,
+        here.bo.id,
+        here.seed.owner.id,
+    ]
     assert await here.error("conversations.members", here.seed.bot, **seen) == "missing_scope"
     assert await here.error("conversations.kick", **seen, user=here.isa.id) == ""
     assert await here.error("conversations.kick", **seen, user=here.isa.id) == "not_in_channel"
@@ -172,8 +176,11 @@ async def test_a_token_is_held_to_its_kind_scopes_and_workspace(here: SlackFromO
         "/api/admin.users.session.reset", data={"user_id": here.isa.id}, headers={"Authorization": f"Bearer {narrow}"}
     )
     assert refused.json() == {
-        "ok": False, "error": "missing_scope", "needed": "admin.users:write", "provided": "users:read",
-    }  # fmt: skip
+        "ok": False,
+        "error": "missing_scope",
+        "needed": "admin.users:write",
+        "provided": "users:read",
+    }
     assert refused.headers["x-oauth-scopes"] == "users:read"
     assert refused.headers["x-accepted-oauth-scopes"] == "admin.users:write"
     assert "email" not in (await here.call("users.info", narrow, user=here.isa.id))["user"]["profile"]

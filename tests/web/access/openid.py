@@ -25,9 +25,17 @@ async def openid_provider(people: Sequence[Mapping[str, Any]]) -> AsyncIterator[
         port = probe.getsockname()[1]
     claims = [word for person in people for word in ("--user-claims", json.dumps(person))]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), *claims,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "oidc_provider_mock",
+        "--port",
+        str(port),
+        *claims,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     issuer = f"http://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(WITHIN), httpx.AsyncClient() as client:

@@ -37,9 +37,15 @@ class SignOutServer:
 
     def token(self, *, key: RSAKey = KEY, header: dict[str, Any] | None = None, **changed: Any) -> str:
         claims = {
-            "iss": self.issuer, "aud": "offboard", "sub": "s-1", "iat": int(time.time()), "exp": int(time.time()) + 120,
-            "jti": f"j-{time.monotonic_ns()}", "events": {EVENT: {}}, "sid": "a session there",
-        }  # fmt: skip
+            "iss": self.issuer,
+            "aud": "offboard",
+            "sub": "s-1",
+            "iat": int(time.time()),
+            "exp": int(time.time()) + 120,
+            "jti": f"j-{time.monotonic_ns()}",
+            "events": {EVENT: {}},
+            "sid": "a session there",
+        }
         known = {name: value for name, value in (claims | changed).items() if value is not None}
         return signed({"alg": "RS256", "kid": "k1", "typ": "logout+jwt", **(header or {})}, known, key)
 

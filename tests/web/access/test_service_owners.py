@@ -94,8 +94,11 @@ async def test_only_a_safety_owner_names_people_who_can_answer(stack: Stack, pro
     refused(await owner.post(at, json={"owner": token["actor_id"]}), 422, "owner_unsuitable")
     refused(await owner.post(at, json={"owner": "it", "deputy": "it"}), 422, "owner_unsuitable")
     refused(await owner.post(f"/tokens/{helper['token_id']}/owners", json={"owner": "it"}), 422, "deputy_of_service")
-    refused(await owner.post("/tokens", json=FEED | {"kind": "assistant", "roles": [], "deputy": "it"}), 422,
-            "deputy_of_service")  # fmt: skip
+    refused(
+        await owner.post("/tokens", json=FEED | {"kind": "assistant", "roles": [], "deputy": "it"}),
+        422,
+        "deputy_of_service",
+    )
     assert (await owner.post(at, json={"owner": "it", "deputy": "operator"})).status_code == 204
     shown = await listed(owner, token)
     assert (shown["owner"], shown["deputy"], shown["made_by"]) == ("it", "operator", "safety-owner")

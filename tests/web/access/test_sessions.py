@@ -176,13 +176,20 @@ def _caller(**facts: object) -> Caller:
     from orchestrator.ledger.access.sessions import Session
 
     values = {
-        "secret": "s", "actor_id": "hr", "name": None, "zone": None, "csrf": "c", "auth_time": None, "acr": None,
-        "created_at": NOW - timedelta(hours=1), "expires_at": NOW + timedelta(hours=7), "now": NOW, **facts,
-    }  # fmt: skip
+        "secret": "s",
+        "actor_id": "hr",
+        "name": None,
+        "zone": None,
+        "csrf": "c",
+        "auth_time": None,
+        "acr": None,
+        "created_at": NOW - timedelta(hours=1),
+        "expires_at": NOW + timedelta(hours=7),
+        "now": NOW,
+        **facts,
+    }
     session = Session(**values)  # type: ignore[arg-type]  # as above
-    return Caller(
-        actor=Actor(actor_id="hr"), now=NOW, auth_time=session.auth_time, acr=session.acr, session=session
-    )  # fmt: skip
+    return Caller(actor=Actor(actor_id="hr"), now=NOW, auth_time=session.auth_time, acr=session.acr, session=session)
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,12 @@ async def provided(stack: Stack) -> AsyncIterator[str]:
         on = listening("127.0.0.1", 0)
         url = f"http://127.0.0.1:{on.getsockname()[1]}"
         oidc = OidcSettings(
-            issuer=issuer, client_id="offboard", client_secret="not-a-secret",
-            roles={"identity-team": ("it_approver",)}, step_up_acr=("phr",),
-        )  # fmt: skip
+            issuer=issuer,
+            client_id="offboard",
+            client_secret="not-a-secret",
+            roles={"identity-team": ("it_approver",)},
+            step_up_acr=("phr",),
+        )
         settings = WebSettings(public_url=url, oidc=oidc)
         async with serving(settings, stack.services, stack.engine, stack.backend.database, on):
             yield url

@@ -97,9 +97,12 @@ async def test_a_draft_does_not_show_what_is_installed_and_imports_nothing_else(
     installed = metadata.version("cryptography")
     answers = set()
     for named in (
-        "x@cryptography==0", f"x@cryptography=={installed}", "x@nosuch==0", "wiki@offboard-wiki==1.2.1",
+        "x@cryptography==0",
+        f"x@cryptography=={installed}",
+        "x@nosuch==0",
+        "wiki@offboard-wiki==1.2.1",
         "blog@offboard-wiki==1.2.0",
-    ):  # fmt: skip
+    ):
         wrong = texts | {"platform": texts["platform"].replace("connector: scim", f"connector: {named}")}
         problem = refused(await value.post("/packets", json=wrong), 422, "packet_problems")
         assert "not available here in this version" in problem["detail"]
@@ -118,8 +121,10 @@ async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: P
     refused(await hr.post("/systems/cards/hold", json=hold), 403, "role_missing")
     refused(await operator.post("/systems/nosuch/hold", json=hold), 404, "unknown_system")
     assert (await operator.post("/systems/cards/hold", json=hold)).json() == {
-        "system": "cards", "held": True, "changed": True,
-    }  # fmt: skip
+        "system": "cards",
+        "held": True,
+        "changed": True,
+    }
     assert not (await operator.post("/systems/cards/hold", json=hold)).json()["changed"]
     seen = (await hr.get("/systems", params={"packet": "standard-leaver"})).json()
     assert [one["system"] for one in seen["systems"] if one["held"]] == ["cards"] and not seen["all_held"]

@@ -55,9 +55,11 @@ def signed(body: bytes = BODY, at: str = "", key: str = KEY) -> dict[str, str]:
 async def test_a_change_that_bamboohr_posts_makes_the_feed_due(stack: Stack, feed: HrFeedRows) -> None:
     async with connected_bamboohr() as here, client_with_key(here.bamboo, here.seed.api_key) as client:
         webhook = {
-            "name": "Offboard", "url": "https://offboard.example/api/v1/hooks/bamboohr", "format": "json",
+            "name": "Offboard",
+            "url": "https://offboard.example/api/v1/hooks/bamboohr",
+            "format": "json",
             "monitorFields": ["employmentHistoryStatus", "hireDate"],
-        }  # fmt: skip
+        }
         key = (await client.post("/webhooks", json=webhook)).json()["privateKey"]
         async with served(stack, bamboohr_webhook_key=key) as url:
             here.company.change(here.isa, mobilePhone="1")
@@ -88,10 +90,16 @@ async def test_an_overheard_request_wakes_nothing_a_second_time(door: httpx.Asyn
 async def test_what_is_not_signed_right_or_in_time_wakes_nothing(door: httpx.AsyncClient, feed: HrFeedRows) -> None:
     right = signed()
     for wrong in (
-        {}, right | {"X-BambooHR-Timestamp": str(int(time.time()) + 1)}, right | {"X-BambooHR-Signature": "0" * 64},
-        right | {"X-BambooHR-Signature": ""}, signed(key="another-key-another-key-1"), signed(BODY + b" "),
-        signed(at="soon"), signed(at="2026-11-30T10:00:00"), {"X-BambooHR-Signature": right["X-BambooHR-Signature"]},
-    ):  # fmt: skip
+        {},
+        right | {"X-BambooHR-Timestamp": str(int(time.time()) + 1)},
+        right | {"X-BambooHR-Signature": "0" * 64},
+        right | {"X-BambooHR-Signature": ""},
+        signed(key="another-key-another-key-1"),
+        signed(BODY + b" "),
+        signed(at="soon"),
+        signed(at="2026-11-30T10:00:00"),
+        {"X-BambooHR-Signature": right["X-BambooHR-Signature"]},
+    ):
         refused(await door.post("/hooks/bamboohr", content=BODY, headers=wrong), 401, "signature_does_not_match")
     for minutes in (-6, 6):
         at = str(int(time.time()) + 60 * minutes)

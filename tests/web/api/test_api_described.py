@@ -96,9 +96,12 @@ class Tried:
 
         @seed(self._number)
         @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         @given(case=operation.as_strategy())
         def one(case: Any) -> None:
             asking = A_FEW if route in self._seen else len(self._tokens)
@@ -138,10 +141,14 @@ async def test_every_route_answers_everyone_as_it_is_described(
         run_id = await here.start(person, cutoff="2031-11-28T17:00")
         state = await here.wait_until(run_id, lambda state: bool(state.decisions.gates and state.work.tasks), "a plan")
         known = {
-            "run_id": [run_id], "gate_id": list(state.decisions.gates), "task_id": list(state.work.tasks),
+            "run_id": [run_id],
+            "gate_id": list(state.decisions.gates),
+            "task_id": list(state.work.tasks),
             "step": list(state.plan.steps),
-            "name": [here.packet.name], "system": list(here.packet.platform.systems), "packet": [here.packet.name],
-        }  # fmt: skip
+            "name": [here.packet.name],
+            "system": list(here.packet.platform.systems),
+            "packet": [here.packet.name],
+        }
         async with httpx.AsyncClient(base_url=url) as client:
             document = with_known((await client.get("/api/v1/openapi.json")).json(), known)
         tried = await asyncio.to_thread(attempt, document, url, await everybody(url), number)

@@ -63,10 +63,17 @@ async def test_a_report_of_hr_starts_a_run_that_records_and_waits_for_people(
     run_id = answer.json()["run_id"]
     assert answer.headers["location"] == f"/api/v1/runs/{run_id}"
     run = await until(
-        auditor, run_id, lambda run: planned(run) and all(
-            step["status"] == "verified" for step in run["steps"] if step["name"] in ("record_leaving", "snapshot_code")
+        auditor,
+        run_id,
+        lambda run: (
+            planned(run)
+            and all(
+                step["status"] == "verified"
+                for step in run["steps"]
+                if step["name"] in ("record_leaving", "snapshot_code")
+            )
         ),
-    )  # fmt: skip
+    )
     assert run["requested_by"] == "hr-webhook"
     assert {gate["state"] for gate in run["gates"]} == {"open"}
 
@@ -88,8 +95,11 @@ async def test_a_repeated_delivery_is_answered_alike_and_starts_nothing_twice(
     assert (again.status_code, again.json()) == (201, made[0].json())
     other = leaving(person, cutoff="2031-11-29T17:00")
     refused(await door.post("/hooks/hr", content=other, headers=signed(other, id_)), 422, "delivery_reused")
-    known = [run["run_id"] for run in (await hr.get("/runs", params={"limit": 500})).json()["runs"]
-             if (run["person"] or {}).get("employee_number") == person.employee_number]  # fmt: skip
+    known = [
+        run["run_id"]
+        for run in (await hr.get("/runs", params={"limit": 500})).json()["runs"]
+        if (run["person"] or {}).get("employee_number") == person.employee_number
+    ]
     assert known == [run_id]
 
 

@@ -92,9 +92,16 @@ async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
     second = first.model_copy(update={"actor_id": "second-safety-owner"})
     await commands.record_actor(stack.services, second)
     text, helper = await commands.make_token(
-        stack.services, Tokens(stack.backend.database), second, ["assisted"], name="Helper", kind="assistant",
-        roles=(), up_to=Level.PREPARE, lasts=timedelta(hours=1),
-    )  # fmt: skip
+        stack.services,
+        Tokens(stack.backend.database),
+        second,
+        ["assisted"],
+        name="Helper",
+        kind="assistant",
+        roles=(),
+        up_to=Level.PREPARE,
+        lasts=timedelta(hours=1),
+    )
     worker = Inquiries(stack.backend.database, stack.backend.keyring, stack.engine)
     search = FindPeople(packet="assisted", text="ab")
     async with api(stack.url, text) as client:
@@ -114,9 +121,14 @@ async def test_an_assistant_with_every_permission_reads_and_changes_nothing(
         assert (await client.post("/people/search", json={"packet": "assisted", "text": "a"})).status_code == 200
         refused(await client.post("/runs", json=wanted(person, packet="assisted")), 403, "only_people")
         for command, body in (
-            ("reschedule", MUCH_LATER), ("reschedule", {"cutoff": "2027-01-06T17:00", "zone": "UTC"}), ("hold", {}),
-            ("release", {}), ("replan", {}), ("end", {"reason": "x"}), ("steps/look/skip", {"reason": "x"}),
-        ):  # fmt: skip
+            ("reschedule", MUCH_LATER),
+            ("reschedule", {"cutoff": "2027-01-06T17:00", "zone": "UTC"}),
+            ("hold", {}),
+            ("release", {}),
+            ("replan", {}),
+            ("end", {"reason": "x"}),
+            ("steps/look/skip", {"reason": "x"}),
+        ):
             refused(await client.post(f"/runs/{run_id}/{command}", json=body), 403, "only_people")
         held = {"packet": "assisted", "reason": "x"}
         refused(await client.post("/systems/identity/hold", json=held), 403, "only_people")
@@ -129,8 +141,11 @@ async def test_a_service_that_starts_runs_changes_none_of_them(program: Program,
     async with api(stack.url, feed["token"]) as client:
         run_id = await start(client, person)
         for command, body in (
-            ("reschedule", MUCH_LATER), ("hold", {}), ("release", {}), ("end", {"reason": "x"}),
-        ):  # fmt: skip
+            ("reschedule", MUCH_LATER),
+            ("hold", {}),
+            ("release", {}),
+            ("end", {"reason": "x"}),
+        ):
             refused(await client.post(f"/runs/{run_id}/{command}", json=body), 403, "only_people")
         held = {"packet": "standard-leaver", "reason": "x"}
         refused(await client.post("/systems/code/hold", json=held), 403, "only_people")

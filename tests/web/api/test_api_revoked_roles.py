@@ -112,9 +112,16 @@ async def test_no_run_starts_for_a_service_whose_token_was_revoked_before_its_ap
 ) -> None:
     tokens, by, other = Tokens(stack.backend.database), await _safety_owner(stack), elsewhere(stack)
     text, token = await commands.make_token(
-        stack.services, tokens, by, [PACKET], name="Feed", kind="service", roles=["hr_system"], up_to=Level.PREPARE,
+        stack.services,
+        tokens,
+        by,
+        [PACKET],
+        name="Feed",
+        kind="service",
+        roles=["hr_system"],
+        up_to=Level.PREPARE,
         lasts=timedelta(hours=1),
-    )  # fmt: skip
+    )
     done = revoked_before_the_append(
         monkeypatch, token.actor_id, lambda: commands.revoke_token(other, tokens, by, [PACKET], token.token_id)
     )

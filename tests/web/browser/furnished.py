@@ -99,15 +99,25 @@ async def furnish(stack: Stack) -> Furnished:
         services = FurnishedOffice(clients)
         people = {
             key: await hired(
-                stack, traits, given_name=given, family_name=family, title=title, time_zone=zone,
-                email=f"{key}.{number}@wolkenmuehle.example", employee_number=f"B-{number:04d}",
+                stack,
+                traits,
+                given_name=given,
+                family_name=family,
+                title=title,
+                time_zone=zone,
+                email=f"{key}.{number}@wolkenmuehle.example",
+                employee_number=f"B-{number:04d}",
             )
             for number, (key, given, family, title, zone, traits) in enumerate(PEOPLE, start=1)
-        }  # fmt: skip
+        }
         people["nobody's yet"] = await hired(
-            stack, ["two_code_accounts"], given_name="Philippa", family_name="Undertreeholm", employee_number="B-0100",
+            stack,
+            ["two_code_accounts"],
+            given_name="Philippa",
+            family_name="Undertreeholm",
+            employee_number="B-0100",
             email="philippa.undertreeholm@wolkenmuehle.example",
-        )  # fmt: skip
+        )
         two_days = (datetime.now(UTC) + timedelta(days=2)).isoformat()
         named = ["it", "finance", "operator", "safety-owner"]
         keys = [key for key, *_ in PEOPLE]

@@ -51,9 +51,11 @@ class UserInBrowser:
 
     def card(self, what: str, person: str) -> Locator:
         """In a list; on a run's own page it has no name."""
-        return self.page.locator("li.card").filter(has=self.page.locator(".card-head", has_text=what)).filter(
-            has_text=person
-        )  # fmt: skip
+        return (
+            self.page.locator("li.card")
+            .filter(has=self.page.locator(".card-head", has_text=what))
+            .filter(has_text=person)
+        )
 
     async def open(self, fold: Locator) -> None:
         await self.hand.press(fold)
@@ -68,9 +70,13 @@ async def test_hr_starts_it_decides_an_operator_settles_and_each_page_moves_by_i
     browsing: Browsing, stack: Stack, way: str
 ) -> None:
     person = await hired(
-        stack, ["two_code_accounts"], given_name="Zephyrine", family_name=f"Mandelkern{way[0].upper()}",
-        email=f"zephyrine.{way[0]}@wolkenmuehle.example", employee_number=f"S-{way[0].upper()}",
-    )  # fmt: skip
+        stack,
+        ["two_code_accounts"],
+        given_name="Zephyrine",
+        family_name=f"Mandelkern{way[0].upper()}",
+        email=f"zephyrine.{way[0]}@wolkenmuehle.example",
+        employee_number=f"S-{way[0].upper()}",
+    )
     script = way != "without script"
     hand: Hand = Keyboard() if way == "keyboard" else Mouse()
     how: dict[str, Any] = {} if script else {"java_script_enabled": False}

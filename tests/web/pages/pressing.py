@@ -74,9 +74,11 @@ class ParsedPage(HTMLParser):
             self._hidden += 1
         if tag == "form":
             self._form = PageForm(
-                given.get("action", ""), given.get("method", "get"), given.get("id", ""),
+                given.get("action", ""),
+                given.get("method", "get"),
+                given.get("id", ""),
                 given.get("enctype") == "multipart/form-data",
-            )  # fmt: skip
+            )
             self.forms.append(self._form)
         elif tag == "input" and "name" in given:
             kind = given.get("type", "text")

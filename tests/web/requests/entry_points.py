@@ -37,25 +37,36 @@ class RunCommand:
 
 def accept(run_id: str, exception_id: str) -> RunCommand:
     return _of_run(
-        run_id, f"exceptions/{exception_id}/acceptance", {"reason": WHY}, "accept",
-        {"exception": exception_id, "reason": WHY}, ("exceptions", "accept", run_id, exception_id, "--reason", WHY),
-    )  # fmt: skip
+        run_id,
+        f"exceptions/{exception_id}/acceptance",
+        {"reason": WHY},
+        "accept",
+        {"exception": exception_id, "reason": WHY},
+        ("exceptions", "accept", run_id, exception_id, "--reason", WHY),
+    )
 
 
 def settle(run_id: str, system: str, *accounts: str) -> RunCommand:
     return _of_run(
-        run_id, f"systems/{system}/accounts", {"accounts": accounts, "reason": WHY}, "settle",
+        run_id,
+        f"systems/{system}/accounts",
+        {"accounts": accounts, "reason": WHY},
+        "settle",
         {"system": system, "account": accounts, "reason": WHY},
         ("exceptions", "settle", run_id, system, *accounts, "--reason", WHY),
-    )  # fmt: skip
+    )
 
 
 def skip(run_id: str, step: Any) -> RunCommand:
     """`step` is a step in a run's document."""
     return _of_run(
-        run_id, f"steps/{step['step_id']}/skip", {"reason": WHY}, "skip", {"step": step["step_id"], "reason": WHY},
+        run_id,
+        f"steps/{step['step_id']}/skip",
+        {"reason": WHY},
+        "skip",
+        {"step": step["step_id"], "reason": WHY},
         ("skip", run_id, step["step_id"], "--reason", WHY),
-    )  # fmt: skip
+    )
 
 
 def approve(run_id: str, gate_id: str) -> RunCommand:
@@ -88,9 +99,13 @@ def release(run_id: str) -> RunCommand:
 
 def retry(run_id: str, step: Any) -> RunCommand:
     return _of_run(
-        run_id, f"steps/{step['step_id']}/retry", {"reason": WHY}, "retry", {"step": step["step_id"], "reason": WHY},
+        run_id,
+        f"steps/{step['step_id']}/retry",
+        {"reason": WHY},
+        "retry",
+        {"step": step["step_id"], "reason": WHY},
         ("retry", run_id, step["step_id"], "--reason", WHY),
-    )  # fmt: skip
+    )
 
 
 def hold_system(system: str, packet: str) -> RunCommand:
@@ -103,9 +118,12 @@ def release_system(system: str, packet: str) -> RunCommand:
 
 def _of_system(verb: str, reason: dict[str, str], system: str, packet: str, *options: str) -> RunCommand:
     return RunCommand(
-        f"/systems/{system}/{verb}", {"packet": packet, **reason}, f"/systems/{packet}/{verb}",
-        {"system": system, **reason}, (verb, "--system", system, "--packet", packet, *options),
-    )  # fmt: skip
+        f"/systems/{system}/{verb}",
+        {"packet": packet, **reason},
+        f"/systems/{packet}/{verb}",
+        {"system": system, **reason},
+        (verb, "--system", system, "--packet", packet, *options),
+    )
 
 
 def _of_run(run_id: str, path: str, body: Any, page: str, form: dict[str, Any], typed: tuple[str, ...]) -> RunCommand:
@@ -195,9 +213,14 @@ _AS_IT_IS = "as it is"
 
 
 def packet_of(
-    name: str, steps: Sequence[str], approvals: tuple[str, str] = ("", ""), *, gate: str | None = _AS_IT_IS,
-    at: str | None = _AS_IT_IS, **thresholds: str,
-) -> Packet:  # fmt: skip
+    name: str,
+    steps: Sequence[str],
+    approvals: tuple[str, str] = ("", ""),
+    *,
+    gate: str | None = _AS_IT_IS,
+    at: str | None = _AS_IT_IS,
+    **thresholds: str,
+) -> Packet:
     """The standard packet with these of its steps alone, so that a run is done soon; with a text of `approvals.yaml`
     replaced, another or no `gate` and `at` of the steps, and thresholds of its own."""
     given = without_late_starts(starter_packet("standard-leaver"))

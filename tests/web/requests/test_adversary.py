@@ -223,21 +223,36 @@ async def test_a_code_confirmed_before_the_cutoff_is_worth_no_token_after_it(sta
 async def test_what_no_database_keeps_is_refused_and_no_fault(visit: Visit, program: Program, leaver: Leavers) -> None:
     browser, hr = await visit("hr"), await program("hr")
     for path in (
-        "/runs?after=latest/2026-01-01T00:00:00%2B00:00/%00", "/runs?packet=%00", "/runs?system=%00",
-        "/runs?after=latest/0001-01-01T00:00:00%2B14:00/x", "/runs?after=latest/9999-12-31T23:59:59-14:00/x",
-        "/exceptions?owner=%00", "/exceptions?system=%00", "/exceptions?after=%00",
+        "/runs?after=latest/2026-01-01T00:00:00%2B00:00/%00",
+        "/runs?packet=%00",
+        "/runs?system=%00",
+        "/runs?after=latest/0001-01-01T00:00:00%2B14:00/x",
+        "/runs?after=latest/9999-12-31T23:59:59-14:00/x",
+        "/exceptions?owner=%00",
+        "/exceptions?system=%00",
+        "/exceptions?after=%00",
         "/exceptions?after=0001-01-01T00:00:00%2B14:00/x",
-        "/ledger?run=%00", "/ledger?actor=%00", "/ledger?system=%00", "/ledger?after=%00",
-        "/?after=2026-01-01T00:00:00%2B00:00/%00", "/runs/%00", "/runs/abcdef%00", "/packets/%00",
-        "/runs/%00/files/%00", "/outcomes?packet=%00", "/outcomes?since=0001-01-01", "/runs/new/preview/%00",
+        "/ledger?run=%00",
+        "/ledger?actor=%00",
+        "/ledger?system=%00",
+        "/ledger?after=%00",
+        "/?after=2026-01-01T00:00:00%2B00:00/%00",
+        "/runs/%00",
+        "/runs/abcdef%00",
+        "/packets/%00",
+        "/runs/%00/files/%00",
+        "/outcomes?packet=%00",
+        "/outcomes?since=0001-01-01",
+        "/runs/new/preview/%00",
         "/packets/standard-leaver/versions/%00",
-    ):  # fmt: skip
+    ):
         assert (await browser.get(path)).status_code < 500, path
     for path, body in (
-        ("/device/token", '{"device_secret": "\\ud800"}'), ("/sign-in/local", '{"alias": "\\ud800"}'),
+        ("/device/token", '{"device_secret": "\\ud800"}'),
+        ("/sign-in/local", '{"alias": "\\ud800"}'),
         ("/people/search", '{"packet": "standard-leaver", "text": "\\ud800ab"}'),
         ("/runs/abcdef/end", '{"reason": "\\ud800"}'),
-    ):  # fmt: skip
+    ):
         answer = await hr.post(path, content=body, headers={"content-type": "application/json"})
         assert answer.status_code < 500, (path, answer.text)
     service = {"name": "x", "kind": "service", "up_to": "read"}

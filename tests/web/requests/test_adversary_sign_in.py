@@ -72,9 +72,12 @@ async def test_only_an_address_that_the_provider_has_verified_identifies_a_perso
 
 def test_that_every_address_was_looked_at_is_said_in_so_many_words() -> None:
     given = {
-        "OFFBOARD_PUBLIC_URL": "https://o.example", "OFFBOARD_OIDC_ISSUER": "https://i.example",
-        "OFFBOARD_OIDC_CLIENT_ID": "c", "OFFBOARD_OIDC_CLIENT_SECRET": "s", "OFFBOARD_OIDC_ROLES": "g=r",
-    }  # fmt: skip
+        "OFFBOARD_PUBLIC_URL": "https://o.example",
+        "OFFBOARD_OIDC_ISSUER": "https://i.example",
+        "OFFBOARD_OIDC_CLIENT_ID": "c",
+        "OFFBOARD_OIDC_CLIENT_SECRET": "s",
+        "OFFBOARD_OIDC_ROLES": "g=r",
+    }
     for written, meant in ((None, False), ("no", False), ("yes", True), ("True", True)):
         more = {} if written is None else {"OFFBOARD_OIDC_MAIL_IS_VERIFIED": written}
         oidc = WebSettings.read(given | more).oidc

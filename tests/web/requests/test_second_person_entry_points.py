@@ -112,9 +112,11 @@ async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignInA
 
     run: Any = None
     for decides, confirms, name in (
-        ("page", "terminal", "code"), ("terminal", "page", None), ("api", "page", "end_code_sessions"),
+        ("page", "terminal", "code"),
+        ("terminal", "page", None),
+        ("api", "page", "end_code_sessions"),
         ("terminal", "api", "suspend_code"),
-    ):  # fmt: skip
+    ):
         if name == "code":
             command = settle(run_id, "code", mine)
         else:

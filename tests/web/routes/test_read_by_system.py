@@ -114,9 +114,12 @@ async def reading(
 
         await shared_company.hire([PERSON])
         wanted = {
-            "person": PERSON.employee_number, "packet": PACKET, "cutoff": "2031-11-28T17:00", "zone": "Europe/Berlin",
+            "person": PERSON.employee_number,
+            "packet": PACKET,
+            "cutoff": "2031-11-28T17:00",
+            "zone": "Europe/Berlin",
             "reason": REASON,
-        }  # fmt: skip
+        }
         run_id = (await programs["hr"].post("/runs", json=wanted)).json()["run_id"]
         run = await _until(programs["operator"], run_id, _is_waiting)
         task = next(one["task_id"] for one in run["tasks"] if one["state"] == "open")
@@ -134,9 +137,13 @@ async def reading(
             lambda run: all(one["evidence"] for one in run["steps"] if one["name"] in snapshots),
         )
         values = {
-            "run_id": run_id, "name": PACKET, "packet": PACKET, "version": here.packet.version,
-            "stored": kept["stored"], "inquiry_id": "i0",
-        }  # fmt: skip
+            "run_id": run_id,
+            "name": PACKET,
+            "packet": PACKET,
+            "version": here.packet.version,
+            "stored": kept["stored"],
+            "inquiry_id": "i0",
+        }
         text = "".join(content.decode() for content in files.values())
         yield Reading(page, programs, run, values, markers_of(run, text))
     await postgres.drop_database(name)

@@ -68,9 +68,15 @@ class SambaDomain:
             connection.unbind()
 
     def add_user(
-        self, name: str, password: str, *, cn: str = "", rdn: str = "", parent: str = f"CN=Users,{ROOT}",
+        self,
+        name: str,
+        password: str,
+        *,
+        cn: str = "",
+        rdn: str = "",
+        parent: str = f"CN=Users,{ROOT}",
         **attributes: Any,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Its DN; `rdn` is its own part, escaped. The account is enabled."""
         dn = f"{rdn or f'CN={escape_rdn(cn or name)}'},{parent}"
         with self.administer() as connection:
@@ -135,10 +141,16 @@ async def samba_domain() -> AsyncIterator[SambaDomain]:
         await asyncio.to_thread(_provision, folder, authority, chain)
         with (folder / "samba.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                "samba", "--interactive", "--no-process-group", "--model=single",
-                "-s", str(folder / "etc" / "smb.conf"),
-                stdin=asyncio.subprocess.PIPE, stdout=log, stderr=asyncio.subprocess.STDOUT,
-            )  # fmt: skip
+                "samba",
+                "--interactive",
+                "--no-process-group",
+                "--model=single",
+                "-s",
+                str(folder / "etc" / "smb.conf"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+            )
         try:
             await _answering(folder, process)
             yield SambaDomain(authority, folder / "etc" / "smb.conf")
@@ -164,12 +176,23 @@ def _provision(folder: Path, authority: Path, chain: Path) -> None:
     }
     done = subprocess.run(
         [
-            "samba-tool", "domain", "provision", f"--realm={REALM}", "--domain=WOLKEN", "--server-role=dc",
-            f"--adminpass={PASSWORD}", "--dns-backend=NONE", f"--host-ip={HOST}", "--host-name=dc1",
-            f"--targetdir={folder}", *(f"--option={name} = {value}" for name, value in options.items()),
+            "samba-tool",
+            "domain",
+            "provision",
+            f"--realm={REALM}",
+            "--domain=WOLKEN",
+            "--server-role=dc",
+            f"--adminpass={PASSWORD}",
+            "--dns-backend=NONE",
+            f"--host-ip={HOST}",
+            "--host-name=dc1",
+            f"--targetdir={folder}",
+            *(f"--option={name} = {value}" for name, value in options.items()),
         ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -80,9 +80,10 @@ async def test_filters_are_escaped(directory: Connector) -> None:
 
 async def test_disabling_compares_and_sets(directory: Connector) -> None:
     assert await done(directory, "disable_account", "disable") == {
-        "userAccountControl": {"before": 512, "after": 514}, "ended": [],
+        "userAccountControl": {"before": 512, "after": 514},
+        "ended": [],
         "not_possible": ["sessions", "kerberos_tickets"],
-    }  # fmt: skip
+    }
     assert (await looked(directory, "disable_account", "not_disabled")).outcome == "not_done"
     seen = await looked(directory, "disable_account", "disabled")
     assert seen.outcome == "done" and seen.evidence["disabled"] is True

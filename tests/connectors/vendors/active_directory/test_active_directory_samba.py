@@ -104,9 +104,10 @@ async def test_a_disabled_account_cannot_sign_in(domain: SambaDomain, directory:
     with recorded("disable"):
         reply = await directory.attempt(doing)
     assert reply.detail == {
-        "userAccountControl": {"before": 512, "after": 514}, "ended": [],
+        "userAccountControl": {"before": 512, "after": 514},
+        "ended": [],
         "not_possible": ["sessions", "kerberos_tickets"],
-    }  # fmt: skip
+    }
     assert await sign_in(domain, name) == "49 533"
     with recorded("disabled"):
         seen = await directory.read_back(doing)
@@ -131,22 +132,32 @@ async def test_the_account_that_offboard_signs_in_with_is_never_changed(domain: 
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        ("sAMAccountName", "Ida.Berg"), ("userPrincipalName", f"IDA.BERG@{REALM.upper()}"), ("mail", "Ida@example.org"),
-        ("employeeID", "1002"), ("employeeNumber", "1002"), ("proxyAddresses", "ida.b@example.org"),
-        ("displayName", "Ida (Berg)*"), ("extensionName", "x-1002"),
+        ("sAMAccountName", "Ida.Berg"),
+        ("userPrincipalName", f"IDA.BERG@{REALM.upper()}"),
+        ("mail", "Ida@example.org"),
+        ("employeeID", "1002"),
+        ("employeeNumber", "1002"),
+        ("proxyAddresses", "ida.b@example.org"),
+        ("displayName", "Ida (Berg)*"),
+        ("extensionName", "x-1002"),
     ],
-)  # fmt: skip
+)
 async def test_accounts_are_found_by_the_attributes_that_people_use(
     attribute: str, value: str, domain: SambaDomain, directory: Connector
 ) -> None:
     with contextlib.suppress(ldap3.core.exceptions.LDAPEntryAlreadyExistsResult):
         await asyncio.to_thread(
             lambda: domain.add_user(
-                "Ida.Berg", OLD, mail="ida@example.org", employeeID="1002", employeeNumber="1002",
-                displayName="Ida (Berg)*", extensionName="x-1002",
+                "Ida.Berg",
+                OLD,
+                mail="ida@example.org",
+                employeeID="1002",
+                employeeNumber="1002",
+                displayName="Ida (Berg)*",
+                extensionName="x-1002",
                 proxyAddresses=["SMTP:ida@example.org", "smtp:ida.b@example.org"],
             )
-        )  # fmt: skip
+        )
     (account,) = await directory.find_accounts([Lookup(attribute, value)])
     assert account.label == "Ida.Berg"
     assert account.attributes[attribute].casefold() == value.casefold()
@@ -370,9 +381,13 @@ async def test_a_connection_with_start_tls(domain: SambaDomain) -> None:
 
 async def test_the_plain_kind_says_that_it_is_active_directory(domain: SambaDomain) -> None:
     settings = {
-        "url": domain.url, "bind_dn": f"administrator@{REALM}", "password": PASSWORD, "ca_file": str(domain.authority),
-        "people_base": ROOT, "groups_base": ROOT,
-    }  # fmt: skip
+        "url": domain.url,
+        "bind_dn": f"administrator@{REALM}",
+        "password": PASSWORD,
+        "ca_file": str(domain.authority),
+        "people_base": ROOT,
+        "groups_base": ROOT,
+    }
     connector = connect("ldap", settings, allowed_hosts=[HOST])
     checked = await connector.check()
     assert not checked.reachable and "Set connector to active_directory" in checked.detail

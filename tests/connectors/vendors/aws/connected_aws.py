@@ -41,9 +41,14 @@ class ConnectedAws:
 
     def connected(self, key: AccessKey, **settings: str) -> Connector:
         given = {
-            "url": self.aws.url, "sts_url": self.aws.url, "account_id": self.account.id, "access_key_id": key.id,
-            "secret_access_key": key.secret, "session_token": key.token, **settings,
-        }  # fmt: skip
+            "url": self.aws.url,
+            "sts_url": self.aws.url,
+            "account_id": self.account.id,
+            "access_key_id": key.id,
+            "secret_access_key": key.secret,
+            "session_token": key.token,
+            **settings,
+        }
         self._opened.append(connect("aws_iam", given, allowed_hosts=["127.0.0.1"]))
         return self._opened[-1]
 

@@ -53,9 +53,12 @@ class MotoAccount:
 
     def connected(self, key: dict[str, str], **settings: str) -> Connector:
         given = {
-            "url": self.url, "sts_url": self.url, "account_id": ACCOUNT, "access_key_id": key["AccessKeyId"],
+            "url": self.url,
+            "sts_url": self.url,
+            "account_id": ACCOUNT,
+            "access_key_id": key["AccessKeyId"],
             "secret_access_key": key["SecretAccessKey"],
-        }  # fmt: skip
+        }
         return connect("aws_iam", given | settings, allowed_hosts=["127.0.0.1"])
 
 

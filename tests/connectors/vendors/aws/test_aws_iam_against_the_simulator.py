@@ -217,9 +217,14 @@ async def test_the_snapshot_shows_what_the_user_has(here: ConnectedAws) -> None:
     assert [one["last_service"] for one in shown["access_keys"]] == ["iam", "N/A"]
     assert {"name": "employee_number", "value": "E-1"} in shown["tags"]
     for name in (
-        "groups", "policies", "console_access", "mfa_devices", "ssh_keys", "service_credentials",
+        "groups",
+        "policies",
+        "console_access",
+        "mfa_devices",
+        "ssh_keys",
+        "service_credentials",
         "signing_certificates",
-    ):  # fmt: skip
+    ):
         assert shown[name], name
     assert (await here.look("snapshot_access", here.bo)).evidence["admin"] is True
 

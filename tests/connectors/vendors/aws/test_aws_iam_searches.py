@@ -26,9 +26,12 @@ async def here() -> AsyncIterator[ConnectedAws]:
 async def test_a_user_is_found_by_each_attribute(here: ConnectedAws) -> None:
     arn = here.account.arn_of(here.isa)
     for attribute, value in {
-        "id": here.isa.id, "userName": "isa.lund", "arn": arn, "tag:email": "Isa.Lund@corp.example",
+        "id": here.isa.id,
+        "userName": "isa.lund",
+        "arn": arn,
+        "tag:email": "Isa.Lund@corp.example",
         "tag:Employee_Number": "E-1",
-    }.items():  # fmt: skip
+    }.items():
         [account] = await here.find(attribute, value)
         assert (account.native_id, account.label, account.active) == (here.isa.id, "isa.lund", None), attribute
         assert account.attributes["arn"] == arn and not account.privileged
@@ -46,11 +49,15 @@ async def test_an_account_shows_every_attribute_that_was_asked_for(here: Connect
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        ("id", "AIDAAAAAAAAAAAAAAAAAA"), ("userName", "eva.dahl"), ("userName", "no name/at all"),
-        ("arn", "arn:aws:iam::123456789012:user/isa.lund"), ("arn", "arn:aws:iam::210987654321:user/people/isa.lund"),
-        ("arn", "isa.lund"), ("tag:email", "isa.lund@corp"),
+        ("id", "AIDAAAAAAAAAAAAAAAAAA"),
+        ("userName", "eva.dahl"),
+        ("userName", "no name/at all"),
+        ("arn", "arn:aws:iam::123456789012:user/isa.lund"),
+        ("arn", "arn:aws:iam::210987654321:user/people/isa.lund"),
+        ("arn", "isa.lund"),
+        ("tag:email", "isa.lund@corp"),
     ],
-)  # fmt: skip
+)
 async def test_no_user_has_the_value(here: ConnectedAws, attribute: str, value: str) -> None:
     assert await here.find(attribute, value) == []
 
@@ -85,9 +92,11 @@ async def test_users_are_listed_for_accounts_without_an_owner(here: ConnectedAws
     assert found is not None and found.complete
     values = {one.account.label: one.values.get("tag:email") for one in found.accounts}
     assert values == {
-        "offboard": None, "isa.lund": ("isa.lund@corp.example",), "bo.berg": ("bo.berg@corp.example",),
+        "offboard": None,
+        "isa.lund": ("isa.lund@corp.example",),
+        "bo.berg": ("bo.berg@corp.example",),
         "kim.dahl": ("kim.dahl@corp.example",),
-    }  # fmt: skip
+    }
     cut = await here.connector.list_accounts(["userName"], at_most=2, deadline=10.0)
     assert cut is not None and len(cut.accounts) == 2 and not cut.complete
     with pytest.raises(ActionRequiredError, match="search_unproven"):

@@ -40,11 +40,17 @@ async def test_a_person_is_found_by_number_mail_and_id_wherever_the_list_has_the
         (found,) = await here.hr.find_person(identifier)
         assert (found.id, found.employee_number, found.display_name) == (here.isa.id, "E-1", "Isi Lund"), identifier
     assert (found.title, found.department, found.country, found.manager_id) == (
-        "Accountant", "Finance", "Germany", here.bo.id,
-    )  # fmt: skip
+        "Accountant",
+        "Finance",
+        "Germany",
+        here.bo.id,
+    )
     assert (found.given_name, found.status, found.leaving_at, found.time_zone) == (
-        "Isa", "active", None, "America/Denver",
-    )  # fmt: skip
+        "Isa",
+        "active",
+        None,
+        "America/Denver",
+    )
     assert list(await here.hr.find_person("E-4")) == []
     assert [one.path for one in here.bamboo.sent("GET")].count("/api/v1/employees") == 15
 
@@ -98,8 +104,9 @@ async def test_a_person_who_was_rehired_from_a_later_day_works_here(here: Connec
     here.company.terminate(here.kim, here.day(5))
     here.company.rehire(here.kim, here.day(20))
     assert ((await here.person(here.kim)).status, (await here.person(here.kim)).leaving_at) == (
-        "leaving", here.ends(5),
-    )  # fmt: skip
+        "leaving",
+        here.ends(5),
+    )
 
 
 async def test_who_begins_later_has_not_left(here: ConnectedBambooHr) -> None:
@@ -158,10 +165,14 @@ async def test_a_manager_whom_the_key_does_not_see_is_an_error_and_not_the_top(h
 @pytest.mark.parametrize(
     ("hidden", "named"),
     [
-        ("employeeNumber", "employeeNumber"), ("workEmail", "workEmail"), ("department", "department"),
-        ("supervisor", "supervisorEId"), ("employmentHistoryStatus", "employmentHistoryStatus"), ("status", "status"),
+        ("employeeNumber", "employeeNumber"),
+        ("workEmail", "workEmail"),
+        ("department", "department"),
+        ("supervisor", "supervisorEId"),
+        ("employmentHistoryStatus", "employmentHistoryStatus"),
+        ("status", "status"),
     ],
-)  # fmt: skip
+)
 async def test_a_hidden_field_is_an_error_and_not_empty(here: ConnectedBambooHr, hidden: str, named: str) -> None:
     hr = here.with_less(hidden)
     with pytest.raises(ActionRequiredError, match="fields_hidden") as raised:
@@ -210,8 +221,10 @@ async def test_all_people_are_listed_with_their_status(here: ConnectedBambooHr) 
     for one in listed.people:
         assert one == await here.hr.person(one.id)
     assert {one.employee_number: one.status for one in listed.people} == {
-        "E-1": "leaving", "E-2": "active", "E-3": "left",
-    }  # fmt: skip
+        "E-1": "leaving",
+        "E-2": "active",
+        "E-3": "left",
+    }
     assert (await here.hr.list_people(at_most=2, deadline=10)).missing == "HR has more than 2 people."
     weak = here.with_less("workEmail")
     hidden = await weak.list_people(at_most=10, deadline=10)

@@ -54,12 +54,17 @@ def test_each_field_that_is_asked_for_is_described() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "verdict"),
     [
-        (200, [], Verdict.DONE), (400, {"error": {"code": "BadPage"}}, Verdict.RETRY),
-        (400, {"error": {"code": "BadRequest"}}, Verdict.REFUSED), (400, None, Verdict.REFUSED),
-        (403, None, Verdict.CREDENTIAL), (404, None, Verdict.MISSING), (429, None, Verdict.RATE_LIMITED),
-        (503, None, Verdict.RETRY), (500, None, Verdict.FAILED),
+        (200, [], Verdict.DONE),
+        (400, {"error": {"code": "BadPage"}}, Verdict.RETRY),
+        (400, {"error": {"code": "BadRequest"}}, Verdict.REFUSED),
+        (400, None, Verdict.REFUSED),
+        (403, None, Verdict.CREDENTIAL),
+        (404, None, Verdict.MISSING),
+        (429, None, Verdict.RATE_LIMITED),
+        (503, None, Verdict.RETRY),
+        (500, None, Verdict.FAILED),
     ],
-)  # fmt: skip
+)
 def test_what_bamboohrs_errors_mean(status: int, body: Any, verdict: Verdict) -> None:
     assert DIALECT.verdict(status, body, {}) is verdict
 
@@ -74,20 +79,33 @@ def test_ids_are_numbers_from_1() -> None:
     assert [text for text in ("1", "120", "0", "01", "", "-1", "1.0", "x", "\u0661") if is_id(text)] == ["1", "120"]
 
 
-@pytest.mark.parametrize("body", [None, {}, [{"id": "1"}], ["x"], [{"id": "x", "employeeId": "1", "date": "",
-    "employmentStatus": ""}], [{"id": "1", "employeeId": "1", "date": "soon", "employmentStatus": ""}]])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        [{"id": "1"}],
+        ["x"],
+        [{"id": "x", "employeeId": "1", "date": "", "employmentStatus": ""}],
+        [{"id": "1", "employeeId": "1", "date": "soon", "employmentStatus": ""}],
+    ],
+)
 def test_rows_of_another_form_are_an_error(body: Any) -> None:
     with pytest.raises(ActionRequiredError):
         read_rows(body)
 
 
 def test_of_two_terminations_the_one_in_force_counts() -> None:
-    rows = read_rows([
-        {"id": number, "employeeId": 7, "date": date, "employmentStatus": status}
-        for number, date, status in (
-            (3, "2026-03-31", " terminated"), (2, "2026-01-31", "Terminated"), (1, "0000-00-00", "Full-Time"),
-        )
-    ])  # fmt: skip
+    rows = read_rows(
+        [
+            {"id": number, "employeeId": 7, "date": date, "employmentStatus": status}
+            for number, date, status in (
+                (3, "2026-03-31", " terminated"),
+                (2, "2026-01-31", "Terminated"),
+                (1, "0000-00-00", "Full-Time"),
+            )
+        ]
+    )
     assert [row.id for row in rows] == ["1", "2", "3"]
     for today, last_day in (("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-01-31"), ("2026-04-01", "2026-03-31")):
         day = day_of(today)

@@ -31,8 +31,9 @@ async def test_everyone_who_leaves_or_has_left_is_listed_with_the_end_of_the_day
     here.company.terminate(here.kim, here.day(-20))
     found = await listed(here.hr)
     assert {one.person_id: one.leaving_at for one in found.leavers} == {
-        here.isa.id: here.ends(3), here.kim.id: here.ends(-20),
-    }  # fmt: skip
+        here.isa.id: here.ends(3),
+        here.kim.id: here.ends(-20),
+    }
     assert (found.source, list(found.unreadable)) == ("BambooHR", [])
     for one in found.leavers:
         person = await here.hr.person(one.person_id)

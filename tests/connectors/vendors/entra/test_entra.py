@@ -66,11 +66,14 @@ def names(items: Any) -> list[str]:
         ("find_by_mail", "mail", "tom.o'neil@example.com", "tom.o'neil@example.com", True),
         ("find_by_sam_account_name", "onPremisesSamAccountName", "ilund", "isa.lund@example.com", False),
         (
-            "find_by_employee_id", "employeeId", "E-1015",
-            "isa_partner.example#EXT#@example.onmicrosoft.com (guest)", False,
+            "find_by_employee_id",
+            "employeeId",
+            "E-1015",
+            "isa_partner.example#EXT#@example.onmicrosoft.com (guest)",
+            False,
         ),
     ],
-)  # fmt: skip
+)
 def test_an_account_is_found(name: str, attribute: str, value: str, label: str, privileged: bool) -> None:
     """The first role is the account's own, the second one by a group; of the guest, roles may not be read."""
     [account] = find(name, attribute, value)

@@ -53,8 +53,12 @@ async def test_a_token_is_asked_for_with_an_assertion_that_is_used_once() -> Non
     assert tokens[0].claims["jti"] != tokens[1].claims["jti"]
     for form, token in zip(forms, tokens, strict=True):
         assert form.keys() == {
-            "grant_type", "client_id", "client_assertion_type", "client_assertion", "scope",
-        }  # fmt: skip
+            "grant_type",
+            "client_id",
+            "client_assertion_type",
+            "client_assertion",
+            "scope",
+        }
         assert token.header.keys() == {"alg", "typ", "x5t#S256"} and token.header["alg"] == "PS256"
         assert token.claims.keys() == {"aud", "iss", "sub", "jti", "iat", "nbf", "exp"}
         assert token.claims["aud"] == entra.token_url and token.claims["exp"] - token.claims["nbf"] == 300

@@ -125,9 +125,13 @@ def test_a_membership_by_a_team_of_the_enterprise_stays_and_is_named() -> None:
 def test_grants_of_others_are_not_revoked_where_the_filter_is_ignored() -> None:
     def grant(number: int, owner: Any) -> dict[str, Any]:
         return {
-            "id": number, "owner": owner, "token_name": "ci", "repository_selection": "all", "token_expires_at": None,
+            "id": number,
+            "owner": owner,
+            "token_name": "ci",
+            "repository_selection": "all",
+            "token_expires_at": None,
             "access_granted_at": "2026-11-29T12:00:00Z",
-        }  # fmt: skip
+        }
 
     params = {"owner[]": "isa-lund", "per_page": "100"}
     listed = exchange("GET /orgs/corp/personal-access-tokens", 200, [grant(1, BO), grant(2, ISA)], params=params)
@@ -301,9 +305,15 @@ def test_graphql_has_an_address_of_its_own_on_a_server(url: str, graphql: str) -
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"app_id": "12"}, {"app_id": "12", "installation_id": "34"}, {"token": "t", "app_id": "12"},
-     {"token": "t", "private_key": "k"}, {"private_key": "k", "installation_id": "34"}],
-)  # fmt: skip
+    [
+        {},
+        {"app_id": "12"},
+        {"app_id": "12", "installation_id": "34"},
+        {"token": "t", "app_id": "12"},
+        {"token": "t", "private_key": "k"},
+        {"private_key": "k", "installation_id": "34"},
+    ],
+)
 def test_a_token_or_an_app_is_needed_and_not_both(settings: dict[str, str]) -> None:
     with pytest.raises(ActionRequiredError, match=r"setting_(missing|invalid)"):
         auth(GitHubSettings.model_validate({"organization": "corp", **settings}))

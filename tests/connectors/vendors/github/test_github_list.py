@@ -38,9 +38,11 @@ async def test_members_and_outside_collaborators_are_listed_with_what_is_known_o
     isa = by_label["isa-lund"]
     assert isa.account.native_id == str(here.isa.id) and not isa.account.privileged
     assert {name: values[0] for name, values in isa.values.items()} == {
-        "login": "isa-lund", "samlNameId": "isa.lund@corp.example", "employeeNumber": "E-1",
+        "login": "isa-lund",
+        "samlNameId": "isa.lund@corp.example",
+        "employeeNumber": "E-1",
         "verifiedEmail": "isa.lund@corp.example",
-    }  # fmt: skip
+    }
     outside = by_label["guest (outside collaborator)"]
     assert outside.account.native_id == str(guest.id) and outside.values == {"login": ("guest",)}
     assert {one.account.label for one in found.accounts if one.account.privileged} == {

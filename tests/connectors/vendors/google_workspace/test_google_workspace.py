@@ -129,9 +129,13 @@ def test_the_assertion_names_the_service_account_the_administrator_and_one_scope
     header, claims = claims_of(request)
     assert (header["alg"], header.get("kid")) == ("RS256", key_id)
     assert claims == {
-        "iss": address, "sub": "admin@example.com", "scope": USERS_READ, "aud": "https://oauth2.googleapis.com/token",
-        "iat": int(NOW) - 60, "exp": int(NOW) + 300,
-    }  # fmt: skip
+        "iss": address,
+        "sub": "admin@example.com",
+        "scope": USERS_READ,
+        "aud": "https://oauth2.googleapis.com/token",
+        "iat": int(NOW) - 60,
+        "exp": int(NOW) + 300,
+    }
     assert request is not None and request.url == "https://oauth2.googleapis.com/token" and not request.authenticated
     assert headers["Authorization"].startswith("Bearer ya29.")
 
@@ -159,11 +163,14 @@ def test_a_token_that_was_refused_is_replaced_and_that_of_another_scope_stays() 
 @pytest.mark.parametrize(
     "key",
     [
-        "{not json", json.dumps({"type": "authorized_user", "refresh_token": "1//s3cret"}),
-        json.dumps(FILE | {"private_key": 7}), json.dumps({**FILE, "type": "external_account"}),
-        json.dumps({**FILE, "private_key": "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----"}), "s3cret",
+        "{not json",
+        json.dumps({"type": "authorized_user", "refresh_token": "1//s3cret"}),
+        json.dumps(FILE | {"private_key": 7}),
+        json.dumps({**FILE, "type": "external_account"}),
+        json.dumps({**FILE, "private_key": "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----"}),
+        "s3cret",
     ],
-)  # fmt: skip
+)
 def test_another_key_is_refused_without_showing_it(key: str) -> None:
     given = {"admin_email": "admin@example.com", "private_key": key, "service_account_email": "app@example.com"}
     with pytest.raises(ActionRequiredError, match="setting_invalid") as raised:
@@ -210,9 +217,11 @@ async def test_what_a_token_endpoint_repeats_is_not_in_the_error() -> None:
 
     async with listening(ScriptedServer(answer).serve) as port:
         given = {
-            "admin_email": "admin@example.com", "private_key": json.dumps(FILE), "url": f"http://127.0.0.1:{port}",
+            "admin_email": "admin@example.com",
+            "private_key": json.dumps(FILE),
+            "url": f"http://127.0.0.1:{port}",
             "token_url": f"http://127.0.0.1:{port}/token",
-        }  # fmt: skip
+        }
         connector = connect("google_workspace", given, allowed_hosts=["127.0.0.1"])
         with pytest.raises(ActionRequiredError, match="credential_refused") as raised:
             await connector.read_back(effect("suspend_account"))
@@ -340,10 +349,13 @@ def test_a_failed_transfer_is_started_again_and_one_to_another_person_is_waited_
     recipient = {**USER, "id": "9", "primaryEmail": "bo@example.com"}
     started: list[Any] = []
     transfer = {
-        "id": "t1", "oldOwnerUserId": ID, "newOwnerUserId": "9", "requestTime": "2026-11-30T10:00:00.000Z",
+        "id": "t1",
+        "oldOwnerUserId": ID,
+        "newOwnerUserId": "9",
+        "requestTime": "2026-11-30T10:00:00.000Z",
         "overallTransferStatusCode": "failed",
         "applicationDataTransfers": [{"applicationId": "55656082996", "applicationTransferStatus": "failed"}],
-    }  # fmt: skip
+    }
 
     def answers(request: Request) -> tuple[int, Any]:
         if request.method == "POST":

@@ -58,9 +58,12 @@ async def test_a_leavers_address_that_is_an_alias_of_another_account_is_asked_ab
         person = PersonFacts(hr_id="1", employee_number="", email=address)
         [found] = await company.find("email", address)
         account = FoundAccount(
-            system="google", account_id="a", native_id=found.native_id, attributes=dict(found.attributes),
+            system="google",
+            account_id="a",
+            native_id=found.native_id,
+            attributes=dict(found.attributes),
             secondary=tuple(found.secondary),
-        )  # fmt: skip
+        )
         assert match_accounts(person, [key], [account]).outcome == outcome
 
 

@@ -71,8 +71,9 @@ async def test_a_company_in_which_no_account_has_any(company: ConnectedGoogle, a
 async def test_aliases_of_users_documents_contradict_an_empty_list(company: ConnectedGoogle) -> None:
     company.google.faults.hide_list("/aliases$")
     assert proof(await company.look("remove_aliases", newcomer(company))) == (
-        "unknown", "",
-    )  # fmt: skip
+        "unknown",
+        "",
+    )
     for user in (company.bo, company.kim):
         user.aliases = []
     assert proof(await company.look("remove_aliases")) == ("unknown", "")

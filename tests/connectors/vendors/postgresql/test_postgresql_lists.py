@@ -32,8 +32,11 @@ async def test_roles_that_can_sign_in_are_listed_with_their_values(
     assert not any(name.startswith("pg_") for name in by_name)
     one = by_name[plain]
     assert one.values == {
-        "comment": ("E-77",), "rolname": (plain,), "email_local_part": (plain,), "oid": (one.account.native_id,),
-    }  # fmt: skip
+        "comment": ("E-77",),
+        "rolname": (plain,),
+        "email_local_part": (plain,),
+        "oid": (one.account.native_id,),
+    }
     assert (one.account.active, one.account.privileged) == (True, False)
     assert by_name[powerful].account.privileged and "comment" not in by_name[powerful].values
     cut = await listed(connector, "rolname", at_most=1)

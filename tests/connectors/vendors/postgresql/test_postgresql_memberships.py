@@ -24,8 +24,12 @@ async def test_memberships_are_revoked(run: RunStatement, make: MakeRole, connec
         "GRANT {outer} TO {writers}",
         "GRANT {readers}, {writers}, {kept} TO {role}",
         f"GRANT {{writers}} TO {{role}} WITH ADMIN OPTION GRANTED BY {CREDENTIAL}",  # a second grant of the same
-        role=role, readers=readers, writers=writers, outer=outer, kept=kept,
-    )  # fmt: skip
+        role=role,
+        readers=readers,
+        writers=writers,
+        outer=outer,
+        kept=kept,
+    )
     account = await found(connector, role)
     seen = await look(connector, "remove_from_groups", account)
     assert [group["name"] for group in seen.evidence["groups"]] == sorted([readers, writers, writers, kept])
@@ -44,8 +48,12 @@ async def test_a_superuser_revokes_what_others_granted(
         "GRANT {outer} TO {writers}",
         "GRANT {readers}, {writers}, {kept} TO {role}",
         f"GRANT {{writers}} TO {{role}} WITH ADMIN OPTION GRANTED BY {CREDENTIAL}",
-        role=role, readers=readers, writers=writers, outer=outer, kept=kept,
-    )  # fmt: skip
+        role=role,
+        readers=readers,
+        writers=writers,
+        outer=outer,
+        kept=kept,
+    )
     connector = connector_as(postgres, "postgres")
     account = await found(connector, role)
     with pytest.raises(RefusedError, match="nested_membership"):
@@ -66,9 +74,12 @@ async def test_memberships_of_others_are_not_revoked_with_ones_own(
 ) -> None:
     role, group, other = await make(), await make(login=False), await make()
     await run(
-        "GRANT {group} TO {role} WITH ADMIN OPTION", "GRANT {group} TO {other} GRANTED BY {role}",
-        role=role, group=group, other=other,
-    )  # fmt: skip
+        "GRANT {group} TO {role} WITH ADMIN OPTION",
+        "GRANT {group} TO {other} GRANTED BY {role}",
+        role=role,
+        group=group,
+        other=other,
+    )
     connector = connector_as(postgres, "postgres")
     with pytest.raises(RefusedError, match="group_cannot_be_left") as raised:
         await act(connector, "remove_from_groups", await found(connector, role))

@@ -23,9 +23,12 @@ from tests.connectors.vendors.postgresql.accounts import (
 async def owning(run: RunStatement, role: str, *databases: str) -> None:
     for database in databases:
         await run(
-            "CREATE SCHEMA {role} AUTHORIZATION {role}", 'CREATE TABLE {role}."of Ida" (n int)',
-            'ALTER TABLE {role}."of Ida" OWNER TO {role}', database=database, role=role,
-        )  # fmt: skip
+            "CREATE SCHEMA {role} AUTHORIZATION {role}",
+            'CREATE TABLE {role}."of Ida" (n int)',
+            'ALTER TABLE {role}."of Ida" OWNER TO {role}',
+            database=database,
+            role=role,
+        )
 
 
 async def test_what_it_owns_is_handed_over_in_every_database(
@@ -114,8 +117,12 @@ async def test_a_role_is_dropped_only_if_nothing_refers_to_it(
 ) -> None:
     role, heir, member = await make(), await make(), await make()
     await owning(run, role, DATABASES[0])
-    await run("ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT SELECT ON TABLES TO {heir}", role=role, heir=heir,
-              database=DATABASES[1])  # fmt: skip
+    await run(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT SELECT ON TABLES TO {heir}",
+        role=role,
+        heir=heir,
+        database=DATABASES[1],
+    )
     await run("GRANT {role} TO {member}", role=role, member=member)
     account = await found(connector, role)
 
@@ -130,8 +137,12 @@ async def test_a_role_is_dropped_only_if_nothing_refers_to_it(
     assert seen.outcome == "done"
     assert seen.evidence["default_privileges_and_user_mappings"] == {"accounts_two": 1}
     await refused("'default_privileges_and_user_mappings': {'accounts_two': 1}")
-    await run("ALTER DEFAULT PRIVILEGES FOR ROLE {role} REVOKE SELECT ON TABLES FROM {heir}", role=role, heir=heir,
-              database=DATABASES[1])  # fmt: skip
+    await run(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {role} REVOKE SELECT ON TABLES FROM {heir}",
+        role=role,
+        heir=heir,
+        database=DATABASES[1],
+    )
     await refused(member)
     await run("REVOKE {role} FROM {member}", role=role, member=member)
     async with await session(postgres, role):
@@ -150,12 +161,22 @@ async def test_the_snapshot_shows_what_the_role_has(
     run: RunStatement, postgres: PostgresServer, make: MakeRole
 ) -> None:
     role, group, outer = await make(attributes="CREATEDB REPLICATION BYPASSRLS"), await make(login=False), await make()
-    await run("GRANT {outer} TO {group}", "GRANT {group} TO {role} WITH ADMIN OPTION",
-              "ALTER ROLE {role} SET work_mem = '8MB'", "COMMENT ON ROLE {role} IS 'E-1042'",
-              role=role, group=group, outer=outer)  # fmt: skip
+    await run(
+        "GRANT {outer} TO {group}",
+        "GRANT {group} TO {role} WITH ADMIN OPTION",
+        "ALTER ROLE {role} SET work_mem = '8MB'",
+        "COMMENT ON ROLE {role} IS 'E-1042'",
+        role=role,
+        group=group,
+        outer=outer,
+    )
     await owning(run, role, *DATABASES)
-    await run("ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT SELECT ON TABLES TO {group}", role=role, group=group,
-              database=DATABASES[1])  # fmt: skip
+    await run(
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {role} GRANT SELECT ON TABLES TO {group}",
+        role=role,
+        group=group,
+        database=DATABASES[1],
+    )
     connector = connector_as(postgres, CREDENTIAL, max_names="1")
     async with await session(postgres, role, DATABASES[0]):
         seen = await look(connector, "snapshot_access", await found(connector, role))

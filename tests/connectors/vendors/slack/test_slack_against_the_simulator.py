@@ -149,9 +149,10 @@ async def test_the_only_member_of_a_user_group_is_refused_or_the_group_disabled(
     alone = here.grid.new_user_group(here.seed.workspaces[0], "Payroll", here.isa)
     linked = here.grid.new_user_group(here.seed.workspaces[0], "Synced", here.isa, here.kim, linked=True)
     for names, code, remedy in (
-        (["payroll"], "last_member", "disable_emptied"), (["synced"], "group_filled_elsewhere", "identity provider"),
+        (["payroll"], "last_member", "disable_emptied"),
+        (["synced"], "group_filled_elsewhere", "identity provider"),
         (["payroll", "synced"], "groups_not_left", "disable_emptied"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(RefusedError, match=code) as raised:
             await here.do("remove_from_user_groups", groups=names)
         assert all(name in raised.value.detail for name in names) and remedy in raised.value.remedy

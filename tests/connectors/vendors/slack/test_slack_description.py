@@ -86,11 +86,14 @@ def test_each_field_that_the_connector_reads_is_described_by_slack() -> None:
 @pytest.mark.parametrize(
     ("shown", "filled"),
     [
-        ({}, False), ({"auto_type": None, "auto_provision": False, "is_idp_group": False}, False),
-        ({"auto_provision": True}, True), ({"auto_type": "admin"}, True), ({"is_idp_group": True}, True),
+        ({}, False),
+        ({"auto_type": None, "auto_provision": False, "is_idp_group": False}, False),
+        ({"auto_provision": True}, True),
+        ({"auto_type": "admin"}, True),
+        ({"is_idp_group": True}, True),
         ({"is_membership_locked": True}, True),
     ],
-)  # fmt: skip
+)
 def test_a_user_group_that_is_filled_elsewhere_is_recognised(shown: dict[str, Any], filled: bool) -> None:
     assert parse({"id": "S0GROUP", "name": "Group", **shown}, UserGroup).is_filled_elsewhere is filled
 

@@ -44,9 +44,12 @@ async def test_all_users_of_an_organisation_are_listed_and_bots_are_not(here: Co
     accounts = by_id(found)
     assert set(accounts) == here.grid.users.keys() - {bot.id}
     assert accounts[here.isa.id].values == {
-        "id": (here.isa.id,), "email": (here.isa.email, "isa@old.example"), "employeeNumber": ("E-1",),
-        "externalId": ("E-1",), "userName": (here.isa.user_name,),
-    }  # fmt: skip
+        "id": (here.isa.id,),
+        "email": (here.isa.email, "isa@old.example"),
+        "employeeNumber": ("E-1",),
+        "externalId": ("E-1",),
+        "userName": (here.isa.user_name,),
+    }
     assert accounts[guest.id].account.label == f"{guest.user_name} (guest)"
     assert accounts[guest.id].values.keys() == {"id", "email", "userName"}
     assert {id for id, one in accounts.items() if one.account.active is False} == {here.kim.id}

@@ -28,9 +28,12 @@ async def test_an_account_is_found_by_the_attributes_that_people_use(here: Conne
     for heeded in (True, False):
         here.grid.heeds_scim_filters = heeded
         for attribute, value in (
-            ("id", here.isa.id), ("email", "Isa.Lund@corp.example"), ("userName", "isa.lund"), ("externalId", "E-1"),
+            ("id", here.isa.id),
+            ("email", "Isa.Lund@corp.example"),
+            ("userName", "isa.lund"),
+            ("externalId", "E-1"),
             ("employeeNumber", "e-1"),
-        ):  # fmt: skip
+        ):
             (found,) = await here.find(attribute, value)
             assert (found.native_id, found.label, found.active) == (here.isa.id, "isa.lund", True)
             assert not found.privileged

@@ -62,8 +62,10 @@ async def test_several_gates_are_approved_at_once_and_each_has_its_own_outcome(
     assert answer.status_code == 200
     outcomes = answer.json()["outcomes"]
     assert [(one["done"] is not None, one["refused"] and one["refused"]["code"]) for one in outcomes] == [
-        (True, None), (True, None), (False, "unknown_run"),
-    ]  # fmt: skip
+        (True, None),
+        (True, None),
+        (False, "unknown_run"),
+    ]
     again = (await it.post("/decisions", json={"gates": gates})).json()["outcomes"]
     assert {one["refused"]["code"] for one in again} == {"gate_decided"}
     refused(await it.post("/decisions", json={"gates": []}), 422, "invalid_request")

@@ -33,8 +33,11 @@ async def test_a_run_starts_under_a_hold_and_its_cancellation_is_no_way_around_i
     refused(await hr.post(f"/runs/{run_id}/legal-holds", json={"reason": " "}), 422, "invalid_request")
     lifting = {"reason": "The claim is settled"}
     refused(await hr.post(f"/runs/{run_id}/legal-holds/lift", json=lifting), 403, "second_person_needed")
-    refused(await owner.post(f"/runs/{run_id}/legal-holds/lift", json=lifting | {"hold_id": "hold-9"}), 422,
-            "unknown_legal_hold")  # fmt: skip
+    refused(
+        await owner.post(f"/runs/{run_id}/legal-holds/lift", json=lifting | {"hold_id": "hold-9"}),
+        422,
+        "unknown_legal_hold",
+    )
 
     assert (await hr.post(f"/runs/{run_id}/end", json={"reason": "Another date"})).status_code == 200
     again = await start(hr, person, cutoff=FUTURE)
@@ -77,8 +80,13 @@ async def test_what_is_approved_and_due_waits_and_an_exception_opens_for_hr(prog
 async def test_a_hold_under_an_embargo_is_hidden_like_the_run(program: Program, leaver: Leavers) -> None:
     hr, auditor = await program("hr"), await program("auditor")
     people = ["it", "finance", "operator", "safety-owner"]
-    run_id = await start(hr, await leaver(), cutoff=FUTURE, legal_hold="Secret",
-                         embargo={"until": "2031-12-24T12:00:00Z", "named": people})  # fmt: skip
+    run_id = await start(
+        hr,
+        await leaver(),
+        cutoff=FUTURE,
+        legal_hold="Secret",
+        embargo={"until": "2031-12-24T12:00:00Z", "named": people},
+    )
     listed = (await auditor.get("/runs", params={"legal_hold": True, "limit": 500})).json()["runs"]
     assert run_id not in {one["run_id"] for one in listed}
     value = await program("value-owner")

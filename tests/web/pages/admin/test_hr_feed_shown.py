@@ -53,8 +53,11 @@ async def test_what_the_feed_read_is_on_the_page_in_the_api_and_at_the_terminal(
     assert (status["code"], status["source"]) == (None, "people.csv") and status["read_at"] is not None
     bad, old = status["records"]  # type: ignore[misc]
     assert (bad["place"], bad["standing"], old["place"], old["standing"]) == (
-        "line 3", "unreadable", "line 4", "left_before",
-    )  # fmt: skip
+        "line 3",
+        "unreadable",
+        "line 4",
+        "left_before",
+    )
     page = html.unescape((await (await visit("hr")).get("/systems")).text)
     assert "people.csv, of" in page and "2: 1 started, 0 moved, 0 with a run already" in page
     assert "line 3: Cannot be read. The row has the last day 'bald'" in page.replace("<strong>", "").replace(

@@ -93,10 +93,14 @@ async def test_a_reason_has_the_same_limit_on_every_page(stack: Stack, visit: Vi
     actor_id, owner = await _colleague(stack, "operator"), await visit("safety-owner")
     too_long = {"role": "operator", "system": "identity", "reason": "x" * 4001}
     for path in (
-        f"/staff/{actor_id}/roles/revoke", f"/staff/{actor_id}/sessions/end", "/staff/tokens/0123456789abcdef/revoke",
-        "/tokens/0123456789abcdef/revoke", "/webhooks/w_0123456789abcdef/disable", "/systems/standard-leaver/hold",
+        f"/staff/{actor_id}/roles/revoke",
+        f"/staff/{actor_id}/sessions/end",
+        "/staff/tokens/0123456789abcdef/revoke",
+        "/tokens/0123456789abcdef/revoke",
+        "/webhooks/w_0123456789abcdef/disable",
+        "/systems/standard-leaver/hold",
         "/runs/r0123456789abcdef/end",
-    ):  # fmt: skip
+    ):
         answer = await owner.submit(path, too_long)
         assert answer.status_code == 422, path
         assert "The reason has 4,001 characters; the limit is 4,000." in ParsedPage(answer.text).text, path

@@ -40,9 +40,14 @@ async def test_a_system_is_tested_with_a_person_and_only_the_asker_sees_the_acco
     before = await effects(stack)
     found = await result_of(operator, "identity", person.email)
     assert outcomes(found) == {
-        "settings": "passed", "dns": "passed", "tcp": "passed", "credential": "passed", "permissions": "passed",
-        "person": "passed", "requests": "passed",
-    }  # fmt: skip
+        "settings": "passed",
+        "dns": "passed",
+        "tcp": "passed",
+        "credential": "passed",
+        "permissions": "passed",
+        "person": "passed",
+        "requests": "passed",
+    }
     assert found["ok"] and len(found["accounts"]) == 1
     assert "employee number" in {part["part"]: part for part in found["parts"]}["person"]["said"], "HR knows it"
     steps = {one["step"]: one for one in found["abilities"]}

@@ -48,8 +48,12 @@ async def test_only_a_safety_owner_lets_programs_in(visit: Visit) -> None:
 async def test_what_is_missing_for_a_token_is_said_and_what_was_typed_stays(visit: Visit) -> None:
     owner = await visit("safety-owner")
     wrongs: tuple[dict[str, Any], ...] = (
-        {"name": ""}, {"kind": "person"}, {"up_to": "everything"}, {"days": "4000"}, {"roles": ["it_approver"]},
-    )  # fmt: skip
+        {"name": ""},
+        {"kind": "person"},
+        {"up_to": "everything"},
+        {"days": "4000"},
+        {"roles": ["it_approver"]},
+    )
     for wrong in wrongs:
         page = await owner.submit("/tokens", {**NEW, **wrong})
         assert page.status_code in (404, 422), wrong

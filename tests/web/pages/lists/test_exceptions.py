@@ -44,9 +44,13 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     assert "also “None of these”" in ParsedPage(both.text).text
 
     answer = await press(
-        operator, "/exceptions?kind=ambiguous_match", "Confirm selected", inside=place,
-        tick=[one], fill={"reason": "Their manager says so"},
-    )  # fmt: skip
+        operator,
+        "/exceptions?kind=ambiguous_match",
+        "Confirm selected",
+        inside=place,
+        tick=[one],
+        fill={"reason": "Their manager says so"},
+    )
 
     assert "Code hosting: account match confirmed." in ParsedPage(answer.text).text
     assert answer.url.path == "/exceptions"
@@ -170,14 +174,26 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
     shown = {
         query: place in (await auditor.get(f"/exceptions?{query}")).text
         for query in (
-            "", "standing=all", "standing=closed", "standing=overdue", "owner=operator", "owner=safety_owner",
-            "kind=ambiguous_match", "kind=step_failed", "system=code", "system=mail",
+            "",
+            "standing=all",
+            "standing=closed",
+            "standing=overdue",
+            "owner=operator",
+            "owner=safety_owner",
+            "kind=ambiguous_match",
+            "kind=step_failed",
+            "system=code",
+            "system=mail",
         )
-    }  # fmt: skip
+    }
 
     assert [query for query, there in shown.items() if there] == [
-        "", "standing=all", "owner=operator", "kind=ambiguous_match", "system=code",
-    ]  # fmt: skip
+        "",
+        "standing=all",
+        "owner=operator",
+        "kind=ambiguous_match",
+        "system=code",
+    ]
     assert not ParsedPage((await auditor.get("/exceptions")).text).has_button("Confirm selected", place)
     by_hand = await press(auditor, "/exceptions", "Apply", fill={"kind": "weak_match"})
     assert place not in by_hand.text

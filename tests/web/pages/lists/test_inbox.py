@@ -219,9 +219,13 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     operator = await visit("operator")
 
     answer = await press(
-        operator, f"/runs/{run_id}", "Mark as done", inside=anchor(run_id, task["task_id"]),
-        fill={"note": "Badge is in the safe"}, files=[("Quittung Ü.pdf", b"%PDF-1.7 receipt")],
-    )  # fmt: skip
+        operator,
+        f"/runs/{run_id}",
+        "Mark as done",
+        inside=anchor(run_id, task["task_id"]),
+        fill={"note": "Badge is in the safe"},
+        files=[("Quittung Ü.pdf", b"%PDF-1.7 receipt")],
+    )
 
     assert "done. One file was attached." in ParsedPage(answer.text).text
     stored = re.search(rf"/runs/{run_id}/files/([0-9a-f]{{64}})", (await operator.get(f"/runs/{run_id}")).text)
@@ -270,9 +274,13 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
         assert "A reason is required if the task was not done." in ParsedPage(silent.text).text
         assert f'id="{place}-note-error"' in silent.text and f'id="{place}-answer" open' in silent.text
     too_large = await press(
-        operator, f"/runs/{run_id}", "Can't be done", inside=place,
-        fill={"note": "Lost on the way"}, files=[("list.pdf", b"%PDF-1.7" + bytes(10 * 1024 * 1024))],
-    )  # fmt: skip
+        operator,
+        f"/runs/{run_id}",
+        "Can't be done",
+        inside=place,
+        fill={"note": "Lost on the way"},
+        files=[("list.pdf", b"%PDF-1.7" + bytes(10 * 1024 * 1024))],
+    )
     assert too_large.status_code == 422 and ">Lost on the way</textarea>" in too_large.text
     assert (
         next(t for t in (await run_of(program, run_id))["tasks"] if t["task_id"] == task["task_id"])["state"] == "open"

@@ -56,17 +56,22 @@ async def test_an_operator_settles_whose_account_it_is_before_the_start_and_is_n
     ids = [value for value, _ in fields_of(preview.text)["account-code"]]
     assert len(ids) == 2 and all(re.fullmatch("[0-9a-f]{32}", one) for one in ids)
     landed = await press(
-        browser, preview.url.path, "Start run", tick=ids[:1],
+        browser,
+        preview.url.path,
+        "Start run",
+        tick=ids[:1],
         fill={"how-code": "Their line manager says so", "reason": "Moves on"},
-    )  # fmt: skip
+    )
     run = await planned(client, landed)
     assert [one["kind"] for one in run["exceptions"] if one["system"] == "code"] == ["access_kept"]
     assert len(labels(run)) == 1
     timeline = html.unescape((await browser.get(landed.url.path)).text)
     for words in (
-        "Account match resolved before the start", "Answered before the start; the search found the same accounts.",
-        "Their line manager says so", labels(run)[0],
-    ):  # fmt: skip
+        "Account match resolved before the start",
+        "Answered before the start; the search found the same accounts.",
+        "Their line manager says so",
+        labels(run)[0],
+    ):
         assert words in timeline, words
     events = (await client.get(f"/runs/{run['run_id']}/events")).json()["events"]
     assert [event["type"] for event in events][:2] == ["RunRequested", "MatchSettledBeforehand"]
@@ -135,9 +140,7 @@ async def test_what_contradicts_itself_is_said_at_the_question_and_what_was_tick
     )
     assert both.status_code == 422 and 'id="settle-code-error"' in both.text and 'href="#settle-code"' in both.text
     assert "Choose either accounts or “None of these”." in html.unescape(both.text)
-    assert fields_of(both.text) == {
-        "account-code": [(first, False), (second, True)], "none-code": [("yes", True)]
-    }  # fmt: skip
+    assert fields_of(both.text) == {"account-code": [(first, False), (second, True)], "none-code": [("yes", True)]}
     assert ">I asked</textarea>" in both.text and ">Moves on</textarea>" in both.text
     only_words = await press(browser, path, "Start run", fill={"how-code": "I asked"})
     assert only_words.status_code == 422 and "There is a justification but no answer." in only_words.text

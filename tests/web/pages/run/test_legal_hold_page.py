@@ -20,10 +20,13 @@ async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(visit: Visit
 
     said = ParsedPage((await it.get(path)).text).text
     for words in (
-        "Under legal hold.", "placed by Torvandil Maskeliung", "“Claim 12/26”",
-        "Kept by legal hold: Release the mailbox licence.", "Legal hold placed",
+        "Under legal hold.",
+        "placed by Torvandil Maskeliung",
+        "“Claim 12/26”",
+        "Kept by legal hold: Release the mailbox licence.",
+        "Legal hold placed",
         "Kept by legal hold, also once approved: Release the mailbox licence.",
-    ):  # fmt: skip
+    ):
         assert words in said, words
     assert "Place legal hold" not in said and "Lift legal hold" not in said
     listed = ParsedPage((await it.get("/runs?legal_hold=yes")).text)

@@ -38,9 +38,19 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: StartR
 
     said = ParsedPage(answer.text).text
     for words in (
-        "Miravelda", "Access ends", "5 Jan 2026", "18:00 in Berlin", "Torvandil Maskeliung", "still open",
-        "Whole run", "Remove access", "Wendelgard Oxtomiro", "can approve", "Run requested", "Plan created",
-    ):  # fmt: skip
+        "Miravelda",
+        "Access ends",
+        "5 Jan 2026",
+        "18:00 in Berlin",
+        "Torvandil Maskeliung",
+        "still open",
+        "Whole run",
+        "Remove access",
+        "Wendelgard Oxtomiro",
+        "can approve",
+        "Run requested",
+        "Plan created",
+    ):
         assert words in said, words
     assert 'class="plan-graph"' in answer.text
     assert f'action="/runs/{run_id}' not in answer.text  # an auditor changes nothing
@@ -119,9 +129,10 @@ async def test_the_review_of_an_urgent_start_lists_what_was_removed(
 ) -> None:
     run_id = await started(asked={"cutoff": None, "urgent": True, "zone": None})
     run = await until(
-        await program("auditor"), run_id,
+        await program("auditor"),
+        run_id,
         lambda run: any(one["name"] == "disable_identity" and one["status"] == "verified" for one in run["steps"]),
-    )  # fmt: skip
+    )
     review = next(one for one in run["exceptions"] if one["kind"] == "urgent_review")
     text = (await (await visit("safety-owner")).get(f"/runs/{run_id}")).text
     card = text[text.index(f'id="{anchor(run_id, review["exception_id"])}"') :]
@@ -172,8 +183,17 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
     file = await operator.get(f"/runs/{missing}/files/{'0' * 64}")
     answers = [page, stream, file]
     for change in (*CHANGES, "gates/g-access-1", "tasks/t-1"):
-        fields = {"reason": "x", "verdict": "approve", "outcome": "done", "note": "x", "cutoff": FUTURE,
-                  "zone": "Europe/Berlin", "over": "yes", "none": "yes", "system": "code"}  # fmt: skip
+        fields = {
+            "reason": "x",
+            "verdict": "approve",
+            "outcome": "done",
+            "note": "x",
+            "cutoff": FUTURE,
+            "zone": "Europe/Berlin",
+            "over": "yes",
+            "none": "yes",
+            "system": "code",
+        }
         answers.append(await operator.submit(f"/runs/{missing}/{change}", fields))
     for answer in answers:
         assert answer.status_code == 404, (answer.request.url.path, answer.text[:400])
