@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator import commands
 from orchestrator.documents.runs.questions import FindPeople
+from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.embedded.stack import Stack
@@ -40,6 +41,23 @@ async def test_a_token_is_made_by_a_safety_owner_for_a_program_that_decides_noth
     refused(await owner.post("/tokens", json=ASSISTANT | {"roles": ["safety_owner"]}), 422, "role_of_people")
     refused(await owner.post("/tokens", json=ASSISTANT | {"kind": "person"}), 422, "invalid_request")
     refused(await owner.post("/tokens", json=ASSISTANT | {"lasts_days": 400}), 422, "invalid_request")
+
+
+async def test_a_token_whose_revocation_is_recorded_is_refused_whatever_its_row_says(
+    program: Program, stack: Stack
+) -> None:
+    """A process can stop after the event, and before it changes the row."""
+    token = await made(await program("safety-owner"), up_to="read")
+    owner = (await stack.backend.runs.organisation()).actors["safety-owner"]
+    revoked = e.TokenRevoked(
+        token_id=token["token_id"], actor_id=token["actor_id"], by=owner.actor_id, human=owner.human
+    )  # fmt: skip
+    async with api(stack.url, token["token"]) as client:
+        assert (await client.get("/me")).status_code == 200
+        await stack.backend.runs.update_organisation(lambda known, now: [revoked])
+        assert (await client.get("/me")).status_code == 401
+    row = await Tokens(stack.backend.database).get(token["token_id"])
+    assert row is not None and row.revoked_at is None
 
 
 async def test_an_assistant_has_no_permission_from_the_starter_packet(
