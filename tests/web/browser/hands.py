@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, expect
 
 FARTHEST = 150
 """Tab stops to anything on a page: users give up after that."""
-_SEEN = """one => {
+_REACHED = """wanted => {
+  const one = document.querySelector(':focus'), before = window.tabbedFrom;
+  window.tabbedFrom = one;
+  if (!one) return {reached: false, focus: null};  // past the last one, on the way to the first
   const style = getComputedStyle(one), outer = one.getBoundingClientRect();
   const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-  return {
+  const following = Node.DOCUMENT_POSITION_FOLLOWING;
+  return {reached: one === wanted, focus: {
     ring: ring || style.boxShadow !== 'none',
     within: outer.bottom > 0 && outer.top < innerHeight && outer.width > 0 && outer.height > 0,
+    forward: !before || !before.isConnected || !!(before.compareDocumentPosition(one) & following),
     what: one.outerHTML.slice(0, 120),
-  };
+  }};
 }"""
-_FORWARD = """one => {
-  const before = window.tabbedFrom;
-  window.tabbedFrom = one;
-  return !before || !before.isConnected || !!(before.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
-}"""
+"""Where the focus is. One question for each tab stop: each takes the browser and its driver some milliseconds."""
 
 
 class Hand(Protocol):
@@ -83,18 +84,14 @@ class Keyboard:
         await expect(one).to_be_visible()
         page = one.page
         await page.evaluate("window.tabbedFrom = null")
-        for _ in range(FARTHEST):
-            if await one.evaluate("one => one === document.activeElement"):
-                return
-            await page.keyboard.press("Tab")
-            await self._look(page)
-        raise AssertionError(f"{one} is not reached within {FARTHEST} tab stops")
-
-    async def _look(self, page: Page) -> None:
-        focused = page.locator(":focus")
-        if not await focused.count():  # past the last one, on the way to the first
-            await page.evaluate("window.tabbedFrom = null")
+        if await one.evaluate("one => one === document.activeElement"):
             return
-        seen = await focused.evaluate(_SEEN)
-        assert seen["ring"] and seen["within"], f"the focus cannot be seen on {seen['what']}"
-        assert await focused.evaluate(_FORWARD), f"the focus goes backwards to {seen['what']}"
+        for _ in range(FARTHEST):
+            await page.keyboard.press("Tab")
+            seen = await one.evaluate(_REACHED)
+            if focus := seen["focus"]:
+                assert focus["ring"] and focus["within"], f"the focus cannot be seen on {focus['what']}"
+                assert focus["forward"], f"the focus goes backwards to {focus['what']}"
+            if seen["reached"]:
+                return
+        raise AssertionError(f"{one} is not reached within {FARTHEST} tab stops")
