@@ -60,8 +60,10 @@ test: setup browser ## Check style, types and imports, then run every test but t
 	@$(PYTEST) --collect-only --quiet >/dev/null 2>&1 & $(MAKE) lint && wait
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
 
-test-servers: setup heavy-servers ## Run the tests that need heavy servers; those whose server is not installed are left out and named
-	@PATH="$$PATH:$(CURDIR)/.cache/moto/bin:$(CURDIR)/.cache/scim/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent servers; test $$code = 5 || exit $$code  # 5: there is no such test
+test-servers: setup browser heavy-servers ## Run long tests and those that need heavy servers; those whose server is not installed are left out and named
+	@$(PYTEST) -m long -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); long=$$?; \
+		PATH="$$PATH:$(CURDIR)/.cache/moto/bin:$(CURDIR)/.cache/scim/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent; .ci/absent servers; \
+		for one in $$long $$code; do test $$one = 0 || test $$one = 5 || exit $$one; done  # 5: there is no such test
 
 faults: setup ## Run the long trials with faults: more deaths, more rounds, more generated runs
 	@$(PYTEST) -m faults $(ARGS)

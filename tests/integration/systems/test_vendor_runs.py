@@ -1,6 +1,7 @@
 """Whole runs at the vendors' simulators: every ability of a kind in one packet that is written for classes of systems,
 started through the API, from the search to "Access removed". What the leaver could use is refused afterwards, and
-nothing of another person has changed. The same with faults: the same end, and no effect twice."""
+nothing of another person has changed. The same with faults: the same end, and no effect twice. `make test` has every
+vendor once, every other one with faults; `make test-servers` has the rest."""
 
 from __future__ import annotations
 
@@ -242,8 +243,14 @@ async def at_vendor(stack: Stack, kind: str) -> AsyncIterator[tuple[Simulator, V
         yield vendor, account_at(vendor, web, LeaverTeam(leaver, manager, report, colleague)), leaver
 
 
-@pytest.mark.parametrize("faults", [False, True], ids=["", "with_faults"])
-@pytest.mark.parametrize("kind", ACCOUNTS)
+@pytest.mark.parametrize(
+    ("kind", "faults"),
+    [
+        pytest.param(kind, faults, marks=() if faults is bool(number % 2) else pytest.mark.long,
+                     id=f"{kind}-with_faults" if faults else kind)
+        for number, kind in enumerate(ACCOUNTS) for faults in (False, True)
+    ],
+)  # fmt: skip
 async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
     kind: str, faults: bool, stack: Stack, programs: Programs
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ FUTURE = {"cutoff": "2031-11-28T17:00", "zone": "Europe/Berlin"}
 NAMED = ("it", "finance", "operator", "safety-owner")
 """For whom, beside HR, the hidden run exists."""
 WITHIN = 60.0  # seconds
+RENEWED_AFTER_SECONDS = 180.0
 ENDS_SESSIONS = ("/sign-out", "/sign-in/local")
 """Tried in browsers that are opened for it."""
 NO_ROLE = (("guest", "E-1011"), ("colleague", "E-1007"))
@@ -76,6 +78,30 @@ class RoutesOffice:
     people: dict[str, Employee] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     asked: dict[str, Ask] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Every token and session that an account of `WHO` has had here, by what it is."""
+    signed_in_at: float = field(default_factory=time.monotonic)
+
+    async def renew_sign_ins(self) -> None:
+        """On a slow machine the tests take longer than the five minutes for which a sign-in is recent."""
+        if time.monotonic() < self.signed_in_at + RENEWED_AFTER_SECONDS:
+            return
+        self.keep_secrets()
+        self.signed_in_at = time.monotonic()
+        for who, page in self.pages.items():
+            if isinstance(page, Visitor) and not page.is_closed:
+                page.follow_redirects = True
+                await page.sign_in(who)
+                self.csrf[who] = await page.csrf()
+                page.follow_redirects = False
+                self.tokens[who] = await token_of(self.url, who)
+                self.programs[who].headers["Authorization"] = f"Bearer {self.tokens[who]}"
+
+    def keep_secrets(self) -> None:
+        since = f"of the sign-in at {self.signed_in_at:.0f}"
+        self.secrets |= {f"the token of {who} {since}": token for who, token in self.tokens.items()}
+        for who, client in self.pages.items():
+            self.secrets |= {f"the session of {who} {since}": value for value in client.cookies.values()}
 
     async def post(self, who: str, path: str, body: Any = None, **more: Any) -> Any:
         answer = await self.programs[who].post(path, json=body, **more)
@@ -92,6 +118,7 @@ class RoutesOffice:
 
     async def send(self, who: str, method: str, path: str, ask: Ask) -> httpx.Response:
         """Without waiting for a stream's end."""
+        await self.renew_sign_ins()
         if path in ENDS_SESSIONS:
             async with _browser(self.url, who, self.tokens) as once:
                 csrf = await once.csrf() if isinstance(once, Visitor) else ""

@@ -12,6 +12,7 @@ service whose token goes no further than reading, and no one at all. A service h
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 WHO = ("hr", "it", "finance", "operator", "value-owner", "safety-owner", "auditor", "guest", "program", "nobody")
@@ -67,7 +68,7 @@ POST   /runs/{run_id}/hold                             +  x  x  +  x  +  x  ?  s
 POST   /runs/{run_id}/release                          +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
-POST   /runs/{run_id}/end                              +  +  +  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/end                              +  x  x  x  x  x  x  ?  s  s   only HR's roles postpone
 POST   /runs/{run_id}/legal-holds                      +  x  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/legal-holds/lift                 +  x  x  x  x  x  x  ?  s  s   another person placed it
 # Deciding, doing, settling.
@@ -146,7 +147,7 @@ POST   /api/v1/runs/{run_id}/hold                      +  x  x  +  x  +  x  ?  x
 POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
-POST   /api/v1/runs/{run_id}/end                       +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/end                       +  x  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/legal-holds               +  x  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/legal-holds/lift          +  x  x  x  x  x  x  ?  x  s   another person placed it
 # Deciding, doing, settling.
@@ -227,3 +228,22 @@ def rows() -> list[RouteRow]:
             assert len(marks) == len(WHO) and set(marks) <= set("+x?s-"), line
             found.append(RouteRow(words[0], words[1], dict(zip(WHO, marks, strict=True))))
     return found
+
+
+def each_outcome_once() -> dict[str, list[str]]:
+    """Route -> one account for each outcome of its row: the one that was asked at the smallest part of the routes where
+    it has this outcome. Also the first account that may: in the whole table it changes what the others find."""
+    found = rows()
+    pairs = Counter((row.expected[who], who) for row in found for who in WHO)
+    asked: Counter[tuple[str, str]] = Counter()
+    by_route: dict[str, list[str]] = {}
+    for row in found:
+        chosen: dict[str, str] = {}
+        for outcome, who in sorted(
+            ((row.expected[who], who) for who in WHO), key=lambda one: (asked[one] / pairs[one], pairs[one])
+        ):
+            chosen.setdefault(outcome, who)
+        asked.update(chosen.items())
+        first = [who for who in WHO if row.expected[who] == "+"][:1]
+        by_route[row.route] = list(dict.fromkeys([*first, *chosen.values()]))
+    return by_route
