@@ -115,10 +115,15 @@ def find(settings: IdentityCenterSettings, lookups: Sequence[Lookup]) -> Flow[Se
 
 
 def _is_privileged(settings: IdentityCenterSettings, user: str) -> Flow[bool]:
-    """Not known, and false, where the credential may not read it."""
+    """Not known, and false, where the credential may not read it, or where the instance refuses the question. An answer
+    that is not understood is an error: an approval can depend on this."""
     try:
         return (yield from is_administrator(settings, user))
-    except (ActionRequiredError, RefusedError):
+    except RefusedError:
+        return False
+    except ActionRequiredError as error:
+        if error.code != "credential_refused":
+            raise
         return False
 
 

@@ -75,6 +75,29 @@ async def test_what_is_not_awss_own_answer_about_the_user_proves_nothing(answer:
             await connector.read_back(EFFECT)
 
 
+async def test_a_user_is_not_unprivileged_because_the_answer_is_not_understood() -> None:
+    """An approval can depend on it. A credential that may not read assignments shows none."""
+    answer = ScriptedAnswer(200, b"<html><body>Sign in</body></html>")
+
+    def lies(asked: ReceivedRequest) -> ScriptedAnswer:
+        match center_action(asked):
+            case "DescribeUser":
+                return ScriptedAnswer(200, CENTER_USER)
+            case "ListUsers":
+                return ScriptedAnswer(200, {"Users": [CENTER_USER]})
+            case "GetUserId":
+                return ScriptedAnswer(200, {"IdentityStoreId": "d-1234567890", "UserId": "7"})
+        return answer
+
+    async with CENTER.connected(lies) as (connector, _):
+        with pytest.raises(ActionRequiredError, match="answer_not_understood"):
+            await connector.find_accounts(BY_NAME)
+    answer = center_error(400, "AccessDeniedException")
+    async with CENTER.connected(lies) as (connector, _):
+        [account] = await connector.find_accounts(BY_NAME)
+        assert not account.privileged
+
+
 async def test_entries_of_another_user_are_an_error_or_not_counted() -> None:
     """A cache can answer with another user's document."""
     membership = {"IdentityStoreId": "d-1234567890", "MembershipId": "m", "GroupId": "g", "MemberId": {"UserId": "8"}}
