@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from activities.attempts.accounts import AccountsFound, find_accounts
 from activities.connections import Connections
+from activities.inquiries.account_access import read_access
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.inquiries.reachability import elsewhere
@@ -111,8 +112,13 @@ class Previews:
             for result in found.results
             if is_asked(pinned, result)
         }
+        read = await read_access(
+            list(state.plan.steps.values()), found.accounts, pinned, current, self._connections, self._rates
+        )
         duties = await self._duties(key.person_id, actor, context) if not dry else ()
-        return preview(state, pinned, found.results, found.troubles, actor, world, handles, duties)
+        return preview(
+            state, pinned, found.results, found.troubles, actor, world, handles, duties, read.recorded, read.troubles
+        )
 
     async def _duties(self, person_id: str, actor: Actor, context: StartContext) -> list[PreviewDuty]:
         """What the leaver holds here. An account without a role does not read who has which role."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.documents.runs.preview import Shown
+from orchestrator.documents.runs.shown import Shown
 
 Part = Literal["settings", "dns", "tcp", "tls", "credential", "permissions", "person", "requests"]
 """The parts of a test, in their order."""

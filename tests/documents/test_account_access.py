@@ -42,6 +42,13 @@ def test_groups_that_the_system_marks_are_privileged() -> None:
     assert facts["nested_groups"]["privileged_values"] == ["Domain Admins"]  # type: ignore[index]
 
 
+def test_owned_objects_that_are_counted_by_place_are_added_up() -> None:
+    facts = shown({"owned_objects": {"sales": 3, "(server)": 1}, "two_step_verification": {"enrolled": True}})
+    assert set(facts) == {"owned_objects"}
+    assert facts["owned_objects"]["count"] == 4  # type: ignore[index]
+    assert facts["owned_objects"]["values"] == ["sales: 3", "(server): 1"]  # type: ignore[index]
+
+
 def test_odd_snapshots_show_nothing() -> None:
     assert shown({"groups": [None, 7, {"name": 3}], "admin": "yes", "x_cents": True, "amount_cents": "12"}) == {
         "groups": {

@@ -16,7 +16,7 @@ from orchestrator.documents.runs.preview import Preview
 from orchestrator.documents.runs.questions import FindPeople, PreviewAsked
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms
-from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.reading.queries import Queries
 from orchestrator.web.inquiries import Inquiries
@@ -49,6 +49,10 @@ async def test_a_preview_shows_what_a_run_then_does(asking: Asking, hire: Hire) 
             system: look.result.outcome for system, look in state.accounts.searches.items()
         }
         assert not shown.questions and not shown.not_looked_at and not shown.steps_left_open
+        read = {step.system for step in shown.steps if step.level is Level.READ and step.account is not None}
+        assert {one.system for one in shown.access} == read and not any(one.trouble for one in shown.access)
+        groups = {one.system: fact.count for one in shown.access for fact in one.facts if fact.name == "groups"}
+        assert groups["identity"] and groups["directory"]
         state = await here.wait_until(run_id, lambda state: bool(state.decisions.gates), "its gates")
         opened = {gate.opened.gate: set(gate.roles) for gate in state.decisions.gates.values()}
         assert {gate.gate: set(gate.roles) for gate in shown.gates} == opened

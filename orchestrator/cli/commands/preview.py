@@ -32,6 +32,7 @@ def print_preview(document: Document) -> None:
             for system in document["systems"]
         ],
     )
+    _access(document)
     say("")
     table(
         ("Step", "System", "Account", "Permission", "When", "Gate", "Reversible"),
@@ -67,6 +68,24 @@ def print_preview(document: Document) -> None:
         say(f"{system['system']} could not be checked: {system['why']}", style="yellow")
     if document["steps_left_open"]:
         say(f"Not planned until this is answered: {', '.join(document['steps_left_open'])}", style="yellow")
+
+
+def _access(document: Document) -> None:
+    for one in document["access"]:
+        facts = "; ".join(_fact(fact) for fact in one["facts"]) or "no groups, roles or amounts"
+        said = f"could not be read: {one['trouble']}" if one["trouble"] else facts
+        say(f"{one['system']}, {one['label'] or one['account_id'][:12]}: {said}")
+
+
+def _fact(fact: Document) -> str:
+    title: str = fact["name"].replace("_", " ") + (" (privileged)" if fact["privileged"] else "")
+    if fact["amount"] is not None:
+        return f"{title} {fact['amount']}"
+    if fact["count"] is None:
+        return title
+    more = fact["count"] - len(fact["values"])
+    named = ", ".join(fact["values"]) + (f" and {more} more" if fact["values"] and more > 0 else "")
+    return f"{title}: {named or fact['count']}"
 
 
 def print_urgent(document: Document) -> None:

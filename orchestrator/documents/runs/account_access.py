@@ -21,19 +21,31 @@ _NAMES: Final = ("name", "display", "value", "title", "type")
 def access_of(state: RunState, pinned: Packet, steps: Iterable[PlannedStep]) -> list[Document]:
     """For each account that these steps are about and that a snapshot exists of, in the order of the steps."""
     accounts = dict.fromkeys((step.system, step.account_id) for step in steps if step.account_id)
+    recorded = {
+        step_id: recorded
+        for step_id, step in state.plan.steps.items()
+        if step.level is Level.READ
+        and (recorded := state.work.steps[step_id].recorded)
+        and (step.system, step.account_id) in accounts
+    }
+    order = list(accounts)
+    found = access_in(state, pinned, recorded)
+    return sorted(found, key=lambda one: order.index((one["system"], one["account_id"])))
+
+
+def access_in(state: RunState, pinned: Packet, recorded: Mapping[str, Mapping[str, Any]]) -> list[Document]:
+    """For each step that has a snapshot, in the order of the plan. `recorded` are the snapshots by step."""
     found = []
     for step_id, step in state.plan.steps.items():
-        recorded = state.work.steps[step_id].recorded
-        if step.level is Level.READ and recorded and (step.system, step.account_id) in accounts:
+        if step_id in recorded:
             details = state.accounts.details.get(step.account_id or "") or {}
             found.append({
                 "system": step.system,
                 "account_id": step.account_id,
                 "label": details.get("label") or None,
-                "facts": _facts(recorded, _privileged(pinned, step.system)),
+                "facts": _facts(recorded[step_id], _privileged(pinned, step.system)),
             })  # fmt: skip
-    order = list(accounts)
-    return sorted(found, key=lambda one: order.index((one["system"], one["account_id"])))
+    return found
 
 
 def _facts(recorded: Mapping[str, Any], privileged: frozenset[str]) -> list[Document]:
@@ -50,6 +62,9 @@ def _facts(recorded: Mapping[str, Any], privileged: frozenset[str]) -> list[Docu
                 marked = [text for text in named if text.casefold() in privileged or text in by_system]
                 shown = [*marked, *(text for text in named if text not in marked)][:MAX_VALUES]
                 facts.append(_fact(name, shown, len(value), marked, privileged=bool(marked)))
+            case dict() if value and all(type(one) is int for one in value.values()):
+                facts.append(_fact(name, [f"{place}: {count}" for place, count in value.items()][:MAX_VALUES],
+                                   sum(value.values())))  # fmt: skip
     return sorted(facts, key=lambda fact: (not fact["privileged"], fact["amount"] is None))
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from orchestrator.documents.runs import run as run_document
+from orchestrator.documents.runs.preview_access import PreviewAccess, access_shown
+from orchestrator.documents.runs.shown import Shown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
@@ -26,18 +28,6 @@ from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
-
-
-class Shown(BaseModel):
-    """Part of an answer about a person."""
-
-    # Lengths of time are seconds, as in every document.
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, ser_json_timedelta="float")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(…)"
-
-    __str__ = __repr__
 
 
 class PreviewPerson(Shown):
@@ -56,7 +46,7 @@ class PreviewAccount(Shown):
     label: str | None = None
     active: bool | None = None
     privileged: bool | None = None
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default={})
 
 
 class PreviewSystem(Shown):
@@ -187,6 +177,7 @@ class Preview(Shown):
     warnings: tuple[PreviewWarning, ...] = ()
     duties: tuple[PreviewDuty, ...] = ()
     legal_hold: bool = False
+    access: tuple[PreviewAccess, ...] = ()
 
 
 def preview(
@@ -198,10 +189,12 @@ def preview(
     world: World,
     handles: Mapping[str, str],
     duties: Sequence[PreviewDuty] = (),
+    recorded: Mapping[str, Mapping[str, Any]] | None = None,
+    unread: Mapping[str, str] | None = None,
 ) -> Preview:
     """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
-    `asker` the account that asks, and `handles` the keys under which answers about a system are given. It shows what
-    the asker would read in the run."""
+    `asker` the account that asks, and `handles` the keys under which answers about a system are given. `recorded` are
+    the snapshots by step, and `unread` why there is none. It shows what the asker would read in the run."""
     projection = RunProjection.of(state, asker, world)
     state = projection.state()
     searched = [projection.result(result) for result in searched]
@@ -225,6 +218,7 @@ def preview(
         warnings=tuple(_warnings(state, packet, world)),
         duties=tuple(duties),
         legal_hold=state.legal_hold,
+        access=tuple(access_shown(state, packet, projection, recorded or {}, unread or {})),
     )
 
 

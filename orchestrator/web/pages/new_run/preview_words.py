@@ -52,6 +52,7 @@ def preview_page(preview: Preview, draft: RunDraft, staff: Mapping[str, StaffMem
         "questions": [
             question | {"settlers": _names(tuple(question["settled_by"]), staff)} for question in document["questions"]
         ],
+        "access": [one | {"system": systems.get(one["system"], one["system"])} for one in document["access"]],
         "accounts": [system for system in document["systems"] if system["system"] not in asked],
         "steps": [
             _line(number, step, preview.looked_at, titles, systems, gates)

@@ -59,7 +59,13 @@ async def test_hr_finds_someone_looks_ahead_and_starts(stack: Stack, visit: Visi
     preview = await look_ahead(browser, person)
     text = html.unescape(preview.text)
     assert heading(preview.text) == name_of(person)
-    for words in ("Nothing has been saved", "Disable the sign-in account", "Remove access", "30 Jun 2027"):
+    for words in (
+        "Nothing has been saved",
+        "What the accounts can do and own",
+        "Disable the sign-in account",
+        "Remove access",
+        "30 Jun 2027",
+    ):
         assert words in text, words
     assert person.employee_number not in (await browser.get("/runs")).text, "a preview writes nothing"
     landed = await browser.submit(preview.url.path, {"reason": "Moves to another country"})
