@@ -106,12 +106,15 @@ def credentials(kind: str) -> str:
 
 def packet_page() -> str:
     lines = [
-        "# Reference: the files of a packet", "", NOTE, "",
+        "# Reference: the files of a packet",
+        "",
+        NOTE,
+        "",
         "A packet has three files. The business owns `workflow.yaml`, IT owns `platform.yaml`, and both share "
         "`approvals.yaml`. Names are lower-case letters, digits, `_` and `-`. Durations are written as in ISO 8601: "
         "`PT15M`, `P3D`. Expressions are [CEL](https://cel.dev). Fields that are not listed are refused. "
         "`offboard packet check FOLDER` checks the files.",
-    ]  # fmt: skip
+    ]
     file = ""
     for name, section, model in SECTIONS:
         if name != file:
@@ -187,15 +190,20 @@ def _prose(model: type[BaseModel]) -> str:
 
 def connectors_page() -> str:
     lines = [
-        "# Reference: connectors", "", NOTE, "",
+        "# Reference: connectors",
+        "",
+        NOTE,
+        "",
         "The kinds of connectors that Offboard brings, with their settings and abilities. A system in `platform.yaml` "
         "names its kind under `connector` and its settings under `connection`; `env:NAME` and `file:PATH` are read by "
         "the worker. Secrets (◆) can be given in no other way. Other packages can bring connectors: "
         "[packages.md](../connectors/packages.md). "
         "The class is that of the kind's systems, unless `platform.yaml` has another: "
         "[systems-by-class.md](../systems-by-class.md).",
-        "", "| kind | class | tested against |", "|---|---|---|",
-    ]  # fmt: skip
+        "",
+        "| kind | class | tested against |",
+        "|---|---|---|",
+    ]
     kinds = connector_kinds()
     lines += [f"| [`{kind}`](#{kind}) | {_class(kind)} | {_tested(kind)} |" for kind in kinds]
     for kind, abilities in kinds.items():
@@ -248,10 +256,14 @@ def _ability(ability: Ability) -> str:
         f"shows after {_length(ability.settles_within)} at most" if ability.settles_within else "",
     ]
     cells = (
-        f"`{ability.name}`", _cell(ability.summary), ability.level, "" if ability.level == "read" else repeat,
-        "yes" if ability.read_back else "no: attested", "" if ability.level == "read" else undone,
+        f"`{ability.name}`",
+        _cell(ability.summary),
+        ability.level,
+        "" if ability.level == "read" else repeat,
+        "yes" if ability.read_back else "no: attested",
+        "" if ability.level == "read" else undone,
         "; ".join(note for note in notes if note),
-    )  # fmt: skip
+    )
     return f"| {' | '.join(cells)} |"
 
 

@@ -88,35 +88,52 @@ class AnsweringKind:
             known = {"url": address, "token": "t0ken"}
             if self.name == "mail":
                 known = {
-                    "smtp_host": "127.0.0.1", "sender": "offboard@vendor.example",
-                    "admin_url": address, "admin_token": "t0ken",
-                }  # fmt: skip
+                    "smtp_host": "127.0.0.1",
+                    "sender": "offboard@vendor.example",
+                    "admin_url": address,
+                    "admin_token": "t0ken",
+                }
             if self.name == "entra":
                 known = {
-                    "url": address, "login_url": f"http://127.0.0.1:{login_port}",
-                    "tenant": "vendor.example", "client_id": "app", "client_secret": "s3cret",
-                }  # fmt: skip
+                    "url": address,
+                    "login_url": f"http://127.0.0.1:{login_port}",
+                    "tenant": "vendor.example",
+                    "client_id": "app",
+                    "client_secret": "s3cret",
+                }
             if self.name == "google_workspace":
                 known = {
-                    "url": address, "licensing_url": address, "token_url": f"http://127.0.0.1:{login_port}/token",
-                    "admin_email": "admin@vendor.example", "service_account_email": "offboard@vendor.example",
+                    "url": address,
+                    "licensing_url": address,
+                    "token_url": f"http://127.0.0.1:{login_port}/token",
+                    "admin_email": "admin@vendor.example",
+                    "service_account_email": "offboard@vendor.example",
                     "private_key": private_key().as_pem(private=True).decode(),
-                }  # fmt: skip
+                }
             if self.name == "bamboohr":
                 known = {"url": address, "api_key": "k3y", "time_zone": "America/Denver"}
             if self.name == "github":
                 known |= {"organization": "vendor"}
             if self.name == "aws_iam":
                 known = {
-                    "url": address, "sts_url": address, "account_id": "123456789012", "access_key_id": "AKIAEXAMPLE",
+                    "url": address,
+                    "sts_url": address,
+                    "account_id": "123456789012",
+                    "access_key_id": "AKIAEXAMPLE",
                     "secret_access_key": "s3cret",
-                }  # fmt: skip
+                }
             if self.name == "aws_identity_center":
                 known = {
-                    "url": address, "sso_url": address, "sts_url": address, "iam_url": address,
-                    "region": "eu-central-1", "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
-                    "identity_store_id": "d-1234567890", "access_key_id": "AKIAEXAMPLE", "secret_access_key": "s3cret",
-                }  # fmt: skip
+                    "url": address,
+                    "sso_url": address,
+                    "sts_url": address,
+                    "iam_url": address,
+                    "region": "eu-central-1",
+                    "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+                    "identity_store_id": "d-1234567890",
+                    "access_key_id": "AKIAEXAMPLE",
+                    "secret_access_key": "s3cret",
+                }
             if self.name == "slack":
                 known |= {"scim_url": address, "team_id": "T0VENDOR"}
             connector = connect(self.name, known | settings, allowed_hosts=["127.0.0.1"])

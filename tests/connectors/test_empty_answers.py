@@ -78,8 +78,12 @@ def empty(kind: str, asked: ReceivedRequest) -> ScriptedAnswer:
         return ScriptedAnswer(200, {"data": {"organization": {"teams": nothing}}})
     if kind == "slack" and asked.path.startswith("/api/"):
         lists: dict[str, list[object]] = {
-            "active_sessions": [], "usergroups": [], "users": [], "role_assignments": [], "members": [],
-        }  # fmt: skip
+            "active_sessions": [],
+            "usergroups": [],
+            "users": [],
+            "role_assignments": [],
+            "members": [],
+        }
         return ScriptedAnswer(200, SLACK_TOKEN if asked.path == "/api/auth.test" else {"ok": True, **lists})
     if kind == "slack" and asked.path.startswith("/scim/v2/Users/"):
         return ScriptedAnswer(200, SCIM_USER)

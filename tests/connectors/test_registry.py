@@ -57,15 +57,21 @@ def complete(kind: str) -> dict[str, str]:
         settings |= {"admin_email": "admin@example.com", "private_key": key, "service_account_email": "app@example.com"}
     if kind == "aws_iam":
         settings |= {
-            "sts_url": "https://systems.example/sts", "account_id": "123456789012", "access_key_id": "AKIA-1",
+            "sts_url": "https://systems.example/sts",
+            "account_id": "123456789012",
+            "access_key_id": "AKIA-1",
             "secret_access_key": "s3cret-1",
-        }  # fmt: skip
+        }
     if kind == "aws_identity_center":
         settings |= {
-            "sso_url": "https://systems.example/sso", "sts_url": "https://systems.example/sts",
-            "region": "eu-central-1", "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
-            "identity_store_id": "d-1234567890", "access_key_id": "AKIA-1", "secret_access_key": "s3cret-1",
-        }  # fmt: skip
+            "sso_url": "https://systems.example/sso",
+            "sts_url": "https://systems.example/sts",
+            "region": "eu-central-1",
+            "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+            "identity_store_id": "d-1234567890",
+            "access_key_id": "AKIA-1",
+            "secret_access_key": "s3cret-1",
+        }
     if kind == "postgresql":
         settings |= {"host": "systems.example", "user": "offboard", "ca_file": certifi.where()}
     return settings | ({"url": "ldaps://systems.example"} if kind in ("ldap", "active_directory") else {})
@@ -109,9 +115,12 @@ def test_how_long_tokens_last_is_declared_or_stated_as_unknown() -> None:
     }
     # A protocol does not say it: `token_lifetime` of the system does.
     assert unknown == {
-        ("scim", "disable_account"), ("scim", "remove_from_groups"), ("scim", "delete_account"),
-        ("ldap", "lock_account"), ("ldap", "remove_from_groups"),
-    }  # fmt: skip
+        ("scim", "disable_account"),
+        ("scim", "remove_from_groups"),
+        ("scim", "delete_account"),
+        ("ldap", "lock_account"),
+        ("ldap", "remove_from_groups"),
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)

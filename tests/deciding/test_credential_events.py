@@ -38,9 +38,16 @@ async def recorded(here: SmallOffice, *kinds: type[e.Event]) -> list[e.Event]:
 async def test_a_safety_owner_revokes_a_token_that_another_made(here: SmallOffice) -> None:
     tokens, names = Tokens(here.database), [here.packet.name]
     text, token = await commands.make_token(
-        here.services, tokens, SAM, names,
-        name="Feed", kind="service", roles=(), up_to=Level.READ, lasts=HOUR,
-    )  # fmt: skip
+        here.services,
+        tokens,
+        SAM,
+        names,
+        name="Feed",
+        kind="service",
+        roles=(),
+        up_to=Level.READ,
+        lasts=HOUR,
+    )
     with pytest.raises(Invalid, match="unknown_token"):
         await commands.revoke_token(here.services, tokens, HANNA, names, token.token_id)
     with pytest.raises(NotAllowed, match="not_an_owner"):
@@ -71,9 +78,16 @@ async def test_a_token_whose_creation_was_interrupted_is_revoked(here: SmallOffi
     tokens, names = Tokens(here.database), [here.packet.name]
     with pytest.raises(KeyboardInterrupt):
         await commands.make_token(
-            here.services, Killed(here.database), SAM, names,
-            name="Feed", kind="service", roles=(), up_to=Level.READ, lasts=HOUR,
-        )  # fmt: skip
+            here.services,
+            Killed(here.database),
+            SAM,
+            names,
+            name="Feed",
+            kind="service",
+            roles=(),
+            up_to=Level.READ,
+            lasts=HOUR,
+        )
     [made] = await recorded(here, e.TokenMade)
     assert isinstance(made, e.TokenMade)
     with pytest.raises(Invalid, match="unknown_token"):
@@ -94,9 +108,16 @@ async def test_the_creator_of_a_token_decides_nothing_that_its_service_started(h
     for one in (maker, second):
         await commands.record_actor(here.services, one)
     _, token = await commands.make_token(
-        here.services, tokens, maker, names,
-        name="Feed", kind="service", roles=("hr_system",), up_to=Level.CHANGE, lasts=HOUR,
-    )  # fmt: skip
+        here.services,
+        tokens,
+        maker,
+        names,
+        name="Feed",
+        kind="service",
+        roles=("hr_system",),
+        up_to=Level.CHANGE,
+        lasts=HOUR,
+    )
     await commands.change_service_owners(here.services, tokens, maker, names, token.token_id, "ole")
     service = (await here.runs.organisation()).actors[token.actor_id]
     run_id = await here.start(by=service)

@@ -88,8 +88,9 @@ async def test_a_rebuild_differs_in_nothing_and_repairs_what_was_tampered_with(
         await connection.exec_driver_sql("DELETE FROM read.inbox WHERE run_id = %s AND kind = 'gate'", (urgent,))
         await connection.exec_driver_sql(
             "INSERT INTO read.exceptions (exception_id, run_id, kind, owner, opened_at) "
-            "VALUES ('forged', %s, 'step_failed', 'operator', now())", (run_id,),
-        )  # fmt: skip
+            "VALUES ('forged', %s, 'step_failed', 'operator', now())",
+            (run_id,),
+        )
     gates = (await offboard.done("show", urgent, "--json", as_="it")).json["summary"]["open_gates"]
     made = {line.split()[0]: line.split()[1:] for line in (await offboard.done("ledger", "rebuild")).out.splitlines()}
     assert (made["runs"][1], made["inbox"][1], made["exceptions"][1], made["packets"][1]) == ("1", str(gates), "1", "0")
@@ -177,11 +178,15 @@ def _own_people(folder: Path) -> tuple[Path, Path]:
     platform = yaml.safe_load((packet / "platform.yaml").read_text())
     platform["hr"] |= {
         "export_columns": {
-            "hr_id": "ID", "employee_number": "Nummer", "display_name": "Name", "email": "E-Mail",
-            "manager_hr_id": "Chef", "cutoff_date": "Austritt",
+            "hr_id": "ID",
+            "employee_number": "Nummer",
+            "display_name": "Name",
+            "email": "E-Mail",
+            "manager_hr_id": "Chef",
+            "cutoff_date": "Austritt",
         },
         "export_format": {"encoding": "windows-1252", "dates": "german", "time_zone": "Europe/Berlin"},
-    }  # fmt: skip
+    }
     (packet / "platform.yaml").write_text(yaml.safe_dump(platform))
     workflow = (packet / "workflow.yaml").read_text()
     assert workflow.count("name: standard-leaver") == 1
@@ -255,9 +260,25 @@ def _wait(so: object) -> None:
 async def test_every_command_says_what_it_does(offboard: Offboard) -> None:
     helped = (await offboard.done("--help")).out
     for name in (
-        "start", "watch", "embargo", "approve", "away", "tasks", "exceptions", "systems", "packet", "login", "logout",
-        "whoami", "ledger", "worker", "demo", "tokens", "sessions", "revoke-role",
-    ):  # fmt: skip
+        "start",
+        "watch",
+        "embargo",
+        "approve",
+        "away",
+        "tasks",
+        "exceptions",
+        "systems",
+        "packet",
+        "login",
+        "logout",
+        "whoami",
+        "ledger",
+        "worker",
+        "demo",
+        "tokens",
+        "sessions",
+        "revoke-role",
+    ):
         assert f" {name} " in helped
         assert "Usage" in (await offboard.done(name, "--help")).out
 
@@ -267,10 +288,16 @@ async def test_every_field_that_json_has_is_written_down(offboard: Offboard, sta
     run_id = await started("--urgent", "--yes", traits=("two_code_accounts",))
     preview = ("start", "E-1010", "--urgent", "--preview", "--json")
     for words in (
-        ("runs", "--json"), ("show", run_id, "--events", "--json"), ("inbox", "--all", "--json"), preview,
-        ("tasks", "--all", "--json"), ("exceptions", "--json"), ("systems", "--json"),
-        ("whoami", "--json"), ("away", "--json"),
-    ):  # fmt: skip
+        ("runs", "--json"),
+        ("show", run_id, "--events", "--json"),
+        ("inbox", "--all", "--json"),
+        preview,
+        ("tasks", "--all", "--json"),
+        ("exceptions", "--json"),
+        ("systems", "--json"),
+        ("whoami", "--json"),
+        ("away", "--json"),
+    ):
         fields = _fields((await offboard.done(*words, as_="hr")).json)
         assert fields and fields <= written, (words, fields - written)
     for words in (("tokens", "--all", "--json"), ("sessions", "--json")):

@@ -44,9 +44,12 @@ async def entra() -> AsyncIterator[tuple[Simulator, Connector, Account]]:
         seed = seed_entra(there)
         isa = seed.user("E-1015")
         settings = {
-            "url": f"{there.url}/v1.0", "login_url": there.url, "tenant": there.state.id,
-            "client_id": seed.service.app_id, "client_secret": seed.service.secret,
-        }  # fmt: skip
+            "url": f"{there.url}/v1.0",
+            "login_url": there.url,
+            "tenant": there.state.id,
+            "client_id": seed.service.app_id,
+            "client_secret": seed.service.secret,
+        }
         connector = connect("entra", settings, allowed_hosts=["127.0.0.1"])
         yield there, connector, Account(isa.id, isa.upn)
         await connector.aclose()

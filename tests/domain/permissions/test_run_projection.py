@@ -38,8 +38,9 @@ def run() -> Story:
     """Each system, the run itself and HR's facts leave texts of their own."""
     run = Story(PACKET, person=ADA, reason="why ada leaves", ready=False)
     run.finds = {
-        "code": [account("code", label="login-of-code")], "cards": [account("cards", label="holder-of-card")],
-    }  # fmt: skip
+        "code": [account("code", label="login-of-code")],
+        "cards": [account("cards", label="holder-of-card")],
+    }
     run.search()
     run.approve_all()
     run.complete("hand_over")
@@ -55,12 +56,19 @@ def run() -> Story:
     run.append([e.RunHeld(by="ole", reason="why paused")])
     run.append([e.LegalHoldPlaced(hold_id="hold-1", by="lex", reason="a matter")])
     run.append([e.LegalHoldLifted(hold_id="hold-1", by="luz", reason="the matter is closed")])
-    run.append([
-        e.SecondRequestReceived(
-            by="hr", packet="leaver", cutoff=EVENING, zone="UTC", local_cutoff="", reason="why asked again",
-            legal_hold="another matter",
-        )
-    ])  # fmt: skip
+    run.append(
+        [
+            e.SecondRequestReceived(
+                by="hr",
+                packet="leaver",
+                cutoff=EVENING,
+                zone="UTC",
+                local_cutoff="",
+                reason="why asked again",
+                legal_hold="another matter",
+            )
+        ]
+    )
     seen = e.SystemSearched(system="code", purpose="plan", outcome="none")
     run.append([e.MatchSettledBeforehand(seen=seen, accounts=(), by="hr", reason="why no code")])
     return run

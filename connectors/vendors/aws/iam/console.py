@@ -23,9 +23,11 @@ class LoginProfile(Fields):
 
     def shown(self, user: IamUser) -> dict[str, str]:
         return {
-            "id": "console", "name": "console password", "created": self.created,
+            "id": "console",
+            "name": "console password",
+            "created": self.created,
             "last_used": user.password_last_used,
-        }  # fmt: skip
+        }
 
 
 class _ProfileResult(Fields):

@@ -75,8 +75,11 @@ class _UserSearch:
     def run(self, lookups: Sequence[Lookup]) -> Flow[Sequence[Account]]:
         tags = {name: self._by_tag for name in self._asked if _is_tag(name)}
         finders: Mapping[str, FindOne[AwsSettings]] = {
-            "id": self._by_id, "userName": self._by_name, "arn": self._by_arn, **tags,
-        }  # fmt: skip
+            "id": self._by_id,
+            "userName": self._by_name,
+            "arn": self._by_arn,
+            **tags,
+        }
         for name in self._asked:
             if name not in finders:
                 raise unknown_attribute("aws_iam", name, _KNOWN)

@@ -78,10 +78,14 @@ def look_at_groups(settings: AwsSettings, user: IamUser, effect: Effect) -> Flow
         return none_left(left, evidence, shows_such=False)
     return (
         yield from none_on_list(
-            settings, user, effect, left, evidence,
+            settings,
+            user,
+            effect,
+            left,
+            evidence,
             removed="left_groups",
             query=groups_of,
             actions=("iam:ListGroupsForUser",),
             shows_more=len(groups) > len(left),
         )
-    )  # fmt: skip
+    )

@@ -70,9 +70,13 @@ def look_at_devices(settings: AwsSettings, user: IamUser, effect: Effect) -> Flo
     left = [device.shown() for device in (yield from devices_of(user.name))]
     return (
         yield from none_on_list(
-            settings, user, effect, left, {**user.evidence(), "mfa_devices": left},
+            settings,
+            user,
+            effect,
+            left,
+            {**user.evidence(), "mfa_devices": left},
             removed="removed_mfa_devices",
             query=devices_of,
             actions=("iam:ListMFADevices",),
         )
-    )  # fmt: skip
+    )

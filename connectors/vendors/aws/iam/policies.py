@@ -100,9 +100,13 @@ def look_at_policies(settings: AwsSettings, user: IamUser, effect: Effect) -> Fl
     evidence = {**user.evidence(), "policies": left, "boundary": user.boundary.arn if user.boundary else ""}
     return (
         yield from none_on_list(
-            settings, user, effect, left, evidence,
+            settings,
+            user,
+            effect,
+            left,
+            evidence,
             removed="removed_policies",
             query=policies_to_remove,
             actions=("iam:ListAttachedUserPolicies", "iam:ListUserPolicies"),
         )
-    )  # fmt: skip
+    )

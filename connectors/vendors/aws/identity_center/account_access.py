@@ -34,8 +34,11 @@ class _Deletion(Fields):
 
     def shown(self) -> dict[str, str]:
         return {
-            "id": self.request, "name": self.account, "status": self.status, "reason": self.reason or "",
-        }  # fmt: skip
+            "id": self.request,
+            "name": self.account,
+            "status": self.status,
+            "reason": self.reason or "",
+        }
 
 
 class _DeletionResult(Fields):
@@ -70,9 +73,14 @@ def remove_account_assignments(settings: IdentityCenterSettings, effect: Effect)
 def _delete(settings: IdentityCenterSettings, one: AccountAssignment) -> Flow[_Deletion | None]:
     """None where the assignment is not there any more."""
     request = of_instance(
-        settings, "DeleteAccountAssignment", TargetId=one.account, TargetType="AWS_ACCOUNT",
-        PermissionSetArn=one.permission_set, PrincipalType="USER", PrincipalId=one.principal,
-    )  # fmt: skip
+        settings,
+        "DeleteAccountAssignment",
+        TargetId=one.account,
+        TargetType="AWS_ACCOUNT",
+        PermissionSetArn=one.permission_set,
+        PrincipalType="USER",
+        PrincipalId=one.principal,
+    )
     result = yield from ask(changing(request), _DeletionResult)
     return None if result is None else result.deletion
 
@@ -90,12 +98,16 @@ def look_at_account_assignments(
         return seen(False, evidence)
     return (
         yield from none_on_list(
-            settings, user, effect, left, evidence,
+            settings,
+            user,
+            effect,
+            left,
+            evidence,
             removed=_REMOVED,
             query=direct,
             action="sso:ListAccountAssignmentsForPrincipal",
         )
-    )  # fmt: skip
+    )
 
 
 def _deletions(settings: IdentityCenterSettings, user: DirectoryUser, effect: Effect) -> Flow[list[_Deletion]]:

@@ -62,10 +62,13 @@ def remove_application_assignments(settings: IdentityCenterSettings, effect: Eff
         with removals.removing((yield from shown(settings, one))):
             yield from remove(
                 to_sso(
-                    settings, "DeleteApplicationAssignment", ApplicationArn=one.application, PrincipalId=user.id,
+                    settings,
+                    "DeleteApplicationAssignment",
+                    ApplicationArn=one.application,
+                    PrincipalId=user.id,
                     PrincipalType="USER",
                 )
-            )  # fmt: skip
+            )
     return removals.reply("unknown")
 
 
@@ -78,9 +81,13 @@ def look_at_application_assignments(
         left.append((yield from shown(settings, one)))
     return (
         yield from none_on_list(
-            settings, user, effect, left, {**user.evidence(), "application_assignments": left},
+            settings,
+            user,
+            effect,
+            left,
+            {**user.evidence(), "application_assignments": left},
             removed=_REMOVED,
             query=application_assignments,
             action="sso:ListApplicationAssignmentsForPrincipal",
         )
-    )  # fmt: skip
+    )

@@ -89,9 +89,12 @@ def _shown(one: AccountAssignment, known: Mapping[str, PermissionSet | None]) ->
     permissions = known[one.permission_set]
     name = permissions.name if permissions else one.permission_set.rpartition("/")[2]
     return {
-        "id": one.id, "name": f"{name} in {one.account}", "account": one.account, "permission_set": name,
+        "id": one.id,
+        "name": f"{name} in {one.account}",
+        "account": one.account,
+        "permission_set": name,
         "session_duration": (permissions.session_duration or "") if permissions else "",
-    }  # fmt: skip
+    }
 
 
 def is_administrator(settings: IdentityCenterSettings, user: str) -> Flow[bool]:

@@ -80,10 +80,14 @@ def look_at_groups(settings: IdentityCenterSettings, user: DirectoryUser, effect
         return none_left(left, evidence, shows_such=False)
     return (
         yield from none_on_list(
-            settings, user, effect, left, evidence,
+            settings,
+            user,
+            effect,
+            left,
+            evidence,
             removed="left_groups",
             query=group_ids,
             action="identitystore:ListGroupMembershipsForMember",
             shows_more=len(groups) > len(left),
         )
-    )  # fmt: skip
+    )

@@ -35,10 +35,18 @@ class ConnectedCenter:
 
     def connected(self, key: AccessKey, **settings: str) -> Connector:
         given = {
-            "url": self.aws.url, "sso_url": self.aws.url, "sts_url": self.aws.url, "iam_url": self.aws.url,
-            "region": "eu-central-1", "instance_arn": INSTANCE, "identity_store_id": STORE, "access_key_id": key.id,
-            "secret_access_key": key.secret, "session_token": key.token, **settings,
-        }  # fmt: skip
+            "url": self.aws.url,
+            "sso_url": self.aws.url,
+            "sts_url": self.aws.url,
+            "iam_url": self.aws.url,
+            "region": "eu-central-1",
+            "instance_arn": INSTANCE,
+            "identity_store_id": STORE,
+            "access_key_id": key.id,
+            "secret_access_key": key.secret,
+            "session_token": key.token,
+            **settings,
+        }
         self._opened.append(connect("aws_identity_center", given, allowed_hosts=["127.0.0.1"]))
         return self._opened[-1]
 

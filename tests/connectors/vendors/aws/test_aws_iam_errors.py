@@ -62,12 +62,16 @@ async def test_an_error_of_aws_means_the_same_for_reads_and_changes(
 @pytest.mark.parametrize(
     "answer",
     [
-        ScriptedAnswer(404, b"<html><body>Not here</body></html>"), ScriptedAnswer(404, {"code": "NoSuchEntity"}),
-        aws_error(404, "NoSuchBucket"), ScriptedAnswer(200, b"<html><body>Sign in</body></html>"),
-        ScriptedAnswer(200, {}), ScriptedAnswer(200, b"<GetUserResponse/>"), ScriptedAnswer(200),
+        ScriptedAnswer(404, b"<html><body>Not here</body></html>"),
+        ScriptedAnswer(404, {"code": "NoSuchEntity"}),
+        aws_error(404, "NoSuchBucket"),
+        ScriptedAnswer(200, b"<html><body>Sign in</body></html>"),
+        ScriptedAnswer(200, {}),
+        ScriptedAnswer(200, b"<GetUserResponse/>"),
+        ScriptedAnswer(200),
         aws_error(200, "NoSuchEntity"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_not_awss_own_answer_proves_nothing(answer: ScriptedAnswer) -> None:
     """Neither that there is no user, nor that the user has no password."""
 
@@ -104,9 +108,10 @@ async def test_an_entry_of_another_user_is_an_error() -> None:
     key = other | {"AccessKeyId": "AKIAEXAMPLEEXAMPLE", "Status": "Inactive"}
     device = {"UserName": "bo.berg", "SerialNumber": "GAHT12345678", "EnableDate": "2026-01-05T09:00:00Z"}
     wrong = {
-        "GetLoginProfile": {"LoginProfile": other}, "ListAccessKeys": {"AccessKeyMetadata": [key]},
+        "GetLoginProfile": {"LoginProfile": other},
+        "ListAccessKeys": {"AccessKeyMetadata": [key]},
         "ListMFADevices": {"MFADevices": [device]},
-    }  # fmt: skip
+    }
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         action = aws_action(asked)

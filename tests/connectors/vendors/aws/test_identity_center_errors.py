@@ -58,14 +58,17 @@ async def test_an_error_of_identity_center_means_the_same_for_reads_and_changes(
 @pytest.mark.parametrize(
     "answer",
     [
-        ScriptedAnswer(404, b"<html><body>Not here</body></html>"), ScriptedAnswer(404, MISSING | {"__type": "Gone"}),
+        ScriptedAnswer(404, b"<html><body>Not here</body></html>"),
+        ScriptedAnswer(404, MISSING | {"__type": "Gone"}),
         ScriptedAnswer(400, MISSING | {"ResourceType": "IDENTITY_STORE"}),
         ScriptedAnswer(400, MISSING | {"Reason": "KMS_KEY_NOT_FOUND"}),
-        ScriptedAnswer(200, b"<html><body>Sign in</body></html>"), ScriptedAnswer(200, {}), ScriptedAnswer(200),
+        ScriptedAnswer(200, b"<html><body>Sign in</body></html>"),
+        ScriptedAnswer(200, {}),
+        ScriptedAnswer(200),
         ScriptedAnswer(200, CENTER_USER | {"UserId": "8"}),
         ScriptedAnswer(200, CENTER_USER | {"IdentityStoreId": "d-0000000000"}),
     ],
-)  # fmt: skip
+)
 async def test_what_is_not_awss_own_answer_about_the_user_proves_nothing(answer: ScriptedAnswer) -> None:
     def answers(asked: ReceivedRequest) -> ScriptedAnswer:
         return ScriptedAnswer(200, {"Users": [CENTER_USER]}) if center_action(asked) == "ListUsers" else answer

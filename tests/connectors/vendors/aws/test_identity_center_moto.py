@@ -25,9 +25,12 @@ PRODUCTION = "210987654321"
 def new_person(store: Any, id: str, name: str) -> str:
     given, family = name.split(".")
     user = store.create_user(
-        IdentityStoreId=id, UserName=name, DisplayName=name, Name={"GivenName": given, "FamilyName": family},
+        IdentityStoreId=id,
+        UserName=name,
+        DisplayName=name,
+        Name={"GivenName": given, "FamilyName": family},
         Emails=[{"Value": f"{name}@corp.example", "Primary": True}],
-    )  # fmt: skip
+    )
     return str(user["UserId"])
 
 
@@ -51,14 +54,25 @@ async def test_what_a_user_can_reach_is_found_and_removed() -> None:
         )
         for user in (isa, bo):
             sso.create_account_assignment(
-                InstanceArn=arn, TargetId=PRODUCTION, TargetType="AWS_ACCOUNT", PermissionSetArn=admin_arn,
-                PrincipalType="USER", PrincipalId=user,
-            )  # fmt: skip
+                InstanceArn=arn,
+                TargetId=PRODUCTION,
+                TargetType="AWS_ACCOUNT",
+                PermissionSetArn=admin_arn,
+                PrincipalType="USER",
+                PrincipalId=user,
+            )
         await moto.check_access()
         settings = {
-            "url": moto.url, "sso_url": moto.url, "sts_url": moto.url, "iam_url": moto.url, "region": "us-east-1",
-            "instance_arn": arn, "identity_store_id": store_id, "access_key_id": key[0], "secret_access_key": key[1],
-        }  # fmt: skip
+            "url": moto.url,
+            "sso_url": moto.url,
+            "sts_url": moto.url,
+            "iam_url": moto.url,
+            "region": "us-east-1",
+            "instance_arn": arn,
+            "identity_store_id": store_id,
+            "access_key_id": key[0],
+            "secret_access_key": key[1],
+        }
         connector = connect("aws_identity_center", settings, allowed_hosts=["127.0.0.1"])
 
         for attribute, value in {"userName": "isa.lund", "emails.value": "isa.lund@corp.example", "id": isa}.items():

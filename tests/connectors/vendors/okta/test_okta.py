@@ -184,10 +184,12 @@ def test_an_account_is_deactivated_once() -> None:
 @pytest.mark.parametrize(
     ("ability", "name"),
     [
-        ("suspend_account", "suspend"), ("deactivate_account", "deactivate"),
-        ("remove_admin_roles", "remove_admin_roles"), ("revoke_api_tokens", "revoke_api_tokens"),
+        ("suspend_account", "suspend"),
+        ("deactivate_account", "deactivate"),
+        ("remove_admin_roles", "remove_admin_roles"),
+        ("revoke_api_tokens", "revoke_api_tokens"),
     ],
-)  # fmt: skip
+)
 def test_the_administrator_to_whom_the_api_token_belongs_is_not_changed(ability: str, name: str) -> None:
     recorded = exchanges(name)
     at = next(at for at, each in enumerate(recorded) if each.place == "/api/v1/users/me")
@@ -333,8 +335,10 @@ def test_the_check_names_what_the_token_may_not_do() -> None:
     checked = replay(check_credential(SETTINGS), exchanges("check_token"), OKTA.dialect)
     assert "USER_ADMIN" in checked.said
     assert checked.lacking == (
-        "remove_from_apps (APP_ADMIN)", "remove_admin_roles (SUPER_ADMIN)", "revoke_api_tokens (SUPER_ADMIN)",
-    )  # fmt: skip
+        "remove_from_apps (APP_ADMIN)",
+        "remove_admin_roles (SUPER_ADMIN)",
+        "revoke_api_tokens (SUPER_ADMIN)",
+    )
     assert all(one in checked.said for one in checked.lacking)
     hidden = replay(check_credential(SETTINGS), exchanges("check_token_roles_hidden"), OKTA.dialect)
     assert "does not show" in hidden.said

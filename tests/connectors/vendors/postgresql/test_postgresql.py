@@ -122,8 +122,10 @@ async def test_accounts_are_found_by_name_comment_and_local_part(
     await make("vera.find.other")
     await run("COMMENT ON ROLE {role} IS 'E-77'", role=role)
     for attribute, value in (
-        ("rolname", "vera.find"), ("comment", "e-77"), ("email_local_part", "Vera.Find@example.com"),
-    ):  # fmt: skip
+        ("rolname", "vera.find"),
+        ("comment", "e-77"),
+        ("email_local_part", "Vera.Find@example.com"),
+    ):
         (account,) = await connector.find_accounts([Lookup(attribute, value)])
         assert account.attributes["rolname"] == role
         assert account.secondary == (frozenset({attribute}) if attribute == "email_local_part" else frozenset())
@@ -148,8 +150,15 @@ async def test_members_of_powerful_roles_are_privileged(
     run: RunStatement, postgres: PostgresServer, make: MakeRole
 ) -> None:
     plain, reader, owner, group = await make(), await make(), await make(), await make(login=False)
-    await run("GRANT pg_read_server_files TO {group}", "GRANT {group} TO {reader}", "GRANT {plain} TO {owner}",
-              group=group, reader=reader, plain=plain, owner=owner)  # fmt: skip
+    await run(
+        "GRANT pg_read_server_files TO {group}",
+        "GRANT {group} TO {reader}",
+        "GRANT {plain} TO {owner}",
+        group=group,
+        reader=reader,
+        plain=plain,
+        owner=owner,
+    )
     connector = connector_as(postgres, CREDENTIAL, privileged=f" {plain},x")
     assert [(await found(connector, role)).privileged for role in (plain, reader, owner)] == [False, True, True]
 

@@ -19,9 +19,12 @@ async def asked(
     simulator: Simulator, key: AccessKey, service: str, action: str, body: Mapping[str, Any]
 ) -> httpx.Response:
     signer = AwsSignature(
-        access_key_id=key.id, secret_access_key=key.secret, session_token=key.token, service=service,
+        access_key_id=key.id,
+        secret_access_key=key.secret,
+        session_token=key.token,
+        service=service,
         region="eu-central-1",
-    )  # fmt: skip
+    )
     target = {name: given for given, name in TARGETS.items()}[service]
     async with client_of(simulator) as client:
         headers = {"X-Amz-Target": f"{target}.{action}", "Content-Type": "application/x-amz-json-1.1"}

@@ -29,8 +29,11 @@ def _require_instance(call: Call) -> None:
 
 def list_instances(simulator: Any, call: Call) -> Response:
     one = {
-        "InstanceArn": INSTANCE, "IdentityStoreId": STORE, "OwnerAccountId": simulator.state.id, "Status": "ACTIVE",
-    }  # fmt: skip
+        "InstanceArn": INSTANCE,
+        "IdentityStoreId": STORE,
+        "OwnerAccountId": simulator.state.id,
+        "Status": "ACTIVE",
+    }
     return in_page(call, "Instances", [one])
 
 
@@ -47,11 +50,14 @@ def list_assignments(simulator: Any, call: Call) -> Response:
     holders = {principal, *(team.id for team in center.teams_of(principal))}
     found = [
         {
-            "AccountId": account, "PermissionSetArn": arn, "PrincipalId": holder,
+            "AccountId": account,
+            "PermissionSetArn": arn,
+            "PrincipalId": holder,
             "PrincipalType": _kind(center, holder),
         }
-        for account, arn, holder in center.assignments if holder in holders
-    ]  # fmt: skip
+        for account, arn, holder in center.assignments
+        if holder in holders
+    ]
     return in_page(call, "AccountAssignments", found)
 
 
@@ -88,10 +94,15 @@ def delete_assignment(simulator: Any, call: Call) -> Response:
 def _status(one: AssignmentDeletion) -> dict[str, Any]:
     account, arn, holder = one.assigned
     found: dict[str, Any] = {
-        "Status": one.status, "RequestId": one.id, "TargetId": account, "TargetType": "AWS_ACCOUNT",
-        "PermissionSetArn": arn, "PrincipalType": "USER", "PrincipalId": holder,
+        "Status": one.status,
+        "RequestId": one.id,
+        "TargetId": account,
+        "TargetType": "AWS_ACCOUNT",
+        "PermissionSetArn": arn,
+        "PrincipalType": "USER",
+        "PrincipalId": holder,
         "CreatedDate": one.started.timestamp(),
-    }  # fmt: skip
+    }
     return found | ({"FailureReason": one.reason} if one.reason else {})
 
 
@@ -111,8 +122,9 @@ def list_deletions(simulator: Any, call: Call) -> Response:
     wanted = call.body.get("Filter", {}).get("Status", IN_PROGRESS)
     found = [
         {"Status": one.status, "RequestId": one.id, "CreatedDate": one.started.timestamp()}
-        for one in simulator.state.deletions.values() if one.status == wanted
-    ]  # fmt: skip
+        for one in simulator.state.deletions.values()
+        if one.status == wanted
+    ]
     return in_page(call, "AccountAssignmentsDeletionStatus", found)
 
 
@@ -121,8 +133,9 @@ def list_application_assignments(simulator: Any, call: Call) -> Response:
     center: IdentityCenter = simulator.state
     found = [
         {"ApplicationArn": arn, "PrincipalId": holder, "PrincipalType": _kind(center, holder)}
-        for arn, _, holder in center.application_assignments if holder == call.body["PrincipalId"]
-    ]  # fmt: skip
+        for arn, _, holder in center.application_assignments
+        if holder == call.body["PrincipalId"]
+    ]
     return in_page(call, "ApplicationAssignments", found)
 
 

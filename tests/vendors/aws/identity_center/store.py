@@ -28,11 +28,17 @@ def _external(pair: tuple[str, str]) -> dict[str, Any]:
 
 def _user(user: CenterUser, call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "IdentityStoreId": STORE, "UserId": user.id, "UserArn": _arn("user", user.id), "Revision": str(user.revision),
-        "UserName": user.name, "DisplayName": user.name, "Emails": [{"Value": user.email, "Primary": True}],
-        "UserStatus": "ENABLED" if user.enabled else "DISABLED", "CreatedAt": user.created.timestamp(),
+        "IdentityStoreId": STORE,
+        "UserId": user.id,
+        "UserArn": _arn("user", user.id),
+        "Revision": str(user.revision),
+        "UserName": user.name,
+        "DisplayName": user.name,
+        "Emails": [{"Value": user.email, "Primary": True}],
+        "UserStatus": "ENABLED" if user.enabled else "DISABLED",
+        "CreatedAt": user.created.timestamp(),
         **_external(user.external),
-    }  # fmt: skip
+    }
     if ENTERPRISE in call.body.get("Extensions", ()) and user.employee_number:
         found["Extensions"] = {ENTERPRISE: {"employeeNumber": user.employee_number}}
     return found
@@ -89,11 +95,14 @@ def list_memberships(simulator: Any, call: Call) -> Response:
     user = _person(simulator, call.body["MemberId"]["UserId"])
     found = [
         {
-            "IdentityStoreId": STORE, "MembershipId": team.members[user.id], "GroupId": team.id,
-            "MembershipArn": _arn("membership", team.members[user.id]), "MemberId": {"UserId": user.id},
+            "IdentityStoreId": STORE,
+            "MembershipId": team.members[user.id],
+            "GroupId": team.id,
+            "MembershipArn": _arn("membership", team.members[user.id]),
+            "MemberId": {"UserId": user.id},
         }
         for team in simulator.state.teams_of(user.id)
-    ]  # fmt: skip
+    ]
     return in_page(call, "GroupMemberships", found)
 
 
@@ -103,9 +112,13 @@ def describe_group(simulator: Any, call: Call) -> Response:
     if team is None:
         raise not_there("GROUP")
     found = {
-        "IdentityStoreId": STORE, "GroupId": team.id, "GroupArn": _arn("group", team.id), "Revision": "1",
-        "DisplayName": team.name, **_external(team.external),
-    }  # fmt: skip
+        "IdentityStoreId": STORE,
+        "GroupId": team.id,
+        "GroupArn": _arn("group", team.id),
+        "Revision": "1",
+        "DisplayName": team.name,
+        **_external(team.external),
+    }
     return answer(found)
 
 

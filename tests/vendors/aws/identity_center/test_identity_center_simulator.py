@@ -29,11 +29,13 @@ def test_every_action_is_described_by_aws() -> None:
         ("identitystore:ListUsers", {"IdentityStoreId": STORE, "MaxResults": 0}),
         ("identitystore:ListUsers", {"IdentityStoreId": STORE, "Colour": "red"}),
         ("identitystore:ListUsers", {"IdentityStoreId": STORE, "Extensions": ["enterprise"]}),
-        ("sso:ListAccountAssignmentsForPrincipal", {
-            "InstanceArn": INSTANCE, "PrincipalId": USER, "PrincipalType": "PERSON"}),
+        (
+            "sso:ListAccountAssignmentsForPrincipal",
+            {"InstanceArn": INSTANCE, "PrincipalId": USER, "PrincipalType": "PERSON"},
+        ),
         ("sso:ListAccountAssignmentDeletionStatus", {"InstanceArn": INSTANCE, "Filter": {"Status": "RUNNING"}}),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_differs_is_found(operation: str, body: dict[str, object]) -> None:
     assert list(CenterDescription.read().faults_of_request(operation, {}, body))
 
@@ -68,9 +70,13 @@ async def test_an_assignment_is_listed_until_it_is_deleted_and_sessions_outlast_
         user = next(iter(seed.users.values()))
         session = aws.state.take_on(user, PRODUCTION, seed.reader.arn, aws.now())
         body = {
-            "InstanceArn": INSTANCE, "TargetId": PRODUCTION, "TargetType": "AWS_ACCOUNT", "PrincipalType": "USER",
-            "PermissionSetArn": seed.reader.arn, "PrincipalId": user.id,
-        }  # fmt: skip
+            "InstanceArn": INSTANCE,
+            "TargetId": PRODUCTION,
+            "TargetType": "AWS_ACCOUNT",
+            "PrincipalType": "USER",
+            "PermissionSetArn": seed.reader.arn,
+            "PrincipalId": user.id,
+        }
         started = (await asked(aws, seed.key, "sso", "DeleteAccountAssignment", body)).json()
         request = started["AccountAssignmentDeletionStatus"]["RequestId"]
         assert (PRODUCTION, seed.reader.arn) in aws.state.roles_of(user)
