@@ -16,7 +16,7 @@ from tests.integration.systems.vendor_accounts import (
 )
 from tests.vendors.aws.account import AccessKey
 from tests.vendors.aws.identity_center.directory import INSTANCE, STORE
-from tests.vendors.aws.identity_center.seeds import PRODUCTION, grant, seed_identity_center
+from tests.vendors.aws.identity_center.seeds import ISSUER, PRODUCTION, grant, seed_identity_center
 from tests.vendors.aws.identity_center.simulator import IdentityCenterSimulator
 from tests.vendors.aws.seeds import furnish, seed_aws
 from tests.vendors.aws.signing import call
@@ -91,6 +91,7 @@ def identity_center_account(aws: IdentityCenterSimulator, web: Web, team: Leaver
     seed, center, faults = seed_identity_center(aws, team.people), aws.state, aws.faults
     user = seed.user(team.leaver.employee_number)
     grant(aws, seed, user)
+    user.external = (ISSUER, "idp-7")
     session = center.take_on(user, PRODUCTION, seed.administrator.arn, aws.now())
 
     def disturb() -> None:
@@ -132,7 +133,8 @@ def identity_center_account(aws: IdentityCenterSimulator, web: Web, team: Leaver
             and all(user.id != holder for _, _, holder in [*center.assignments, *center.application_assignments])
         ),
         disturb=disturb,
-        noted=frozenset({"groups", "account_assignments", "application_assignments", "emails", "created"}),
+        noted=frozenset({"groups", "account_assignments", "application_assignments", "emails", "provisioned_by"}),
+        parameters={"delete_account": {"also_provisioned": True}},
     )
 
 

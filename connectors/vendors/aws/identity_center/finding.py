@@ -49,7 +49,8 @@ def values_of(user: DirectoryUser, attribute: str) -> list[str]:
 def _account(user: DirectoryUser, asked: Mapping[str, Collection[str]]) -> Account:
     shown = {name: value_shown(values_of(user, name), wanted) for name, wanted in asked.items() if name != "id"}
     known = {name: value for name, value in shown.items() if value}
-    return Account(user.id, user.name or user.id, {"userName": user.name, **known}, user.active)
+    provisioned = {"provisionedBy": ", ".join(user.provisioned_by)} if user.provisioned_by else {}
+    return Account(user.id, user.name or user.id, {"userName": user.name, **known, **provisioned}, user.active)
 
 
 class _CenterSearch:

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
+from connectors.rehearsal import Rehearses
 from connectors.vendors.aws.identity_center.permissions import ACTIONS
 from tests.connectors.vendors.aws.connected_identity_center import ConnectedCenter, connected_center
 from tests.vendors.aws.identity_center.seeds import DEVELOPMENT, ISSUER, PRODUCTION, grant
@@ -146,6 +147,9 @@ async def test_a_user_is_deleted_only_without_assignments_of_their_own(here: Con
 
 async def test_a_user_of_an_identity_provider_is_deleted_only_if_the_step_says_so(here: ConnectedCenter) -> None:
     here.kim.external = (ISSUER, "idp-7")
+    assert isinstance(here.connector, Rehearses)
+    with pytest.raises(RefusedError, match="provisioned_account"):
+        await here.connector.rehearse(here.effect("delete_account", here.kim))  # as the test of a system does
     with pytest.raises(RefusedError, match="provisioned_account") as raised:
         await here.do("delete_account", here.kim)
     assert ISSUER in raised.value.detail and "identity provider" in raised.value.remedy

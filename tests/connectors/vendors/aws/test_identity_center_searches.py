@@ -41,6 +41,14 @@ async def test_a_user_is_found_by_each_attribute(here: ConnectedCenter) -> None:
     assert bo.active is False
 
 
+async def test_an_account_names_the_identity_provider_that_provisions_it(here: ConnectedCenter) -> None:
+    """The preview of a run shows the attributes of the accounts that were found."""
+    here.isa.external = (ISSUER, "idp-7")
+    [isa] = await here.find("employeeNumber", "E-1")
+    [kim] = await here.find("employeeNumber", "E-3")
+    assert isa.attributes["provisionedBy"] == ISSUER and "provisionedBy" not in kim.attributes
+
+
 async def test_an_account_shows_every_attribute_that_was_asked_for(here: ConnectedCenter) -> None:
     lookups = [Lookup("emails.value", here.isa.email), Lookup("employeeNumber", "E-2"), Lookup("id", "")]
     isa, bo = await here.connector.find_accounts(lookups)
