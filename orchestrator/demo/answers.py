@@ -116,6 +116,7 @@ def likely_accounts(leaver: Leaver, system: str) -> tuple[str, ...]:
 _EVIDENCE = {
     "hand_over_duties": "List of duties and their new owners, checked with the line manager",
     "rotate_shared_secrets": "List of what was changed; the new values are in the vault",
+    "final_pay": "Reference of the booking in payroll",
     "collect_equipment": "Signed receipt for laptop and security keys",
     "collect_office_key": "Receipt for key and badge; the badge is blocked in the access control system",
 }

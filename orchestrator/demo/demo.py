@@ -6,19 +6,18 @@ import asyncio
 import sys
 from pathlib import Path
 
-from orchestrator.cli.terminal.options import PACKET
 from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.screen import complain
 from orchestrator.demo.people import BadExport, NoLeavers, cast_from, packaged_cast
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.embedded.smaller_packet import sample_packet
 
 
 def run_demo(csv: Path | None = None, yes: bool = False, keep_up: bool = False, picture: Path | None = None) -> int:
     """The exit code: 0 when everything that should have been done was, 1 when not, 128 and the number of the signal
     that ended it before that. At a terminal, and with `keep_up` anywhere, all stays up at the end until Ctrl-C;
     `picture` gets the board at its fullest, as SVG."""
-    packet = starter_packet(PACKET)
+    packet = sample_packet()
     try:
         cast = cast_from(csv, packet) if csv is not None else packaged_cast(packet.platform.hr.export_columns)
     except BadExport as bad:

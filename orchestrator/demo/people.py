@@ -17,9 +17,10 @@ from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import PACKET
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.embedded.company.people import Employee, default_people, packaged_export, read_people, with_traits
+from orchestrator.embedded.smaller_packet import SAMPLE_PACKET
 from orchestrator.embedded.staff import STAFF, StaffEntry
 
-PLATFORM_FILE = "orchestrator/packets/standard-leaver/platform.yaml"
+PLATFORM_FILE = f"{SAMPLE_PACKET}/platform.yaml"
 NOT_YET = timedelta(seconds=12)
 """How long after the start the cutoff of one packaged leaver comes, so that a wait for it is seen."""
 MAX_PEOPLE = 300
@@ -88,6 +89,7 @@ def cast_from(path: Path, packet: Packet) -> Cast:
     leaving, cap = export.leaving, packet.workflow.thresholds.batch_cap
     taken = leaving[:cap]
     people, staff, notes = _company(export.rows, [row.person.employee_number for row in taken])
+    people = [replace(person, last_day="") for person in people]  # all leave now, whatever their day
     return Cast(people, staff, lambda now: taken, path.name, len(leaving) - len(taken), notes)
 
 
@@ -197,6 +199,7 @@ def _employee(row: ExportRow, leaving: Sequence[str], numbers: Mapping[str, str]
         country=person.country,
         time_zone=person.time_zone or "UTC",
         leaving=person.employee_number in leaving,
+        last_day=row.cutoff.local[:10] if row.cutoff is not None else "",
     )
 
 

@@ -19,6 +19,7 @@ from orchestrator.cli.terminal.remedies import remedy_of
 from orchestrator.cli.terminal.shapes import SHAPES, mark
 from orchestrator.demo.answers import AnswerSource, Itself, TaskQuestion
 from orchestrator.demo.board import Board, Leaver
+from orchestrator.demo.comparison import Standings
 from orchestrator.demo.people import Cast
 from orchestrator.demo.progress import view_step
 from orchestrator.demo.questions import AtTerminal
@@ -32,11 +33,11 @@ from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.packet_files import starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.work import ExceptionState
+from orchestrator.embedded.smaller_packet import sample_packet
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import StaffEntry
 from orchestrator.web.inquiries import Inquiries
@@ -55,6 +56,8 @@ class Play:
 
     def __init__(self, stack: Stack, cast: Cast, screen: Screen, seen: Callable[[Board], None] | None = None) -> None:
         self.leavers: list[Leaver] = []
+        self.before: Standings = {}
+        """What people could use at the simulated vendors before the first run."""
         self._stack, self._cast, self._screen = stack, cast, screen
         self._answers: AnswerSource = (
             AtTerminal(screen, lambda: self.board(SMALL_BOARD_LINES)) if screen.asks else Itself()
@@ -68,7 +71,8 @@ class Play:
 
     async def begin(self) -> None:
         """Signs the staff in and starts everyone's run, as HR."""
-        people = self._stack.people(starter_packet(PACKET))
+        self.before = await self._stack.company.standing()
+        people = self._stack.people(sample_packet())
         for member in self._cast.staff:
             actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)
             self._actors[member.alias] = actor

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from orchestrator.cli.terminal.screen import complain
+from orchestrator.demo.comparison import compare, comparison_lines, comparison_shortcomings
 from orchestrator.demo.people import Cast
 from orchestrator.demo.picture import Picture
 from orchestrator.demo.play import Play
@@ -28,7 +29,7 @@ from orchestrator.demo.summary import (
     shortcomings,
 )
 from orchestrator.embedded.server_process import EmbeddedServerError
-from orchestrator.embedded.smaller_packet import without_late_starts
+from orchestrator.embedded.smaller_packet import SIMULATED, without_late_starts
 from orchestrator.embedded.stack import Stack, stack_up
 
 STOPPED_BY = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -52,8 +53,9 @@ class DemoSession:
             with _logs_in(folder / "demo.log"):
                 # A server that is half started is hard to stop: an interrupt before all are up takes effect afterwards.
                 async with stack_up(
-                    folder / "stack", self.cast.people, self.screen.say, self.cast.staff, change=without_late_starts
-                ) as stack:
+                    folder / "stack", self.cast.people, self.screen.say, self.cast.staff, change=without_late_starts,
+                    vendors=True,
+                ) as stack:  # fmt: skip
                     if self.stop_wanted:
                         raise asyncio.CancelledError
                     self.interruptible = True
@@ -67,6 +69,7 @@ class DemoSession:
     async def _show(self, stack: Stack) -> int:
         screen = self.screen
         screen.say(f"All servers are running. Leavers come from {self.cast.source}.", "bold")
+        screen.say(SIMULATED)
         for note in self.cast.notes:
             screen.say(note)
         if self.cast.left_over:
@@ -110,11 +113,13 @@ class DemoSession:
         ):
             if lines:
                 screen.print(Text(f"\n{title}", style="bold"), *lines)
+        compared = compare(play.before, await stack.company.standing(), leavers)
+        screen.print(Text("\nCompared with the simulated systems", style="bold"), *comparison_lines(compared, leavers))
         checked = await check_ledger(stack)
         screen.print(Text("\nLedger", style="bold"), *ledger_lines(checked))
         for system, why in stack.company.missing.items():
             screen.print(Text(f"\nSkipped: all steps on the {system}, because {why}.", style="yellow"))
-        wrong = shortcomings(leavers)
+        wrong = [*shortcomings(leavers), *comparison_shortcomings(compared, leavers)]
         screen.print("")
         for line in wrong:
             screen.print(Text(f"Not done: {line}", style="bold red"))

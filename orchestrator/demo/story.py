@@ -13,18 +13,18 @@ from orchestrator.demo.board import Leaver
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.embedded.company.company import Company
 
-DOWN = "code"
+DOWN, DOWN_TITLE = "github", "GitHub"
 MAX_OUTAGE_SECONDS = 15.0
 SEEN_TO_FAIL = 3
 """Attempts that fail before the system comes back."""
 
-LOCKABLE = (("cards", "freeze_card", "/cards/{}/freeze$"), ("code", "suspend_account", "/accounts/{}/suspend$"))
+LOCKABLE = ("cards", "freeze_card", "/cards/{}/freeze$")
 Announce = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Outage:
-    """Code hosting goes down when access is approved for one leaver, and comes back once retries were seen."""
+    """GitHub goes down when access is approved for one leaver, and comes back once retries were seen."""
 
     company: Company
     announce: Announce
@@ -37,7 +37,7 @@ class Outage:
             return
         self.since = now
         await self.company.stop(DOWN)
-        self.announce("Simulated outage: code hosting refuses every connection.")
+        self.announce(f"Simulated outage: {DOWN_TITLE} refuses every connection.")
 
     async def go_on(self, leavers: Sequence[Leaver], now: float) -> None:
         if self.since is None:
@@ -49,12 +49,12 @@ class Outage:
             await self.company.restart(DOWN)
             self.ended = now
             self.announce(
-                f"Code hosting is back after {now - self.since:.0f} s. Offboard made {attempts} attempts with a "
+                f"{DOWN_TITLE} is back after {now - self.since:.0f} s. Offboard made {attempts} attempts with a "
                 "growing delay. Steps on other systems continued meanwhile."
             )
         elif not self.announced and not any(_failures(leaver) for leaver in leavers):
             self.announced = True
-            self.announce("The steps on code hosting continue automatically.")
+            self.announce(f"The steps on {DOWN_TITLE} continue automatically.")
 
     @property
     def going_on(self) -> bool:
@@ -107,8 +107,8 @@ def _lockable(leaver: Leaver) -> tuple[PlannedStep, str] | None:
     state = leaver.state
     if state.plan.planned_at is None or state.work.open_exceptions():
         return None
-    for system, ability, path in LOCKABLE:
-        for step in state.plan.steps.values():
-            if (step.system, step.ability) == (system, ability) and state.work.steps[step.step_id].attempt == 0:
-                return step, path
+    system, ability, path = LOCKABLE
+    for step in state.plan.steps.values():
+        if (step.system, step.ability) == (system, ability) and state.work.steps[step.step_id].attempt == 0:
+            return step, path
     return None

@@ -231,7 +231,7 @@ def _evidence(leaver: Leaver, history: Sequence[Recorded]) -> dict[str, str]:
         if isinstance(recorded.event, e.StepAttested) and not recorded.event.by and isinstance(reply, Mapping):
             # Its effect cannot be read back: there is only the system's own response.
             system = leaver.world.pinned.platform.systems[leaver.state.plan.steps[recorded.event.step_id].system]
-            words[recorded.event.step_id] = f"attested by the {system.title.lower()} system: {_words(reply)}"
+            words[recorded.event.step_id] = f"attested by {system.title}: {_words(reply)}"
             continue
         if not isinstance(shown, Mapping):
             words[recorded.event.step_id] = "; ".join(clean(str(value)) for value in evidence.values())

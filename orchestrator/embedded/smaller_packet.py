@@ -1,15 +1,33 @@
-"""Packets changed for the small company: without systems that this machine cannot serve, without late starts, with
-another mapping of HR's export."""
+"""The packet of the small company with simulations of vendors, and packets changed for this machine: without systems
+that it cannot serve, without late starts, with another mapping of HR's export."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib import resources
 from typing import Any
 
 import yaml
 
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, HrSpec, Packet
-from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+
+SAMPLE_PACKET = "orchestrator/embedded/packet"
+"""Where the files of the sample packet are. It has the name of the starter packet, the one that commands use without
+`--packet`."""
+
+SIMULATED = (
+    "Okta, GitHub, Slack and BambooHR are simulations on this machine, written from the vendors' documentation. "
+    "No request leaves the machine."
+)
+"""Said wherever the company with simulations of vendors is started."""
+
+
+def sample_packet() -> Packet:
+    """For Okta, GitHub, Slack and BambooHR; approvals are those of the starter packet `standard-leaver`."""
+    folder = resources.files("orchestrator.embedded") / "packet"
+    files = {name: (folder / name).read_bytes() for name in (WORKFLOW_FILE, PLATFORM_FILE)}
+    return parse_packet({**files, APPROVALS_FILE: starter_packet("standard-leaver").files[APPROVALS_FILE]})
 
 
 def without_systems(packet: Packet, systems: Collection[str]) -> Packet:

@@ -29,7 +29,7 @@ from orchestrator.embedded.address import ADDRESS_FILE
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
-from orchestrator.embedded.smaller_packet import without_systems
+from orchestrator.embedded.smaller_packet import sample_packet, without_systems
 from orchestrator.embedded.staff import STAFF, StaffEntry
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import Engine
@@ -74,17 +74,19 @@ async def stack_up(
     notices_gather_seconds: float = 1.0,
     change: Callable[[Packet], Packet] = lambda packet: packet,
     own: Packet | None = None,
+    vendors: bool = False,
 ) -> AsyncIterator[Stack]:
-    """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. All of
-    it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among `people`.
-    A notice is mailed `notices_gather_seconds` after its item was opened, together with the others of that time. What
-    needs a system that this machine cannot serve (the directory without slapd) is left out of the packets, and `change`
-    changes the starter packets before they are adopted. `own` is a further packet, which takes the place of the starter
-    packet of its name."""
+    """Starts everything, adopts the starter packets and moves them to production with the owners' signatures. With
+    `vendors`, the company has simulations of Okta, GitHub, Slack and BambooHR, and its own packet is the only one. All
+    of it is gone when the block ends. The pages are on `port`, or on whichever is free. `staff` must work among
+    `people`. A notice is mailed `notices_gather_seconds` after its item was opened, together with the others of that
+    time. What needs a system that this machine cannot serve (the directory without slapd) is left out of the packets,
+    and `change` changes all but `own` before they are adopted. `own` is a further packet, which takes the place of the
+    one of its name."""
     await asyncio.to_thread(folder.mkdir, 0o700, parents=True, exist_ok=True)
     async with AsyncExitStack() as up:
         say("Starting PostgreSQL, Temporal and the company's systems")
-        postgres, temporal, company = await _servers(up, folder, people)
+        postgres, temporal, company = await _servers(up, folder, people, vendors)
         say("Applying migrations")
         await asyncio.to_thread(upgrade, postgres.url("offboard"))
         on = listening("127.0.0.1", port or 0)
@@ -107,7 +109,8 @@ async def stack_up(
         await up.enter_async_context(serving(web, services, engine, backend.database, on, local))
         stack = Stack(folder, settings, backend, engine, services, company, postgres, temporal, connections, url)
         say("Signing the packets")
-        await _govern(stack, staff, change, own)
+        given = [sample_packet()] if vendors else [starter_packet(name) for name in starter_names()]
+        await _govern(stack, staff, [change(without_systems(packet, company.missing)) for packet in given], own)
         address = folder / ADDRESS_FILE
         address.touch(mode=0o600)
         address.write_text(json.dumps(environment))
@@ -116,13 +119,13 @@ async def stack_up(
 
 
 async def _servers(
-    up: AsyncExitStack, folder: Path, people: Sequence[Employee] | None
+    up: AsyncExitStack, folder: Path, people: Sequence[Employee] | None, vendors: bool
 ) -> tuple[PostgresServer, TemporalServer, Company]:
     """Side by side, since each takes a moment; what came up is taken down even if another did not."""
     postgres, temporal, company = await asyncio.gather(
         up.enter_async_context(PostgresServer.start(folder / "postgres")),
         up.enter_async_context(TemporalServer.start(folder / "temporal")),
-        up.enter_async_context(Company.start(folder / "company", people)),
+        up.enter_async_context(Company.start(folder / "company", people, vendors=vendors)),
     )
     return postgres, temporal, company
 
@@ -149,14 +152,11 @@ def _mail(connections: Mapping[str, str]) -> dict[str, str]:
     return {PREFIX + name: value for name, value in given.items()}
 
 
-async def _govern(
-    stack: Stack, staff: Sequence[StaffEntry], change: Callable[[Packet], Packet], own: Packet | None
-) -> None:
-    starters = [change(without_systems(starter_packet(name), stack.company.missing)) for name in starter_names()]
-    packets = [packet for packet in starters if own is None or packet.name != own.name]
+async def _govern(stack: Stack, staff: Sequence[StaffEntry], given: Sequence[Packet], own: Packet | None) -> None:
+    packets = [packet for packet in given if own is None or packet.name != own.name]
     if own is not None:
         packets.append(without_systems(own, stack.company.missing))
-    people = stack.people(starters[0])  # the staff is known to the sample company's HR, whatever HR `own` names
+    people = stack.people(given[0])  # the staff is known to the sample company's HR, whatever HR `own` names
     actors: dict[str, Actor] = {}
     for member in staff:
         actor = await people.actor(member.alias, member.employee_number, member.roles, member.kind)

@@ -24,7 +24,8 @@ class SmallCompany:
     """`connections` are what the packets name as `env:…`. Its directory is left out: not every machine has slapd."""
 
     def __init__(self, process: product.CompanyProcess, connections: dict[str, str]) -> None:
-        self._process = process
+        assert process.own is not None, "no simulations of vendors"
+        self._process, self._own = process, process.own
         self.connections = connections
 
     @staticmethod
@@ -83,17 +84,17 @@ class SmallCompany:
 
     def document(self) -> Document:
         """Everything that `restore` needs."""
-        storage = self._process.identity.storage.storage
+        storage = self._own.identity.storage.storage
         written: dict[str, list[Document]] = {USER: [], GROUP: []}
         for resource in storage.resources:
             assert resource.meta is not None and resource.meta.resource_type is not None
             written[resource.meta.resource_type].append(json.loads(resource.model_dump_json(exclude_none=True)))
         return {
             "people": [person.document() for person in self._process.people],
-            "hr": self._process.hr.people,
-            "payments": self._process.hr.payments,
+            "hr": self._own.hr.people,
+            "payments": self._own.hr.payments,
             "identity": written,
-            "code": self._process.code.accounts,
+            "code": self._own.code.accounts,
             "cards": self._process.cards.cards,
             "mailboxes": self._process.mail.mailboxes,
             "messages": self._process.mail.messages,
@@ -103,15 +104,15 @@ class SmallCompany:
     def restore(self, recorded: Document) -> None:
         document = json.loads(json.dumps(recorded))  # the systems change what they are given
         self._process.people += [product.Employee.from_document(person) for person in document["people"]]
-        self._process.hr.people.update(document["hr"])
-        self._process.hr.payments.update(document["payments"])
-        self._process.code.accounts.update(document["code"])
+        self._own.hr.people.update(document["hr"])
+        self._own.hr.payments.update(document["payments"])
+        self._own.code.accounts.update(document["code"])
         self._process.cards.cards.update(document["cards"])
         self._process.mail.mailboxes.update(document["mailboxes"])
         self._process.mail.messages.extend(document["messages"])
-        service = self._process.identity.service
+        service = self._own.identity.service
         models = {name: service.get_model(service.get_resource_type(name)) for name in (USER, GROUP)}
-        self._process.identity.storage.storage.resources = [
+        self._own.identity.storage.storage.resources = [
             models[name].model_validate(resource) for name, found in document["identity"].items() for resource in found
         ]
         for name, log in self._process.logs.items():

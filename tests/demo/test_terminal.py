@@ -30,7 +30,7 @@ WITHOUT_SLAPD = (
     " directory._program = lambda name: None if name == 'slapd' else found(name); "
 )
 IN_THE_DIRECTORY = "Lock the directory account"
-WITHIN = 90.0  # seconds
+WITHIN = 180.0  # seconds
 
 
 class Terminal:
@@ -149,7 +149,7 @@ def test_a_person_decides(terminal: Terminal) -> None:
     terminal.until("Gate: Remove access")
     terminal.until("[A] approve")
     terminal.type("d\n")
-    terminal.until("identity.disable_account")
+    terminal.until("okta.suspend_account")
     terminal.until("[A] approve")
     terminal.type("x\n")
     terminal.until("Steps to exclude?")

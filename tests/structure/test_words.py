@@ -183,7 +183,7 @@ SOURCES: Mapping[str, Callable[[], Iterator[PlacedText]]] = {
         "orchestrator/embedded/*.py",
         "orchestrator/telemetry/**/*.py",
     ),
-    "starter packets": lambda: file_texts("orchestrator/packets/*/*.yaml"),
+    "packets": lambda: file_texts("orchestrator/packets/*/*.yaml", "orchestrator/embedded/packet/*.yaml"),
     "documentation": lambda: file_texts("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/[!w]*.md", "docs/*/*.md"),
 }
 

@@ -54,6 +54,7 @@ async def _up(folder: Path, where: str, port: int | None, csv: Path | None, pack
             "already_up", "Offboard is already running in this folder.", "Use it, or give another --folder."
         )
     try:
+        from orchestrator.embedded.smaller_packet import SIMULATED
         from orchestrator.embedded.stack import stack_up
     except ModuleNotFoundError as error:
         raise _not_installed(error) from error
@@ -62,10 +63,13 @@ async def _up(folder: Path, where: str, port: int | None, csv: Path | None, pack
     people, staff, mapping, notes = await asyncio.to_thread(_own_people, csv, packet)
     async with (
         stopping() as stopped,
-        stack_up(folder, people, note, staff, port, change=mapping, own=own) as stack,
+        # A packet of one's own is written for the systems of the starter packets.
+        stack_up(folder, people, note, staff, port, change=mapping, own=own, vendors=own is None) as stack,
     ):
         whose = "sample people" if csv is None else f"people, from {csv.name} and local staff"
         say(f"Offboard is running with {len(stack.company.people)} {whose}. Local sign-in, no password.")
+        if own is None:
+            note(SIMULATED)
         for each in notes:
             note(each)
         for system, missing in stack.company.missing.items():

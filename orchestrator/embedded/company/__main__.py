@@ -3,8 +3,8 @@ it.
 
     python -m orchestrator.embedded.company WISH.json ADDRESSES.json
 
-WISH.json holds {"people", "tokens": {system: token}, "control_token", "mail_password", "certificate", "scim_patch"};
-ADDRESSES.json is written whole when everything answers. `Company` starts this; no one else needs to.
+WISH.json holds {"people", "tokens": {system: token}, "control_token", "mail_password", "certificate", "scim_patch",
+"vendors"}; ADDRESSES.json is written whole when everything answers. `Company` starts this; no one else needs to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import logging
 import ssl
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,15 +24,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from orchestrator.embedded.company.cards import CardProgramme
-from orchestrator.embedded.company.code_hosting import CodeHosting
 from orchestrator.embedded.company.effects import EffectLog, Fault, GuardedSystem
-from orchestrator.embedded.company.hr import HrSystem
 from orchestrator.embedded.company.http_answers import HTTP_ERRORS, json_body, refuse
-from orchestrator.embedded.company.identity import IdentityProvider
 from orchestrator.embedded.company.listener import Listener
 from orchestrator.embedded.company.mail import MailSystem
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.company.population import populate
+
+if TYPE_CHECKING:
+    from orchestrator.embedded.company.own_interfaces import OwnInterfaces
+    from orchestrator.embedded.vendors.sample_company import VendorSystems
 
 
 class CompanyProcess:
@@ -41,22 +42,28 @@ class CompanyProcess:
         self.logs = {name: EffectLog() for name in wish["tokens"]}
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(wish["certificate"])
-        self.hr = HrSystem(self.logs["hr"])
-        self.code = CodeHosting(self.logs["code"])
         self.cards = CardProgramme(self.logs["cards"])
-        self.identity = IdentityProvider(self.logs["identity"], patch=wish["scim_patch"])
         self.mail = MailSystem(self.logs["mail"], password=wish["mail_password"], tls=tls)
-        apps: dict[str, ASGIApp] = {
-            "hr": self.hr.app,
-            "code": self.code.app,
-            "cards": self.cards.app,
-            "identity": cast("ASGIApp", self.identity.app),  # the same signature, with dict for the mappings
-            "mail": self.mail.app,
-        }
+        # Only what is served is imported: both take long.
+        self.own: OwnInterfaces | None = None
+        self.vendors: VendorSystems | None = None
+        apps: dict[str, ASGIApp] = {"cards": self.cards.app, "mail": self.mail.app}
+        outside: dict[str, ASGIApp] = {}
+        if wish.get("vendors"):
+            from orchestrator.embedded.vendors.sample_company import ServedSimulator, VendorSystems
+
+            self.vendors = VendorSystems(wish["people"][0]["time_zone"] if wish["people"] else "UTC")
+            outside = {name: ServedSimulator(one) for name, one in self.vendors.simulators.items()}
+        else:
+            from orchestrator.embedded.company.own_interfaces import OwnInterfaces
+
+            self.own = OwnInterfaces(self.logs, scim_patch=wish["scim_patch"])
+            apps |= self.own.apps
         self.guards = {
             name: GuardedSystem(app, token=wish["tokens"][name], log=self.logs[name]) for name, app in apps.items()
         }
-        self.listeners = {name: Listener(guard) for name, guard in self.guards.items()}
+        outside |= self.guards
+        self.listeners = {name: Listener(app) for name, app in outside.items()}
         door = Starlette(
             routes=[
                 Route("/people", self.hire, methods=["POST"]),
@@ -70,6 +77,7 @@ class CompanyProcess:
                 Route("/systems/{name}/start", self.start, methods=["POST"]),
                 Route("/systems/{name}/stop", self.stop, methods=["POST"]),
                 Route("/messages", self.messages),
+                Route("/standing", self.standing),
             ],
             exception_handlers=HTTP_ERRORS,
         )
@@ -80,20 +88,34 @@ class CompanyProcess:
             await listener.open()
         await self.mail.open()
         addresses = {name: listener.url for name, listener in self.listeners.items()}
-        return {"systems": addresses, "smtp_port": self.mail.smtp_port, "control": self.door.url}
+        connections = {}
+        if self.vendors is not None:
+            for name, simulator in self.vendors.simulators.items():
+                simulator.url = addresses[name]
+            connections = self.vendors.connections()
+        return {
+            "systems": addresses,
+            "smtp_port": self.mail.smtp_port,
+            "control": self.door.url,
+            "connections": connections,
+        }
 
     def take_on(self, people: list[Employee]) -> None:
         population = populate(people, after=self.people)
+        if self.vendors is not None:
+            self.vendors.populate(people)
         self.people += people
-        self.hr.add(population.hr)
-        self.code.add(population.code)
         self.cards.add(population.cards)
         self.mail.add(population.mail)
-        self.identity.add(population.identity, population.identity_groups)
+        if self.own is not None:
+            self.own.add(population)
 
     async def hire(self, request: Request) -> JSONResponse:
         document = await json_body(request)
-        self.take_on([Employee.from_document(person) for person in document["people"]])
+        try:
+            self.take_on([Employee.from_document(person) for person in document["people"]])
+        except ValueError as error:
+            refuse(409, "people_fixed", str(error))
         return JSONResponse({"people": len(self.people)}, status_code=201)
 
     async def effects(self, request: Request) -> JSONResponse:
@@ -144,6 +166,11 @@ class CompanyProcess:
     async def messages(self, request: Request) -> JSONResponse:
         return JSONResponse({"messages": self.mail.messages})
 
+    async def standing(self, request: Request) -> JSONResponse:
+        if self.vendors is None:
+            refuse(404, "no_vendors", "the company has no simulations of vendors")
+        return JSONResponse({"standing": self.vendors.standing(), "violations": self.vendors.violations()})
+
     async def _open(self, name: str) -> None:
         await self.listeners[name].open()
         if name == "mail":
@@ -151,12 +178,15 @@ class CompanyProcess:
 
     def _name(self, request: Request) -> str:
         name: str = request.path_params["name"]
-        if name not in self.guards:
-            refuse(404, "no_such_system", f"one of {', '.join(self.guards)} is needed")
+        if name not in self.listeners:
+            refuse(404, "no_such_system", f"one of {', '.join(self.listeners)} is needed")
         return name
 
     def _guard(self, request: Request) -> GuardedSystem:
-        return self.guards[self._name(request)]
+        name = self._name(request)
+        if name not in self.guards:
+            refuse(404, "not_counted", f"effects and faults are counted at {', '.join(self.guards)} only")
+        return self.guards[name]
 
 
 async def serve(wish: dict[str, Any], addresses: Path) -> None:

@@ -1,5 +1,7 @@
-"""The small company on loopback, for the demo and the tests: HR, identity (SCIM), directory (LDAP), code hosting, cards
-and mail. Real servers that speak the real protocols, with make-believe people in them."""
+"""The small company on loopback: HR, identity, directory (LDAP), code hosting, cards, mail, with make-believe people.
+
+Tests use HR, identity (SCIM) and code hosting with interfaces of our own. `offboard demo` and `offboard up` use
+simulations of BambooHR, Okta, GitHub and Slack instead (`vendors`)."""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.company.population import populate
 from orchestrator.embedded.server_process import EmbeddedServerError, ServerProcess, ServerWish, made_folder
 
-HTTP_SYSTEMS = ("hr", "identity", "code", "cards", "mail")
+WITH_VENDORS = ("cards", "mail")
+"""The systems that the company serves itself beside the simulations of vendors."""
+HTTP_SYSTEMS = ("hr", "identity", "code", *WITH_VENDORS)
 READY_TIMEOUT_SECONDS = 30.0
 
 
@@ -58,17 +62,18 @@ class Company:
     @staticmethod
     @asynccontextmanager
     async def start(
-        folder: Path, people: Sequence[Employee] | None = None, *, scim_patch: bool = True
+        folder: Path, people: Sequence[Employee] | None = None, *, scim_patch: bool = True, vendors: bool = False
     ) -> AsyncIterator[Company]:
         """Start every system with accounts for `people` (default: those of the packaged export). `folder` gets the
-        logs. Without `scim_patch` the identity provider serves no PATCH. Ends with the block or with this process,
+        logs. Without `scim_patch` the identity provider serves no PATCH. With `vendors`, HR, identity provider, code
+        host and chat are simulations of vendors, and no one is hired later. Ends with the block or with this process,
         and leaves nothing. Raises EmbeddedServerError."""
         folder = await made_folder(folder)
         staff = list(people) if people is not None else default_people()
         async with contextlib.AsyncExitStack() as stack:
             directory_start = asyncio.create_task(_start_directory(folder, staff, stack))
             try:
-                process, connections, door = await _start_process(folder, staff, scim_patch, stack)
+                process, connections, door = await _start_process(folder, staff, scim_patch, vendors, stack)
             except BaseException:
                 with contextlib.suppress(EmbeddedServerError):
                     await directory_start
@@ -85,7 +90,8 @@ class Company:
             yield Company(staff, process, directory, connections, door)
 
     async def hire(self, people: Sequence[Employee]) -> None:
-        """Give new people accounts everywhere. Their numbers and addresses must be new. This is no effect."""
+        """Give new people accounts everywhere. Their numbers and addresses must be new. This is no effect. Raises
+        ValueError in a company with simulations of vendors."""
         population = populate(people, after=self.people)
         await self._ask("POST", "/people", {"people": [person.document() for person in people]})
         if self.directory is not None:
@@ -112,6 +118,17 @@ class Company:
         self._marks = (await self._ask("GET", "/effects"))["counts"]
         if self.directory is not None:
             self._marks["directory"] = self.directory.log_size()
+
+    async def standing(self) -> dict[str, dict[str, dict[str, list[str]]]]:
+        """What each person can use at the simulated vendors now: by employee number, vendor and kind of access (see
+        `vendors.standing`). Raises ValueError where the company has none of them."""
+        found: dict[str, dict[str, dict[str, list[str]]]] = (await self._ask("GET", "/standing"))["standing"]
+        return found
+
+    async def violations(self) -> list[str]:
+        """Requests to the simulated vendors, and their answers, that differed from the vendors' API descriptions."""
+        found: list[str] = (await self._ask("GET", "/standing"))["violations"]
+        return found
 
     async def messages(self) -> list[dict[str, Any]]:
         """The mail that arrived: id, from, to, subject, text, tls, at."""
@@ -172,12 +189,12 @@ async def _start_directory(
 
 
 async def _start_process(
-    folder: Path, people: Sequence[Employee], scim_patch: bool, stack: contextlib.AsyncExitStack
+    folder: Path, people: Sequence[Employee], scim_patch: bool, vendors: bool, stack: contextlib.AsyncExitStack
 ) -> tuple[ServerProcess, dict[str, str], httpx.AsyncClient]:
     work = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="offboard-company-"))
     stack.callback(shutil.rmtree, work, ignore_errors=True)
     trust, certificate = await asyncio.to_thread(write_certificate, work)
-    tokens = {name: secrets.token_urlsafe(24) for name in HTTP_SYSTEMS}
+    tokens = {name: secrets.token_urlsafe(24) for name in (WITH_VENDORS if vendors else HTTP_SYSTEMS)}
     wish = {
         "people": [person.document() for person in people],
         "tokens": tokens,
@@ -185,6 +202,7 @@ async def _start_process(
         "mail_password": secrets.token_urlsafe(24),
         "certificate": str(certificate),
         "scim_patch": scim_patch,
+        "vendors": vendors,
     }
     wish_file, addresses_file = work / "wish.json", work / "addresses.json"
     wish_file.write_text(json.dumps(wish))
@@ -214,13 +232,18 @@ async def _start_process(
         await asyncio.sleep(0.01)
     addresses = json.loads(addresses_file.read_text())
     systems = addresses["systems"]
-    connections = {
-        "HR_URL": systems["hr"],
-        "HR_TOKEN": tokens["hr"],
-        "IDENTITY_URL": f"{systems['identity']}/v2",
-        "IDENTITY_TOKEN": tokens["identity"],
-        "CODE_URL": systems["code"],
-        "CODE_TOKEN": tokens["code"],
+    if vendors:
+        connections: dict[str, str] = addresses["connections"]
+    else:
+        connections = {
+            "HR_URL": systems["hr"],
+            "HR_TOKEN": tokens["hr"],
+            "IDENTITY_URL": f"{systems['identity']}/v2",
+            "IDENTITY_TOKEN": tokens["identity"],
+            "CODE_URL": systems["code"],
+            "CODE_TOKEN": tokens["code"],
+        }
+    connections |= {
         "CARDS_URL": systems["cards"],
         "CARDS_TOKEN": tokens["cards"],
         "MAIL_HOST": "127.0.0.1",

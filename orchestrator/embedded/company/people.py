@@ -44,7 +44,8 @@ _COLUMNS = {
 @dataclass(frozen=True, slots=True)
 class Employee:
     """One row. `manager_number` is an employee number or empty; several `former_emails` are separated by `;` in a file.
-    `leaving` is whether the export says that they leave. `traits` are from TRAITS."""
+    `leaving` is whether the export says that they leave, `last_day` when (an ISO date; empty: yesterday). `traits` are
+    from TRAITS."""
 
     employee_number: str
     given_name: str
@@ -59,6 +60,7 @@ class Employee:
     country: str = ""
     time_zone: str = "UTC"
     leaving: bool = False
+    last_day: str = ""
     traits: frozenset[str] = frozenset()
 
     @classmethod

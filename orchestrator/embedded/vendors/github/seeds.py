@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 from orchestrator.embedded.company.people import Employee, default_people
 from orchestrator.embedded.vendors.github.organization import (
     GitHubIdentity,
+    GitHubOrganization,
     GitHubRepository,
     GitHubTeam,
     GitHubToken,
@@ -56,11 +57,10 @@ def seed_github(github: GitHubSimulator, people: Sequence[Employee] | None = Non
     root = org.new_user("root", "admin")
     users = {
         one.employee_number: org.new_user(
-            one.email.partition("@")[0].replace(".", "-"), "admin" if "admin" in one.traits else "member",
-            name=one.name, email=one.email,
+            _login(org, one), "admin" if "admin" in one.traits else "member", name=one.name, email=one.email
         )
         for one in chosen
-    }  # fmt: skip
+    }
     for person in chosen:
         user = users[person.employee_number]
         user.verified_emails = [person.email]
@@ -84,6 +84,16 @@ def seed_github(github: GitHubSimulator, people: Sequence[Employee] | None = Non
         {number: org.new_classic_token(user, "repo", "read:org") for number, user in users.items()},
         {number: org.new_fine_grained_token(user, contents="read") for number, user in users.items()},
     )  # fmt: skip
+
+
+def _login(org: GitHubOrganization, person: Employee) -> str:
+    """The local part of the address, with a number where another user has it."""
+    wanted = login = person.email.partition("@")[0].replace(".", "-")
+    number = 1
+    while login in org.users:
+        number += 1
+        login = f"{wanted}-{number}"
+    return login
 
 
 def app_jwt(app: InstalledApp, key: RSAKey, *, seconds: int = 300, issuer: str = "") -> str:
