@@ -87,10 +87,11 @@ def with_own_ids(export: Export) -> Export:
 
 def with_managers(export: Export) -> Export:
     """Managers as the ids of their rows, with their addresses. Employee numbers are compared in any spelling, so that
-    the people above a leaver are known whatever the column says."""
+    the people above a leaver are known whatever the column says. A mail address that was given to a new person names
+    the one who works here; an address of two people who work here names neither."""
     people = {row.person.id: row.person for row in export.rows}
     numbers = {number_key(row.person.employee_number): row.person for row in export.rows if row.person.employee_number}
-    addresses = {row.person.email.casefold(): row.person for row in export.rows if row.person.email}
+    addresses = _by_address([row.person for row in export.rows])
 
     def with_manager(row: ExportRow) -> ExportRow:
         person = row.person
@@ -106,3 +107,16 @@ def with_managers(export: Export) -> Export:
         return replace(row, person=replace(person, manager_id=manager.id, manager_email=known))
 
     return Export([with_manager(row) for row in export.rows], export.bad, export.titles)
+
+
+def _by_address(people: Iterable[Person]) -> dict[str, Person]:
+    found: dict[str, list[Person]] = {}
+    for person in people:
+        if person.email:
+            found.setdefault(person.email.casefold(), []).append(person)
+    working = {address: [one for one in several if one.status != "left"] for address, several in found.items()}
+    return {
+        address: (working[address] or several)[0]
+        for address, several in found.items()
+        if len(working[address] or several) == 1
+    }

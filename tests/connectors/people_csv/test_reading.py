@@ -37,6 +37,23 @@ def test_people_and_their_cutoffs() -> None:
     assert export.leaving == [zoe]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "manager"),
+    [("", "2026-10-01", "E-2"), ("2026-10-01", "", "E-3"), ("", "", None), ("2026-10-01", "2026-10-02", None)],
+    ids=["the_second_left", "the_first_left", "both_work_here", "both_left"],
+)
+def test_a_managers_address_that_was_given_to_a_new_person_names_the_one_who_works_here(
+    first: str, second: str, manager: str | None
+) -> None:
+    columns = {
+        "employee_number": "N", "email": "Mail", "manager_email": "Boss", "cutoff_date": "Last", "time_zone": "Zone",
+    }  # fmt: skip
+    rows = ["N,Mail,Boss,Last,Zone", "E-1,l@f.example,Boss@f.example,,UTC"]
+    rows += [f"E-2,boss@f.example,,{first},UTC", f"E-3,boss@f.example,,{second},UTC"]
+    person = read_export("\n".join(rows), columns, now=NOW).rows[0].person
+    assert (person.manager_id, person.manager_email) == (manager, "Boss@f.example")
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_delimiters_and_encodings(delimiter: str, encoding: str) -> None:
