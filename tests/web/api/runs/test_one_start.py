@@ -1,5 +1,5 @@
 """However a run is asked for (page, API, command line, list of leavers, HR's webhook), HR is asked about the person as
-often as one look at them takes, and a refusal is the same."""
+often as one look at them takes, and whether another person has the number; and a refusal is the same."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ async def test_hr_is_asked_about_a_person_once_for_a_start(
     preview = await look_ahead(browser, one.person, **IDENTITY)
     await looks(stack, one)
     page = await browser.submit(preview.url.path)
-    assert page.url.path.startswith("/runs/r") and 0 < await looks(stack, one) <= 1
+    assert page.url.path.startswith("/runs/r")
+    assert 1 < await looks(stack, one) <= 2, "by HR's ID: the person, and whether another one has the number"
 
     one = await known()
     people.append(one.person)
@@ -124,7 +125,7 @@ async def test_hr_is_asked_about_a_person_once_for_a_start(
     people.append(one.person)
     path = export(tmp_path / "leavers.csv", [one.person])
     await command_line.done("start", "--from-csv", str(path), "--packet", "identity-only", as_="hr")
-    assert 1 < await looks(stack, one) <= 2, "once to check the row, and once to start"
+    assert 1 < await looks(stack, one) <= 3, "to check the row, to start, and whether another one has the number"
 
     assert len(people) == 6
     for person in people:
