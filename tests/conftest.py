@@ -80,9 +80,16 @@ def only_this_machine() -> Iterator[None]:
 def many_runs_can_be_started() -> Iterator[None]:
     """Tests share packets and start many runs within an hour. Tests of the limits set their own in the packet."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(packet_models, "DEFAULT_START_LIMITS", packet_models.StartLimits(
-        per_requester=10**6, per_packet=10**6, urgent_per_requester=10**6, urgent_per_packet=10**6,
-    ))  # fmt: skip
+    patch.setattr(
+        packet_models,
+        "DEFAULT_START_LIMITS",
+        packet_models.StartLimits(
+            per_requester=10**6,
+            per_packet=10**6,
+            urgent_per_requester=10**6,
+            urgent_per_packet=10**6,
+        ),
+    )
     yield
     patch.undo()
 

@@ -259,9 +259,13 @@ async def revoke_roles(
 
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
         revoked = operating.revoke_roles(
-            actor_of(known, actor_id), roles, acting_now(by, known), in_use.safety_owner, reason,
+            actor_of(known, actor_id),
+            roles,
+            acting_now(by, known),
+            in_use.safety_owner,
+            reason,
             known.revoked.get(actor_id, {}),
-        )  # fmt: skip
+        )
         if strange:
             what = f"Packet {packet} does not use the role {either(strange)}."
             raise NotAllowed("role_of_others", what)

@@ -107,9 +107,10 @@ async def test_nothing_is_appended_for_a_role_that_was_just_revoked(
     run_id = await here.start()
     other = elsewhere(here)
     before_the_append(
-        here, monkeypatch,
+        here,
+        monkeypatch,
         lambda: commands.revoke_roles(other, SECOND_SAM, PACKET, actor.actor_id, sorted(actor.roles)),
-    )  # fmt: skip
+    )
     with pytest.raises(Refusal):
         await command(here, run_id)
     assert not (await here.runs.organisation()).actors[actor.actor_id].roles
@@ -134,9 +135,16 @@ async def test_a_service_whose_token_was_just_revoked_starts_nothing(
 ) -> None:
     tokens = Tokens(here.database)
     _, token = await commands.make_token(
-        here.services, tokens, SAM, [PACKET], name="Feed", kind="service", roles=["hr_system"], up_to=Level.PREPARE,
+        here.services,
+        tokens,
+        SAM,
+        [PACKET],
+        name="Feed",
+        kind="service",
+        roles=["hr_system"],
+        up_to=Level.PREPARE,
         lasts=DAY,
-    )  # fmt: skip
+    )
     feed = (await here.runs.organisation()).actors[token.actor_id]
     other = elsewhere(here)
     before_the_append(

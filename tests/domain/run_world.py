@@ -154,9 +154,12 @@ def actor(actor_id: str, *roles: str, human: str | None = "", kind: Any = "perso
     """`human` is `h-` and the id unless another is given; None for someone whom HR does not know."""
     known = f"h-{actor_id}" if human == "" else human
     return Actor(
-        actor_id=actor_id, kind=kind, roles=frozenset(roles), managers=frozenset(above),
+        actor_id=actor_id,
+        kind=kind,
+        roles=frozenset(roles),
+        managers=frozenset(above),
         human=known if kind == "person" else None,
-    )  # fmt: skip
+    )
 
 
 HR = actor("hr", "requester")
@@ -172,9 +175,12 @@ EVERYBODY = {a.actor_id: a for a in (HR, ANNA, BEN, LEA, OLE, SAM, ROBOT)}
 
 def account(system: str, name: str = "ada", number: str = "E-1", label: str = "Ada Lovelace") -> FoundAccount:
     return FoundAccount(
-        system=system, account_id=f"a-{system}-{name}", native_id=name, label=name,
+        system=system,
+        account_id=f"a-{system}-{name}",
+        native_id=name,
+        label=name,
         attributes={"number": number, "name": label},
-    )  # fmt: skip
+    )
 
 
 DONE = AttemptResult(read="done", detail={"shown": True})
@@ -187,10 +193,18 @@ class Story:
     """`finds` is what each system would show now; None where it does not answer, which has the code `failure`."""
 
     def __init__(
-        self, pinned: Packet | None = None, *, urgent: bool = False, phase: str = "production",
-        at: datetime | None = EVENING, by: Actor = HR, person: PersonFacts = PERSON,
-        holds: Iterable[str] = (), ready: bool = True, **more: Any,
-    ) -> None:  # fmt: skip
+        self,
+        pinned: Packet | None = None,
+        *,
+        urgent: bool = False,
+        phase: str = "production",
+        at: datetime | None = EVENING,
+        by: Actor = HR,
+        person: PersonFacts = PERSON,
+        holds: Iterable[str] = (),
+        ready: bool = True,
+        **more: Any,
+    ) -> None:
         pinned = pinned or packet()
         self.world = World(
             now=MONDAY, pinned=pinned, current=pinned, abilities=CATALOGUE, holds=frozenset(holds), actors=EVERYBODY
@@ -202,10 +216,18 @@ class Story:
         self.keys: set[str] = set()
         self.revoked: Mapping[str, Mapping[str, frozenset[str]]] = {}
         asked = requests.request_run(
-            run_id="r1", person_id=PERSON_ID, person=person, cutoff=cutoff(at) if at else None, urgent=urgent,
-            actor=by, packet=pinned, phase=phase, open_run=None, now=MONDAY,
+            run_id="r1",
+            person_id=PERSON_ID,
+            person=person,
+            cutoff=cutoff(at) if at else None,
+            urgent=urgent,
+            actor=by,
+            packet=pinned,
+            phase=phase,
+            open_run=None,
+            now=MONDAY,
             **({"actors": EVERYBODY, "abilities": CATALOGUE} | more),
-        )  # fmt: skip
+        )
         self.append([asked])
         if ready:
             self.search()

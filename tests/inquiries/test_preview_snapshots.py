@@ -49,9 +49,15 @@ class _Systems:
 
 def _step(system: str, level: Level = Level.READ) -> PlannedStep:
     return PlannedStep(
-        step_id=f"{system}-{level}", digest="d", name="look", title="Look", system=system, ability="snapshot_access",
-        account_id=f"a-{system}", level=level,
-    )  # fmt: skip
+        step_id=f"{system}-{level}",
+        digest="d",
+        name="look",
+        title="Look",
+        system=system,
+        ability="snapshot_access",
+        account_id=f"a-{system}",
+        level=level,
+    )
 
 
 async def test_a_snapshot_that_fails_or_is_late_keeps_no_other_from_being_shown(

@@ -29,8 +29,15 @@ PACKET = "standard-leaver"
 FAR_AWAY = datetime(2035, 6, 1, tzinfo=UTC)
 
 
-def asked(wanted: str, *, by: str = "hr", packet: str = PACKET, urgent: bool = False, cutoff: str | None = FAR_FUTURE,
-          zone: str | None = ZONE) -> PreviewAsked:  # fmt: skip
+def asked(
+    wanted: str,
+    *,
+    by: str = "hr",
+    packet: str = PACKET,
+    urgent: bool = False,
+    cutoff: str | None = FAR_FUTURE,
+    zone: str | None = ZONE,
+) -> PreviewAsked:
     return PreviewAsked(packet=packet, wanted=wanted, cutoff=cutoff, zone=zone, urgent=urgent, actor_id=by)
 
 
@@ -124,14 +131,17 @@ async def test_a_preview_is_refused_exactly_where_the_start_would_be(asking: Ask
                 await here.start(who, cutoff=FAR_FUTURE, by=by, urgent=urgent)
             assert type(refused) is type(started.value), (by, urgent)
             assert (refused.code, refused.message, refused.facts) == (
-                started.value.code, started.value.message, started.value.facts
-            )  # fmt: skip
+                started.value.code,
+                started.value.message,
+                started.value.facts,
+            )
         assert isinstance(await refusal_of(inquiries, asked(first.employee_number)), TooLate)
         assert run_id in (await refusal_of(inquiries, asked(first.employee_number))).message
         for cutoff, zone, code in (
-            ("2035-01-05", ZONE, "cutoff_not_understood"), (FAR_FUTURE, "Europe/Nowhere", "unknown_zone"),
+            ("2035-01-05", ZONE, "cutoff_not_understood"),
+            (FAR_FUTURE, "Europe/Nowhere", "unknown_zone"),
             (None, None, "cutoff_missing"),
-        ):  # fmt: skip
+        ):
             refused = await refusal_of(inquiries, asked(second.employee_number, cutoff=cutoff, zone=zone))
             assert isinstance(refused, Invalid) and refused.code == code
         own = await refusal_of(inquiries, asked("E-1003"))
@@ -149,9 +159,13 @@ async def test_a_run_that_the_asker_may_not_see_makes_no_difference(asking: Aski
         question = asked(person.employee_number, by="hr-2")
         before = await inquiries.ask("hr-2", question)
         hidden = await commands.start_run(
-            here.services, here.actors["hr"], await here.facts(person), PACKET, parse_cutoff(FAR_FUTURE, ZONE),
+            here.services,
+            here.actors["hr"],
+            await here.facts(person),
+            PACKET,
+            parse_cutoff(FAR_FUTURE, ZONE),
             embargo=EmbargoTerms(FAR_AWAY, named),
-        )  # fmt: skip
+        )
         assert isinstance(hidden, commands.Done)
         after = await inquiries.ask("hr-2", question)
         assert words_of_steps(after) == words_of_steps(before)

@@ -39,12 +39,14 @@ def access_in(state: RunState, pinned: Packet, recorded: Mapping[str, Mapping[st
     for step_id, step in state.plan.steps.items():
         if step_id in recorded:
             details = state.accounts.details.get(step.account_id or "") or {}
-            found.append({
-                "system": step.system,
-                "account_id": step.account_id,
-                "label": details.get("label") or None,
-                "facts": _facts(recorded[step_id], _privileged(pinned, step.system)),
-            })  # fmt: skip
+            found.append(
+                {
+                    "system": step.system,
+                    "account_id": step.account_id,
+                    "label": details.get("label") or None,
+                    "facts": _facts(recorded[step_id], _privileged(pinned, step.system)),
+                }
+            )
     return found
 
 
@@ -63,8 +65,11 @@ def _facts(recorded: Mapping[str, Any], privileged: frozenset[str]) -> list[Docu
                 shown = [*marked, *(text for text in named if text not in marked)][:MAX_VALUES]
                 facts.append(_fact(name, shown, len(value), marked, privileged=bool(marked)))
             case dict() if value and all(type(one) is int for one in value.values()):
-                facts.append(_fact(name, [f"{place}: {count}" for place, count in value.items()][:MAX_VALUES],
-                                   sum(value.values())))  # fmt: skip
+                facts.append(
+                    _fact(
+                        name, [f"{place}: {count}" for place, count in value.items()][:MAX_VALUES], sum(value.values())
+                    )
+                )
     return sorted(facts, key=lambda fact: (not fact["privileged"], fact["amount"] is None))
 
 
@@ -78,9 +83,13 @@ def _fact(
     privileged: bool = False,
 ) -> Document:
     return {
-        "name": name, "values": values or [], "count": count, "amount": amount, "privileged": privileged,
+        "name": name,
+        "values": values or [],
+        "count": count,
+        "amount": amount,
+        "privileged": privileged,
         "privileged_values": privileged_values or [],
-    }  # fmt: skip
+    }
 
 
 def _name(one: Any) -> str:

@@ -339,25 +339,37 @@ def _warnings(state: RunState, packet: Packet, world: World) -> Iterator[Preview
         if short is not None:
             asked = either({*spec.decided_by, *spec.escalate_to})
             yield PreviewWarning(
-                kind="decider_missing", gate=gate, title=spec.title, needed=short.needed, found=short.found,
+                kind="decider_missing",
+                gate=gate,
+                title=spec.title,
+                needed=short.needed,
+                found=short.found,
                 message=f"Too few people can decide at this gate: it needs {short.needed} with the role {asked}, and "
                 f"{short.found} can. The requester, the leaver and the leaver's reports can't decide.",
-            )  # fmt: skip
+            )
     if state.urgent and approvals.urgent is not None:
         reviewers = approvals.urgent.review_by
         if not decidability.has_reviewer(state, reviewers, world):
             yield PreviewWarning(
-                kind="reviewer_missing", gate=None, title="Review of the urgent start", needed=1, found=0,
+                kind="reviewer_missing",
+                gate=None,
+                title="Review of the urgent start",
+                needed=1,
+                found=0,
                 message=f"No one can review the urgent start: it needs a person with the role {either(reviewers)} who "
                 "is neither the requester nor the leaver.",
-            )  # fmt: skip
+            )
 
     for service in services_left_alone(state, world):
         yield PreviewWarning(
-            kind="service_without_owner", gate=None, title=f"Service {service}", needed=1, found=0,
+            kind="service_without_owner",
+            gate=None,
+            title=f"Service {service}",
+            needed=1,
+            found=0,
             message=f"No other person answers for the service {service}, whose token ends at the cutoff. A safety "
             "owner can name a new owner or a deputy.",
-        )  # fmt: skip
+        )
 
 
 def _accounts(state: RunState, account_ids: Iterable[str]) -> tuple[PreviewAccount, ...]:

@@ -54,6 +54,9 @@ def access_shown(
         if step.step_id in unread:
             label = run_document.account_of(state, step.account_id).get("label")
             yield PreviewAccess(
-                system=step.system, account_id=step.account_id, label=label, facts=(),
+                system=step.system,
+                account_id=step.account_id,
+                label=label,
+                facts=(),
                 trouble=projection.scrubbed(unread[step.step_id]),
-            )  # fmt: skip
+            )

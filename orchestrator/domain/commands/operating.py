@@ -133,10 +133,13 @@ def settle(
         )
     happened: list[Event] = [
         e.MatchSettled(
-            system=system, accounts=tuple(sorted(set(accounts))), by=actor.actor_id, on_behalf_of=rests_on,
+            system=system,
+            accounts=tuple(sorted(set(accounts))),
+            by=actor.actor_id,
+            on_behalf_of=rests_on,
             reason=reason,
         )
-    ]  # fmt: skip
+    ]
     for id_, exception in state.work.exceptions.items():
         about = exception.opened
         # Not one about a step: an answer about accounts does not undo that the step was skipped.
@@ -160,10 +163,8 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
         rests_on = operator_of(state, actor, world, world.current.platform.hr.system, Level.PREPARE, independent=True)
     kept = frozenset(rejections.refused_digests(state)) - back
     happened: list[Event] = [
-        e.RunReplanned(
-            by=actor.actor_id, on_behalf_of=rests_on, reason=reason, still_refused=tuple(sorted(kept))
-        )
-    ]  # fmt: skip
+        e.RunReplanned(by=actor.actor_id, on_behalf_of=rests_on, reason=reason, still_refused=tuple(sorted(kept)))
+    ]
     for id_, exception in state.work.exceptions.items():
         closes = Repair.REPLAN in RULES[exception.opened.kind].closed_by
         if exception.open and closes and not rejections.stays_refused(state, exception.opened, kept):

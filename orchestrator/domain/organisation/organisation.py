@@ -197,12 +197,19 @@ def record_sign_in(
     if same and before is not None and _as_recorded(before) == actor:
         return []
     return [
-        e.ActorRecorded.model_validate({
-            "actor_id": actor.actor_id, "kind": actor.kind, "roles": tuple(sorted(actor.roles)), "human": actor.human,
-            "managers": tuple(sorted(actor.managers)), "up_to": actor.up_to.value if actor.up_to else None,
-            "maker_human": actor.maker_human, **words,
-        })
-    ]  # fmt: skip
+        e.ActorRecorded.model_validate(
+            {
+                "actor_id": actor.actor_id,
+                "kind": actor.kind,
+                "roles": tuple(sorted(actor.roles)),
+                "human": actor.human,
+                "managers": tuple(sorted(actor.managers)),
+                "up_to": actor.up_to.value if actor.up_to else None,
+                "maker_human": actor.maker_human,
+                **words,
+            }
+        )
+    ]
 
 
 def actor_of(state: Organisation, actor_id: str) -> Actor:

@@ -99,8 +99,13 @@ def commands(number: int, span: timedelta) -> dict[str, DoCommand]:
         "replan": lambda s, by: operating.replan(s.state, "no", by, s.world),
         "accept": lambda s, by: operating.accept(s.state, some(s.state.work.exceptions, number), "no", by, s.world),
         "approve": lambda s, by: gates.vote(
-            s.state, some(s.state.decisions.gates, number), by, "approve",
-            (some(s.state.plan.steps, number // 3),) if number % 3 else (), "no", s.world,
+            s.state,
+            some(s.state.decisions.gates, number),
+            by,
+            "approve",
+            (some(s.state.plan.steps, number // 3),) if number % 3 else (),
+            "no",
+            s.world,
         ),
         "reject": lambda s, by: gates.vote(
             s.state, some(s.state.decisions.gates, number), by, "reject", (), "no", s.world
@@ -116,7 +121,7 @@ def commands(number: int, span: timedelta) -> dict[str, DoCommand]:
         ),
         "place a legal hold": lambda s, by: legal_holding.place(s.state, "no", by, s.world),
         "lift a legal hold": lambda s, by: legal_holding.lift(s.state, None, "no", by, s.world),
-    }  # fmt: skip
+    }
 
 
 PAUSE_A_SYSTEM = "pause a system"
@@ -211,22 +216,37 @@ def hidden(before: Story, after: Story) -> set[str]:
 
 
 @settings(
-    max_examples=int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60")), deadline=None,  # `make faults` sets more
+    max_examples=int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60")),
+    deadline=None,  # `make faults` sets more
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 @given(
-    begun=st.integers(0, 16), ahead=st.sampled_from((timedelta(0), 9 * HOUR, 40 * DAY)), urgent=st.booleans(),
-    weak=st.booleans(), trouble=st.sampled_from((None, None, NOT_YET, REFUSED)), embargo=st.booleans(),
+    begun=st.integers(0, 16),
+    ahead=st.sampled_from((timedelta(0), 9 * HOUR, 40 * DAY)),
+    urgent=st.booleans(),
+    weak=st.booleans(),
+    trouble=st.sampled_from((None, None, NOT_YET, REFUSED)),
+    embargo=st.booleans(),
     moves=st.lists(MOVES, min_size=1, max_size=6),
-)  # fmt: skip
+)
 @example(
-    begun=0, ahead=timedelta(0), urgent=False, weak=False, trouble=None, embargo=False,
+    begun=0,
+    ahead=timedelta(0),
+    urgent=False,
+    weak=False,
+    trouble=None,
+    embargo=False,
     moves=[(PAUSE_A_SYSTEM, CONFLICTED[1], 0, HOUR)],
-)  # fmt: skip
+)
 @example(
-    begun=0, ahead=timedelta(0), urgent=True, weak=False, trouble=None, embargo=False,
+    begun=0,
+    ahead=timedelta(0),
+    urgent=True,
+    weak=False,
+    trouble=None,
+    embargo=False,
     moves=[(REVOKE_A_ROLE, CONFLICTED[0], 0, HOUR)],
-)  # fmt: skip
+)
 def test_conflicted_actors_neither_delay_nor_hide_a_removal(
     begun: int, ahead: timedelta, urgent: bool, weak: bool, trouble: Any, embargo: bool, moves: list[Any]
 ) -> None:

@@ -118,17 +118,30 @@ def workflow(name: str, more: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
     for system_class, abilities in CLASSES.items():
         for ability, (needs, parameters) in abilities.items():
             changes = {"gate": "all", "at": "cutoff"} if ability != "snapshot_access" else {}
-            steps.append({
-                "name": _step(system_class, ability), "title": ability.replace("_", " ").capitalize(),
-                "every": system_class, "ability": ability, **changes,
-                "parameters": {**parameters, **more.get(ability, {})},
-                "needs": [need if need == "hand_over_duties" else _step(
-                    system_class if need in abilities else "identity_provider", need) for need in needs],
-            })  # fmt: skip
+            steps.append(
+                {
+                    "name": _step(system_class, ability),
+                    "title": ability.replace("_", " ").capitalize(),
+                    "every": system_class,
+                    "ability": ability,
+                    **changes,
+                    "parameters": {**parameters, **more.get(ability, {})},
+                    "needs": [
+                        need
+                        if need == "hand_over_duties"
+                        else _step(system_class if need in abilities else "identity_provider", need)
+                        for need in needs
+                    ],
+                }
+            )
     return {
-        "name": name, "title": "Leavers", "purpose": "Access ends.", "value_owner": "value_owner",
-        "outcomes": {"access_gone_within": "PT1H"}, "steps": steps,
-    }  # fmt: skip
+        "name": name,
+        "title": "Leavers",
+        "purpose": "Access ends.",
+        "value_owner": "value_owner",
+        "outcomes": {"access_gone_within": "PT1H"},
+        "steps": steps,
+    }
 
 
 def _step(system_class: str, ability: str) -> str:
@@ -141,18 +154,24 @@ def platform(kind: str, account: VendorAccount) -> dict[str, Any]:
         "safety_owner": "safety_owner",
         "systems": {
             "hr": {
-                "title": "HR", "connector": "hr", "connection": {"url": "env:HR_URL", "token": "env:HR_TOKEN"},
+                "title": "HR",
+                "connector": "hr",
+                "connection": {"url": "env:HR_URL", "token": "env:HR_TOKEN"},
                 "hosts": ["127.0.0.1", "localhost"],
                 "match": [{"key": "employee_number", "attribute": "employee_number"}],
             },
             kind: {
-                "title": kind, "connector": kind, "connection": connection, "hosts": ["127.0.0.1"],
-                "settle": "PT1S", "match": [{"key": key, "attribute": attribute} for key, attribute in account.match],
+                "title": kind,
+                "connector": kind,
+                "connection": connection,
+                "hosts": ["127.0.0.1"],
+                "settle": "PT1S",
+                "match": [{"key": key, "attribute": attribute} for key, attribute in account.match],
             },
         },
         "levels": [{"who": who, "up_to": level} for who, level in LEVELS.items()],
         "hr": {"system": "hr"},
-    }  # fmt: skip
+    }
 
 
 async def adopted(stack: Stack, kind: str, account: VendorAccount) -> Packet:
@@ -213,8 +232,9 @@ def story(run: Any) -> str:
     """What is not done, for the message of a test that failed."""
     steps = [
         {name: step[name] for name in ("name", "status", "attempt", "code", "waits_for", "evidence")}
-        for step in run["steps"] if step["status"] not in ("verified", "attested")
-    ]  # fmt: skip
+        for step in run["steps"]
+        if step["status"] not in ("verified", "attested")
+    ]
     shown = {"state": run["state"], "systems": run["systems"], "exceptions": run["exceptions"], "steps": steps}
     return json.dumps(shown, indent=1)[:12000]
 
@@ -235,10 +255,16 @@ async def at_vendor(stack: Stack, kind: str) -> AsyncIterator[tuple[Simulator, V
     leaver = await hired(stack, ["admin"])
     [manager] = [one for one in default_people() if one.employee_number == leaver.manager_number]
     report, colleague = (
-        Employee(f"V-{given}", given, "Ostrander", f"{given}.ostrander@wolkenmuehle.example".lower(),
-                 department="Engineering", manager_number=boss)
+        Employee(
+            f"V-{given}",
+            given,
+            "Ostrander",
+            f"{given}.ostrander@wolkenmuehle.example".lower(),
+            department="Engineering",
+            manager_number=boss,
+        )
         for given, boss in (("Rosamund", leaver.employee_number), ("Cuthbert", manager.employee_number))
-    )  # fmt: skip
+    )
     async with make().start() as vendor, client_of(vendor) as web:
         yield vendor, account_at(vendor, web, LeaverTeam(leaver, manager, report, colleague)), leaver
 
@@ -246,11 +272,16 @@ async def at_vendor(stack: Stack, kind: str) -> AsyncIterator[tuple[Simulator, V
 @pytest.mark.parametrize(
     ("kind", "faults"),
     [
-        pytest.param(kind, faults, marks=() if faults is bool(number % 2) else pytest.mark.long,
-                     id=f"{kind}-with_faults" if faults else kind)
-        for number, kind in enumerate(ACCOUNTS) for faults in (False, True)
+        pytest.param(
+            kind,
+            faults,
+            marks=() if faults is bool(number % 2) else pytest.mark.long,
+            id=f"{kind}-with_faults" if faults else kind,
+        )
+        for number, kind in enumerate(ACCOUNTS)
+        for faults in (False, True)
     ],
-)  # fmt: skip
+)
 async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
     kind: str, faults: bool, stack: Stack, programs: Programs
 ) -> None:
@@ -262,8 +293,12 @@ async def test_a_run_ends_everything_of_the_leaver_and_nothing_of_others(
         before = lines_of(vendor.state, account.ids, account.ours)
         vendor.watch_changes()
 
-        wanted = {"person": leaver.employee_number, "packet": packet.name, "cutoff": "2026-01-05T18:00",
-                  "zone": "Europe/Berlin"}  # fmt: skip
+        wanted = {
+            "person": leaver.employee_number,
+            "packet": packet.name,
+            "cutoff": "2026-01-05T18:00",
+            "zone": "Europe/Berlin",
+        }
         preview = (await programs.hr.post("/previews", json=wanted)).json()
         [found] = [one for one in preview["systems"] if one["system"] == kind]
         assert (found["outcome"], len(found["accounts"])) == ("matched", 1), found
@@ -327,5 +362,6 @@ def changes_at(vendor: Simulator) -> list[str]:
     """The changes so far, without the tokens with which Offboard works."""
     return [
         f"{one.method} {one.path} {json.dumps(one.noted.get('arguments') or one.body)}"
-        for one in vendor.changes if not one.path.endswith(ISSUES_TOKENS)
-    ]  # fmt: skip
+        for one in vendor.changes
+        if not one.path.endswith(ISSUES_TOKENS)
+    ]

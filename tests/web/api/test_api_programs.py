@@ -51,7 +51,7 @@ async def test_a_token_whose_revocation_is_recorded_is_refused_whatever_its_row_
     owner = (await stack.backend.runs.organisation()).actors["safety-owner"]
     revoked = e.TokenRevoked(
         token_id=token["token_id"], actor_id=token["actor_id"], by=owner.actor_id, human=owner.human
-    )  # fmt: skip
+    )
     async with api(stack.url, token["token"]) as client:
         assert (await client.get("/me")).status_code == 200
         await stack.backend.runs.update_organisation(lambda known, now: [revoked])

@@ -129,9 +129,14 @@ class RoutesOffice:
         client = self.programs[who] if of_api else self.pages[who]
         form = None if ask.form is None else {"csrf": self.csrf.get(who, ""), **ask.form}
         request = client.build_request(
-            method, to.removeprefix("/api/v1") if of_api else to, params=dict(ask.query), json=ask.json, data=form,
-            files=ask.files, headers=dict(ask.headers),
-        )  # fmt: skip
+            method,
+            to.removeprefix("/api/v1") if of_api else to,
+            params=dict(ask.query),
+            json=ask.json,
+            data=form,
+            files=ask.files,
+            headers=dict(ask.headers),
+        )
         answer = await client.send(request, stream=True)
         if answer.headers.get("content-type", "").startswith("text/event-stream"):
             await answer.aclose()
@@ -221,17 +226,27 @@ async def _furnish(made: RoutesOffice, company: Company) -> None:
     for number, name in enumerate(RUNS, start=1):
         word = name.replace(" ", "")
         made.people[name] = Employee(
-            employee_number=f"R-{number:04d}", given_name="Thaddea", family_name=f"Quillmark{word}",
-            email=f"thaddea.quillmark{word}@wolkenmuehle.example", department="Engineering", title="Engineer",
-            manager_number="E-1010", time_zone="Europe/Berlin", leaving=True, traits=frozenset(TRAITS.get(name, ())),
-        )  # fmt: skip
+            employee_number=f"R-{number:04d}",
+            given_name="Thaddea",
+            family_name=f"Quillmark{word}",
+            email=f"thaddea.quillmark{word}@wolkenmuehle.example",
+            department="Engineering",
+            title="Engineer",
+            manager_number="E-1010",
+            time_zone="Europe/Berlin",
+            leaving=True,
+            traits=frozenset(TRAITS.get(name, ())),
+        )
     for number, name in enumerate(("next", "previewed", "started"), start=900):
         address = f"thaddea.{name}@wolkenmuehle.example"
         made.people[name] = Employee(f"R-{number:04d}", "Thaddea", f"Quillmark{name}", address)
     made.people["report"] = Employee(
-        "R-0800", "Thaddea", "Quillmarkreport", "thaddea.report@wolkenmuehle.example",
+        "R-0800",
+        "Thaddea",
+        "Quillmarkreport",
+        "thaddea.report@wolkenmuehle.example",
         manager_number=made.people["own"].employee_number,
-    )  # fmt: skip
+    )
     await company.hire(list(made.people.values()))
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     everybody = [who for who in WHO if who not in ("hr", "guest", "program", "nobody")]

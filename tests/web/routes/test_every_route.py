@@ -185,16 +185,24 @@ async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, s
         "end": ("end", WHY, "end", WHY),
         "legal hold": ("legal-holds", WHY, "legal-holds", WHY),
         "replan": ("replan", {}, "replan", {}),
-        "embargo": ("embargo", {"until": made.made["later"], "named": []}, "embargo",
-                    {"until": made.made["later"][:16], "zone": "UTC"}),
+        "embargo": (
+            "embargo",
+            {"until": made.made["later"], "named": []},
+            "embargo",
+            {"until": made.made["later"][:16], "zone": "UTC"},
+        ),
         "gate": (f"gates/{gate}/decision", {"verdict": "reject", **WHY}, f"gates/{gate}", {"verdict": "reject", **WHY}),
         "task": (f"tasks/{task}/completion", done, f"tasks/{task}", done),
         "accept": (f"exceptions/{acceptable}/acceptance", WHY, "accept", {"exception": acceptable, **WHY}),
-        "settle": (f"systems/{exception['system']}/accounts", {"accounts": [], **WHY}, "settle",
-                   {"system": exception["system"], "account": account, "exception": about, **WHY}),
+        "settle": (
+            f"systems/{exception['system']}/accounts",
+            {"accounts": [], **WHY},
+            "settle",
+            {"system": exception["system"], "account": account, "exception": about, **WHY},
+        ),
         "retry": (f"steps/{step}/retry", WHY, "retry", {"step": step, **WHY}),
         "skip": (f"steps/{step}/skip", WHY, "skip", {"step": step, **WHY}),
-    }  # fmt: skip
+    }
     requests = {
         name: [
             ("POST", f"/api/v1/runs/{run_id}/{path}", Ask(json=body)),
@@ -281,9 +289,11 @@ async def test_the_webhook_of_hr_changes_nothing_of_a_run_for_those_it_concerns(
     def signed(secret: str, text: str) -> dict[str, str]:
         at, delivery = datetime.now(UTC), f"msg_{secrets.token_hex(8)}"
         return {
-            "webhook-id": delivery, "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": Webhook(secret).sign(delivery, at, text), "content-type": "application/json",
-        }  # fmt: skip
+            "webhook-id": delivery,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(secret).sign(delivery, at, text),
+            "content-type": "application/json",
+        }
 
     own_secret = base64.b64encode(made.tokens[who].encode()).decode()
     for expected, headers in (
@@ -365,13 +375,17 @@ async def test_nothing_anywhere_tells_of_a_run_under_embargo(everybody: tuple[Ro
     person, run_id = made.people["hidden"], made.runs["hidden"]
     lists = [row for row in TABLE.values() if row.method == "GET" and "{" not in row.path and "stream" not in row.path]
     searches = {
-        "/runs": ({"state": "open", "sort": "due"}, {"urgent": "yes"}), "/": ({"show": "all"},),
-        "/exceptions": ({"standing": "all"},), "/ledger": ({"run": run_id}, {"actor": "hr"}),
-        "/api/v1/runs": ({"counts": "true", "limit": "500"},), "/api/v1/inbox": ({"mine": "false", "limit": "200"},),
-        "/api/v1/tasks": ({"mine": "false", "limit": "200"},), 
+        "/runs": ({"state": "open", "sort": "due"}, {"urgent": "yes"}),
+        "/": ({"show": "all"},),
+        "/exceptions": ({"standing": "all"},),
+        "/ledger": ({"run": run_id}, {"actor": "hr"}),
+        "/api/v1/runs": ({"counts": "true", "limit": "500"},),
+        "/api/v1/inbox": ({"mine": "false", "limit": "200"},),
+        "/api/v1/tasks": ({"mine": "false", "limit": "200"},),
         "/api/v1/exceptions": ({"standing": "all"}, {"run": run_id}),
-        "/api/v1/ledger/history": ({"run": run_id}, {"actor": "hr"}), "/outcomes": ({"span": "all"},),
-    }  # fmt: skip
+        "/api/v1/ledger/history": ({"run": run_id}, {"actor": "hr"}),
+        "/outcomes": ({"span": "all"},),
+    }
     for who in UNNAMED:
         for row in lists:
             for query in ({}, *searches.get(row.path, ())):

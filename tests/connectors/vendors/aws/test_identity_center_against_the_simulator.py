@@ -187,19 +187,25 @@ async def test_the_snapshot_shows_what_the_user_can_reach(here: ConnectedCenter)
     assert shown["not_shown"] == [] and shown["admin"] is True
     assert (shown["status"], shown["provisioned_by"]) == ("DISABLED", [ISSUER])
     assert sorted(one["name"] for one in shown["groups"]) == ["Administrators", "Sales"]
-    reach = {(one["account"], one["permission_set"], one["session_duration"], one["by"]) for one in
-             shown["account_assignments"]}  # fmt: skip
+    reach = {
+        (one["account"], one["permission_set"], one["session_duration"], one["by"])
+        for one in shown["account_assignments"]
+    }
     assert reach == {
-        (PRODUCTION, "AdministratorAccess", "PT12H", "Administrators"), (DEVELOPMENT, "ReadOnly", "PT4H", "Sales"),
-    }  # fmt: skip
+        (PRODUCTION, "AdministratorAccess", "PT12H", "Administrators"),
+        (DEVELOPMENT, "ReadOnly", "PT4H", "Sales"),
+    }
     shown = (await here.look("snapshot_access")).evidence
     assert shown["admin"] is False and shown["created"]
     assert {(one["account"], one["by"]) for one in shown["account_assignments"]} == {
-        (PRODUCTION, ""), (DEVELOPMENT, ""), (DEVELOPMENT, "Finance"),
-    }  # fmt: skip
+        (PRODUCTION, ""),
+        (DEVELOPMENT, ""),
+        (DEVELOPMENT, "Finance"),
+    }
     assert {(one["name"], one["by"]) for one in shown["application_assignments"]} == {
-        ("Notes isa.lund", ""), ("Dashboards", "Finance"),
-    }  # fmt: skip
+        ("Notes isa.lund", ""),
+        ("Dashboards", "Finance"),
+    }
     here.allow("identitystore:DescribeUser", "identitystore:ListUsers")
     shown = (await here.look("snapshot_access")).evidence
     assert shown["not_shown"] == ["admin", "groups", "account_assignments", "application_assignments"]

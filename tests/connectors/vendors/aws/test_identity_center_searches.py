@@ -29,9 +29,12 @@ async def here() -> AsyncIterator[ConnectedCenter]:
 async def test_a_user_is_found_by_each_attribute(here: ConnectedCenter) -> None:
     here.isa.external = (ISSUER, "idp-7")
     for attribute, value in {
-        "id": here.isa.id, "userName": "Isa.Lund", "emails.value": "isa.lund@corp.example", "employeeNumber": "e-1",
+        "id": here.isa.id,
+        "userName": "Isa.Lund",
+        "emails.value": "isa.lund@corp.example",
+        "employeeNumber": "e-1",
         "externalId": "idp-7",
-    }.items():  # fmt: skip
+    }.items():
         [account] = await here.find(attribute, value)
         assert (account.native_id, account.label, account.active) == (here.isa.id, "isa.lund", True), attribute
         assert not account.privileged
@@ -59,10 +62,13 @@ async def test_an_account_shows_every_attribute_that_was_asked_for(here: Connect
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        ("id", "9067642ac7-12345678-1234-1234-1234-123456789012"), ("id", "isa.lund"), ("userName", "eva.dahl"),
-        ("emails.value", "eva@corp.example"), ("employeeNumber", "E-9"),
+        ("id", "9067642ac7-12345678-1234-1234-1234-123456789012"),
+        ("id", "isa.lund"),
+        ("userName", "eva.dahl"),
+        ("emails.value", "eva@corp.example"),
+        ("employeeNumber", "E-9"),
     ],
-)  # fmt: skip
+)
 async def test_no_user_has_the_value(here: ConnectedCenter, attribute: str, value: str) -> None:
     assert await here.find(attribute, value) == []
 

@@ -170,7 +170,7 @@ async def test_a_person_whom_one_account_selected_is_selected_for_no_other(visit
         ({"embargoed": "yes"}, "embargo_until", "The embargo has no end"),
         ({"embargoed": "yes", "embargo_until": "2027-07-30T10:00"}, "embargo_until", "cannot complete the run"),
     ],
-)  # fmt: skip
+)
 async def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stays(
     visit: Visit, leaver: NewLeaver, fields: dict[str, str], field: str, words: str
 ) -> None:
