@@ -126,6 +126,7 @@ async def test_an_attempt_sends_what_was_rehearsed() -> None:
         assert rehearsal is not None and rehearsal.complete
         assert [(one.method, one.path, one.operation_id, one.changes) for one in rehearsal.requests] == [
             ("GET", "/api/v1/users/{id}", "getUser", False),
+            ("GET", "/api/v1/users/{id}", "getUser", False),  # the administrator to whom the API token belongs
             ("POST", "/api/v1/users/{id}/lifecycle/suspend", "suspendUser", True),
         ]
         there.forget()
