@@ -20,10 +20,12 @@ async def listening(serve: Serve, tls: ssl.SSLContext | None = None, host: str =
         task = asyncio.current_task()
         assert task is not None
         open_now.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await serve(reader, writer)
-        writer.transport.abort()
-        open_now.discard(task)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
+            open_now.discard(task)
 
     server = await asyncio.start_server(one, host, 0, ssl=tls)
     try:

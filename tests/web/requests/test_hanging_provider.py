@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,24 +20,25 @@ from tests.web.conftest import Program
 from tests.web.visitor import Visitor
 
 CROWD = 20
-NORMAL_SECONDS = 1.5
-"""More than an answer takes on a busy machine, and less than the provider's time-out."""
+WITHIN = 60.0
+"""The provider's time-out, in seconds: more than everything else here takes."""
 
 
 @dataclass
 class HangingProvider:
-    """Answers, and takes requests for its keys without an answer while `hangs`."""
+    """Answers, and takes requests for its keys without an answer while `hangs`, until it `gives_up`."""
 
     known: OpenIdProvider = field(default_factory=OpenIdProvider)
     hangs: bool = False
     asked_for_keys: int = 0
+    gives_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         if b" /keys " in head:
             self.asked_for_keys += 1
             if self.hangs:
-                await reader.read()
+                await self.gives_up.wait()
                 return
         again = asyncio.StreamReader()
         again.feed_data(head)
@@ -46,24 +46,20 @@ class HangingProvider:
         await ScriptedServer(self.known.answer).serve(again, writer)
 
 
-async def times_of_others(url: str, stack: Stack, token: str) -> list[float]:
-    """How long health, a page with a session, and the API with a token take."""
+async def others_are_answered(url: str, stack: Stack, token: str) -> None:
+    """Health, a page with a session, and the API with a token."""
     sessions = Sessions(stack.backend.database, stack.backend.keyring, SessionLimits())
-    clock, times = asyncio.get_running_loop().time, []
     async with Visitor(url) as browser:
         browser.cookies["offboard"] = await sessions.open("auditor")
         for path in ("/api/v1/health", "/runs", "/api/v1/me"):
-            began = clock()
             answer = await browser.get(path, headers={"Authorization": token} if path.endswith("/me") else {})
             assert answer.status_code == 200, answer.text
-            times.append(clock() - began)
-    return times
 
 
 async def test_keys_that_never_arrive_delay_no_other_request(
     stack: Stack, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", 3.0)
+    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", WITHIN)
     token, hanging = (await program("auditor")).headers["authorization"], HangingProvider(hangs=True)
     async with listening(hanging.serve) as port:
         hanging.known.issuer = f"http://127.0.0.1:{port}"
@@ -73,15 +69,16 @@ async def test_keys_that_never_arrive_delay_no_other_request(
             waiting = [asyncio.create_task(crowd.get("/sign-in/start")) for _ in range(CROWD)]
             while not hanging.asked_for_keys:
                 await asyncio.sleep(0.01)
-            assert max(await times_of_others(url, stack, token)) < NORMAL_SECONDS
+            await others_are_answered(url, stack, token)
             assert not any(task.done() for task in waiting), "all of that while the provider hangs"
+            hanging.gives_up.set()
             assert {(await task).status_code for task in waiting} == {503} and hanging.asked_for_keys == 1
 
 
 async def test_tokens_of_an_unknown_key_delay_no_sign_in_while_the_provider_hangs(
     stack: Stack, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", 3.0)
+    monkeypatch.setattr(provider, "TIMEOUT_SECONDS", WITHIN)
     monkeypatch.setattr(provider, "REFRESH_SECONDS", 0.0)
     token, hanging = (await program("auditor")).headers["authorization"], HangingProvider()
     async with listening(hanging.serve) as port:
@@ -96,11 +93,10 @@ async def test_tokens_of_an_unknown_key_delay_no_sign_in_while_the_provider_hang
             waiting = [asyncio.create_task(crowd.post(**send)) for _ in range(CROWD)]  # type: ignore[arg-type]
             while hanging.asked_for_keys < 2:
                 await asyncio.sleep(0.01)
-            assert max(await times_of_others(url, stack, token)) < NORMAL_SECONDS
-            began = time.monotonic()
+            await others_are_answered(url, stack, token)
             assert (await crowd.get("/sign-in/start")).status_code == 303, "the known keys are still used"
-            assert time.monotonic() - began < NORMAL_SECONDS
-            assert not any(task.done() for task in waiting)
+            assert not any(task.done() for task in waiting), "all of that while the provider hangs"
+            hanging.gives_up.set()
             assert {(await task).status_code for task in waiting} == {400} and hanging.asked_for_keys == 2
 
 
