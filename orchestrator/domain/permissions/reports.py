@@ -54,7 +54,7 @@ def _reports(state: RunState, actor: Actor, world: World) -> bool:
 
 def independent_people(state: RunState, can: Callable[[Actor], bool], world: World) -> frozenset[str]:
     """The people, by opaque id, who are neither the leaver nor report to the leaver, and who can use the command."""
-    others = world.actors.values()
+    others = world.rested_on.values()
     return frozenset(
         other.human for other in others if other.human is not None and _independent(state, other, world) and can(other)
     )
