@@ -55,6 +55,12 @@ def searches_due(state: RunState, world: World, readiness_by_step: Mapping[str, 
     if state.plan.planned_at is not None and all(where.kind == "final" for where in readiness_by_step.values()):
         # All steps are done: one last search, for accounts that were created after the plan.
         unconfirmed |= unseen_since_cutoff(state, world)
+    # An exception says that the search is retried, also once no step needs it any more: the run stays open until then.
+    unconfirmed |= {
+        one.opened.system
+        for one in state.work.open_exceptions()
+        if one.opened.kind == "search_failed" and one.opened.system is not None
+    }
     due: list[tuple[str, Purpose]] = []
     later: list[datetime] = []
     for system in searched:

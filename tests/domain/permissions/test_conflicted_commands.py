@@ -247,6 +247,15 @@ def hidden(before: Story, after: Story) -> set[str]:
     embargo=False,
     moves=[(REVOKE_A_ROLE, CONFLICTED[0], 0, HOUR)],
 )
+@example(
+    begun=0,
+    ahead=timedelta(0),
+    urgent=False,
+    weak=False,
+    trouble=None,
+    embargo=True,
+    moves=[(REVOKE_A_ROLE, CONFLICTED[0], 0, HOUR), ("move the cutoff", CONFLICTED[1], 0, HOUR)],
+)
 def test_conflicted_actors_neither_delay_nor_hide_a_removal(
     begun: int, ahead: timedelta, urgent: bool, weak: bool, trouble: Any, embargo: bool, moves: list[Any]
 ) -> None:

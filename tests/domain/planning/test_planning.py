@@ -192,6 +192,33 @@ def test_a_system_that_is_down_holds_up_no_one_else() -> None:
     assert story.exceptions() == [] and story.planned("disable").account_id == "a-code-ada"
 
 
+def failed_after(story: Story, system: str) -> None:
+    """A worker that was frozen records its search only now, after another worker's."""
+    late = e.SystemSearched(system=system, purpose="confirm", outcome="failed", code="deadline_over")
+    story.append([e.AccountsSearched(results=(late,), details={})])
+
+
+def test_a_failed_search_is_retried_also_if_no_step_needs_it_any_more() -> None:
+    """Its exception says so, and would keep the run open."""
+    story = Story()
+    story.approve_all()
+    story.attempt("look")
+    story.complete("hand_over")
+    story.at(EVENING)
+    story.search()
+    for name in ("disable", "sessions", "freeze"):
+        story.attempt(name)
+    failed_after(story, "code")
+    story.later(15 * MINUTE)
+    assert ("search_failed", "code") in story.exceptions()
+    assert story.progress.search == ("code",)
+    story.on_hold("code")
+    assert story.progress.search == ()
+    story.on_hold()
+    story.search()
+    assert ("search_failed", "code") not in story.exceptions()
+
+
 def test_a_system_on_hold_is_not_asked_and_holds_up_no_one_else() -> None:
     story = Story(holds=["code"], ready=False)
     assert story.progress.search == ("cards",)
