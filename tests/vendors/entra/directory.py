@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=75)
 """Entra gives a random lifetime between 60 and 90 minutes, 75 on average."""
@@ -120,12 +121,12 @@ class EntraTicket:
     expires: datetime
 
 
-class EntraTenant:
+class EntraTenant(SimulatedState):
     """Everything by its id. `revocation_delay` is for how long refresh tokens live after revokeSignInSessions: Graph's
     documentation speaks of a few minutes."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 0
         self.id = self.new_id()
         self.users: dict[str, EntraUser] = {}
@@ -137,18 +138,6 @@ class EntraTenant:
         self.methods: dict[str, EntraMethod] = {}
         self.tickets: dict[str, EntraTicket] = {}
         self.revocation_delay = timedelta()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> EntraTenant:
-        twin = object.__new__(EntraTenant)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
-    @property
-    def now(self) -> datetime:
-        return self._clock()
 
     def new_id(self) -> str:
         """The same in every run of a test."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 
@@ -94,11 +95,11 @@ class GoogleDevice:
     status: str = "APPROVED"
 
 
-class GoogleWorkspace:
+class GoogleWorkspace(SimulatedState):
     """`roles` are names by id; the scopes of each are in `credentials.py`."""
 
     def __init__(self, clock: Callable[[], datetime], customer: str = "C01simulated") -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 100_000
         self.customer = customer
         self.users: dict[str, GoogleUser] = {}
@@ -112,18 +113,6 @@ class GoogleWorkspace:
         self.transfer_reads = 1
         """Of each new transfer: how many reads show it in progress."""
         self.transfer_applications = {"55656082996": "Drive and Docs", "435070579839": "Calendar"}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> GoogleWorkspace:
-        twin = object.__new__(GoogleWorkspace)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
-    @property
-    def now(self) -> datetime:
-        return self._clock()
 
     def new_id(self) -> str:
         self._numbers += 1

@@ -3,7 +3,6 @@ company's zone. Moments are UTC, in whole seconds."""
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -21,17 +20,18 @@ from orchestrator.embedded.vendors.bamboohr.records import (
     BambooUser,
     BambooWebhook,
 )
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 from orchestrator.embedded.vendors.simulator import VendorEffect
 
 ACTIONS = {"created": "Created", "updated": "Updated", "deleted": "Deleted"}
 
 
-class BambooCompany:
+class BambooCompany(SimulatedState):
     """`effects` has what HR and the API changed, in its order. `changed` has the last change of each employee, also of
     those that were deleted: its action and moment."""
 
     def __init__(self, clock: Callable[[], datetime], domain: str = "corp", zone: str = "America/Denver") -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 100
         self.domain = domain
         self.zone = ZoneInfo(zone)
@@ -46,17 +46,9 @@ class BambooCompany:
         self.effects: list[VendorEffect] = []
         self.shares_directory = True
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> BambooCompany:
-        twin = object.__new__(BambooCompany)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
     @property
     def now(self) -> datetime:
-        return self._clock().replace(microsecond=0)
+        return super().now.replace(microsecond=0)
 
     @property
     def today(self) -> date:

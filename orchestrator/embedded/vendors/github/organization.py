@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 
 INSTALLATION_TOKEN_LIFETIME = timedelta(hours=1)
 
@@ -112,14 +113,14 @@ class GitHubSeat:
     pending: str = ""
 
 
-class GitHubOrganization:
+class GitHubOrganization(SimulatedState):
     """`members` have their role, admin (an owner) or member. With `saml`, personal access tokens need an authorization
     for single sign-on; `provider` is whether there is an identity provider, which belongs to the
     enterprise with the slug `enterprise` if there is one. `base_permission` is what members may do
     with every repository."""
 
     def __init__(self, clock: Callable[[], datetime], login: str = "corp") -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 1000
         self.login = login
         self.id = self.new_id()
@@ -136,18 +137,6 @@ class GitHubOrganization:
         self.tokens: dict[str, GitHubToken] = {}
         self.apps: dict[int, InstalledApp] = {}
         self.seats: dict[str, GitHubSeat] = {}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> GitHubOrganization:
-        twin = object.__new__(GitHubOrganization)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
-    @property
-    def now(self) -> datetime:
-        return self._clock()
 
     def new_id(self) -> int:
         self._numbers += 1

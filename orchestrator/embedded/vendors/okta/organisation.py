@@ -3,12 +3,13 @@ and tokens that end with a user. Times are UTC. Answers are written in `document
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 
 ACCESS_TOKEN_LIFETIME = timedelta(hours=1)
 """Of the org authorization server; it cannot be changed there."""
@@ -170,11 +171,11 @@ class OktaDevice:
     status: str = "ACTIVE"
 
 
-class OktaOrganisation:
+class OktaOrganisation(SimulatedState):
     """Everything by its id. `clock` gives the time."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 0
         self.users: dict[str, OktaUser] = {}
         self.groups: dict[str, OktaGroup] = {}
@@ -193,18 +194,6 @@ class OktaOrganisation:
         """Said of the permission okta.users.lifecycle.suspend on https://developer.okta.com/docs/concepts/role-assignment/,
         and not on the page of the request; False tries the other reading."""
         self.everyone = self.new_group("Everyone", type="BUILT_IN")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> OktaOrganisation:
-        twin = object.__new__(OktaOrganisation)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
-    @property
-    def now(self) -> datetime:
-        return self._clock()
 
     def new_id(self, prefix: str) -> str:
         """20 characters, as Okta's; the same in every run of a test."""

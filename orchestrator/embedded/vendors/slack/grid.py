@@ -3,12 +3,12 @@ Times are UTC."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orchestrator.embedded.vendors.simulated_state import SimulatedState
 from orchestrator.embedded.vendors.simulator import VendorEffect
 
 RANKS = ("member", "admin", "owner", "primary_owner")
@@ -130,12 +130,12 @@ class SlackRoleAssignment:
     created: datetime
 
 
-class SlackGrid:
+class SlackGrid(SimulatedState):
     """`plan` is `enterprise` or `business_plus`; the id of the organization is empty on Business+. `effects` has every
     change that was carried out, in its order: a request that changes nothing adds none."""
 
     def __init__(self, clock: Callable[[], datetime], plan: str = "enterprise") -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._numbers = 10_000
         self.plan = plan
         self.organization = self.new_id("E") if plan == "enterprise" else ""
@@ -155,18 +155,6 @@ class SlackGrid:
         self._profiles: dict[str, str] = {}
         self.heeds_scim_filters = True
         """Filters are documented for version 1.1 of the SCIM API only. False: a filter is ignored, without an error."""
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> SlackGrid:
-        twin = object.__new__(SlackGrid)
-        memo[id(self)] = twin
-        twin.__dict__ = {
-            name: value if name == "_clock" else copy.deepcopy(value, memo) for name, value in self.__dict__.items()
-        }
-        return twin
-
-    @property
-    def now(self) -> datetime:
-        return self._clock()
 
     def new_id(self, prefix: str) -> str:
         self._numbers += 1
