@@ -53,7 +53,9 @@ def _reports(state: RunState, actor: Actor, world: World) -> bool:
 
 
 def independent_people(state: RunState, can: Callable[[Actor], bool], world: World) -> frozenset[str]:
-    """The people, by opaque id, who are neither the leaver nor report to the leaver, and who can use the command."""
+    """The people, by opaque id, who are neither the leaver nor report to the leaver, and who can use the command. Roles
+    that the leaver revoked count: else the leaver's reports could use a command once the leaver has taken it from all
+    others."""
     others = world.rested_on.values()
     return frozenset(
         other.human for other in others if other.human is not None and _independent(state, other, world) and can(other)

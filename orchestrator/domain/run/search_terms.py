@@ -17,8 +17,9 @@ MIN_SEARCH_CHARACTERS: Final = 2
 """A search needs at least these many, of runs and of people: one letter finds half the company."""
 MAX_SEARCH_CHARACTERS: Final = 200
 MAX_SEARCH_WORDS: Final = 8
-MAX_PREFIX_CHARACTERS: Final = 12
-"""Beginnings of a term are kept up to this length; a longer word is compared with the run itself."""
+PREFIX_LENGTHS: Final = (*range(MIN_SEARCH_CHARACTERS, 13), 16, 24, 32, 48, 64)
+"""Lengths of the beginnings of a term that are kept. A word of a search is looked up by the longest of them that it
+covers; the rest is compared with the run itself. The long ones tell apart addresses that begin alike."""
 MAX_TERM_CHARACTERS: Final = 320
 
 _BREAKS: Final = re.compile(r"[\s,;]+")
@@ -59,11 +60,7 @@ def terms_of_accounts(details: Mapping[str, Any] | None) -> frozenset[str]:
 
 def prefixes(terms: Iterable[str]) -> frozenset[str]:
     """Every beginning by which a search can find these terms."""
-    return frozenset(
-        term[:length]
-        for term in terms
-        for length in range(min(MIN_SEARCH_CHARACTERS, len(term)), min(len(term), MAX_PREFIX_CHARACTERS) + 1)
-    )
+    return frozenset(term[:length] for term in terms for length in _lengths(term))
 
 
 def search_prefixes(words: Iterable[str]) -> tuple[str, ...]:
@@ -71,7 +68,11 @@ def search_prefixes(words: Iterable[str]) -> tuple[str, ...]:
     unless a whole term is that letter: it is compared with the run itself."""
     wanted = tuple(words)
     longer = tuple(word for word in wanted if len(word) >= MIN_SEARCH_CHARACTERS)
-    return tuple(word[:MAX_PREFIX_CHARACTERS] for word in longer or wanted)
+    return tuple(word[: max(_lengths(word))] for word in longer or wanted)
+
+
+def _lengths(term: str) -> list[int]:
+    return [length for length in PREFIX_LENGTHS if length <= len(term)] or [len(term)]
 
 
 def matches(words: Iterable[str], terms: Iterable[str]) -> bool:

@@ -24,7 +24,8 @@ BATCH: Final = 200
 """Events that are decrypted between two writes."""
 MAX_CATCH_UP_SECONDS: Final = 1.0
 """How long one search reads on; the next one continues."""
-CURSOR: Final = "search"
+CURSOR: Final = "search_2"
+"""A new name makes `catch_up` read the whole ledger again. Change it when `search_terms.PREFIX_LENGTHS` changes."""
 _TYPES: Final = [RunRequested.type_name(), AccountsSearched.type_name()]
 
 _CURSOR = (

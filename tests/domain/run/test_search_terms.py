@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.domain.run.search_terms import (
-    MAX_PREFIX_CHARACTERS,
     match_by_person,
     matches,
     prefixes,
+    search_prefixes,
     search_words,
     terms_of_accounts,
     terms_of_person,
@@ -56,8 +56,14 @@ def test_every_word_that_matches_has_its_beginning_among_the_prefixes() -> None:
     kept = prefixes(terms)
     for term in terms:
         for length in range(2, len(term) + 1):
-            assert term[:length][:MAX_PREFIX_CHARACTERS] in kept
+            assert set(search_prefixes([term[:length]])) <= kept
     assert prefixes({"x"}) == {"x"}
+
+
+def test_long_addresses_that_begin_alike_are_looked_up_apart() -> None:
+    terms = terms_of_person({"email": "contractor.zoe.strassburger@example.org"})
+    assert not set(search_prefixes(search_words("contractor.bob.strassburger@example.org"))) & prefixes(terms)
+    assert set(search_prefixes(search_words("contractor.zoe.strassburger@example.org"))) <= prefixes(terms)
 
 
 def test_a_number_is_named_before_a_name() -> None:
