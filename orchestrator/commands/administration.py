@@ -119,7 +119,7 @@ async def sign_packet(
     def sign(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         acting = acting_now(actor, people)
         require_known_owner(acting, people)
-        return history.sign(_known(packet, events), version, acting, phase=phase)
+        return history.sign(_known(packet, events, people), version, acting, phase=phase)
 
     await append_to(
         services.runs.ledger, history.packet_stream(packet), services.runs.organisation, sign, _packet_rows(packet)
@@ -144,8 +144,9 @@ async def move_packet(
     require("move_packet", actor)
     forward = phase in history.FORWARD[1:]
     require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
-    require_known_owner(actor, await services.runs.organisation())
-    now = (await services.runs.shelf(packet)).history
+    accounts = await services.runs.organisation()
+    require_known_owner(actor, accounts)
+    now = history.counted((await services.runs.shelf(packet)).history, accounts.actors)
     if now.newest is None:
         raise _unknown(packet)
     history.move(now, version, phase, actor, reason)
@@ -164,7 +165,7 @@ async def move_packet(
     def move(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         acting = acting_now(actor, people)
         require_known_owner(acting, people)
-        return history.move(_known(packet, events), version, phase, acting, reason, open_runs or "continue")
+        return history.move(_known(packet, events, people), version, phase, acting, reason, open_runs or "continue")
 
     await append_to(
         services.runs.ledger, history.packet_stream(packet), services.runs.organisation, move, _packet_rows(packet)
@@ -208,10 +209,10 @@ async def _known_owners(
     return require_one
 
 
-def _known(packet: str, events: Sequence[Event]) -> history.PacketState:
+def _known(packet: str, events: Sequence[Event], people: Organisation) -> history.PacketState:
     if not events:
         raise _unknown(packet)
-    return history.fold(events)
+    return history.counted(history.fold(events), people.actors)
 
 
 def _unknown(packet: str) -> Invalid:

@@ -29,6 +29,7 @@ from orchestrator.domain.commands import (
 from orchestrator.domain.commands.requests import NOT_RECENT
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions import visibility
@@ -148,6 +149,7 @@ async def start_run(
             opens=there is None,
             expected=expected and not is_late(asked.cutoff, pinned, opening.now),
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
+            actors=opening.organisation.actors,
         )
         events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
         return StartDecision(events, admitted.events, admitted.refused)
@@ -244,7 +246,7 @@ async def approve_gate(
 
 
 async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "A rejection needs a reason.")
     return await decide_on(
         services,

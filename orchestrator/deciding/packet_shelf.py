@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from orchestrator.domain.commands import requests
@@ -11,6 +12,7 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet import packet_history, version_choice
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.permissions.levels import Actor
 
 
 class PacketShelf:
@@ -19,6 +21,10 @@ class PacketShelf:
     def __init__(self, history: packet_history.PacketState, texts: dict[str, packet_history.PacketAdopted]) -> None:
         self.history = history
         self._texts = texts
+
+    def counted(self, actors: Mapping[str, Actor]) -> PacketShelf:
+        """The same with the signatures that count (`packet_history.counted`)."""
+        return PacketShelf(packet_history.counted(self.history, actors), self._texts)
 
     def has(self, version: str) -> bool:
         return version in self._texts

@@ -65,14 +65,14 @@ def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Ac
         "urgent": tripped.urgent,
         "limit": tripped.limit,
         "reached_at": trip.at,
-        "released_by": [one.by for one in trip.approvals],
+        "released_by": [one.by for one in starting.counted_approvals(trip, packet, actors)],
         "roles": sorted(starting.releasing_roles(packet)),
         "can_release": starting.can_release(trip, actor, packet, actors),
     }
 
 
 def _held(one: HeldState, packet: Packet, actor: Actor, now: datetime, actors: Mapping[str, Actor]) -> Document:
-    held = one.held
+    held, confirmed = one.held, starting.is_confirmed(one, packet, now, actors)
     return {
         "held_id": held.held_id,
         "packet": held.packet,
@@ -81,10 +81,8 @@ def _held(one: HeldState, packet: Packet, actor: Actor, now: datetime, actors: M
         "urgent": held.urgent,
         "why": held.why,
         "held_at": one.at,
-        "confirmed_by": one.confirmed.by if one.confirmed is not None and one.confirmed_now(now) else None,
-        "confirmed_until": one.confirmed_at + CONFIRMED_FOR
-        if one.confirmed_at is not None and one.confirmed_now(now)
-        else None,
+        "confirmed_by": one.confirmed.by if one.confirmed is not None and confirmed else None,
+        "confirmed_until": one.confirmed_at + CONFIRMED_FOR if one.confirmed_at is not None and confirmed else None,
         "roles": sorted(starting.deciding_roles(packet)),
         "can_confirm": starting.can_confirm(one, actor, packet, now, actors),
     }

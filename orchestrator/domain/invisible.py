@@ -19,11 +19,18 @@ ZERO_WIDTH: Final = (
 
 _STEERING: Final = re.compile(f"[{CONTROLS}{BIDI}]")
 _INVISIBLE: Final = re.compile(f"[{CONTROLS}{BIDI}{ZERO_WIDTH}{JOINERS}]")
+_EMPTY: Final = re.compile(f"[{CONTROLS}{BIDI}{ZERO_WIDTH}{JOINERS}\\s\u2800\ufe00-\ufe0f]+")
+"""Beside those without a shape: spaces, the pattern of Braille without dots, and variation selectors."""
 
 
 def shown(text: str) -> str:
     """For pages: a replacement character for each control and bidirectional character."""
     return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text) if _STEERING.search(text) else text
+
+
+def is_blank(text: str) -> bool:
+    """Whether a reader sees nothing of the text. Such a text is no reason and no evidence."""
+    return not _EMPTY.sub("", text)
 
 
 def first_invisible(text: str) -> re.Match[str] | None:

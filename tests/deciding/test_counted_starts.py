@@ -89,6 +89,22 @@ async def test_a_confirmed_start_passes_once(here: SmallOffice) -> None:
     assert record.label == "Quirina Baldamus" and "label" in record.personal_fields()
 
 
+async def test_what_a_person_confirmed_or_approved_ends_with_the_role(here: SmallOffice) -> None:
+    for number in ("S-1", "S-2"):
+        await urgent_start(here, number)
+    with pytest.raises(TooLate) as held:
+        await urgent_start(here, "S-3")
+    trip_id, held_id = str(held.value.facts["trip_id"]), str(held.value.facts["held_id"])
+    assert await commands.confirm_start(here.services, OLE, held_id)
+    assert not await commands.release_starts(here.services, OLE, trip_id)
+    await commands.revoke_roles(here.services, SAM, here.packet.name, OLE.actor_id, ["operator"])
+    with pytest.raises(TooLate, match="starts_held"):
+        await urgent_start(here, "S-3")
+    assert not await commands.release_starts(here.services, SAM, trip_id), "a second person is missing"
+    assert await commands.confirm_start(here.services, SAM, held_id)
+    assert isinstance(await urgent_start(here, "S-3"), Done)
+
+
 async def test_many_starts_at_once_do_not_exceed_a_limit(here: SmallOffice) -> None:
     outcomes = await asyncio.gather(
         *(urgent_start(here, f"S-{number}") for number in range(12)), return_exceptions=True

@@ -14,6 +14,7 @@ from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands.operating import own_review
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.command_table import own_run, require
 from orchestrator.domain.permissions.levels import Actor
@@ -45,7 +46,7 @@ def name_decider(
     refused = why_not_independent(state, actor, _names(state, world), world, NAMED_BY)
     if refused is not None:
         raise refused
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to name a decider.")
     why_not = why_not_named(state, item_id, decider, actor, world)
     if why_not is not None:
@@ -56,7 +57,23 @@ def name_decider(
         event.decider == decider and (actor.is_person(event.human) or event.by == actor.actor_id) for event in named
     ):
         return []
-    return [e.DeciderNamed(item_id=item_id, decider=decider, by=actor.actor_id, human=actor.human, reason=reason)]
+    lost = {
+        event.by
+        for event in named
+        if event.decider == decider
+        and (known := world.rested_on.get(event.by)) is not None
+        and known.roles.isdisjoint(exception.opened.owners)
+    }
+    return [
+        e.DeciderNamed(
+            item_id=item_id,
+            decider=decider,
+            by=actor.actor_id,
+            human=actor.human,
+            reason=reason,
+            not_counted=tuple(sorted(lost)),
+        )
+    ]
 
 
 def undecidable_item(state: RunState, exception: ExceptionState) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.readiness import World
@@ -46,7 +47,7 @@ def why_not_taken_back(
     against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
     further = world.pinned.approvals.gates[gate.opened.gate].escalate_to
     own = any(actor.is_person(vote.human) or actor.is_person(vote.for_human) for vote in against)
-    escalated = bool(actor.roles.intersection(further) and (reason or "").strip())
+    escalated = bool(actor.roles.intersection(further)) and not is_blank(reason or "")
     if not own and not escalated:
         others = f", or {any_of(further)} with a reason," if further else ""
         return NotAllowed("role_missing", f"Only the person who decided this{others} can request approval again.")

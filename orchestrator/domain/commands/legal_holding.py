@@ -15,6 +15,7 @@ from orchestrator.domain.commands.operating import require_one_of
 from orchestrator.domain.commands.requests import still_going
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed
 from orchestrator.domain.packet.packet import Packet
@@ -151,7 +152,7 @@ def _owners(packet: Packet) -> Collection[str]:
 
 
 def _require_reason(reason: str, verb: str) -> None:
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", f"A reason is required to {verb} a legal hold.")
 
 

@@ -16,6 +16,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.hand_overs import hand_overs_before
 from orchestrator.domain.permissions.command_table import own_run, require
@@ -70,7 +71,7 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     require("skip_step", actor, state.asked.person_id)
     step_id, known = _step(state, step)
     rests_on = operator_of(state, actor, world, independent=True)
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if known.final or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}, so it can't be skipped.")
@@ -199,7 +200,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
             state, actor, exception.opened.owners, world,
             lambda one: kept_access.why_not_second(state, exception, one, world), independent=True,
         )  # fmt: skip
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
     happened: list[Event] = [closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
     if state.finished and RULES[kind].is_review:
@@ -228,10 +229,9 @@ def complete_task(
     stored_files: Sequence[e.StoredFile] = (),
 ) -> list[Event]:
     """A person did the work, or found out how an effect ended, and says so with evidence. That a removal of access took
-    effect is confirmed by HR (`kept_access`). Its `note` is their own
-    words, and the reason where it was not done. `stored_files` are the rows of the files that the evidence names.
-    A hand-over that removes no access is also completed by people who report to the leaver, since they often take over
-    the work."""
+    effect is confirmed by HR (`kept_access`). Its `note` is their own words, and the reason where it was not done.
+    `stored_files` are the rows of the files that the evidence names. A hand-over that removes no access is also
+    completed by people who report to the leaver, since they often take over the work."""
     require("complete_task", actor, state.asked.person_id)
     task = state.work.tasks.get(task_id)
     if task is None:
@@ -243,9 +243,10 @@ def complete_task(
         raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")
     step_id = task.opened.step_id
     step, known = state.plan.steps[step_id], state.work.steps[step_id]
-    if outcome == "done" and not evidence and (step.evidence_required or not step.is_task):
+    nothing = all(is_blank(str(value or "")) for value in (evidence or {}).values())
+    if outcome == "done" and nothing and (step.evidence_required or not step.is_task):
         raise Invalid("evidence_missing", f"Evidence is required to complete task {task_id}.")
-    if outcome != "done" and not str((evidence or {}).get("note") or "").strip():
+    if outcome != "done" and is_blank(str((evidence or {}).get("note") or "")):
         raise Invalid("reason_missing", f"A reason is required if task {task_id} was not done.")
     happened: list[Event] = [
         e.TaskCompleted.model_validate({

@@ -11,6 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import Catalogue
@@ -218,7 +219,7 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     roles = require_postponing(actor, world.pinned, world.current, "cancel a run")
     require_independent(state, actor, has_one_of(roles), world)
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)

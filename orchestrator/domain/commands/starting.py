@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
@@ -50,16 +51,17 @@ def admit(
     expected: bool = False,
     opens: bool = True,
     last_of: Collection[str] = (),
+    actors: Mapping[str, Actor] = MappingProxyType({}),
 ) -> Admission:
     """Whether a start that the other rules allow goes on now. A dry run changes nothing, and is neither held nor
     counted. `expected`: HR's own record says that the person leaves by then. `opens`: the request opens a run;
     otherwise it is only received, because the person has a run that the requester cannot see. `last_of` are the roles
-    whose last holder an urgent start would lock out."""
+    whose last holder an urgent start would lock out. `actors` are the known accounts, by id."""
     if asked.phase == "shadow" or (expected and not asked.urgent):
         return Admission()
     requester = requester_of(actor)
     known = starts.held_for(asked.person_id, requester, asked.urgent, packet.name)
-    confirmed = known is not None and known.confirmed_now(now)
+    confirmed = known is not None and is_confirmed(known, packet, now, actors)
     counted = e.StartCounted(
         run_id=asked.run_id,
         packet=packet.name,
@@ -204,7 +206,7 @@ def confirm(
     _require_role(actor, deciding_roles(packet))
     if _asked(actor, held.held, actors):
         raise NotAllowed("second_person_needed", "The requester of a held start can't confirm it.")
-    if held.confirmed_now(now):
+    if is_confirmed(held, packet, now, actors):
         return []
     assert actor.human is not None, "an account that is not linked to a person was refused"
     return [e.StartConfirmed(held_id=held_id, by=actor.actor_id, human=actor.human)]
@@ -220,13 +222,37 @@ def release(
     _require_role(actor, releasing_roles(packet))
     if _asked(actor, trip.tripped, actors):
         raise NotAllowed("second_person_needed", "The requester whose start reached the limit can't release it.")
-    if _approved(trip, actor):
+    approvals = counted_approvals(trip, packet, actors)
+    if _approved(approvals, actor):
         return []
     assert actor.human is not None, "an account that is not linked to a person was refused"
     approved = e.StartsReleaseApproved(trip_id=trip_id, by=actor.actor_id, human=actor.human)
-    if not trip.approvals:
+    if not approvals:
         return [approved]
-    return [approved, e.StartsReleased(trip_id=trip_id, by=(trip.approvals[0].by, actor.actor_id))]
+    return [approved, e.StartsReleased(trip_id=trip_id, by=(approvals[0].by, actor.actor_id))]
+
+
+def counted_approvals(
+    trip: TripState, packet: Packet, actors: Mapping[str, Actor]
+) -> tuple[e.StartsReleaseApproved, ...]:
+    """The approvals of a release that count: those of people who still have a role for it."""
+    roles = releasing_roles(packet)
+    return tuple(one for one in trip.approvals if _still_counts(one.by, trip.tripped, roles, actors))
+
+
+def is_confirmed(held: HeldState, packet: Packet, now: datetime, actors: Mapping[str, Actor]) -> bool:
+    """Whether a person who still has a role for it has confirmed the start, so that it can be repeated now."""
+    said = held.confirmed if held.confirmed_now(now) else None
+    return said is not None and _still_counts(said.by, held.held, deciding_roles(packet), actors)
+
+
+def _still_counts(
+    account: str, about: e.StartHeld | e.StartsTripped, roles: frozenset[str], actors: Mapping[str, Actor]
+) -> bool:
+    """Whether what an account confirmed or approved still counts: as a vote at a gate does, until its role is revoked.
+    Nothing of an account that the ledger does not know could have been revoked."""
+    known = actors.get(account)
+    return known is None or (not known.roles.isdisjoint(roles) and not _asked(known, about, actors))
 
 
 def releasing_roles(packet: Packet) -> frozenset[str]:
@@ -248,14 +274,14 @@ def _asked(actor: Actor, about: e.StartHeld | e.StartsTripped, actors: Mapping[s
     return requester_of(actor) == about.requester or actor.requested(about.by, about.requester)
 
 
-def _approved(trip: TripState, actor: Actor) -> bool:
-    """Whether this person or this account has approved the release before."""
-    return any(actor.is_person(one.human) or one.by == actor.actor_id for one in trip.approvals)
+def _approved(approvals: Iterable[e.StartsReleaseApproved], actor: Actor) -> bool:
+    """Whether this person or this account is among those who approved the release."""
+    return any(actor.is_person(one.human) or one.by == actor.actor_id for one in approvals)
 
 
 def can_release(trip: TripState, actor: Actor, packet: Packet, actors: Mapping[str, Actor]) -> bool:
     """Whether this actor is one of those who are asked, and has not approved the release."""
-    if actor.kind != "person" or actor.human is None or _approved(trip, actor):
+    if actor.kind != "person" or actor.human is None or _approved(counted_approvals(trip, packet, actors), actor):
         return False
     return not _asked(actor, trip.tripped, actors) and not actor.roles.isdisjoint(releasing_roles(packet))
 
@@ -265,7 +291,7 @@ def can_confirm(held: HeldState, actor: Actor, packet: Packet, now: datetime, ac
         return False
     if _asked(actor, held.held, actors):
         return False
-    return not held.confirmed_now(now) and not actor.roles.isdisjoint(deciding_roles(packet))
+    return not is_confirmed(held, packet, now, actors) and not actor.roles.isdisjoint(deciding_roles(packet))
 
 
 def sees_held(held: e.StartHeld, actor: Actor, packet: Packet) -> bool:

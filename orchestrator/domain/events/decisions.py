@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 
 
 class GateOpened(Event):
@@ -37,13 +37,15 @@ class GateVoted(Event):
 
 class DeciderNamed(Event):
     """One person says that the account `decider` can decide a gate or review (`item_id`), which has too few people who
-    can. It counts once two people have named the same account."""
+    can. It counts once two people have named the same account. `not_counted` are accounts that named it before and have
+    lost their role for that since."""
 
     item_id: str
     decider: str
     by: str
     human: str
     reason: Personal[str] = None
+    not_counted: tuple[str, ...] = added_later(())
 
 
 class GateDecided(Event):

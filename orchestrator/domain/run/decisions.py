@@ -119,7 +119,10 @@ def _(event: e.GateVoted, run: RunState, at: datetime) -> DecisionState:
 @fold_decisions.register(e.DeciderNamed)
 def _(event: e.DeciderNamed, run: RunState, at: datetime) -> DecisionState:
     named = run.decisions.named
-    return replace(run.decisions, named={**named, event.item_id: (*named.get(event.item_id, ()), event)})
+    before = tuple(
+        one for one in named.get(event.item_id, ()) if one.decider != event.decider or one.by not in event.not_counted
+    )
+    return replace(run.decisions, named={**named, event.item_id: (*before, event)})
 
 
 @fold_decisions.register(e.GateDecided)

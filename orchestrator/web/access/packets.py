@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
@@ -18,3 +19,9 @@ async def readable(web: WebState, caller: Caller, name: str) -> Packet:
         if packet.name == name:
             return packet
     raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
+
+
+async def counted_shelf(web: WebState, name: str) -> PacketShelf:
+    """The packet, with the signatures that count for the accounts as they are now."""
+    snapshot = await web.services.runs.organisation_snapshot([name])
+    return snapshot.shelves[name].counted(snapshot.organisation.actors)

@@ -23,7 +23,7 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.web.state import LocalMember
 from tests.web.api.running import PACKET, Leavers, planned, refused, served, start, until, wanted
 from tests.web.conftest import Program
-from tests.web.requests.entry_points import ENTRY_POINTS, hold, release, signed_in
+from tests.web.requests.entry_points import ENTRY_POINTS, hold, packet_of, release, signed_in, text_of
 from tests.web.visitor import api
 
 Revoke = Callable[[], Awaitable[Any]]
@@ -128,3 +128,33 @@ async def test_no_run_starts_for_a_service_whose_token_was_revoked_before_its_ap
     async with api(stack.url, text) as client:
         answer = await client.post("/runs", json=wanted(await leaver()))
     assert done and answer.status_code == 403, answer.text
+
+
+async def test_a_version_is_not_moved_by_the_signature_of_an_account_whose_role_was_revoked(
+    stack: Stack, program: Program, tmp_path: Path
+) -> None:
+    """The page, the API and the terminal say that the signature is missing, and another owner signs."""
+    packet = packet_of(f"signed-{secrets.token_hex(4)}", ("snapshot_code",))
+    version = f"/packets/{packet.name}/versions/{packet.version}"
+    texts = {name.removesuffix(".yaml"): content.decode() for name, content in packet.files.items()}
+    former, client = await colleague(stack, "value_owner")
+    async with client, signed_in(stack.url, "safety-owner", tmp_path) as safety:
+        assert (await client.post("/packets", json=texts)).status_code == 201
+        for owner in (client, safety.api):
+            signed = await owner.post(f"{version}/signatures", json={"phase": "shadow"})
+            assert signed.status_code < 300, signed.text
+        assert [one["by"] for one in signed.json()["signatures"]] == [former.actor_id, "safety-owner"]
+        await commands.revoke_roles(
+            stack.services, await _safety_owner(stack), PACKET, former.actor_id, ["value_owner"]
+        )
+        shown = (await safety.api.get(version)).json()
+        assert [one["by"] for one in shown["signatures"]] == ["safety-owner"]
+        assert "Value owner: not yet" in text_of(await safety.page.get(f"{version}?part=owners"))
+        refused(await safety.api.post(f"{version}/moves", json={"phase": "shadow"}), 403, "signature_missing")
+        code, said = await safety.typed("packet", "move", packet.name, "shadow", "--version", packet.version)
+        assert code == 1 and "is not signed by the value owner" in said, said
+        owner = await program("value-owner")
+        assert (await owner.post(f"{version}/signatures", json={"phase": "shadow"})).status_code < 300
+        moved = await safety.api.post(f"{version}/moves", json={"phase": "shadow"})
+        assert (moved.status_code, moved.json()["phase"]) == (200, "shadow"), moved.text
+        await safety.api.post(f"{version}/moves", json={"phase": "retired", "open_runs": "continue"})

@@ -31,7 +31,7 @@ from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import ApiCaller, Caller
-from orchestrator.web.access.packets import packet_names, readable
+from orchestrator.web.access.packets import counted_shelf, packet_names, readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import PacketName, Text, Version
@@ -250,7 +250,7 @@ async def packets(request: Request, caller: ApiCaller) -> Packets:
 async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketShown:
     web = state_of(request)
     packet = await readable(web, caller, name)
-    shelf = await web.services.runs.shelf(packet.name)
+    shelf = await counted_shelf(web, packet.name)
     versions = [await _shown(web, caller, known) for known in shelf.history.versions]
     urgent = packet.approvals.urgent
     return PacketShown(
@@ -268,7 +268,7 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
     """The three files with an explanation in sentences."""
     web = state_of(request)
     await readable(web, caller, name)
-    shelf = await web.services.runs.shelf(name)
+    shelf = await counted_shelf(web, name)
     known = shelf.history.version(version)
     packet = shelf.version(known.version)
     stream = packet_stream(name)
@@ -347,7 +347,7 @@ async def move(
 
 
 async def _version(web: WebState, caller: Caller, name: str, version: str) -> PacketVersion:
-    return await _shown(web, caller, (await web.services.runs.shelf(name)).history.version(version))
+    return await _shown(web, caller, (await counted_shelf(web, name)).history.version(version))
 
 
 async def _shown(web: WebState, caller: Caller, known: VersionState) -> PacketVersion:

@@ -20,7 +20,7 @@ from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
-from orchestrator.web.access.packets import packet_names, readable
+from orchestrator.web.access.packets import counted_shelf, packet_names, readable
 from orchestrator.web.pages.admin.comparison import compared
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
@@ -153,7 +153,7 @@ async def _page(
 ) -> Response:
     web = state_of(request)
     await readable(web, caller, name)
-    shelf = await web.services.runs.shelf(name)
+    shelf = await counted_shelf(web, name)
     known = shelf.history.version(version)
     shown = shelf.version(known.version)
     stream = history.packet_stream(name)

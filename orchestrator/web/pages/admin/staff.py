@@ -12,6 +12,7 @@ from starlette.responses import Response
 from orchestrator import commands
 from orchestrator.commands.services import packets_in_use
 from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.ledger.access.sessions import Flash
@@ -84,7 +85,7 @@ async def revoke_token(request: Request, caller: PageCaller, form: Form, token_i
 
 
 def _reason(reason: str) -> str:
-    if not reason:
+    if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required.")
     return reason
 

@@ -86,7 +86,9 @@ async def _to_sign(web: WebState, caller: Caller) -> list[Document]:
     """Versions of packets that wait for the caller's signature: the newest one while it is a draft, and those that the
     other owner has signed."""
     found = []
-    for shelf in (await web.queries.organisation_snapshot()).shelves.values():
+    snapshot = await web.queries.organisation_snapshot()
+    for packet in snapshot.shelves.values():
+        shelf = packet.counted(snapshot.organisation.actors)
         for known in shelf.history.versions:
             begun = bool(known.signatures) or (known == shelf.history.newest and known.phase == "draft")
             if not begun:

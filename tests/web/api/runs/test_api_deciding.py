@@ -31,6 +31,7 @@ async def test_a_gate_waits_in_the_inbox_is_decided_once_and_the_rest_hear_the_o
     refused(await finance.post(path, json={"verdict": "approve"}), 403, "role_missing")
     refused(await hr.post(path, json={"verdict": "approve"}), 403, "role_missing")
     refused(await it.post(path, json={"verdict": "reject"}), 422, "reason_missing")
+    refused(await it.post(path, json={"verdict": "reject", "reason": "\u200b\u2060"}), 422, "reason_missing")
     refused(await it.post(path, json={"verdict": "approve", "excluded": ["nosuch"]}), 422, "not_at_this_gate")
     left_out = gate["steps"][-1]["step_id"]
     done = await it.post(path, json={"verdict": "approve", "excluded": [left_out], "reason": "Not that one."})
