@@ -266,7 +266,7 @@ async def _counting(backend: Backend, watched: Telemetry) -> None:
     while True:
         try:
             counts = await open_counts(backend.database)
-            watched.measures.are_open(counts.runs, counts.exceptions)
+            watched.measures.are_open(counts)
         except LedgerError:
             watched.measures.unknown()
         except Exception as error:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +28,23 @@ from connectors.tls import trust
 
 _TOO_LATE = "There was no response in time."
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]
+RequestObserver = Callable[[str], AbstractContextManager[Callable[[int], None]]]
+"""Gets the method of a request, and the status once there is a response. Never the address, the headers or the body."""
+_observer: ContextVar[RequestObserver | None] = ContextVar("observer of requests", default=None)
+
+
+@contextmanager
+def requests_observed(observer: RequestObserver) -> Iterator[None]:
+    """Every request that is sent in this block, in this task and in those that it starts."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+def _unobserved(method: str) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda status: None)
 
 
 class NotReceived(Exception):
@@ -108,18 +127,22 @@ async def send(
             await pace()
     except TimeoutError:
         raise NotReceived("deadline_over", _TOO_LATE, sent=False) from None
-    try:
-        async with asyncio.timeout_at(until):
-            async with client.stream(method, url, headers=headers, content=content, extensions=extensions) as response:
-                return await _read(response, max_bytes)
-    except TimeoutError:
-        failed = NotReceived("deadline_over", _TOO_LATE, sent=sent)
-    except httpx.ConnectError as error:
-        refused = "CERTIFICATE" in str(error).upper()
-        failed = NotReceived("certificate_refused" if refused else "unreachable", str(error), sent=False)
-    except Exception as error:  # httpx lets errors of the libraries below it through, for names, ports and answers
-        failed = NotReceived("connection_lost", type(error).__name__, sent=sent)
-    raise failed
+    with (_observer.get() or _unobserved)(method) as responded:
+        try:
+            async with asyncio.timeout_at(until):
+                async with client.stream(
+                    method, url, headers=headers, content=content, extensions=extensions
+                ) as response:
+                    responded(response.status_code)
+                    return await _read(response, max_bytes)
+        except TimeoutError:
+            failed = NotReceived("deadline_over", _TOO_LATE, sent=sent)
+        except httpx.ConnectError as error:
+            refused = "CERTIFICATE" in str(error).upper()
+            failed = NotReceived("certificate_refused" if refused else "unreachable", str(error), sent=False)
+        except Exception as error:  # httpx lets errors of the libraries below it through, for names, ports and answers
+            failed = NotReceived("connection_lost", type(error).__name__, sent=sent)
+        raise failed
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:

@@ -5,18 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 
 from orchestrator.ledger.schema.database import Database
-from orchestrator.ledger.schema.tables import exceptions, runs
+from orchestrator.ledger.schema.tables import exceptions, inbox, runs
+
+# A workflow that has no report waits for its start; one that reported an earlier version waits for the event after it.
+_RELAY_LAG = text(
+    "SELECT coalesce(max(extract(epoch FROM engine.now() - since)), 0) FROM ("
+    "SELECT r.requested_at AS since FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NULL AND w.run_id IS NULL "
+    "UNION ALL SELECT e.recorded_at FROM read.runs r JOIN engine.reports w USING (run_id) "
+    "JOIN ledger.events e ON e.stream = 'run:' || r.run_id AND e.version = w.version + 1 "
+    "WHERE r.closed_at IS NULL AND w.version < r.version "
+    "UNION ALL SELECT w.due_at FROM read.runs r JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NULL AND w.due_at < engine.now()) AS behind"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItems:
+    """Items of the inbox of one kind: how many are open, how many of them are past their due date, and for how many
+    seconds the oldest has been open."""
+
+    open: int
+    overdue: int
+    oldest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCounts:
-    """Open runs by their state, open exceptions by their kind. What there is none of is not in there."""
+    """Open runs by their state, open exceptions by their kind, open items of the inbox by theirs. What there is none of
+    is not in there. `relay_lag_seconds` is for how long the workflow that is furthest behind has not known an event or
+    a date of its run, also of a run under embargo: it shows nothing about which run it is."""
 
     runs: Mapping[str, int]
     exceptions: Mapping[str, int]
+    inbox: Mapping[str, OpenItems]
+    relay_lag_seconds: float
 
 
 async def open_counts(database: Database) -> OpenCounts:
@@ -31,7 +57,25 @@ async def open_counts(database: Database) -> OpenCounts:
         .where(exceptions.c.closed_at.is_(None), not_embargoed)
         .group_by(exceptions.c.kind)
     )
+    items = (
+        select(
+            inbox.c.kind,
+            func.count(),
+            func.count().filter(inbox.c.due_at < func.engine.now()),
+            func.extract("epoch", func.engine.now() - func.min(inbox.c.opened_at)),
+        )
+        .join(runs, runs.c.run_id == inbox.c.run_id)
+        .where(not_embargoed)
+        .group_by(inbox.c.kind)
+    )
     async with database.connect() as connection:
         states = await connection.execute(by_state)
         kinds = await connection.execute(by_kind)
-    return OpenCounts({row[0]: row[1] for row in states}, {row[0]: row[1] for row in kinds})
+        opened = await connection.execute(items)
+        lag = (await connection.execute(_RELAY_LAG)).scalar_one()
+    return OpenCounts(
+        {row[0]: row[1] for row in states},
+        {row[0]: row[1] for row in kinds},
+        {row[0]: OpenItems(row[1], row[2], float(row[3])) for row in opened},
+        float(lag),
+    )

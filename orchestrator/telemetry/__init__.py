@@ -4,5 +4,6 @@ logs.py      one line a record; exceptions by type, code and place, never by wha
 discreet.py  the filter of spans that leave the process: what is not on its list is not sent
 tracing.py   client, workflow and activities of a run in one trace
 measures.py  counters, histograms and gauges
+queue_delays.py  how long activities wait in their task queue
 telemetry.py what is on, from three settings; nothing by default
 """

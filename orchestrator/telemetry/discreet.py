@@ -21,6 +21,7 @@ from opentelemetry.trace.status import Status
 ATTRIBUTES = frozenset(
     {
         "run_id", "step", "steps", "system", "ability", "call", "attempt", "outcome", "code", "activity", "queue",
+        "method", "route", "status",
         "temporalWorkflowID", "temporalRunID", "temporalActivityID",
     }
 )  # fmt: skip

@@ -5,8 +5,13 @@
 | `offboard.step.attempts` | counter | system, ability, outcome |
 | `offboard.call.duration` | histogram, seconds | system, call, outcome |
 | `offboard.access.gone_after_cutoff` | histogram, seconds | system |
+| `offboard.queue.delay` | histogram, seconds | queue, activity |
 | `offboard.runs.open` | gauge | state |
 | `offboard.exceptions.open` | gauge | kind |
+| `offboard.inbox.open` | gauge | kind |
+| `offboard.inbox.overdue` | gauge | kind |
+| `offboard.inbox.oldest_age` | gauge, seconds | kind |
+| `offboard.relay.lag` | gauge, seconds | |
 | `offboard.background.failures` | counter | task |
 """
 
@@ -16,7 +21,10 @@ from collections.abc import Iterable, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from orchestrator.reading.open_counts import OpenCounts
+
 CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
+QUEUE_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 ACCESS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 86400)
 
 
@@ -40,14 +48,28 @@ class Instruments:
         self._failures = meter.create_counter(
             "offboard.background.failures", "{failure}", "Unexpected errors of background tasks, which continued"
         )
-        self._open_runs: Mapping[str, int] | None = None
-        self._open_exceptions: Mapping[str, int] | None = None
-        meter.create_observable_gauge(
-            "offboard.runs.open", [self._see_runs], "{run}", "Open runs, without those under embargo"
+        self._delays = meter.create_histogram(
+            "offboard.queue.delay",
+            "s",
+            "How long an activity waited in its task queue",
+            explicit_bucket_boundaries_advisory=QUEUE_SECONDS,
         )
-        meter.create_observable_gauge(
-            "offboard.exceptions.open", [self._see_exceptions], "{exception}", "Open exceptions, likewise"
-        )
+        self._gauges = {
+            field: _Gauge(meter, *about)
+            for field, about in {
+                "runs": ("offboard.runs.open", "state", "{run}", "Open runs, without those under embargo"),
+                "exceptions": ("offboard.exceptions.open", "kind", "{exception}", "Open exceptions, likewise"),
+                "inbox": ("offboard.inbox.open", "kind", "{item}", "Open items of the inbox, likewise"),
+                "overdue": ("offboard.inbox.overdue", "kind", "{item}", "Those past their due date"),
+                "oldest": ("offboard.inbox.oldest_age", "kind", "s", "How long the oldest open item has been open"),
+                "relay_lag": (
+                    "offboard.relay.lag",
+                    None,
+                    "s",
+                    "How long the workflow that is furthest behind has not known an event or a date of its run",
+                ),
+            }.items()
+        }
 
     def attempted(self, system: str, ability: str, outcome: str, after_cutoff: float | None) -> None:
         self._attempts.add(1, {"system": system, "ability": ability, "outcome": outcome})
@@ -60,17 +82,40 @@ class Instruments:
     def background_failed(self, task: str) -> None:
         self._failures.add(1, {"task": task})
 
-    def are_open(self, runs: Mapping[str, int], exceptions: Mapping[str, int]) -> None:
-        """What the ledger's read tables hold now. What was there before and is gone is reported one more time, as 0."""
-        self._open_runs = dict.fromkeys(self._open_runs or {}, 0) | dict(runs)
-        self._open_exceptions = dict.fromkeys(self._open_exceptions or {}, 0) | dict(exceptions)
+    def queued(self, queue: str, activity: str, seconds: float) -> None:
+        self._delays.record(max(0.0, seconds), {"queue": queue, "activity": activity})
+
+    def are_open(self, counts: OpenCounts) -> None:
+        """What the ledger's read tables hold now."""
+        self._gauges["runs"].show(counts.runs)
+        self._gauges["exceptions"].show(counts.exceptions)
+        self._gauges["inbox"].show({kind: items.open for kind, items in counts.inbox.items()})
+        self._gauges["overdue"].show({kind: items.overdue for kind, items in counts.inbox.items()})
+        self._gauges["oldest"].show({kind: items.oldest_seconds for kind, items in counts.inbox.items()})
+        self._gauges["relay_lag"].show({"": counts.relay_lag_seconds})
 
     def unknown(self) -> None:
-        """The ledger cannot be asked: better no number than an old one."""
-        self._open_runs = self._open_exceptions = None
+        """The ledger cannot be asked: no value is better than an old one."""
+        for gauge in self._gauges.values():
+            gauge.forget()
 
-    def _see_runs(self, options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(count, {"state": state}) for state, count in (self._open_runs or {}).items()]
 
-    def _see_exceptions(self, options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(count, {"kind": kind}) for kind, count in (self._open_exceptions or {}).items()]
+class _Gauge:
+    """One value for each value of its attribute. What is no longer there is reported one more time, as 0."""
+
+    def __init__(self, meter: Meter, name: str, attribute: str | None, unit: str, description: str) -> None:
+        self._attribute = attribute
+        self._values: Mapping[str, float] | None = None
+        meter.create_observable_gauge(name, [self._observe], unit, description)
+
+    def show(self, values: Mapping[str, float]) -> None:
+        self._values = dict.fromkeys(self._values or {}, 0) | dict(values)
+
+    def forget(self) -> None:
+        self._values = None
+
+    def _observe(self, options: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(value, {self._attribute: of} if self._attribute else {})
+            for of, value in (self._values or {}).items()
+        ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +24,14 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 from temporalio.client import Interceptor
 
+from connectors.http.sending import requests_observed
+from orchestrator.domain.errors import Refusal
 from orchestrator.telemetry.discreet import Discreet, JsonLines
 from orchestrator.telemetry.logs import code_of
 from orchestrator.telemetry.measures import Instruments
-from orchestrator.telemetry.tracing import RunTracing
+from orchestrator.telemetry.queue_delays import QueueDelays
+from orchestrator.telemetry.tracing import RunTracing, in_trace_of
+from orchestrator.workflows.offboarding import workflow_id
 
 SCOPE = "offboard"
 SHUTDOWN_FLUSH_SECONDS = 5.0  # to send what is left when the process ends
@@ -41,11 +46,23 @@ class Telemetry:
     tracing: RunTracing
     observer: SpanObserver
     measures: Instruments
+    tracer: Tracer
 
     @property
     def interceptors(self) -> tuple[Interceptor, ...]:
         """For Temporal's client."""
-        return (self.tracing,)
+        return (self.tracing, QueueDelays(self.measures))
+
+    @asynccontextmanager
+    async def request(self, run_id: str, method: str, route: str) -> AsyncIterator[SpanEnd]:
+        """A request that changes a run: a span of the run's trace, unless the run is under embargo."""
+        about = {"run_id": run_id, "method": method, "route": route}
+        workflow = workflow_id(run_id)
+        with (
+            in_trace_of(workflow, traced=await self.tracing.may_trace(workflow)),
+            _span(self.tracer, "request", about) as ending,
+        ):
+            yield ending
 
 
 @asynccontextmanager
@@ -53,7 +70,7 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     """`endpoint` is an OTLP collector's base URL (HTTP, protobuf); headers, time-outs and certificates for it are
     OpenTelemetry's own settings. What waits is sent when the block ends. Raises `OSError` naming a file that cannot be
     written."""
-    resource = Resource.create({"service.name": service})
+    resource = Resource.create({"service.name": service, "service.instance.id": str(uuid.uuid4())})
     traces = TracerProvider(resource=resource, shutdown_on_exit=False)
     # Whatever the settings say of the rest: what is beneath a span that is not to be recorded is not recorded.
     settled = traces.sampler
@@ -73,7 +90,7 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
     tracer, measures = traces.get_tracer(SCOPE), Instruments(meter)
     try:
-        yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures)
+        yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures, tracer)
     finally:
         await _within(SHUTDOWN_FLUSH_SECONDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
 
@@ -102,7 +119,7 @@ class SpanObserver:
         def count(ending: SpanEnd, seconds: float) -> None:
             self._measures.attempted(system, ability, ending.outcome, ending.after_cutoff)
 
-        about: dict[str, str | int] = {
+        about: Mapping[str, str | int] = {
             "run_id": run_id,
             "step": name,
             "system": system,
@@ -111,34 +128,56 @@ class SpanObserver:
         }
         return self._observe("step", about, count)
 
-    def call(self, call: str, *, system: str, ability: str) -> AbstractContextManager[SpanEnd]:
+    @contextmanager
+    def call(self, call: str, *, system: str, ability: str) -> Iterator[SpanEnd]:
         def count(ending: SpanEnd, seconds: float) -> None:
             self._measures.called(system, call, ending.outcome, seconds)
 
-        return self._observe(call, {"call": call, "system": system, "ability": ability}, count)
+        about: Mapping[str, str | int] = {"call": call, "system": system, "ability": ability}
+        with self._observe(call, about, count) as ending, requests_observed(self._request):
+            yield ending
+
+    @contextmanager
+    def _request(self, method: str) -> Iterator[Callable[[int], None]]:
+        """One HTTP request of a call: its method and the status of the response."""
+        with self._tracer.start_as_current_span(
+            "request", attributes={"method": method}, record_exception=False, set_status_on_exception=False
+        ) as span:
+            yield lambda status: span.set_attribute("status", status)
 
     @contextmanager
     def _observe(
-        self, name: str, about: dict[str, str | int], count: Callable[[SpanEnd, float], None]
+        self, name: str, about: Mapping[str, str | int], count: Callable[[SpanEnd, float], None]
     ) -> Iterator[SpanEnd]:
         began = time.monotonic()
-        with self._tracer.start_as_current_span(
-            name, attributes=about, record_exception=False, set_status_on_exception=False
-        ) as span:
-            ending = SpanEnd(span)
-            try:
+        ending: SpanEnd | None = None
+        try:
+            with _span(self._tracer, name, about) as ending:
                 yield ending
-            except asyncio.CancelledError:
-                if not ending.outcome:
-                    ending.ended("cancelled")
-                raise
-            except BaseException as error:
-                if not ending.outcome:
-                    ending.ended("error", code_of(error) or type(error).__name__)
-                raise
-            finally:
-                if ending.outcome:
-                    count(ending, time.monotonic() - began)
+        finally:
+            if ending is not None and ending.outcome:
+                count(ending, time.monotonic() - began)
+
+
+@contextmanager
+def _span(tracer: Tracer, name: str, about: Mapping[str, str | int]) -> Iterator[SpanEnd]:
+    """A span that gets how its block ended. Of an exception only its code or type."""
+    with tracer.start_as_current_span(
+        name, attributes=about, record_exception=False, set_status_on_exception=False
+    ) as span:
+        ending = SpanEnd(span)
+        try:
+            yield ending
+        except asyncio.CancelledError:
+            if not ending.outcome:
+                ending.ended("cancelled")
+            raise
+        except BaseException as error:
+            if not ending.outcome:
+                ending.ended(
+                    "refused" if isinstance(error, Refusal) else "error", code_of(error) or type(error).__name__
+                )
+            raise
 
 
 class SpanEnd:

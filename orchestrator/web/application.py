@@ -6,7 +6,7 @@ import importlib.metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from orchestrator.web.api.schema.description import DESCRIPTION, TAGS, add_descr
 from orchestrator.web.pages.routes import router as pages
 from orchestrator.web.requests.headers import EdgeMiddleware
 from orchestrator.web.requests.problems import add_problems, fault
+from orchestrator.web.requests.run_spans import run_span
 from orchestrator.web.state import WebState
 
 STATIC = Path(__file__).parent / "static"
@@ -49,8 +50,8 @@ def make_application(web: WebState) -> FastAPI:
     add_problems(app)
     add_description(app)
     app.include_router(access.router)
-    app.include_router(api)
-    app.include_router(pages)
+    app.include_router(api, dependencies=[Depends(run_span)])
+    app.include_router(pages, dependencies=[Depends(run_span)])
     app.mount("/static", _Static(directory=STATIC), name="static")
     return app
 

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -27,6 +28,9 @@ from orchestrator.web.requests.patience import PatientProtocol
 from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember, WebState
+
+if TYPE_CHECKING:
+    from orchestrator.telemetry.telemetry import Telemetry
 
 STREAMS_END_SECONDS = 2  # for open event streams when the process ends: browsers reconnect
 
@@ -53,6 +57,7 @@ async def serving(
     database: Database,
     on: socket.socket,
     local: Sequence[LocalMember] = (),
+    watched: Telemetry | None = None,
 ) -> AsyncIterator[WebState]:
     """Pages and API on a socket. `local` are those who may sign in by name alone: the embedded stack's."""
     async with AsyncExitStack() as stack:
@@ -77,6 +82,7 @@ async def serving(
             templates=make_templates(),
             provider=provider,
             local=tuple(local),
+            watched=watched,
         )
         await stack.enter_async_context(_served(web, on))
         yield web

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 from jinja2 import Environment
@@ -23,6 +24,9 @@ from orchestrator.web.requests.heavy_work import HeavyWork
 from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
 
+if TYPE_CHECKING:
+    from orchestrator.telemetry.telemetry import Telemetry
+
 
 @dataclass(frozen=True, slots=True)
 class LocalMember:
@@ -37,7 +41,7 @@ class LocalMember:
 @dataclass(frozen=True, slots=True)
 class WebState:
     """`services` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
-    empty where others than this machine's owner can connect."""
+    empty where others than this machine's owner can connect. `watched` is None where telemetry is off."""
 
     settings: WebSettings
     services: Services
@@ -54,6 +58,7 @@ class WebState:
     provider: Provider | None = None
     local: Sequence[LocalMember] = ()
     heavy: HeavyWork = field(default_factory=HeavyWork)
+    watched: Telemetry | None = None
 
 
 def state_of(request: Request) -> WebState:

@@ -24,6 +24,7 @@ from orchestrator.domain.events import StepStarted, run_stream
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.engine import Engine
+from orchestrator.reading.open_counts import OpenCounts, OpenItems
 from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
@@ -149,6 +150,10 @@ def of_the_right_things(spans: list[dict[str, Any]]) -> None:
     assert {span["name"] for span in calls} == {"find_accounts", "attempt", "read_back"}
     assert all({"system", "ability", "outcome"} <= set(span["attributes"]) for span in calls)
     assert all(span["end"] > span["start"] for span in calls)
+    requests, parents = [span for span in spans if span["name"] == "request"], {span["span_id"]: span for span in spans}
+    assert {parents[span["parent_id"]]["name"] for span in requests} == {"find_accounts", "attempt", "read_back"}
+    assert {"GET", "POST"} <= {span["attributes"]["method"] for span in requests}
+    assert {200, 503} <= {span["attributes"]["status"] for span in requests}
 
 
 def numbers(collector: Collector) -> None:
@@ -160,6 +165,10 @@ def numbers(collector: Collector) -> None:
     [*_, gone] = metrics["offboard.access.gone_after_cutoff"]
     assert all(point.sum > 0 and point.count for point in gone.histogram.data_points)
     assert "offboard.call.duration" in metrics
+    waits = metrics["offboard.queue.delay"][-1].histogram.data_points
+    assert {key.key for point in waits for key in point.attributes} == {"queue", "activity"}
+    assert "execute_steps" in {key.value.string_value for point in waits for key in point.attributes}
+    assert all(point.as_double >= 0 for point in metrics["offboard.relay.lag"][-1].gauge.data_points)
 
 
 async def test_what_is_open_is_counted_without_what_is_under_embargo(
@@ -187,6 +196,9 @@ async def test_what_is_open_is_counted_without_what_is_under_embargo(
         assert [(point.attributes[0].value.string_value, point.as_int) for point in gauge.data_points] == [
             ("awaiting_decision", 1)
         ]
+        items = {name: collector.metrics()[f"offboard.inbox.{name}"][-1].gauge for name in ("open", "oldest_age")}
+        [[opened], [age]] = [list(gauge.data_points) for gauge in items.values()]
+        assert (opened.attributes[0].value.string_value, opened.as_int) == ("gate", 1) and age.as_double > 0
 
 
 async def test_steps_and_calls_of_a_run_under_embargo_are_in_no_number(install: Install, hire: Hire) -> None:
@@ -222,16 +234,33 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
         data = reader.get_metrics_data()
         metrics = [m for of in data.resource_metrics for s in of.scope_metrics for m in s.metrics] if data else []
         return {
-            str(next(iter((point.attributes or {}).values()))): point.value
+            " ".join([metric.name.removeprefix("offboard."), *map(str, (point.attributes or {}).values())]): point.value
             for metric in metrics
             for point in metric.data.data_points
             if isinstance(point, NumberDataPoint)
         }
 
-    measures.are_open({"held": 2}, {"step_failed": 1})
-    assert seen() == {"held": 2, "step_failed": 1}
-    measures.are_open({"scheduled": 1}, {})
-    assert seen() == {"held": 0, "scheduled": 1, "step_failed": 0}
+    none = OpenCounts({}, {}, {}, 0.0)
+    waiting = {"gate": OpenItems(3, 1, 60.5)}
+    measures.are_open(replace(none, runs={"held": 2}, exceptions={"step_failed": 1}, inbox=waiting))
+    assert seen() == {
+        "runs.open held": 2,
+        "exceptions.open step_failed": 1,
+        "inbox.open gate": 3,
+        "inbox.overdue gate": 1,
+        "inbox.oldest_age gate": 60.5,
+        "relay.lag": 0.0,
+    }
+    measures.are_open(replace(none, runs={"scheduled": 1}, relay_lag_seconds=7.5))
+    assert seen() == {
+        "runs.open held": 0,
+        "runs.open scheduled": 1,
+        "exceptions.open step_failed": 0,
+        "inbox.open gate": 0,
+        "inbox.overdue gate": 0,
+        "inbox.oldest_age gate": 0,
+        "relay.lag": 7.5,
+    }
     measures.unknown()
     assert seen() == {}
     provider.shutdown()

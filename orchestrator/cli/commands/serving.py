@@ -227,7 +227,7 @@ async def _web() -> None:
         keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         services = Services(backend.runs, backend.keyring, engine)
-        async with serving(web_settings, services, engine, backend.database, on):
+        async with serving(web_settings, services, engine, backend.database, on, watched=watched):
             note(f"Listening on {web_settings.host}:{web_settings.port} for {web_settings.public_url}.")
             gc.freeze()  # what has been loaded stays: no answer waits while it is searched for garbage again
             if web_settings.oidc is None:

@@ -16,6 +16,7 @@ from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.stack import Stack
 from orchestrator.embedded.staff import STAFF
 from orchestrator.engine import Engine
+from orchestrator.telemetry.telemetry import Telemetry
 from orchestrator.web.serving import listening, serving
 from orchestrator.web.settings import WebSettings
 from orchestrator.web.state import LocalMember
@@ -75,10 +76,15 @@ def refused(answer: httpx.Response, status: int, code: str) -> Any:
 
 @asynccontextmanager
 async def served(
-    stack: Stack, *, engine: Engine | None = None, members: Sequence[LocalMember] = (), **settings: Any
+    stack: Stack,
+    *,
+    engine: Engine | None = None,
+    members: Sequence[LocalMember] = (),
+    watched: Telemetry | None = None,
+    **settings: Any,
 ) -> AsyncIterator[str]:
-    """Pages and API over the stack's ledger once more, with settings of their own; `engine` instead of the stack's, and
-    `members` who can sign in beside the staff."""
+    """Pages and API over the stack's ledger once more, with settings of their own; `engine` instead of the stack's,
+    `members` who can sign in beside the staff, and `watched` for telemetry."""
     on = listening("127.0.0.1", 0)
     url = f"http://127.0.0.1:{on.getsockname()[1]}"
     local = [LocalMember(one.alias, one.employee_number, one.roles, one.duty) for one in STAFF]
@@ -86,7 +92,7 @@ async def served(
     services = replace(stack.services, engine=engine or stack.engine)
     web = WebSettings(public_url=url, **settings)
     try:
-        async with serving(web, services, engine or stack.engine, stack.backend.database, on, local):
+        async with serving(web, services, engine or stack.engine, stack.backend.database, on, local, watched):
             yield url
     finally:
         on.close()
