@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
+from orchestrator.background import BackgroundTask
+
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats
 
 
@@ -21,8 +23,8 @@ async def heartbeats(every: float = HEARTBEAT_SECONDS) -> AsyncIterator[None]:
             await asyncio.sleep(every)
             activity.heartbeat()
 
-    beating = asyncio.create_task(beat())
+    beating = BackgroundTask(beat(), "heartbeats")
     try:
         yield
     finally:
-        beating.cancel()
+        await beating.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +22,7 @@ from activities.inquiries.inquiries import InquiryActivities
 from activities.runs import RunActivities
 from connectors.protocols.smtp import MailServer
 from orchestrator.backend import Backend, engine_address, keep_quiet, open_backend, telemetry_of
+from orchestrator.background import BackgroundTask
 from orchestrator.commands import Services
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.packet.ability import Catalogue
@@ -155,15 +155,12 @@ async def working(
 
 @asynccontextmanager
 async def _feeding(feed: HrFeed) -> AsyncIterator[None]:
-    task = asyncio.create_task(feed.run(), name="HR's feed")
+    task = BackgroundTask(feed.run(), "HR's feed")
     try:
         yield
     finally:
         feed.stop()
-        await asyncio.wait([task], timeout=RELAY_STOPS_WITHIN_SECONDS)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await task.stop(within=RELAY_STOPS_WITHIN_SECONDS)
 
 
 def _counter(watched: Telemetry | None) -> Callable[[str], None]:
@@ -212,13 +209,11 @@ async def _watching(engine: Engine, failed: Callable[[str], None]) -> AsyncItera
                 log.error("asking which cluster it is failed, retrying: %s", type(error).__name__)
                 failed("cluster")
 
-    task = asyncio.create_task(watch(), name="which cluster")
+    task = BackgroundTask(watch(), "which cluster")
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await task.stop()
 
 
 @asynccontextmanager
@@ -248,18 +243,15 @@ async def relaying(
         failed=_counter(watched),
         service_owners=service_owners,
     )
-    tasks = [asyncio.create_task(relay.run(), name="relay")]
-    if watched is not None:
-        tasks.append(asyncio.create_task(_counting(backend, watched), name="how much is open"))
+    task = BackgroundTask(relay.run(), "relay")
+    counting = BackgroundTask(_counting(backend, watched), "how much is open") if watched is not None else None
     try:
         yield relay
     finally:
         relay.stop()
-        await asyncio.wait(tasks[:1], timeout=RELAY_STOPS_WITHIN_SECONDS)
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await task.stop(within=RELAY_STOPS_WITHIN_SECONDS)
+        if counting is not None:
+            await counting.stop()
 
 
 async def _counting(backend: Backend, watched: Telemetry) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.service import RPCError
 
+from orchestrator.background import BackgroundTask
 from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFailed, StepVerified
 from orchestrator.domain.events.event import Event
@@ -30,7 +31,7 @@ class Results:
         self._missing = expected
         self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
         self._writing = False
-        self._notification: asyncio.Task[None] | None = None  # kept, so that it is not collected half-way
+        self._notification: BackgroundTask | None = None  # kept, so that it is not collected half-way
         self.last: RunDecision | None = None
 
     async def record(self, conclude: Decide) -> None:
@@ -86,7 +87,7 @@ class Results:
             with contextlib.suppress(RPCError, TimeoutError):
                 await handle.signal("nudge", Nudge(hint=progress), rpc_timeout=SIGNAL_TIMEOUT)
 
-        self._notification = asyncio.create_task(notify())
+        self._notification = BackgroundTask(notify(), "notification of Temporal", may_end=True)
 
 
 class ObservedResult:

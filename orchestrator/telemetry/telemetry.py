@@ -25,6 +25,7 @@ from opentelemetry.trace import Span, Status, StatusCode, Tracer
 from temporalio.client import Interceptor
 
 from connectors.http.sending import requests_observed
+from orchestrator.background import on_death
 from orchestrator.domain.errors import Refusal
 from orchestrator.telemetry.discreet import Discreet, JsonLines
 from orchestrator.telemetry.logs import code_of
@@ -90,7 +91,8 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
     tracer, measures = traces.get_tracer(SCOPE), Instruments(meter)
     try:
-        yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures, tracer)
+        with on_death(measures.background_failed):
+            yield Telemetry(RunTracing(tracer), SpanObserver(tracer, measures), measures, tracer)
     finally:
         await _within(SHUTDOWN_FLUSH_SECONDS, [traces.shutdown, *([numbers.shutdown] if numbers is not None else [])])
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from orchestrator.background import BackgroundTask, on_death
 from orchestrator.commands import Services
 from orchestrator.engine import Engine
 from orchestrator.ledger.access.answers import StoredResponses
@@ -84,6 +85,7 @@ async def serving(
             local=tuple(local),
             watched=watched,
         )
+        stack.enter_context(on_death(web.died.append))
         await stack.enter_async_context(_served(web, on))
         yield web
 
@@ -103,17 +105,16 @@ async def _served(web: WebState, on: socket.socket) -> AsyncIterator[None]:
         timeout_graceful_shutdown=STREAMS_END_SECONDS,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[on]), name="pages and API")
+    task = BackgroundTask(server.serve(sockets=[on]), "pages and API")
     try:
         while not server.started:
-            if task.done():
-                await task
+            if task.done:
                 raise OSError("the pages could not be served")
             await asyncio.sleep(0.01)
         yield
     finally:
         server.should_exit = True
-        await task
+        await task.stop(within=None)
 
 
 class _Server(uvicorn.Server):

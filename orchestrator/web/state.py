@@ -41,7 +41,8 @@ class LocalMember:
 @dataclass(frozen=True, slots=True)
 class WebState:
     """`services` is for commands, `queries` for what people may read. `local` are those who may sign in by name; it is
-    empty where others than this machine's owner can connect. `watched` is None where telemetry is off."""
+    empty where others than this machine's owner can connect. `watched` is None where telemetry is off. `died` names the
+    background tasks of this process that ended unexpectedly: the process is about to end."""
 
     settings: WebSettings
     services: Services
@@ -59,6 +60,7 @@ class WebState:
     local: Sequence[LocalMember] = ()
     heavy: HeavyWork = field(default_factory=HeavyWork)
     watched: Telemetry | None = None
+    died: list[str] = field(default_factory=list)
 
 
 def state_of(request: Request) -> WebState:

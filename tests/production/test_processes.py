@@ -1,6 +1,8 @@
 """The containers' commands with the containers' settings, as processes on this machine: logins, secrets, health, a run.
 
 Only addresses are exchanged. PostgreSQL asks for passwords here, and the roles are those of `deploy/ledger-database`.
+
+Over 400 lines: one class, `Site`, and the tests that share its servers.
 """
 
 from __future__ import annotations
@@ -182,6 +184,67 @@ async def test_a_worker_that_is_not_there_is_missed(site: Site) -> None:
     checked = await site.check("worker")
     assert checked.code == 1
     assert "No worker on this host polls" in checked.said
+
+
+DYING = """
+import asyncio, sys, uvicorn
+from orchestrator.relay import Relay
+
+async def die(*given, **named):
+    while not DIES.exists():
+        await asyncio.sleep(0.02)
+    raise ZeroDivisionError("a name")
+
+from pathlib import Path
+DIES = Path(sys.argv.pop(1))
+Relay.run = uvicorn.Server.main_loop = die
+from orchestrator.cli import main
+main()
+"""
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize(
+    ("service", "words", "task"),
+    [("worker", ("worker", "--relay"), "relay"), ("web", ("web",), "pages and API")],
+)
+async def test_a_process_ends_when_one_of_its_background_tasks_dies(
+    site: Site, tmp_path: Path, service: str, words: tuple[str, ...], task: str
+) -> None:
+    dies, log = tmp_path / "dies", tmp_path / "log"
+    with log.open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", DYING, dies, *words),
+            env=site.environment(service, **_served_here(service, tmp_path)),
+            cwd=ROOT,
+            stdout=said,
+            stderr=said,
+        )
+    async with asyncio.timeout(READY_WITHIN):
+        while SAYS_THAT_IT_RUNS[service] not in log.read_text():
+            assert process.returncode is None, log.read_text()
+            await asyncio.sleep(0.05)
+        dies.touch()
+        assert await process.wait() == 1
+    text = log.read_text()
+    assert f"“{task}” ended unexpectedly" in text and "ZeroDivisionError" in text
+    assert "a name" not in text and "Traceback" not in text
+
+
+def _served_here(service: str, folder: Path) -> dict[str, str]:
+    """Settings of a web process that no one uses: a free port, and a secret of the provider."""
+    if service != "web":
+        return {}
+    (folder / "secret").write_text("given-by-the-provider")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    secret = str(folder / "secret")
+    return {
+        "OFFBOARD_WEB_HOST": "127.0.0.1",
+        "OFFBOARD_WEB_PORT": str(port),
+        "OFFBOARD_OIDC_CLIENT_SECRET_FILE": secret,
+    }
 
 
 @pytest.mark.usefixtures("migrated")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.background import on_death
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, PACKET, Folder
 from orchestrator.cli.terminal.refusals import reporting_refusals
@@ -270,8 +271,15 @@ def demo(
 
 @asynccontextmanager
 async def stopping() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order."""
+    """An event that Ctrl-C and SIGTERM set, so that everything is taken down in order. So does the death of a
+    background task; then this raises `LocalRefusal` at the end, and the process exits with 1."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    died: list[str] = []
+
+    def end(name: str) -> None:
+        died.append(name)
+        stopped.set()
+
     numbers = (signal.SIGINT, signal.SIGTERM)
     added = []
     for number in numbers:
@@ -279,7 +287,14 @@ async def stopping() -> AsyncIterator[asyncio.Event]:
             loop.add_signal_handler(number, stopped.set)
             added.append(number)
     try:
-        yield stopped
+        with on_death(end):
+            yield stopped
     finally:
         for number in added:
             loop.remove_signal_handler(number)
+    if died:
+        raise LocalRefusal(
+            "background_task_ended",
+            f"The background task “{died[0]}” ended unexpectedly, so this process ends.",
+            "Start it again. Its log says which error it was.",
+        )

@@ -16,6 +16,7 @@ import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
+from orchestrator.background import BackgroundTask
 from orchestrator.domain.events import run_stream
 from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
 from orchestrator.ledger.schema.database import Database
@@ -74,7 +75,7 @@ class Following:
         self._look_every = look_every
         self._longest_look = longest_look
         self._listeners: set[_Listener] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._task: BackgroundTask | None = None
         self._tail = -1
         self._newcomers = False
         self._closed = False
@@ -102,9 +103,7 @@ class Following:
     async def aclose(self) -> None:
         self._closed = True
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
         for listener in self._listeners:
             listener.woken.set()
 
@@ -112,8 +111,8 @@ class Following:
         self._listeners.add(listener)
         try:
             self._newcomers = True
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._look_on(), name="following the ledger")
+            if self._task is None or self._task.done:
+                self._task = BackgroundTask(self._look_on(), "following the ledger", may_end=True)
             while True:
                 await listener.woken.wait()
                 listener.woken.clear()

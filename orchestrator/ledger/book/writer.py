@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 
+from orchestrator.background import BackgroundTask
 from orchestrator.ledger.book.commit import (
     AppendOutcome,
     CommitLost,
@@ -49,7 +50,7 @@ class GroupWriter:
         self._database = database
         self._waiting: deque[_Waiting] = deque()
         self._arrival = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._task: BackgroundTask | None = None
         self._connection: DriverConnection | None = None
         self._closing = False
 
@@ -61,7 +62,7 @@ class GroupWriter:
         self._waiting.append(waiting)
         self._arrival.set()
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="ledger group writer")
+            self._task = BackgroundTask(self._run(), "ledger group writer", may_end=True)
         return await waiting.outcome
 
     async def aclose(self) -> None:
@@ -69,7 +70,7 @@ class GroupWriter:
         self._closing = True
         self._arrival.set()
         if self._task is not None:
-            await self._task
+            await self._task.stop(within=None)
             self._task = None
 
     async def _run(self) -> None:

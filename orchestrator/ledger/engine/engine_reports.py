@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
+from orchestrator.background import BackgroundTask
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.run.progress import Progress
 from orchestrator.ledger.book.errors import LedgerError
@@ -62,7 +63,7 @@ class EngineReports:
         self._cluster = cluster
         self._failed = failed
         self._waiting: dict[str, _Report] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: BackgroundTask | None = None
 
     def note(self, run_id: str, progress: Progress, now: datetime) -> None:
         """`now` is the ledger's time as of which `progress` holds."""
@@ -71,7 +72,7 @@ class EngineReports:
             due_at = now + timedelta(seconds=progress.due_in) if progress.due_in is not None else None
             self._waiting[run_id] = _Report(progress.version, due_at, self._cluster())
         if self._task is None:
-            self._task = asyncio.create_task(self._write_in_bunches(), name="engine reports")
+            self._task = BackgroundTask(self._write_in_bunches(), "engine reports")
 
     async def flush(self) -> None:
         """Raises `LedgerUnavailable`; what could not be written waits."""
@@ -95,9 +96,7 @@ class EngineReports:
 
     async def aclose(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
         with contextlib.suppress(LedgerError):
             await self.flush()
 

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from sqlalchemy import select, text
 
+from orchestrator.background import BackgroundTask
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.inquiry_tables import system_uses
@@ -85,7 +86,7 @@ class SystemUses:
         self._failed = failed
         self._clock = clock
         self._seen: dict[tuple[str, str], _Seen] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: BackgroundTask | None = None
 
     def note(self, packet: str, system: str, code: str = "") -> None:
         """One call: the system responded, or failed with `code`."""
@@ -100,7 +101,7 @@ class SystemUses:
             seen.changed = seen.changed or known is None or seen.began is not None
             seen.answered, seen.began = now, None
         if self._task is None:
-            self._task = asyncio.create_task(self._write_in_bunches(), name="system uses")
+            self._task = BackgroundTask(self._write_in_bunches(), "system uses")
 
     async def flush(self, *, everything: bool = False) -> int:
         """Writes what is due and returns how many systems that was. Raises `LedgerUnavailable`; what could not be
@@ -134,9 +135,7 @@ class SystemUses:
 
     async def aclose(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
         with contextlib.suppress(LedgerError):
             await self.flush(everything=True)
 

@@ -21,7 +21,8 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Pages and API need the ledger. Without Temporal, decisions are recorded and the runs continue later."""
+    """Pages and API need the ledger. Without Temporal, decisions are recorded and the runs continue later. A process of
+    which a background task ended unexpectedly is not ready, and ends."""
 
     ready: bool
     ledger: bool
@@ -52,6 +53,7 @@ async def readiness(request: Request, response: Response) -> Readiness:
             await web.services.engine.look_at_cluster()
     except EngineUnavailable:
         temporal = False
-    if not ledger:
+    ready = ledger and not web.died
+    if not ready:
         response.status_code = 503
-    return Readiness(ready=ledger, ledger=ledger, temporal=temporal)
+    return Readiness(ready=ready, ledger=ledger, temporal=temporal)
