@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.deciding.lost_tails import LostTails
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.engine import EngineAddress
@@ -31,6 +32,7 @@ class Backend:
     keyring: Keyring
     ledger: Ledger
     runs: Runs
+    lost_tails: LostTails
 
 
 @asynccontextmanager
@@ -45,9 +47,11 @@ async def open_backend(settings: Settings, abilities: Catalogue | None = None) -
     try:
         keyring = Keyring(database, *load_master_keys(settings.master_key, "OFFBOARD_MASTER_KEY"))
         ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
+        lost_tails = LostTails(ledger)
         try:
-            yield Backend(database, keyring, ledger, Runs(ledger, abilities))
+            yield Backend(database, keyring, ledger, Runs(ledger, abilities), lost_tails)
         finally:
+            await lost_tails.aclose()
             await ledger.aclose()
     finally:
         await database.aclose()

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from orchestrator.domain.run.progress import Progress
 from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
+from orchestrator.workflows.ledger_mark import MARK, LedgerMark, is_mark, ledger_mark_id
 from orchestrator.workflows.notices import Notices, notices_id
 from orchestrator.workflows.offboarding import Nudge, Offboarding, run_of, workflow_id
 from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
@@ -218,6 +219,38 @@ class Engine:
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 start_signal="nudge",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except RPCError as error:
+            raise self._unavailable(error) from error
+
+    async def ledger_mark(self) -> str | None:
+        """The mark of the ledger's last event that is kept here, `POSITION:HASH`; None if there is none. Raises
+        `EngineUnavailable`."""
+        try:
+            described = await self.client.get_workflow_handle(ledger_mark_id(self.task_queue)).describe(
+                rpc_timeout=ANSWER_WITHIN
+            )
+            kept = (await described.memo()).get(MARK)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise self._unavailable(error) from error
+        return kept if isinstance(kept, str) and is_mark(kept) else None
+
+    async def keep_ledger_mark(self, mark: str) -> None:
+        """Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                LedgerMark.run,
+                mark,
+                id=ledger_mark_id(self.task_queue),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="keep",
+                start_signal_args=[mark],
+                memo={MARK: mark},
                 rpc_timeout=ANSWER_WITHIN,
             )
         except RPCError as error:

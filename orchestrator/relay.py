@@ -37,6 +37,7 @@ from orchestrator.ledger.engine import engine_reports
 from orchestrator.ledger.engine.notices import is_look_late
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.schema.database import Database
+from orchestrator.ledger_marks import LedgerMarks
 
 log = logging.getLogger("offboard.relay")
 
@@ -85,6 +86,7 @@ class Relay:
         notices_every: float | None = None,
         failed: Callable[[str], None] = lambda task: None,
         service_owners: Callable[[], Awaitable[Collection[str]]] | None = None,
+        marks: LedgerMarks | None = None,
     ) -> None:
         """`failed` counts an error that was not expected, under the name of the task that met it. `service_owners` are
         the people (opaque ids) who answer for services: their own runs are checked like those that wait for decisions.
@@ -98,6 +100,7 @@ class Relay:
         self._notices_every = notices_every
         self._failed = failed
         self._service_owners = service_owners
+        self._marks = marks
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
@@ -125,6 +128,9 @@ class Relay:
                 await self._check_deciders(loop.time())
             if loop.time() >= next_check:
                 next_check = loop.time() + self._cadence.sweep
+                with self._surviving("ledger marks"):
+                    if self._marks is not None:
+                        await self._marks.keep()
                 with self._surviving("relay"):
                     await self.start_missing()
             with self._surviving("webhooks"):

@@ -36,11 +36,13 @@ from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_uses import SystemUses
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.persons.keys import Keyring
+from orchestrator.ledger_marks import LedgerMarks
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
 from orchestrator.relay import Cadence, Relay
 from orchestrator.settings import Settings
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_queue
+from orchestrator.workflows.ledger_mark import LedgerMark
 from orchestrator.workflows.notices import Notices
 from orchestrator.workflows.offboarding import Offboarding
 from orchestrator.workflows.webhooks import DeliverWebhook
@@ -78,6 +80,7 @@ async def working(
         watched = watched or await stack.enter_async_context(telemetry_of(settings))
         keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
+        await LedgerMarks(backend.ledger, backend.lost_tails, engine).compare()
         failed = _counter(watched)
         reports = EngineReports(backend.database, lambda: engine.cluster, failed)
         stack.push_async_callback(reports.aclose)
@@ -111,7 +114,7 @@ async def working(
             Worker(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
-                workflows=[Offboarding, InquiryWorkflow, Notices, DeliverWebhook],
+                workflows=[Offboarding, InquiryWorkflow, Notices, DeliverWebhook, LedgerMark],
                 activities=[
                     *activities,
                     inquiries.answer_inquiry,  # of workflows that a worker of an earlier version began
@@ -242,6 +245,7 @@ async def relaying(
         notices_every=max(mail.gather, cadence.follow) if mail is not None else None,
         failed=_counter(watched),
         service_owners=service_owners,
+        marks=LedgerMarks(backend.ledger, backend.lost_tails, engine),
     )
     task = BackgroundTask(relay.run(), "relay")
     counting = BackgroundTask(_counting(backend, watched), "how much is open") if watched is not None else None

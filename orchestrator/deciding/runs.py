@@ -75,7 +75,7 @@ class Runs:
         self.abilities = abilities
         self._runs: Folds[RunState] = Folds(RunState(), fold, CACHED_RUNS)
         self._shelves: Folds[PacketShelf] = Folds(EMPTY_SHELF, fold_shelf, 64)
-        self._holds: Folds[Holds] = Folds(Holds(), lambda state, event, at: fold_holds(state, event), 512)
+        self._holds: Folds[Holds] = Folds(Holds(), fold_holds, 512)
         self._snapshots: OrderedDict[str, RunSnapshot] = OrderedDict()
         self._organisation: Folds[Organisation] = Folds(
             Organisation(), lambda state, event, at: fold_organisation(state, event), 1
@@ -156,6 +156,7 @@ class Runs:
                 delegations=tuple(organisation[1].delegations.values()),
                 programs=organisation[1].programs,
                 departed=departed,
+                restored_at=placed[e.EVERYTHING][1].restored_at,
                 kept_roles=roles_kept(organisation[1], about, (pinned[run_id], current), departed),
             )
             versions = {e.holds_stream(system): version for system, (version, _) in placed.items()}

@@ -18,8 +18,13 @@ class RunOpened(Event):
 
 
 class HoldPlaced(Event):
+    """`lost_tail` is why Offboard placed the hold itself, on everything: the ledger's last events are missing, since an
+    older copy of its database was restored. It names an event that is not there any more: `POSITION:HASH` of the
+    ledger, or `STREAM@VERSION`. `by` is then empty."""
+
     by: str
     reason: Personal[str] = None
+    lost_tail: str | None = added_later()
 
 
 class HoldReleased(Event):

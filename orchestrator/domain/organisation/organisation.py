@@ -249,12 +249,17 @@ def acting_now(actor: Actor, accounts: Accounts) -> Actor:
 @dataclass(frozen=True, slots=True)
 class Holds:
     """One stream of holds: a system's, or `*` for everything. `by` are the accounts that placed the hold there is, and
-    `since` is the version of the stream at which it began."""
+    `since` is the version of the stream at which it began. `lost_tails` are the lost tails of the ledger that were ever
+    noticed (`HoldPlaced.lost_tail`), and `restored_at` is when the last of them was. `older_ledger` is whether the hold
+    there is was placed for that reason."""
 
     version: int = 0
     held: bool = False
     since: int = field(default=0, compare=False)
     by: frozenset[str] = field(default=frozenset(), compare=False)
+    lost_tails: frozenset[str] = field(default=frozenset(), compare=False)
+    restored_at: datetime | None = field(default=None, compare=False)
+    older_ledger: bool = field(default=False, compare=False)
 
     def holds(
         self, person_id: str, actors: Mapping[str, Actor], roles: Collection[str], departed: Collection[str]
@@ -288,13 +293,17 @@ def _independent(actor: Actor, person_id: str) -> bool:
     return known and person_id not in actor.people and person_id not in actor.managers
 
 
-def fold_holds(state: Holds, event: Event) -> Holds:
+def fold_holds(state: Holds, event: Event, at: datetime | None = None) -> Holds:
+    """`at` is when the event was recorded: None where that is of no interest."""
     held, by, since, version = state.held, state.by, state.since, state.version + 1
+    lost_tails, restored_at, older_ledger = state.lost_tails, state.restored_at, state.older_ledger
     if isinstance(event, e.HoldPlaced):
         held, by, since = True, by | {event.by}, since if held else version
+        if event.lost_tail is not None:
+            lost_tails, restored_at, older_ledger = lost_tails | {event.lost_tail}, at, True
     elif isinstance(event, e.HoldReleased):
-        held, by = False, frozenset()
-    return Holds(version, held, since, by)
+        held, by, older_ledger = False, frozenset(), False
+    return Holds(version, held, since, by, lost_tails, restored_at, older_ledger)
 
 
 def holds_of(events: Iterable[Event]) -> Holds:

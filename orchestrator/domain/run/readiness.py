@@ -46,6 +46,8 @@ class World:
     `kept_roles` are the revoked roles, by account, that still count in this run for what was decided and requested in
     it (`roles_kept`).
     `departed` are the people, by opaque id, who have no access to Offboard any more since their own cutoff has passed.
+    `restored_at` is when it was last noticed that an older copy of the ledger had been restored: what was done before
+    may not be recorded.
     `read_at` is the reading of a steady clock (seconds) at which all this was read.
     """
 
@@ -60,6 +62,7 @@ class World:
     delegations: tuple[DelegationState, ...] = ()
     programs: Mapping[str, TokenProgram] = field(default_factory=dict)
     departed: frozenset[str] = frozenset()
+    restored_at: datetime | None = None
     kept_roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     read_at: float = 0.0
     # Looked up once a world, since every step asks; a changed world (`replace`) begins again.

@@ -19,6 +19,7 @@ from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cut
 from orchestrator.domain.run.legal_holds import destroys
 from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.work import StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,13 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
     # or an attempt that a person found not done may have taken effect after all.
     never = step.repeat == "never"
     again = never and step.read_back and known.ordered_by is not None and known.generation > 1
+    lost = _may_be_lost(state, known, world)
     return Intent(
         started,
         step,
-        look_first=step.read_back and (known.may_have_taken_effect or never),
-        may_act=_may_act(state, step, world),
-        may_stood=known.may_have_taken_effect,
+        look_first=step.read_back and (known.may_have_taken_effect or never or lost),
+        may_act=_may_act_again(step) if lost else _may_act(state, step, world),
+        may_stood=known.may_have_taken_effect or (lost and not step.read_back),
         earlier_key=effect_key(state.run_id, step_id, known.generation - 1) if again else None,
         destroys=destroys(step, world.pinned, world.abilities),
     )
@@ -113,6 +115,22 @@ def holds_lease(state: RunState, intent: Intent, now: datetime) -> bool:
         and (known.generation, known.attempt) == (started.generation, started.attempt)
         and now + timedelta(seconds=intent.step.deadline) <= started.lease_until
     )
+
+
+def _may_be_lost(state: RunState, known: StepState, world: World) -> bool:
+    """Whether the step may have been carried out without a record: an older copy of the ledger was restored, and
+    nothing has been recorded about the step since. Its lost attempts had the same effect key."""
+    return (
+        world.restored_at is not None
+        and not known.may_have_taken_effect
+        and (known.changed_at or state.requested_at) < world.restored_at
+    )
+
+
+def _may_act_again(step: PlannedStep) -> bool:
+    """Whether a step that may have been carried out at a time that no one knows may be, after the system was read where
+    it can be. If nothing can show it, a person has to find out."""
+    return step.repeat == "freely" or step.read_back or (step.repeat == "keyed" and step.keyed_for is None)
 
 
 def _may_act(state: RunState, step: PlannedStep, world: World) -> bool:

@@ -75,16 +75,20 @@ class OutcomeUnknown(LedgerUnavailable):
 
 class OlderDatabase(LedgerUnavailable):
     """A stream has fewer events than this process has read of it, or others: an older copy of the database was
-    restored, and may have grown since."""
+    restored, and may have grown since. `known_since` is when this process read the event that is not there."""
+
+    known_since: datetime | None = None
 
     def __init__(self, place: str, stream: str, version: int, *, differs: bool = False) -> None:
         found = "has another event at" if differs else "ends before"
         super().__init__(
             place,
             f"stream {stream} {found} version {version}, which this process has read: this is an older copy",
-            "Stop all processes, compare the database with the last checkpoint (`offboard ledger verify --against`), "
-            "then start them again",
+            "Changes on all systems are paused. Compare the database with the last checkpoint "
+            "(`offboard ledger verify --against`), then resume them",
         )
+        self.stream = stream
+        self.version = version
 
 
 class AppendRefused(LedgerError):

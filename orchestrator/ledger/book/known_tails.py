@@ -7,21 +7,23 @@ read. Versions alone do not show that; the event at a version that the process k
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import datetime
 
 MAX_STREAMS = 10_000
 
 
 class KnownTails:
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[int, bytes, datetime]] = OrderedDict()
 
-    def agree(self, stream: str, version: int, leaf: bytes) -> bool:
-        """Whether an event that was just read or written is the one that is known at its version. Keeps the latest."""
-        known, known_leaf = self._known.get(stream, (0, b""))
-        if version == known:
-            return leaf == known_leaf
-        if version > known:
-            self._known[stream] = (version, leaf)
+    def agree(self, stream: str, version: int, leaf: bytes, at: datetime) -> bool:
+        """Whether an event that was read or written at `at` is the one that is known at its version. Keeps the
+        latest."""
+        known = self._known.get(stream)
+        if known is not None and version == known[0]:
+            return leaf == known[1]
+        if known is None or version > known[0]:
+            self._known[stream] = (version, leaf, at)
             self._known.move_to_end(stream)
             if len(self._known) > MAX_STREAMS:
                 self._known.popitem(last=False)
@@ -29,8 +31,13 @@ class KnownTails:
 
     def leaf(self, stream: str, version: int) -> bytes | None:
         """The hash of the event at this version, where it is known."""
-        known, leaf = self._known.get(stream, (0, b""))
-        return leaf if known == version and known else None
+        known = self._known.get(stream)
+        return known[1] if known is not None and known[0] == version else None
+
+    def known_since(self, stream: str) -> datetime | None:
+        """When the last known event of the stream was first read or written here."""
+        known = self._known.get(stream)
+        return known[2] if known is not None else None
 
     def clear(self) -> None:
         self._known.clear()

@@ -51,6 +51,8 @@ _WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
 _NOW = "SELECT engine.now()"
 _TAIL = "SELECT position FROM ledger.head"
+_LEAF = "SELECT leaf_hash FROM ledger.events WHERE position = %s"
+_LAST = "SELECT position, leaf_hash FROM ledger.events ORDER BY position DESC LIMIT 1"
 
 _DEPARTED = """
 SELECT person_id FROM (
@@ -85,6 +87,10 @@ class Ledger:
         self.forgetting: list[Callable[[], None]] = []
         """Called when the database turns out to be older than what this process has read: for callers that cache
         states."""
+        self.on_older: Callable[[OlderDatabase], None] | None = None
+        """Called after those, with the error that is raised."""
+        self.refusing: OlderDatabase | None = None
+        """Raised by every append while it is not recorded that the database is an older copy."""
 
     async def read(self, after: Mapping[str, int]) -> Page:
         """All events of each stream beyond the version given (0: from the beginning), and the database's time, as
@@ -93,19 +99,22 @@ class Ledger:
         rows = await self._rows(_READ, (list(after), list(after.values())))
         reached = {row[2] for row in rows}
         if short := next((stream for stream, version in after.items() if version and stream not in reached), None):
-            self._forget()
-            raise OlderDatabase(self._database.place, short, after[short])
-        for _, _, stream, version, leaf in rows:
-            if stream is not None and not self._tails.agree(stream, version, bytes(leaf)):
-                self._forget()
-                raise OlderDatabase(self._database.place, stream, version, differs=True)
+            raise self._older(OlderDatabase(self._database.place, short, after[short]))
+        for now, _, stream, version, leaf in rows:
+            if stream is not None and not self._tails.agree(stream, version, bytes(leaf), now):
+                raise self._older(OlderDatabase(self._database.place, stream, version, differs=True))
         events: dict[str, list[Recorded]] = {stream: [] for stream in after}
         for recorded in await self._decode(row[1] for row in rows if row[1] is not None):
             events[recorded.stream].append(recorded)
         return Page(events, rows[0][0], dict(after))
 
     async def append(
-        self, appends: Sequence[StreamAppend], rows: Sequence[RowWrite] = (), *, not_after: datetime | None = None
+        self,
+        appends: Sequence[StreamAppend],
+        rows: Sequence[RowWrite] = (),
+        *,
+        not_after: datetime | None = None,
+        on_older: bool = False,
     ) -> Appended:
         """Writes all drafts and rows, or nothing. At `not_after` or later, by the time at which they would be recorded,
         it raises `TimePassed`, which is a `VersionConflict`.
@@ -114,7 +123,11 @@ class Ledger:
         draft's key is in its stream already, `PersonUnknown` for a subject that was never created, `AppendRefused`
         for what the database will never take. A subject that has been erased is no error: the event is recorded
         without its personal fields. If the caller is cancelled, the append is written whole or not at all.
+
+        `on_older`: also while `refusing` is set, which every other append raises.
         """
+        if self.refusing is not None and not on_older:
+            raise self.refusing
         if len({part.stream for part in appends}) != len(appends):
             raise ValueError("append: a stream occurs twice. Put its drafts into one StreamAppend")
         if not appends:
@@ -124,17 +137,30 @@ class Ledger:
         prepared = replace(await self._prepare(appends, rows), not_after=not_after)
         try:
             appended = await self._writer.submit(prepared)
-        except OlderDatabase:
-            self._forget()
-            raise
+        except OlderDatabase as error:
+            raise self._older(error) from None
         for stream, leaf in appended.leaves.items():
-            self._tails.agree(stream, appended.versions[stream], leaf)
+            self._tails.agree(stream, appended.versions[stream], leaf, appended.recorded_at)
         return appended
 
-    def _forget(self) -> None:
+    def _older(self, error: OlderDatabase) -> OlderDatabase:
+        error.known_since = self._tails.known_since(error.stream)
         self._tails.clear()
         for forget in self.forgetting:
             forget()
+        if self.on_older is not None:
+            self.on_older(error)
+        return error
+
+    async def has(self, position: int, leaf: bytes) -> bool:
+        """Whether the ledger has the event with this leaf hash (32 bytes) at this position."""
+        rows = await self._rows(_LEAF, (position,))
+        return bool(rows) and bytes(rows[0][0]) == leaf
+
+    async def last(self) -> tuple[int, bytes] | None:
+        """Position and leaf hash (32 bytes) of the last event; None when there is none."""
+        rows = await self._rows(_LAST, ())
+        return (int(rows[0][0]), bytes(rows[0][1])) if rows else None
 
     async def follow(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events by position. None is ever missed: positions are given in the order of commits."""

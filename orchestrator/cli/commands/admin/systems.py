@@ -128,6 +128,8 @@ def _show(found: Document, json: bool) -> None:
             for system in found["systems"]
         ],
     )
+    if found.get("older_ledger"):
+        say("The ledger is an older copy of its database. Changes on all systems are paused until you resume them.")
     for system in found["systems"]:
         if system.get("feed") is not None:
             _show_feed(system["title"], system["feed"])

@@ -94,6 +94,7 @@ class Systems(ResponseModel):
     packet: str
     systems: list[System] = Field(description="In the packet's order")
     all_held: bool = Field(description="Whether changes on all systems are paused")
+    older_ledger: bool = Field(description="Whether they are paused because the ledger is an older copy")
 
 
 class SystemsAsked(RequestModel):
@@ -126,6 +127,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     return Systems(
         packet=current.name,
         all_held="*" in held,
+        older_ledger="*" in held and held["*"].older_ledger,
         systems=[
             System(
                 system=name,

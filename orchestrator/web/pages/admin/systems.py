@@ -83,11 +83,13 @@ class SystemLine:
 
 @dataclass(frozen=True, slots=True)
 class PacketSystems:
-    """`all_held` holds back every change on every system; `may_check` is whether the caller looks after these."""
+    """`all_held` holds back every change on every system, `older_ledger` because the ledger is an older copy;
+    `may_check` is whether the caller looks after these."""
 
     packet: Packet
     lines: tuple[SystemLine, ...]
     all_held: bool
+    older_ledger: bool
     may_hold_all: bool
     may_release_all: bool
     may_check: bool
@@ -197,6 +199,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
         packet=packet,
         lines=lines,
         all_held=everything,
+        older_ledger=everything and held[EVERYTHING].older_ledger,
         may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet, in_use),
         may_release_all=everything and _may_release(caller, held[EVERYTHING], EVERYTHING, packet, in_use, active),
         may_check=looks_after(caller, packet),

@@ -1,0 +1,40 @@
+"""Compares the ledger with the mark of its last event that is kept in Temporal, and keeps the next one.
+
+A worker compares before it takes work, the relay every few seconds. Events after the last mark, of a few seconds, can
+be missing unnoticed; without Temporal's own data there is no mark.
+"""
+
+from __future__ import annotations
+
+from orchestrator.deciding.lost_tails import LostTails
+from orchestrator.engine import Engine
+from orchestrator.ledger.book.store import Ledger
+
+
+class LedgerMarks:
+    def __init__(self, ledger: Ledger, lost_tails: LostTails, engine: Engine) -> None:
+        self._ledger = ledger
+        self._lost_tails = lost_tails
+        self._engine = engine
+        self._kept: str | None = None
+
+    async def compare(self) -> bool:
+        """False if the event of the mark is missing and no person has resumed changes since; then changes on all
+        systems are paused. Raises `LedgerUnavailable` and `EngineUnavailable`."""
+        mark = await self._engine.ledger_mark()
+        if mark is None:
+            return True
+        position, _, leaf = mark.partition(":")
+        if await self._ledger.has(int(position), bytes.fromhex(leaf)):
+            return True
+        return await self._lost_tails.pause(mark) == "settled"
+
+    async def keep(self) -> None:
+        """Compares, then keeps the mark of the last event, if that is another one. Raises as `compare`."""
+        if not await self.compare():
+            return
+        last = await self._ledger.last()
+        mark = f"{last[0]}:{last[1].hex()}" if last is not None else None
+        if mark is not None and mark != self._kept:
+            await self._engine.keep_ledger_mark(mark)
+            self._kept = mark
