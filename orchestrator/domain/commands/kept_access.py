@@ -3,8 +3,8 @@
 An operator can skip a step that removes access, can report that a removal took effect although nothing shows that it
 did, can answer that no account on a system belongs to the leaver, and can select the wrong one of several. All take
 effect at once, as a pause does, and open an exception for HR (`access_kept`).
-None opens where two people are behind it: the actor has a role of HR, or another person excluded the step from an
-approval or rejected it.
+None opens where two people are behind it: the actor has a role of HR, or another person, who still has a role for it,
+excluded the step from an approval or rejected it.
 
 Where one person could select an account and remove its access alone, the removal waits for a second person, whatever
 the role of the first one: in an urgent run, for steps without a gate, and where the first person decides at the gate.
@@ -29,6 +29,7 @@ from orchestrator.domain.permissions.postponing import postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, independent_people
 from orchestrator.domain.planning.matching import FoundAccount, differing_keys, on_strong_key
 from orchestrator.domain.planning.plan import PlannedStep
+from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World, account_gone
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import ExceptionState, is_about_selection
@@ -37,7 +38,7 @@ from orchestrator.domain.run.work import ExceptionState, is_about_selection
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
     """The exception that opens when this actor skips the step; empty where none is needed."""
     step = state.plan.steps[step_id]
-    if not _removes(step, world) or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor):
+    if not _removes(step, world) or _is_hr(actor, world) or _left_out_by_another(state, step.digest, actor, world):
         return []
     if account_gone(state, step, world) and step.system not in state.accounts.settled:
         return []  # a search, and no person, said that the account is not the leaver's
@@ -194,14 +195,26 @@ def _is_hr(actor: Actor, world: World) -> bool:
     return not actor.roles.isdisjoint(postponing_roles(world.pinned, world.current))
 
 
-def _left_out_by_another(state: RunState, digest: str, actor: Actor) -> bool:
-    """Whether another person excluded this step from an approval, or rejected it, and that still holds."""
+def _left_out_by_another(state: RunState, digest: str, actor: Actor, world: World) -> bool:
+    """Whether another person excluded this step from an approval, or rejected it, that still holds, and the person
+    still has a role for it."""
     gate_id = state.decisions.excluded.get(digest) or state.decisions.rejected.get(digest)
     gate = state.decisions.gates.get(gate_id or "")
     if gate is None:
         return False
     against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
-    return any(not actor.is_person(vote.human) and not actor.is_person(vote.for_human) for vote in against)
+    return any(
+        not actor.is_person(vote.human)
+        and not actor.is_person(vote.for_human)
+        and _still_decides(state, gate, vote, world)
+        for vote in against
+    )
+
+
+def _still_decides(state: RunState, gate: GateState, vote: e.GateVoted, world: World) -> bool:
+    known = world.actors.get(vote.on_behalf_of or vote.by)
+    assigned = vote.on_behalf_of is None and vote.by in state.decisions.assigned(gate.opened.gate_id)
+    return assigned or (known is not None and not known.roles.isdisjoint(gate.roles))
 
 
 def _opened(

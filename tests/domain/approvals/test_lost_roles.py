@@ -134,3 +134,18 @@ def test_a_signature_does_not_count_once_its_account_has_lost_the_role() -> None
     take(packet_history.move(packet_history.counted(history, lost), version, "shadow", SAM))
     assert history.phase == "shadow"
     assert [one.by for one in history.version(version).past_signatures] == ["vera", "sam", "vic"]
+
+
+@pytest.mark.parametrize("verdict", ["reject", "approve"])
+def test_a_rejection_or_exclusion_is_no_second_person_for_a_skip_once_its_voter_has_lost_the_role(verdict: str) -> None:
+    def voted() -> Story:
+        story = Story()
+        story.vote("g-access-1", ANNA, verdict, excluded=["sessions"] if verdict == "approve" else [])
+        return story
+
+    both, alone = voted(), voted()
+    both.skip("sessions")
+    assert ("access_kept", "sessions") not in both.exceptions()
+    alone.without_role("anna", "approver")
+    alone.skip("sessions")
+    assert ("access_kept", "sessions") in alone.exceptions(), "the operator alone keeps the access"
