@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
 from orchestrator.commands.services import Services
 from orchestrator.deciding.snapshots import Decide
@@ -11,7 +12,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import starting
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.organisation.organisation import acting_now
+from orchestrator.domain.organisation.organisation import Organisation, acting_now
+from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
@@ -27,9 +29,12 @@ async def ask_about_trips(services: Services) -> None:
     again, so a failure is only logged."""
     try:
         state, _ = await services.runs.starts.read()
-        for trip in state.trips.values():
-            if trip.tripped.run_id is not None:
-                await services.runs.decide(trip.tripped.run_id, _opening(trip.tripped))
+        for trip_id, trip in state.trips.items():
+            if trip.tripped.run_id is None:
+                continue
+            await services.runs.decide(trip.tripped.run_id, _opening(trip.tripped))
+            if trip_id not in (await services.runs.starts.read())[0].trips:  # released since it was read
+                await services.runs.decide(trip.tripped.run_id, _closing(trip_id))
     except LedgerError as error:
         log.warning("the safety owner is asked about a limit on starts later: %s", type(error).__name__)
 
@@ -56,26 +61,38 @@ def _opening(tripped: e.StartsTripped) -> Decide:
 
 
 async def release_starts(services: Services, actor: Actor, trip_id: str) -> bool:
-    """One of two people lets starts go on. True once they are released; False while a second person is missing."""
+    """One of two people lets starts go on. True once they are released; False while a second person is missing. The
+    exception is closed first: if the process stops in between, the limit is still there and can be released again."""
     require("release_starts", actor)
     packet = await _packet_of(services, trip=trip_id)
-    before, _ = await services.runs.starts.read()
-    happened = await services.runs.starts.decide(
-        services.runs.organisation,
-        lambda people, state, now: starting.release(state, trip_id, acting_now(actor, people), packet, people.actors),
-    )
-    released = any(isinstance(event, e.StartsReleased) for event in happened)
-    run_id = before.trips[trip_id].tripped.run_id if trip_id in before.trips else None
-    if released and run_id is not None:
-        await services.runs.decide(run_id, lambda state, world: _closing(state, trip_id, actor))
-    return released
+
+    def release(people: Organisation, state: StartsState, now: datetime) -> Sequence[Event]:
+        return starting.release(state, trip_id, acting_now(actor, people), packet, people.actors)
+
+    state, now = await services.runs.starts.read()
+    if _releases(release(await services.runs.organisation(), state, now)):
+        run_id = state.trips[trip_id].tripped.run_id
+        if run_id is not None:
+            await services.runs.decide(run_id, _closing(trip_id, actor))
+    return _releases(await services.runs.starts.decide(services.runs.organisation, release))
 
 
-def _closing(state: RunState, trip_id: str, actor: Actor) -> Sequence[Event]:
-    known = state.work.exceptions.get(exception_id(trip_id))
-    if known is None or not known.open:
-        return []
-    return [e.ExceptionClosed(exception_id=exception_id(trip_id), disposition="accepted", by=actor.actor_id)]
+def _releases(happened: Sequence[Event]) -> bool:
+    return any(isinstance(event, e.StartsReleased) for event in happened)
+
+
+def _closing(trip_id: str, actor: Actor | None = None) -> Decide:
+    """Closes the exception, if it is open; without an actor because its cause is gone."""
+
+    def closed(state: RunState, world: World) -> Sequence[Event]:
+        known = state.work.exceptions.get(exception_id(trip_id))
+        if known is None or not known.open:
+            return []
+        if actor is None:
+            return [e.ExceptionClosed(exception_id=exception_id(trip_id), disposition="overcome")]
+        return [e.ExceptionClosed(exception_id=exception_id(trip_id), disposition="accepted", by=actor.actor_id)]
+
+    return closed
 
 
 async def confirm_start(services: Services, actor: Actor, held_id: str) -> bool:

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
-from orchestrator.commands import Done, Received
+from orchestrator.commands import Done, Received, starts
+from orchestrator.deciding.starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.organisation.person import PersonFacts
@@ -21,6 +22,8 @@ from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
 from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff
+from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.book.store import Ledger
 from tests.ledger.small_office import DAY, HANNA, HOUR, OLE, SAM, SmallOffice, acting, sees, small_office
 
 HENRI = acting("henri", "requester")
@@ -73,6 +76,52 @@ async def test_the_safety_owner_is_asked_and_two_people_release(here: SmallOffic
     await here.start(**NOW)
     with pytest.raises(Refusal, match="unknown_trip"):
         await commands.release_starts(here.services, OLE, trip_id)
+
+
+async def test_a_release_that_was_interrupted_is_repeated(here: SmallOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process stops between the two appends."""
+    for _ in range(2):
+        run_id = await here.start(**NOW)
+    trip_id = str((await refused(here, **NOW)).facts["trip_id"])
+    assert not await commands.release_starts(here.services, SAM, trip_id)
+    append, done = Ledger.append, list[Any]()
+
+    async def interrupted(self: Ledger, *given: Any, **named: Any) -> Any:
+        if done:
+            raise LedgerUnavailable("the ledger", "it was stopped", "try again")
+        done.append(await append(self, *given, **named))
+        return done[0]
+
+    with monkeypatch.context() as patch, pytest.raises(LedgerUnavailable):
+        patch.setattr(Ledger, "append", interrupted)
+        await commands.release_starts(here.services, OLE, trip_id)
+    assert await commands.release_starts(here.services, OLE, trip_id)
+    assert (run_id, "start_limit") not in await inbox(here)
+
+
+async def test_no_one_is_asked_about_a_limit_that_was_released_before_the_exception_opened(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = [await here.start(**NOW) for _ in range(2)][-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(RecentStarts, "read", unavailable)
+        trip_id = str((await refused(here, **NOW)).facts["trip_id"])
+    older = await here.runs.starts.read()
+    for by in (SAM, OLE):
+        await commands.release_starts(here.services, by, trip_id)
+    read, reads = RecentStarts.read, [older]
+
+    async def first_older(self: RecentStarts) -> Any:
+        return reads.pop() if reads else await read(self)
+
+    monkeypatch.setattr(RecentStarts, "read", first_older)
+    await starts.ask_about_trips(here.services)
+    known = (await here.state(run_id)).work.exceptions[starts.exception_id(trip_id)]
+    assert known.disposition == "overcome" and (run_id, "start_limit") not in await inbox(here)
+
+
+async def unavailable(self: RecentStarts) -> Any:
+    raise LedgerUnavailable("the ledger", "it was stopped", "try again")
 
 
 async def test_a_confirmed_start_passes_once(here: SmallOffice) -> None:
