@@ -67,8 +67,8 @@ class PeopleSource(Protocol):
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         """Every person whose id, employee number or mail address is `identifier`, each once. Mail addresses are
-        compared in any case, numbers by `number_key`: of two people whose numbers differ in spelling alone, both are
-        found."""
+        compared in any case and any form of Unicode, numbers by `number_key`: of two people whose numbers differ in
+        spelling alone, both are found."""
         ...
 
     async def search_people(

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 
 from activities.connections import Connections
 from connectors.abilities import Pace
+from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
 from connectors.listing import LeaversListed, ListsLeavers, ListsPeople, PeopleListed
 from connectors.people import PeopleSource, Person, number_key
@@ -34,7 +35,7 @@ class _Shareable:
 
 _SHAREABLE: Final = (
     _Shareable("employee_number", lambda person: person.employee_number, number_key),
-    _Shareable("email", lambda person: person.email, str.casefold),
+    _Shareable("email", lambda person: person.email, comparable),
 )
 
 

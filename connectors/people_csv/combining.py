@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
+from connectors.account_set import comparable
 from connectors.people import Person, number_key
 from connectors.people_csv.mapping import ExportFormat
 from connectors.people_csv.rows import BadRow, Export, ExportRow, keys_of
@@ -59,7 +60,7 @@ def _keys(person: Person) -> frozenset[str]:
 def _same_person(one: Person, other: Person) -> bool:
     if one.id != other.id:
         return False
-    if one.email and one.email.casefold() == other.email.casefold():
+    if one.email and comparable(one.email) == comparable(other.email):
         return True
     names = [
         (person.given_name.casefold(), person.family_name.casefold(), person.display_name.casefold())
@@ -97,9 +98,7 @@ def with_managers(export: Export) -> Export:
         person = row.person
         named = person.manager_id or ""
         manager = (
-            people.get(named)
-            or numbers.get(number_key(named))
-            or addresses.get((person.manager_email or "").casefold())
+            people.get(named) or numbers.get(number_key(named)) or addresses.get(comparable(person.manager_email or ""))
         )
         if manager is None:
             return row
@@ -113,7 +112,7 @@ def _by_address(people: Iterable[Person]) -> dict[str, Person]:
     found: dict[str, list[Person]] = {}
     for person in people:
         if person.email:
-            found.setdefault(person.email.casefold(), []).append(person)
+            found.setdefault(comparable(person.email), []).append(person)
     working = {address: [one for one in several if one.status != "left"] for address, several in found.items()}
     return {
         address: (working[address] or several)[0]

@@ -31,6 +31,7 @@ from connectors.abilities import (
     Reply,
     unpaced,
 )
+from connectors.account_set import comparable
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.listing import LeaversListed, ListedLeaver, PeopleListed, UnreadableRecord
@@ -181,12 +182,12 @@ class PeopleCsvConnector:
             return []
         known = await self._newest(deadline, pace)
         _require_readable(known, identifier)
-        wanted, number = identifier.casefold(), number_key(identifier)
+        wanted, number = comparable(identifier), number_key(identifier)
         return [
             self._now(person)
             for person in known.by_id.values()
             if identifier == person.id
-            or wanted == person.email.casefold()
+            or wanted == comparable(person.email)
             or number == number_key(person.employee_number)
         ]
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, ReadBack, unpaced
+from connectors.account_set import comparable
 from connectors.acts import Act, ActTable
 from connectors.http.connector import (
     SAMPLE_SIZE,
@@ -99,12 +100,12 @@ def list_people(at_most: int) -> Flow[list[Person]]:
 def find_person(identifier: str) -> Flow[list[Person]]:
     if not identifier.strip():
         return []
-    wanted, number = identifier.casefold(), number_key(identifier)
+    wanted, number = comparable(identifier), number_key(identifier)
     found = yield from _people({"identifier": identifier})
     return [
         person.as_person()
         for person in found
-        if identifier == person.id or wanted == person.email.casefold() or number == number_key(person.employee_number)
+        if identifier == person.id or wanted == comparable(person.email) or number == number_key(person.employee_number)
     ]
 
 

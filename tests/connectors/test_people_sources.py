@@ -76,6 +76,21 @@ async def test_two_people_with_one_address_are_both_found(kind: str, source: Sou
     assert {person.employee_number for person in found} == {former.employee_number, new.employee_number}
 
 
+async def test_two_people_whose_addresses_differ_in_the_form_of_unicode_alone_are_both_found(
+    kind: str, source: Source, hire: Hire
+) -> None:
+    """Accounts are matched without that difference, so that such an address is not one person's alone."""
+    if kind == "hr":
+        pytest.skip("the embedded company's directory has ASCII addresses only")
+    one, other = await hire(2)
+    composed = replace(one, email=f"jos\u00e9.{one.email}")
+    decomposed = replace(other, email=f"jose\u0301.{one.email}")
+    hr = source([composed, decomposed])
+    for address in (composed.email, decomposed.email.upper()):
+        found = {person.employee_number for person in await hr.find_person(address)}
+        assert found == {composed.employee_number, decomposed.employee_number}, ascii(address)
+
+
 async def test_a_person_is_found_exactly(kind: str, source: Source, hire: Hire) -> None:
     (person,) = await hire()
     neighbour = await hire(employee_number=person.employee_number + "9", email="x" + person.email)

@@ -56,9 +56,10 @@ async def test_a_run_knows_which_of_its_values_hr_has_for_another_person(databas
     async with feeding(database_url, tmp_path) as here:
         given_on = "2,New Person,P1@f.example,,"
         unreadable = f"4,Person 4,p3@f.example,31.02.{NEXT_YEAR},"
-        await here.look(row(1, FRIDAY), given_on, row(3, FRIDAY), unreadable, row(5, FRIDAY))
-        shared = [((await here.run_of(number)).asked.facts or {}).get("shared") for number in (1, 3, 5)]
-        assert shared == [["email"], ["email"], None], "a row that cannot be read may be another person's"
+        composed, decomposed = f"6,Person 6,jos\u00e9@f.example,{FRIDAY},", "7,Person 7,jose\u0301@f.example,,"
+        await here.look(row(1, FRIDAY), given_on, row(3, FRIDAY), unreadable, row(5, FRIDAY), composed, decomposed)
+        shared = [((await here.run_of(number)).asked.facts or {}).get("shared") for number in (1, 3, 5, 6)]
+        assert shared == [["email"], ["email"], None, ["email"]], "a row that cannot be read may be another person's"
 
 
 async def test_two_workers_start_a_leaver_once(database_url: str, tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ ATTRIBUTES = ("id", *_KEYS)
 def find_person(company: BambooHrCompany, identifier: str) -> Flow[list[Person]]:
     if not identifier.strip():
         return []
-    wanted, number = identifier.casefold(), number_key(identifier)
+    wanted, number = comparable(identifier), number_key(identifier)
     employees = yield from list_employees()
     ids = [
         employee.id
         for employee in employees
         if identifier == employee.id
-        or wanted == (employee.email or "").strip().casefold()
+        or wanted == comparable(employee.email or "")
         or number == number_key(employee.number or "")
     ]
     if not ids:
