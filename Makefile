@@ -46,6 +46,7 @@ heavy-servers: setup
 	@.ci/install samba "every test of Active Directory against a domain controller" \
 		samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldap-utils
 	@.ci/install ns-slapd "every test of 389 Directory Server" 389-ds-base
+	@.ci/install promtool "the check of the alert rules" prometheus
 	@.ci/install-moto "$(PYTHON)"
 	@.ci/install-scim "$(PYTHON)"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, not_, or_, select, text
 
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, inbox, runs
@@ -36,10 +36,12 @@ class OpenItems:
 @dataclass(frozen=True, slots=True)
 class OpenCounts:
     """Open runs by their state, open exceptions by their kind, open items of the inbox by theirs. What there is none of
-    is not in there. `relay_lag_seconds` is for how long the workflow that is furthest behind has not known an event or
-    a date of its run, also of a run under embargo: it shows nothing about which run it is."""
+    is not in there. `exposed_runs` are those whose cutoff has passed while access is still open, as Outcomes shows.
+    `relay_lag_seconds` is for how long the workflow that is furthest behind has not known an event or a date of its
+    run, also of a run under embargo: it shows nothing about which run it is."""
 
     runs: Mapping[str, int]
+    exposed_runs: int
     exceptions: Mapping[str, int]
     inbox: Mapping[str, OpenItems]
     relay_lag_seconds: float
@@ -50,6 +52,16 @@ async def open_counts(database: Database) -> OpenCounts:
     not_embargoed = or_(runs.c.embargo_until.is_(None), runs.c.embargo_until <= func.engine.now())
     by_state = (
         select(runs.c.state, func.count()).where(runs.c.closed_at.is_(None), not_embargoed).group_by(runs.c.state)
+    )
+    exposed = (
+        select(func.count())
+        .select_from(runs)
+        .where(
+            or_(runs.c.exposed, runs.c.access_gone_at > func.engine.now()),
+            not_(runs.c.shadow),
+            runs.c.cutoff <= func.engine.now(),
+            not_embargoed,
+        )
     )
     by_kind = (
         select(exceptions.c.kind, func.count())
@@ -70,11 +82,13 @@ async def open_counts(database: Database) -> OpenCounts:
     )
     async with database.connect() as connection:
         states = await connection.execute(by_state)
+        exposed_runs = (await connection.execute(exposed)).scalar_one()
         kinds = await connection.execute(by_kind)
         opened = await connection.execute(items)
         lag = (await connection.execute(_RELAY_LAG)).scalar_one()
     return OpenCounts(
         {row[0]: row[1] for row in states},
+        exposed_runs,
         {row[0]: row[1] for row in kinds},
         {row[0]: OpenItems(row[1], row[2], float(row[3])) for row in opened},
         float(lag),

@@ -7,6 +7,7 @@
 | `offboard.access.gone_after_cutoff` | histogram, seconds | system |
 | `offboard.queue.delay` | histogram, seconds | queue, activity |
 | `offboard.runs.open` | gauge | state |
+| `offboard.runs.exposed` | gauge | |
 | `offboard.exceptions.open` | gauge | kind |
 | `offboard.inbox.open` | gauge | kind |
 | `offboard.inbox.overdue` | gauge | kind |
@@ -58,6 +59,12 @@ class Instruments:
             field: _Gauge(meter, *about)
             for field, about in {
                 "runs": ("offboard.runs.open", "state", "{run}", "Open runs, without those under embargo"),
+                "exposed": (
+                    "offboard.runs.exposed",
+                    None,
+                    "{run}",
+                    "Runs whose cutoff has passed while access is still open, likewise",
+                ),
                 "exceptions": ("offboard.exceptions.open", "kind", "{exception}", "Open exceptions, likewise"),
                 "inbox": ("offboard.inbox.open", "kind", "{item}", "Open items of the inbox, likewise"),
                 "overdue": ("offboard.inbox.overdue", "kind", "{item}", "Those past their due date"),
@@ -88,6 +95,7 @@ class Instruments:
     def are_open(self, counts: OpenCounts) -> None:
         """What the ledger's read tables hold now."""
         self._gauges["runs"].show(counts.runs)
+        self._gauges["exposed"].show({"": counts.exposed_runs})
         self._gauges["exceptions"].show(counts.exceptions)
         self._gauges["inbox"].show({kind: items.open for kind, items in counts.inbox.items()})
         self._gauges["overdue"].show({kind: items.overdue for kind, items in counts.inbox.items()})

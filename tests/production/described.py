@@ -17,6 +17,7 @@ from orchestrator.web import settings as web_settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+MONITORING = ROOT / "deploy" / "monitoring" / "compose.yaml"
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 DOCUMENTS = (*(ROOT / page for page in PAGES), *sorted((ROOT / "docs").rglob("*.md")))
 
@@ -31,9 +32,9 @@ _OF_COMMANDS = {
 """What the command line itself reads, for people's commands."""
 
 
-def compose() -> dict[str, Any]:
-    """The compose file with its merges (`<<`) carried out."""
-    read = yaml.safe_load(COMPOSE.read_text())
+def compose(file: Path = COMPOSE) -> dict[str, Any]:
+    """A compose file with its merges (`<<`) carried out."""
+    read = yaml.safe_load(file.read_text())
     assert isinstance(read, dict)
     return read
 

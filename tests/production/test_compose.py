@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
-from tests.production.described import COMPOSE, ROOT, command_of, compose, options_of, setting_names
+from tests.production.described import COMPOSE, MONITORING, ROOT, command_of, compose, options_of, setting_names
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
+PINNED = ("Dockerfile", "deploy/temporal/Dockerfile", "docker-compose.yml", "deploy/monitoring/compose.yaml")
 JOBS = {"migrate", "temporal-schema", "temporal-namespace"}
 ON_DEMAND = {"administer"}
 LASTING = SERVICES.keys() - JOBS - ON_DEMAND
@@ -144,7 +145,7 @@ def test_secrets_made_here_are_those_that_are_declared(tmp_path: Path) -> None:
     subprocess.run([script], check=True, capture_output=True, timeout=60)
     folder = tmp_path / "deploy" / "secrets"
     made = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
-    assert made.keys() == compose()["secrets"].keys()
+    assert made.keys() == compose()["secrets"].keys() | compose(MONITORING)["secrets"].keys()
     assert folder.stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o777 == 0o444 for path in folder.iterdir() if path.is_file())
     subprocess.run([script], check=True, capture_output=True, timeout=60)
@@ -202,7 +203,7 @@ def test_images_are_pinned() -> None:
 
 def test_a_command_pins_the_digests_of_all_images_that_others_publish(tmp_path: Path) -> None:
     """Against a registry whose digests begin with `DIGEST` and that has no `temporalio/ui` in the end."""
-    for name in ("Dockerfile", "deploy/temporal/Dockerfile", "docker-compose.yml", "deploy/pin-images"):
+    for name in (*PINNED, "deploy/pin-images"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     docker = tmp_path / "bin" / "docker"
@@ -225,9 +226,7 @@ def test_a_command_pins_the_digests_of_all_images_that_others_publish(tmp_path: 
         )
 
     def images() -> list[str]:
-        text = "\n".join(
-            (tmp_path / name).read_text() for name in ("Dockerfile", "deploy/temporal/Dockerfile", COMPOSE.name)
-        )
+        text = "\n".join((tmp_path / name).read_text() for name in PINNED)
         return re.findall(r"^(?:FROM|\s*image:) (\S+)", text, re.MULTILINE)
 
     before = images()

@@ -240,11 +240,12 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
             if isinstance(point, NumberDataPoint)
         }
 
-    none = OpenCounts({}, {}, {}, 0.0)
+    none = OpenCounts({}, 0, {}, {}, 0.0)
     waiting = {"gate": OpenItems(3, 1, 60.5)}
     measures.are_open(replace(none, runs={"held": 2}, exceptions={"step_failed": 1}, inbox=waiting))
     assert seen() == {
         "runs.open held": 2,
+        "runs.exposed": 0,
         "exceptions.open step_failed": 1,
         "inbox.open gate": 3,
         "inbox.overdue gate": 1,
@@ -254,6 +255,7 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
     measures.are_open(replace(none, runs={"scheduled": 1}, relay_lag_seconds=7.5))
     assert seen() == {
         "runs.open held": 0,
+        "runs.exposed": 0,
         "runs.open scheduled": 1,
         "exceptions.open step_failed": 0,
         "inbox.open gate": 0,
