@@ -37,6 +37,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     (packet.APPROVALS_FILE, "gates", packet.GateSpec),
     (packet.APPROVALS_FILE, "urgent", packet.UrgentSpec),
     (packet.APPROVALS_FILE, "postpone", packet.PostponeSpec),
+    (packet.APPROVALS_FILE, "pause", packet.PauseSpec),
     (packet.APPROVALS_FILE, "legal_hold", packet.LegalHoldSpec),
     (packet.APPROVALS_FILE, "exceptions", packet.ExceptionSpec),
     (packet.APPROVALS_FILE, "embargo", packet.EmbargoSpec),

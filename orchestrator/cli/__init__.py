@@ -53,6 +53,7 @@ def make_app() -> typer.Typer:
         HR,
         starts.start,
         runs.reschedule,
+        runs.urgent,
         runs.end,
         runs.embargo,
         runs.runs,

@@ -60,6 +60,7 @@ from orchestrator.commands.run_commands import (
 )
 from orchestrator.commands.services import Done, GateOutcome, Received, Services, started
 from orchestrator.commands.starts import confirm_start, release_starts
+from orchestrator.commands.urgent_runs import make_run_urgent
 
 __all__ = [
     "MAX_BATCH_APPROVALS",
@@ -86,6 +87,7 @@ __all__ = [
     "list_sessions",
     "list_tokens",
     "list_webhooks",
+    "make_run_urgent",
     "make_token",
     "move_packet",
     "name_decider",

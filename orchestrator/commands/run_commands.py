@@ -376,9 +376,12 @@ async def complete_task(
     )
 
 
-async def hold_run(services: Services, actor: Actor, run_id: str, reason: str | None = None) -> Done:
+async def hold_run(
+    services: Services, actor: Actor, run_id: str, reason: str | None = None, until: datetime | None = None
+) -> Done:
+    """`until`: when the pause ends automatically; None for the packet's longest time, if it has one."""
     return await decide_on(
-        services, actor, run_id, lambda actor, state, world: pausing.hold(state, reason, actor, world)
+        services, actor, run_id, lambda actor, state, world: pausing.hold(state, reason, actor, world, until)
     )
 
 

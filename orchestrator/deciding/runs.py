@@ -200,7 +200,7 @@ class Runs:
 
         async def attempt() -> RunDecision:
             snapshot = await self.load(run_id)
-            return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)), by_account=by_account)
+            return await self.append(snapshot, list(decide(snapshot.state, snapshot.world)), by_account=by_account)
 
         return await until_appended(attempt)
 
@@ -210,7 +210,7 @@ class Runs:
         snapshot = self._cached(run_id)
         if snapshot is not None and (caused := list(decide(snapshot.state, snapshot.world))):
             with contextlib.suppress(VersionConflict):
-                return await self._append(snapshot, caused)
+                return await self.append(snapshot, caused)
         return await self.decide(run_id, decide)
 
     async def record_fact(self, run_id: str, decide: Decide) -> RunDecision:
@@ -219,7 +219,7 @@ class Runs:
         snapshot = self._cached(run_id)
         if snapshot is not None:
             with contextlib.suppress(VersionConflict):
-                return await self._append(snapshot, list(decide(snapshot.state, snapshot.world)))
+                return await self.append(snapshot, list(decide(snapshot.state, snapshot.world)))
         return await self.decide(run_id, decide)
 
     def _cached(self, run_id: str) -> RunSnapshot | None:
@@ -236,7 +236,7 @@ class Runs:
         """Whatever is due by now: nothing causes it but time."""
         return await self.decide(run_id, lambda state, world: ())
 
-    async def _append(
+    async def append(
         self, snapshot: RunSnapshot, caused: list[Event], more: Sequence[StreamAppend] = (), by_account: bool = False
     ) -> RunDecision:
         """`more` is appended with it. Raises `VersionConflict` where the run, or what the decision rests on, has
@@ -311,7 +311,7 @@ class Runs:
                 assert open_run is not None, "only a run that is open can have other events appended"
                 if not caused and decided.starts:
                     self.starts.appended(await self.ledger.append(more))
-                return await self._append(open_run, caused, more if caused else ())
+                return await self.append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version)
             after, happened, _ = with_consequences(RunState(), caused, world)
             if after.dry:  # a start that is repeated finds its run; other starts find it in the person's stream

@@ -172,10 +172,19 @@ def threshold_sentences(packet: Packet) -> list[str]:
     if packet.approvals.postpone is not None:
         who = roles(packet.approvals.postpone.allowed_to)
         sentences.append(f"A person with the role {who} can move a cutoff to a later time.")
+    sentences += _pause(packet)
     sentences += _legal_hold(packet)
     if packet.workflow.pilot is not None:
         sentences.append(f"In the pilot phase, the packet applies to people for whom: {packet.workflow.pilot}.")
     return sentences
+
+
+def _pause(packet: Packet) -> list[str]:
+    spec = packet.approvals.pause
+    if spec is None:
+        return []
+    who = "; before that, a person other than the one who paused it resumes it" if spec.second_person else ""
+    return [f"A paused run resumes automatically after {spelled(spec.ends_within)} at the latest{who}."]
 
 
 def _legal_hold(packet: Packet) -> list[str]:

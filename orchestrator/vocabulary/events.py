@@ -24,6 +24,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "RunReplanned": EventDisplay("Re-plan requested", "pen", "warn"),
     "RunRescheduled": EventDisplay("Cutoff changed", "clock", "warn"),
     "LeavingChanged": EventDisplay("Leaving changed in HR", "clock", "warn"),
+    "RunMadeUrgent": EventDisplay("Run made urgent", "triangle", "warn"),
     "RunHeld": EventDisplay("Run paused", "pause", "warn"),
     "RunReleased": EventDisplay("Run resumed", "play", "active"),
     "LegalHoldPlaced": EventDisplay("Legal hold placed", "pause", "warn"),

@@ -100,6 +100,8 @@ COMMON: Final[Remedies] = MappingProxyType(
         "packet_renamed": "Use the name of the packet.",
         "packet_retired": "Adopt the files as a new version.",
         "packet_unreadable": "Check the permissions of the folder.",
+        "pause_end_past": "Give a later time.",
+        "pause_too_long": "Give an earlier time. The pause can be extended before it ends.",
         "postpone_not_allowed": "Ask a person with one of these roles. A cutoff can be moved to an earlier time.",
         "person_erased": "Complete the task without files.",
         "reports_to_person": "Ask a person outside the reporting line.",

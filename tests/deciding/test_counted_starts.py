@@ -233,3 +233,38 @@ async def test_late_leavers_of_the_feed_of_hr_run_first_and_count(
         with pytest.raises(TooLate) as held:
             await reported("Q-2")
         assert held.value.code == "starts_held"
+
+
+async def make_urgent(here: SmallOffice, run_id: str, by: Actor = HENRI) -> Done:
+    return await commands.make_run_urgent(here.services, by, run_id, "why", sign_in=SignIn(recent=True))
+
+
+async def test_a_scheduled_run_made_urgent_counts_as_an_urgent_start(here: SmallOffice) -> None:
+    runs = [await here.start(by=HENRI) for _ in range(3)]
+    for run_id in runs[:2]:
+        await make_urgent(here, run_id)
+        assert (await here.state(run_id)).urgent
+    assert not (await make_urgent(here, runs[0])).events, "it is urgent already"
+    with pytest.raises(TooLate, match="starts_held") as held:
+        await make_urgent(here, runs[2])
+    assert not (await here.state(runs[2])).urgent
+    assert (runs[1], "start_limit") in await inbox(here), (
+        "the safety owner is asked in the run that was the last counted"
+    )
+    assert await commands.confirm_start(here.services, OLE, str(held.value.facts["held_id"]))
+    await make_urgent(here, runs[2])
+    state, _ = await here.runs.starts.read()
+    assert [one.urgent for _, one in state.counted] == [False] * 3 + [True] * 3
+
+
+async def test_the_last_operator_is_not_cut_off_by_one_person_who_makes_the_run_urgent(here: SmallOffice) -> None:
+    run_id = await here.start(by=HENRI)
+    person_id = (await here.state(run_id)).asked.person_id
+    await commands.record_actor(here.services, OLE.model_copy(update={"roles": frozenset({"auditor"})}))
+    leaver = acting("leaver", "operator").model_copy(update={"human": person_id})
+    await commands.record_actor(here.services, leaver)
+    with pytest.raises(TooLate, match="last_holder"):
+        await make_urgent(here, run_id)
+    with pytest.raises(Refusal, match="own_run"):
+        await make_urgent(here, run_id, leaver)
+    assert not (await here.state(run_id)).urgent

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.commands import legal_holding, operating, pausing, requests
+from orchestrator.domain.commands import legal_holding, making_urgent, operating, pausing, requests
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
@@ -24,6 +24,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.reports import roles_kept
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.searching import judge, searches_due
@@ -387,11 +388,14 @@ class Story:
     def reschedule(self, instant: datetime, *, by: Actor = HR) -> list[Event]:
         return self.append(list(requests.reschedule(self.state, cutoff(instant), by, self.world)))
 
+    def make_urgent(self, *, by: Actor = HR) -> list[Event]:
+        return self.append(making_urgent.make_urgent(self.state, "why", by, self.world, SignIn(recent=True)))
+
     def end(self, *, by: Actor = HR) -> list[Event]:
         return self.append(requests.end(self.state, "called off", by, self.world))
 
-    def hold(self, *, by: Actor = OLE) -> list[Event]:
-        return self.append(pausing.hold(self.state, "why", by, self.world))
+    def hold(self, *, by: Actor = OLE, until: datetime | None = None) -> list[Event]:
+        return self.append(pausing.hold(self.state, "why", by, self.world, until))
 
     def release(self, *, by: Actor = OLE) -> list[Event]:
         return self.append(pausing.release(self.state, by, self.world))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
+from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.options import (
     FOLDER,
     PACKET,
@@ -20,7 +21,7 @@ from orchestrator.cli.terminal.options import (
 )
 from orchestrator.cli.terminal.outcomes import print_closing, print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import say
+from orchestrator.cli.terminal.screen import instant, say
 from orchestrator.domain.events import EVERYTHING
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or ID.")]
@@ -77,11 +78,22 @@ def hold(
     system: SystemOption = None,
     packet: PacketOption = PACKET,
     reason: ReasonOption = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="When the run resumes automatically: 2026-11-30T17:00, in your time zone or with an offset.",
+        ),
+    ] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Pause a run, or all changes on a system."""
-    carry_out(_switch(True, run_id, system, packet, reason, alias, folder))
+    """Pause a run, or all changes on a system. With another --until, change the end of a run's pause."""
+    if until is not None and system is not None:
+        raise typer.BadParameter("A pause of a system has no end. Use --until with a RUN.")
+    ends = instant_given(until) if until is not None else None
+    carry_out(_switch(True, run_id, system, packet, {"reason": reason, "until": ends}, alias, folder))
 
 
 def release(
@@ -92,29 +104,38 @@ def release(
     folder: Folder = FOLDER,
 ) -> None:
     """Resume a paused run, or changes on a system."""
-    carry_out(_switch(False, run_id, system, packet, None, alias, folder))
+    carry_out(_switch(False, run_id, system, packet, {}, alias, folder))
 
 
 async def _switch(
-    on: bool, run_id: str | None, system: str | None, packet: str, reason: str | None, alias: str | None, folder: Path
+    on: bool,
+    run_id: str | None,
+    system: str | None,
+    packet: str,
+    body: dict[str, str | None],
+    alias: str | None,
+    folder: Path,
 ) -> None:
     if (run_id is None) == (system is None):
         raise typer.BadParameter("Give one RUN, or a system with --system.")
     verb = "hold" if on else "release"
     async with entering(folder, alias) as server:
         if system is not None:
-            said = {"packet": packet, "reason": reason}
+            said = {"packet": packet, "reason": body.get("reason")}
             changed = (await server.post("systems", system, verb, body=said))["changed"]
             words = ("paused", "already paused") if on else ("resumed", "not paused")
             say(f"Changes on {_named(system)} are {words[0 if changed else 1]}.")
             return
         run = await server.run(str(run_id))
         found = run["run_id"]
-        done = await server.post("runs", found, verb, body={"reason": reason} if on else None)
+        done = await server.post("runs", found, verb, body=body or None)
         words = ("is paused", "is already paused") if on else ("is resumed", "was not paused")
         say(f"Run {found} {words[0 if done['events'] else 1]}.")
         if on and done["events"]:
-            print_confirmations(run, await server.run(found))
+            paused = await server.run(found)
+            if paused.get("held_until") is not None:
+                say(f"It resumes automatically at {instant(paused['held_until'])}.")
+            print_confirmations(run, paused)
         print_outcome(done)
 
 

@@ -1,4 +1,4 @@
-"""Runs: `runs`, `show`, `reschedule`, `end`, `embargo`."""
+"""Runs: `runs`, `show`, `reschedule`, `urgent`, `end`, `embargo`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
+from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named
-from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption, RunArgument
+from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption, ReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
@@ -160,6 +161,37 @@ def reschedule(
                 say(f"Run {run['run_id']}: access ends {cutoff(run['cutoff'], run['zone'])}.")
             else:
                 say(f"Run {run['run_id']}: the cutoff is already set to this time.")
+            print_outcome(done)
+
+    carry_out(work())
+
+
+def urgent(
+    run_id: RunArgument,
+    reason: ReasonOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Required outside of a terminal.")] = False,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Make a scheduled run urgent: immediately run the reversible steps that remove access, before approval."""
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            run = await server.run(run_id)
+            if not yes:
+                if not sys.stdin.isatty():
+                    raise LocalRefusal(
+                        "confirmation_missing",
+                        "An urgent run removes access immediately, and this was not confirmed.",
+                        "Check the run with `offboard show`, then add --yes.",
+                    )
+                say(f"{name(run['person'])}, cutoff {cutoff(run['cutoff'], run['zone'])}: access ends now instead.")
+                say("Reversible steps that remove access run before approval.")
+                if not typer.confirm("Remove this access now?", default=False):
+                    say("The run is unchanged.")
+                    raise typer.Exit(1)
+            done = await server.post("runs", run["run_id"], "urgent", body={"reason": reason})
+            say(f"Run {run['run_id']} is {'urgent' if done['events'] else 'urgent already'}.")
             print_outcome(done)
 
     carry_out(work())

@@ -60,6 +60,8 @@ def print_header(document: Document) -> None:
     say(f"Requested  {document['requested_by']}, {instant(document['requested_at'])}")
     if document["finished_at"] is not None:
         say(f"Finished   {instant(document['finished_at'])}")
+    if document.get("held_until") is not None:
+        say(f"Resumes    {instant(document['held_until'])}, automatically")
     if document["holds"]:
         say(f"Paused     {', '.join(document['holds'])}")
     for line in legal_hold_lines(document):

@@ -214,7 +214,7 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
 
 
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
-    if not actor.requested(state.asked.requested_by, state.asked.requester_human):
+    if not any(actor.requested(account, human) for account, human in state.requesters):
         return None
     return NotAllowed("own_review", "The requester of an urgent run can't review it.")
 

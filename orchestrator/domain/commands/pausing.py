@@ -1,11 +1,17 @@
-"""Commands that pause a run and resume it. HR's pause is resumed by HR, a safety owner's by a safety owner or HR."""
+"""Commands that pause a run and resume it. HR's pause is resumed by HR, a safety owner's by a safety owner or HR.
+
+A pause can have an end, at which the run resumes automatically. The section `pause` of approvals.yaml says for how long
+a pause lasts at most, and whether another person than the one who paused resumes the run before its end.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.operating import require_one_of
-from orchestrator.domain.commands.requests import require_prepare, still_going
-from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.commands.requests import require_plausible, require_prepare, still_going
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.command_table import require
@@ -16,18 +22,21 @@ from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 
 
-def hold(state: RunState, reason: str | None, actor: Actor, world: World) -> list[Event]:
+def hold(state: RunState, reason: str | None, actor: Actor, world: World, until: datetime | None = None) -> list[Event]:
     """A pause by HR takes the place of one by others, who could resume theirs; one by a safety owner that of one by an
-    operator."""
+    operator. `until` is when it ends automatically. With another `until`, a person who can resume the run changes the
+    end of its pause. Raises `Invalid` for an end that has passed, or that the packet does not allow."""
     require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
     require_independent(state, actor, has_one_of(_holders(world)), world)
-    hr = postponing_roles(world.pinned, world.current)
-    if state.held and (
-        paused_by_hr(state, world) or (actor.roles.isdisjoint(hr) and not _outranks(state, actor, world))
-    ):
-        return []
-    return [e.RunHeld(by=actor.actor_id, reason=reason)]
+    ends = _end_of_pause(until, world)
+    if state.held and not _takes_over(state, actor, world):
+        if until is None or until == state.held_until:
+            return []
+        _require_rank(state, actor, world)
+        if ends is not None and (state.held_until is None or ends < state.held_until):
+            _require_second_person(state, actor, world)
+    return [e.RunHeld(by=actor.actor_id, reason=reason, until=ends)]
 
 
 def who_resumes(actor: Actor, world: World) -> list[str]:
@@ -41,13 +50,62 @@ def who_resumes(actor: Actor, world: World) -> list[str]:
 def release(state: RunState, actor: Actor, world: World) -> list[Event]:
     require("release_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
+    _require_rank(state, actor, world)
+    _require_second_person(state, actor, world)
+    return [e.RunReleased(by=actor.actor_id)] if state.held else []
+
+
+def latest_end(world: World) -> datetime | None:
+    """The latest end of a pause that is placed now; None where the packet sets none."""
+    specs = [packet.approvals.pause for packet in (world.pinned, world.current)]
+    longest = min((spec.ends_within for spec in specs if spec is not None), default=None)
+    return world.now + longest if longest is not None else None
+
+
+def _end_of_pause(until: datetime | None, world: World) -> datetime | None:
+    """The end that was asked for, or the latest one that the packet allows; None where neither has one."""
+    latest = latest_end(world)
+    if until is None:
+        return latest
+    if until <= world.now:
+        raise Invalid("pause_end_past", f"The end of the pause, {until:%Y-%m-%d %H:%M} UTC, has passed.")
+    require_plausible(until, world.now)
+    if latest is not None and until > latest:
+        raise Invalid("pause_too_long", f"The packet allows pauses until {latest:%Y-%m-%d %H:%M} UTC at the latest.")
+    return until
+
+
+def _require_rank(state: RunState, actor: Actor, world: World) -> None:
+    """Raises `NotAllowed` where HR or a safety owner paused the run, and the actor has neither role."""
     hr = postponing_roles(world.pinned, world.current)
     if paused_by_hr(state, world) and actor.roles.isdisjoint(hr):
         raise NotAllowed("postpone_not_allowed", f"HR paused this run, so only {any_of(sorted(hr))} can resume it.")
     if paused_by_safety_owner(state, world) and actor.roles.isdisjoint({*hr, *_safety_owners(world)}):
         who = any_of(sorted({*hr, *_safety_owners(world)}))
         raise NotAllowed("role_missing", f"A safety owner paused this run, so only {who} can resume it.")
-    return [e.RunReleased(by=actor.actor_id)] if state.held else []
+
+
+def _require_second_person(state: RunState, actor: Actor, world: World) -> None:
+    """Raises `NotAllowed` for the person who paused the run, with any account, where the packet asks for another one.
+    A pause without an end, from before the packet asked, is resumed by one person: it would never end otherwise."""
+    specs = [packet.approvals.pause for packet in (world.pinned, world.current)]
+    asked = any(spec is not None and spec.second_person for spec in specs)
+    if not state.held or state.held_until is None or not asked:
+        return
+    by = world.actors.get(state.held_by)
+    if actor.actor_id == state.held_by or (by is not None and by.is_person(actor.human)):
+        raise NotAllowed(
+            "second_person_needed",
+            "The packet asks for a second person to resume a paused run. The pause ends automatically at "
+            f"{state.held_until:%Y-%m-%d %H:%M} UTC.",
+        )
+
+
+def _takes_over(state: RunState, actor: Actor, world: World) -> bool:
+    """Whether a pause by this actor takes the place of the present one."""
+    if paused_by_hr(state, world):
+        return False
+    return _outranks(state, actor, world) or not actor.roles.isdisjoint(postponing_roles(world.pinned, world.current))
 
 
 def _outranks(state: RunState, actor: Actor, world: World) -> bool:

@@ -40,6 +40,7 @@ from orchestrator.domain.events.lifecycle import (
     RunClosed,
     RunEnded,
     RunHeld,
+    RunMadeUrgent,
     RunReleased,
     RunRequested,
     RunRescheduled,
@@ -96,6 +97,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged,
+    RunMadeUrgent,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -137,6 +139,7 @@ __all__ = [
     "RunClosed",
     "RunEnded",
     "RunHeld",
+    "RunMadeUrgent",
     "RunOpened",
     "RunReleased",
     "RunReplanned",

@@ -48,6 +48,15 @@ class RunRescheduled(Event):
     open_privileged: int | None = added_later()
 
 
+class RunMadeUrgent(Event):
+    """A scheduled run became an urgent one: the reversible steps that remove access run before approval. `human` is the
+    opaque id of the person behind `by`."""
+
+    by: str
+    human: str | None = None
+    reason: Personal[str] = None
+
+
 class LeavingChanged(Event):
     """HR's own record of the person has another leaving than when the run was started, or than at the change before.
     `leaving_at` is None where it has none any more."""
@@ -81,11 +90,16 @@ class SecondRequestReceived(Event):
 
 
 class RunHeld(Event):
+    """`until`: when the pause ends automatically, None where it has no end."""
+
     by: str
     reason: Personal[str] = None
+    until: datetime | None = added_later()
 
 
 class RunReleased(Event):
+    """`by` is empty where the pause ended at its time."""
+
     by: str
 
 

@@ -97,7 +97,10 @@ def confirmed_or_over(context: ExceptionContext, opened: e.ExceptionOpened) -> b
     if opened.system is not None:
         paused = opened.system in subjects(Subject.HELD_SYSTEM, context)
         return not paused or not _kept_open(context.state, opened.system, context.world)
-    return not context.state.held or paused_by_hr(context.state, context.world)
+    state = context.state
+    if opened.exception_id != f"x-pause_unconfirmed-{state.held_version}":
+        return True  # another pause took its place, with an exception of its own
+    return not state.held or paused_by_hr(state, context.world)
 
 
 def no_longer_kept(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:

@@ -6,6 +6,8 @@
 
 Models only say what is well-formed in itself; `packet_files` reads them, `packet_checks` judges them together.
 Roles, systems, steps and gates are named by slugs: lower-case letters, digits, `_` and `-`.
+
+Over 400 lines: one noun, with a model for each section of the three files.
 """
 
 from __future__ import annotations
@@ -298,6 +300,14 @@ class PostponeSpec(_Written):
     allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
 
 
+class PauseSpec(_Written):
+    """A pause of a run ends automatically after `ends_within` at the latest. `second_person`: only a person other than
+    the one who paused the run resumes it before that."""
+
+    ends_within: PositiveDuration
+    second_person: bool = False
+
+
 class LegalHoldSpec(_Written):
     """A legal hold keeps everything that destroys data from running until it is lifted. `allowed_to` can place and lift
     holds; without it, the roles that can move a cutoff to a later time. `when` (CEL over person): runs for people for
@@ -344,6 +354,7 @@ class Approvals(_Written):
     gates: dict[Slug, GateSpec]
     urgent: UrgentSpec | None = None
     postpone: PostponeSpec | None = None
+    pause: PauseSpec | None = None
     legal_hold: LegalHoldSpec | None = None
     exceptions: ExceptionSpec
     embargo: EmbargoSpec | None = None

@@ -190,7 +190,7 @@ def change_embargo(
         return []
     # Adding people or time removes nothing that the run needs.
     if not state.finished and not set(visible_to) >= set(state.named):
-        leaving = ExcludedPeople(asked.person_id, asked.requested_by, asked.requester_human, asked.urgent)
+        leaving = ExcludedPeople(asked.person_id, asked.requested_by, asked.requester_human, state.urgent)
         require_embargo_works(
             EmbargoTerms(until, visible_to), world.pinned, leaving, world.actors, world.abilities, world.now
         )

@@ -56,6 +56,9 @@ def with_consequences(
 
 def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> Iterator[Event]:
     """One round. Each kind looks at the same state, so a round never contradicts itself; the next sees its effects."""
+    if state.held_until is not None and world.now >= state.held_until:
+        yield e.RunReleased(by="")
+        return
     if borne_out := list(beforehand.borne_out(state, world)):
         yield from borne_out
         return

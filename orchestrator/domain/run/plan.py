@@ -61,6 +61,12 @@ def _(event: e.MatchSettled, run: RunState, at: datetime) -> PlanState:
     return replace(run.plan, stale=True)
 
 
+@fold_plan.register(e.RunMadeUrgent)
+def _(event: e.RunMadeUrgent, run: RunState, at: datetime) -> PlanState:
+    """The packet's conditions can ask whether a run is urgent."""
+    return replace(run.plan, stale=True)
+
+
 @fold_plan.register(e.PlanFrozen)
 def _(event: e.PlanFrozen, run: RunState, at: datetime) -> PlanState:
     steps = {step.step_id: step for step in event.steps}

@@ -270,7 +270,7 @@ def due_at(state: RunState, step: PlannedStep) -> datetime | None:
 
 def pause_reported_at(state: RunState, patience: timedelta) -> datetime:
     """When a pause of a system that keeps access open is reported to HR: `patience` after access was to be removed."""
-    return (state.requested_at if state.urgent else max(state.cutoff, state.requested_at)) + patience
+    return (state.requested_at if state.asked.urgent else max(state.cutoff, state.requested_at)) + patience
 
 
 def shows_leaving_from(state: RunState, step: PlannedStep, world: World) -> datetime | None:
@@ -286,7 +286,7 @@ def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
     """The accounts whose level an effect rests on: those that approved it, or else the requester; and the operator who
     ordered it once more (who replaces the requester, and never those who approve). Where the cutoff was moved, the
     account that moved it replaces the requester for steps that depend on the cutoff, and is added for those that send
-    it to a system."""
+    it to a system. The account that made the run urgent replaces the requester for what runs before approval."""
     ordered_by = state.work.steps[step.step_id].ordered_by
     approval = state.decisions.approved.get(step.digest) if step.gate is not None else None
     if approval is not None:
@@ -294,6 +294,8 @@ def who_caused(state: RunState, step: PlannedStep) -> tuple[str, ...]:
         return (*approval.by, *(added for added in (mover, ordered_by) if added and added not in approval.by))
     if ordered_by:
         return (ordered_by,)
+    if state.made_urgent is not None and step.gate is not None and state.goes_before_gates(step):
+        return (state.made_urgent[0].by,)
     return (state.moved_by if state.moved_by and depends_on_cutoff(step) else state.asked.requested_by,)
 
 

@@ -35,9 +35,10 @@ EMBARGO_ENDS_SOON: Final = timedelta(days=7)
 @dataclass(frozen=True, slots=True)
 class RunState:
     """`version` and `recorded_at` are those of the last event. `packet_version` is that of the request, or of the last
-    re-plan that took another one. `moved_by` is the account that set the cutoff, where it is not the requester's; not
-    known from events of versions that did not record repeated steps. `leaving_change` is the last change of HR's
-    record, with its version."""
+    re-plan that took another one. `made_urgent` is the event by which a scheduled run became an urgent one, with its
+    time. `held_until` is when a pause ends automatically, None for one without an end. `moved_by` is the account that
+    set the cutoff, where it is not the requester's; not known from events of versions that did not record repeated
+    steps. `leaving_change` is the last change of HR's record, with its version."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -48,9 +49,11 @@ class RunState:
     zone: str = "UTC"
     local_cutoff: str = ""
     moved_by: str | None = None
+    made_urgent: tuple[e.RunMadeUrgent, datetime] | None = None
     held: bool = False
     held_by: str = ""
     held_version: int = 0
+    held_until: datetime | None = None
     embargo_until: datetime | None = None
     embargo_ended_at: datetime | None = None
     named: tuple[str, ...] = ()
@@ -84,7 +87,13 @@ class RunState:
 
     @property
     def urgent(self) -> bool:
-        return self.asked.urgent
+        return self.asked.urgent or self.made_urgent is not None
+
+    @property
+    def requesters(self) -> tuple[tuple[str, str | None], ...]:
+        """Who requested the run, and who made it urgent: accounts, each with the opaque id of the person behind it."""
+        made = [(self.made_urgent[0].by, self.made_urgent[0].human)] if self.made_urgent is not None else []
+        return ((self.asked.requested_by, self.asked.requester_human), *made)
 
     @property
     def legal_hold(self) -> bool:
@@ -116,7 +125,16 @@ class RunState:
         the run got with a later packet version: the review of the urgent start can be over."""
         first = self.urgent and step.cuts_access and step.reversible != "no" and not (step.is_task or step.uncertain)
         added = self.plan.added.get(step.name) == step.system
-        return first and not added and not self.selection_unconfirmed(step.system)
+        return first and not (added or self.selection_unconfirmed(step.system) or self._decided_before_urgent(step))
+
+    def _decided_before_urgent(self, step: PlannedStep) -> bool:
+        """Whether the run was made urgent after a person selected the step's account, or approvers refused the step.
+        One person selects an account where approvers see it before the removal, and approvers keep their word."""
+        if self.made_urgent is None:
+            return False
+        selected_at = self.accounts.settled_at.get(step.system) if step.system in self.accounts.settled else None
+        refused = step.digest in self.decisions.excluded or step.digest in self.decisions.rejected
+        return refused or (selected_at is not None and selected_at <= self.made_urgent[1])
 
     def is_done(self, step_id: str) -> bool:
         """Whether the step is verified or attested. One that removes access and that a person reports as done counts
@@ -216,6 +234,11 @@ def _(event: e.SecondRequestReceived, state: RunState, at: datetime) -> RunState
     return replace(state, second_requests=(*state.second_requests, (event, state.version + 1)))
 
 
+@_fold_run.register(e.RunMadeUrgent)
+def _(event: e.RunMadeUrgent, state: RunState, at: datetime) -> RunState:
+    return replace(state, made_urgent=(event, at))
+
+
 @_fold_run.register(e.LeavingChanged)
 def _(event: e.LeavingChanged, state: RunState, at: datetime) -> RunState:
     return replace(state, leaving_change=(event, state.version + 1))
@@ -223,12 +246,12 @@ def _(event: e.LeavingChanged, state: RunState, at: datetime) -> RunState:
 
 @_fold_run.register(e.RunHeld)
 def _(event: e.RunHeld, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=True, held_by=event.by, held_version=state.version + 1)
+    return replace(state, held=True, held_by=event.by, held_version=state.version + 1, held_until=event.until)
 
 
 @_fold_run.register(e.RunReleased)
 def _(event: e.RunReleased, state: RunState, at: datetime) -> RunState:
-    return replace(state, held=False, held_by="", held_version=0)
+    return replace(state, held=False, held_by="", held_version=0, held_until=None)
 
 
 @_fold_run.register(e.RunEnded)

@@ -54,7 +54,7 @@ def progress(state: RunState, world: World, readiness_by_step: Mapping[str, Step
 
 
 def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], world: World) -> list[datetime]:
-    """When something becomes late: an undecided gate, an approval about to lapse, an open task, a row of failures."""
+    """When something becomes late or ends: an undecided gate, an approval, an open task, a row of failures, a pause."""
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
     dates = [g.opened.decide_by for g in state.decisions.gates.values() if g.open and g.escalated_at is None]
     dates += [g.opened.valid_until for g in state.decisions.gates.values() if g.open]
@@ -71,6 +71,7 @@ def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], 
         for id_, where in readiness_by_step.items()
         if where.kind == "ready" and not state.plan.steps[id_].is_task
     ]
+    dates += [state.held_until] if state.held_until is not None else []
     dates += [pause_reported_at(state, patience)] if world.holds else []
     dates += [task.opened.due for task in state.work.tasks.values() if task.open]
     dates += [

@@ -65,7 +65,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "packet_version": state.packet_version,
         "cutoff": state.cutoff,
         "zone": state.zone,
-        "urgent": asked.urgent,
+        "urgent": state.urgent,
         "requested_by": asked.requested_by,
         "requester_human": asked.requester_human,
         "requested_at": state.requested_at,

@@ -17,6 +17,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import (
     legal_holding,
+    making_urgent,
     operating,
     pausing,
     reported_leavings,
@@ -66,8 +67,8 @@ ASKED_ELSEWHERE = {"check_systems", "list_accounts", "verify_ledger"}
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
 MODULES = (
-    requests, reported_leavings, operating, legal_holding, systems, starting, gates, naming, delegation, embargo,
-    packet_history,
+    requests, reported_leavings, making_urgent, operating, legal_holding, systems, starting, gates, naming, delegation,
+    embargo, packet_history,
 )  # fmt: skip
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
@@ -165,6 +166,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "start_run": lambda by: Story(pinned, by=by),
         "postpone_run": lambda by: story.reschedule(EVENING + timedelta(days=1), by=by),
         "bring_forward_run": lambda by: story.reschedule(EVENING - timedelta(hours=1), by=by),
+        "make_run_urgent": lambda by: making_urgent.make_urgent(state, "why", by, world),
         "end_run": lambda by: requests.end(state, "why", by, world),
         "set_embargo": lambda by: embargo.change_embargo(state, None, (), by, world),
         "approve_gate": lambda by: gates.vote(state, "g-access-1", by, "approve", (), None, world),

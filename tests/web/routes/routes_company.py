@@ -46,8 +46,8 @@ OUTSIDER = "outsider"
 TRAITS = dict.fromkeys(("settle", "page settle", "own"), ("two_code_accounts",))
 RUNS = (
     "visible", "hidden", "held", "replanned", "embargo", "page embargo", "end", "page end", "gate", "page gate",
-    "together", "page together", "task", "page task", "urgent", "page urgent", "settle", "page settle", "skipped",
-    "own",
+    "together", "page together", "task", "page task", "urgent", "page urgent", "made urgent", "page made urgent",
+    "settle", "page settle", "skipped", "own",
 )  # fmt: skip
 
 

@@ -64,6 +64,7 @@ GET    /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s
 POST   /runs/new/preview/{inquiry_id}                  +  ?  ?  ?  ?  ?  ?  ?  s  s
 # Changing a run.
 POST   /runs/{run_id}/reschedule                       +  +  +  +  x  +  x  ?  s  s
+POST   /runs/{run_id}/urgent                           +  +  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/hold                             +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/release                          +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
@@ -143,6 +144,7 @@ POST   /api/v1/runs                                    +  +  +  +  x  +  x  -  x
 GET    /api/v1/inquiries/{inquiry_id}                  +  +  +  +  +  +  +  ?  +  s   a verification is for all readers
 # Changing a run.
 POST   /api/v1/runs/{run_id}/reschedule                +  +  +  +  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/urgent                    +  +  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/hold                      +  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s

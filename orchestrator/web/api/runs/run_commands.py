@@ -1,4 +1,4 @@
-"""Commands on a run: move the cutoff, cancel, pause, re-plan, its legal holds, and its embargo."""
+"""Commands on a run: move the cutoff, make it urgent, cancel, pause, re-plan, its legal holds, and its embargo."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ class Ending(RequestModel):
 
 class WithReason(RequestModel):
     reason: Reason | None = Field(None, description="Encrypted; visible to everyone who can see the run")
+
+
+class Pausing(WithReason):
+    until: AwareDatetime | None = Field(
+        None,
+        description="When the run resumes automatically. Null: the packet's longest time, or no end if it has none",
+    )
 
 
 class Replanning(WithReason):
@@ -111,6 +118,23 @@ async def reschedule(
     )
 
 
+@router.post("/urgent", summary="Make a scheduled run urgent", responses=REFUSED)
+async def make_urgent(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    asked: WithReason,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    """The cutoff is now, and reversible steps that remove access run before approval. It needs a recent sign-in, counts
+    as an urgent start, and is reviewed afterwards."""
+    web = state_of(request)
+    sign_in = caller.sign_in(web.settings)
+    done = await commands.make_run_urgent(web.services, caller.actor, run_id, asked.reason, sign_in=sign_in)
+    return run_outcome(done, response)
+
+
 @router.post("/end", summary="Cancel a run", responses=REFUSED)
 async def end(
     request: Request, caller: ApiCaller, run_id: RunId, asked: Ending, response: Response, key: IdempotencyKey = None
@@ -124,14 +148,13 @@ async def hold(
     request: Request,
     caller: ApiCaller,
     run_id: RunId,
-    asked: WithReason,
+    asked: Pausing,
     response: Response,
     key: IdempotencyKey = None,
 ) -> RunStanding:
-    """No further step starts until it is resumed."""
-    return run_outcome(
-        await commands.hold_run(state_of(request).services, caller.actor, run_id, asked.reason), response
-    )
+    """No further step starts until it is resumed. With another `until`, the end of a pause is changed."""
+    services = state_of(request).services
+    return run_outcome(await commands.hold_run(services, caller.actor, run_id, asked.reason, asked.until), response)
 
 
 @router.post("/release", summary="Resume a run", responses=REFUSED)

@@ -235,6 +235,9 @@ class RunHeader(ResponseModel):
     reason: str | None = Field(None, description="Why the run was requested")
     finished_at: datetime | None
     held: bool
+    held_until: datetime | None = Field(
+        None, description="When a paused run resumes automatically; null for a pause without an end"
+    )
     legal_hold: bool = Field(False, description="Whether a legal hold is in force")
     embargo: Embargo | None
     version: int = Field(description="The number of its events")

@@ -1,4 +1,4 @@
-"""Forms that change a run as a whole: pause, move the cutoff, cancel, legal holds, embargo."""
+"""Forms that change a run as a whole: pause, move the cutoff, make it urgent, cancel, legal holds, embargo."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ router = APIRouter()
 @router.post("/runs/{run_id}/hold")
 async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
-        came_of_it = await commands.hold_run(
-            state_of(request).services, caller.actor, run_id, text(form, "reason") or None
-        )
+        typed = text(form, "until")
+        until = parse_cutoff(typed, text(form, "zone") or caller.zone).instant if typed else None
+        reason = text(form, "reason") or None
+        came_of_it = await commands.hold_run(state_of(request).services, caller.actor, run_id, reason, until)
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
     said = (
@@ -89,6 +90,22 @@ async def _postponed(web: WebState, caller: Caller, run_id: str, cutoff: Cutoff)
         "typed": cutoff.local,
         "confirmed": f"{whole.state.cutoff.isoformat()}/{cutoff.instant.isoformat()}",
     }
+
+
+@router.post("/runs/{run_id}/urgent")
+async def make_urgent(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    web = state_of(request)
+    try:
+        reason, sign_in = text(form, "reason") or None, caller.sign_in(web.settings)
+        came_of_it = await commands.make_run_urgent(web.services, caller.actor, run_id, reason, sign_in=sign_in)
+    except Refusal as refusal:
+        return await refused(request, caller, form, refusal, run_id)
+    said = (
+        "The run is urgent. Reversible steps that remove access start now."
+        if came_of_it.events
+        else "The run was urgent already."
+    )
+    return await carried_out(request, caller, form, done(said, came_of_it))
 
 
 @router.post("/runs/{run_id}/end")

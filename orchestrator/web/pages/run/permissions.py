@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
-from orchestrator.domain.commands import extending, legal_holding, operating, pausing, requests
+from orchestrator.domain.commands import extending, legal_holding, making_urgent, operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
@@ -96,6 +97,16 @@ class Permissions:
         return self.replan()
 
     def hold(self) -> bool:
+        """Whether the viewer can pause the run, take over its pause, or change the end of it."""
+        earlier, latest = self.world.now + timedelta(minutes=1), pausing.latest_end(self.world)
+        later = latest or (self.state.held_until or self.world.now) + timedelta(days=1)
+        return self.take_over() or any(
+            self._events(lambda until=until: pausing.hold(self.state, None, self.actor, self.world, until))  # type: ignore[misc]
+            for until in (earlier, later)
+        )
+
+    def take_over(self) -> bool:
+        """Whether a pause by the viewer takes the place of the present one, or is the first."""
         return bool(self._events(lambda: pausing.hold(self.state, None, self.actor, self.world)))
 
     def would_resume(self) -> list[str]:
@@ -110,6 +121,11 @@ class Permissions:
 
     def lift_legal_hold(self, hold_id: str) -> DryRun:
         return self._try(lambda: legal_holding.lift(self.state, hold_id, SAID, self.actor, self.world))
+
+    def make_urgent(self) -> bool:
+        """After a recent sign-in."""
+        recent = SignIn(recent=True)
+        return bool(self._events(lambda: making_urgent.make_urgent(self.state, None, self.actor, self.world, recent)))
 
     def end(self) -> bool:
         return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world)).allowed

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
+from orchestrator.domain.commands.making_urgent import before_gates
+from orchestrator.domain.commands.pausing import latest_end
 from orchestrator.domain.commands.requests import systems_left_changed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure
@@ -123,17 +125,31 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "legal_hold": permissions.place_legal_hold(),
             "lift": any(permissions.lift_legal_hold(hold["hold_id"]).allowed for hold in document["legal_holds"]),
             "hold": permissions.hold(),
+            "take_over": permissions.take_over(),
             "release": permissions.release(),
             "reschedule": permissions.reschedule(),
+            "urgent": permissions.make_urgent(),
             "end": permissions.end(),
             "replan": permissions.replan().allowed,
             "embargo": permissions.embargo(),
         },
+        "pause_hint": _pause_hint(seen),
         "would_resume": " or ".join(in_sentence(words(role, "role")) for role in permissions.would_resume()),
         "kept_open": _kept_open(seen),
+        "before_gates": [
+            f"{step.title} ({seen.system(step.system)})" for step in before_gates(state, world) if step.system
+        ],
         "left_changed": [seen.system(name) for name in systems_left_changed(state)],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
+
+
+def _pause_hint(seen: RunAccess) -> str:
+    """How long a pause lasts if no end is given, as the packet says."""
+    latest = latest_end(seen.world)
+    if latest is None:
+        return "Optional. Without it, the run stays paused until a person resumes it."
+    return f"At the latest, and if you give no time: {instant(latest, seen.caller.zone)}."
 
 
 def _legal_holds(document: Document, seen: RunAccess) -> list[Document]:

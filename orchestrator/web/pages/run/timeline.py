@@ -88,6 +88,10 @@ def about(seen: RunAccess, event: Event) -> str:
             return f"Revision {event.revision}: {_number(len(event.steps), 'step')}{left if event.open_steps else ''}."
         case e.RunRescheduled():
             return f"Now {instant(event.cutoff, event.zone)}."
+        case e.RunHeld():
+            return f"Until {instant(event.until, seen.caller.zone)}." if event.until else ""
+        case e.RunReleased():
+            return "" if event.by else "The pause ended at its time."
         case e.LeavingChanged():
             return f"Now {instant(event.leaving_at, seen.state.zone)}." if event.leaving_at else "No leaving any more."
         case e.RunClosed():

@@ -1,0 +1,75 @@
+"""A scheduled run is made urgent at each entry point."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest_asyncio
+
+from orchestrator.embedded.stack import Stack, put_in_production
+from tests.web.api.running import FUTURE, Leavers, planned, start, until
+from tests.web.requests.entry_points import (
+    ENTRY_POINTS,
+    WHY,
+    RunCommand,
+    SignedIn,
+    SignInAs,
+    packet_of,
+    signed_in,
+    text_of,
+)
+
+PACKET = "code-removal-made-urgent"
+
+
+@pytest_asyncio.fixture(scope="module", autouse=True)
+async def packets(stack: Stack) -> None:
+    actors = (await stack.services.runs.organisation()).actors
+    packet = packet_of(PACKET, ("snapshot_code", "suspend_code"))
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+
+
+@pytest_asyncio.fixture
+async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
+    async with AsyncExitStack() as open_ones:
+
+        async def one(alias: str) -> SignedIn:
+            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
+
+        yield one
+
+
+def make_urgent(run_id: str) -> RunCommand:
+    at = f"/runs/{run_id}"
+    return RunCommand(
+        f"{at}/urgent",
+        {"reason": WHY},
+        f"{at}/urgent",
+        {"back": at, "reason": WHY},
+        ("urgent", run_id, "--yes", "--reason", WHY),
+    )
+
+
+async def test_a_scheduled_run_is_made_urgent_at_each_entry_point(sign_in: SignInAs, leaver: Leavers) -> None:
+    hr, operator = await sign_in("hr"), await sign_in("operator")
+    for at in ENTRY_POINTS:
+        run_id = await start(hr.api, await leaver(), packet=PACKET, cutoff=FUTURE)
+        scheduled = await until(hr.api, run_id, planned)
+        assert not scheduled["urgent"] and scheduled["state"] != "clean"
+        if at == "page":
+            refused = (403, "urgent_not_allowed", "allows urgent starts by these roles only", "sk a person")
+            await operator.refused(make_urgent(run_id), *refused)
+            shown = text_of(await hr.page.get(f"/runs/{run_id}"))
+            assert "These steps run at once: " in shown and "Make urgent" in shown
+            code, said = await hr.typed(*(word for word in make_urgent(run_id).typed if word != "--yes"))
+            assert code == 1 and "was not confirmed" in said
+        await hr.does(at, make_urgent(run_id))
+        run = await until(
+            hr.api, run_id, lambda run: any(s["status"] == "verified" and s["level"] == "change" for s in run["steps"])
+        )
+        assert run["urgent"] and any(one["kind"] == "urgent_review" for one in run["exceptions"]), at
+        assert not any(gate["state"] == "approved" for gate in run["gates"]), "it ran before approval"
+        again = await hr.api.post(f"/runs/{run_id}/urgent", json={})
+        assert again.status_code == 200 and again.json()["events"] == 0
