@@ -24,6 +24,7 @@ from orchestrator.domain.organisation.organisation import (
 )
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet import signatures
 from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import Packet
@@ -146,7 +147,7 @@ async def move_packet(
     require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
     accounts = await services.runs.organisation()
     require_known_owner(actor, accounts)
-    now = history.counted((await services.runs.shelf(packet)).history, accounts.actors)
+    now = signatures.counted((await services.runs.shelf(packet)).history, accounts.actors)
     if now.newest is None:
         raise _unknown(packet)
     history.move(now, version, phase, actor, reason)
@@ -212,7 +213,7 @@ async def _known_owners(
 def _known(packet: str, events: Sequence[Event], people: Organisation) -> history.PacketState:
     if not events:
         raise _unknown(packet)
-    return history.counted(history.fold(events), people.actors)
+    return signatures.counted(history.fold(events), people.actors)
 
 
 def _unknown(packet: str) -> Invalid:

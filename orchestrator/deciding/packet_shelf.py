@@ -9,7 +9,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet import packet_history, version_choice
+from orchestrator.domain.packet import packet_history, signatures, version_choice
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
@@ -23,8 +23,8 @@ class PacketShelf:
         self._texts = texts
 
     def counted(self, actors: Mapping[str, Actor]) -> PacketShelf:
-        """The same with the signatures that count (`packet_history.counted`)."""
-        return PacketShelf(packet_history.counted(self.history, actors), self._texts)
+        """The same with the signatures that count (`signatures.counted`)."""
+        return PacketShelf(signatures.counted(self.history, actors), self._texts)
 
     def has(self, version: str) -> bool:
         return version in self._texts

@@ -3,6 +3,8 @@
 A named account does not need the role. The rule that the leaver's reports don't decide is lifted only if everyone who
 could be named is a report, as when the head of a company leaves; the same holds for the people who name. The requester
 and the leaver stay excluded, and the account still needs the permissions of the steps.
+What the first person said does not count any more if that person has lost the role when the second one says it, or
+turns out to be the requester or the leaver.
 """
 
 from __future__ import annotations
@@ -62,7 +64,11 @@ def name_decider(
         for event in named
         if event.decider == decider
         and (known := world.rested_on.get(event.by)) is not None
-        and known.roles.isdisjoint(exception.opened.owners)
+        and (
+            known.roles.isdisjoint(exception.opened.owners)
+            or own_review(state, known) is not None
+            or own_run(known, state.asked.person_id) is not None
+        )
     }
     return [
         e.DeciderNamed(

@@ -37,8 +37,8 @@ class GateVoted(Event):
 
 class DeciderNamed(Event):
     """One person says that the account `decider` can decide a gate or review (`item_id`), which has too few people who
-    can. It counts once two people have named the same account. `not_counted` are accounts that named it before and have
-    lost their role for that since."""
+    can. It counts once two people have named the same account. `not_counted` are accounts that named it before and
+    can't any more: they have lost the role, or turn out to be the requester's or the leaver's."""
 
     item_id: str
     decider: str

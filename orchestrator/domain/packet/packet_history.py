@@ -5,13 +5,13 @@ these moves both owners sign that version for that phase: two different people, 
 workflow file, one with the role which owns the platform file. Back, or out of use, either owner may move it alone.
 Each version has its own phase, so that a new one can be signed and moved on while the one before stays in production.
 A version in shadow is used for starts that ask for a dry run, and for all starts while no version is in production or
-pilot. A signature counts while its account has the owner's role (`counted`).
+pilot. A signature counts while its account has the owner's role (`signatures.counted`).
 Files are no personal data; people are opaque ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -223,20 +223,6 @@ def _changed(
         return known.model_copy(update=update)
 
     return state.model_copy(update={"versions": tuple(change(known) for known in state.versions)})
-
-
-def counted(state: PacketState, actors: Mapping[str, Actor]) -> PacketState:
-    """The packet with the signatures that count: those of accounts that still have the owner's role, as with votes.
-    Nothing of an account that the ledger does not know (`actors`, by id) could have been revoked."""
-
-    def counts(one: SignatureRecord, known: VersionState) -> bool:
-        role = known.value_owner if one.owner == "value" else known.safety_owner
-        return one.by not in actors or role in actors[one.by].roles
-
-    def with_these(known: VersionState) -> VersionState:
-        return known.model_copy(update={"signatures": tuple(one for one in known.signatures if counts(one, known))})
-
-    return state.model_copy(update={"versions": tuple(with_these(known) for known in state.versions)})
 
 
 # What people ask for. Each returns what to append to the packet's stream, and raises a `Refusal` instead.

@@ -12,7 +12,7 @@ from orchestrator.domain.commands import starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet import packet_history, signatures
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.run_world import ANNA, BEN, EVERYBODY, HR, MONDAY, OLE, PERSON_ID, SAM, Story, actor, packet
 
@@ -124,14 +124,14 @@ def test_a_signature_does_not_count_once_its_account_has_lost_the_role() -> None
 
     take(packet_history.adopt(history, packet(), SAM))
     for by in (VERA, SAM):
-        take(packet_history.sign(packet_history.counted(history, known), version, by))
+        take(packet_history.sign(signatures.counted(history, known), version, by))
     with pytest.raises(NotAllowed, match="signature_missing"):
-        packet_history.move(packet_history.counted(history, lost), version, "shadow", SAM)
-    assert packet_history.move(packet_history.counted(history, known), version, "shadow", SAM)
+        packet_history.move(signatures.counted(history, lost), version, "shadow", SAM)
+    assert packet_history.move(signatures.counted(history, known), version, "shadow", SAM)
     second = actor("vic", "value_owner")
-    [draft] = packet_history.sign(packet_history.counted(history, lost), version, second)
+    [draft] = packet_history.sign(signatures.counted(history, lost), version, second)
     take([draft])
-    take(packet_history.move(packet_history.counted(history, lost), version, "shadow", SAM))
+    take(packet_history.move(signatures.counted(history, lost), version, "shadow", SAM))
     assert history.phase == "shadow"
     assert [one.by for one in history.version(version).past_signatures] == ["vera", "sam", "vic"]
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.gates import who_may_vote
 from orchestrator.domain.commands import legal_holding, starting
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds, Organisation, acting_now, record_sign_in
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet import packet_history, signatures
 from orchestrator.domain.permissions.command_table import own_run
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import require_visible, sees
@@ -163,3 +164,38 @@ def test_other_people_stay_other_people() -> None:
     assert known.actors["ben"] == BEN
     assert known.actors["anna"].people == known.actors["anna2"].people == {ANNA.human, MERGED}
     assert not known.actors["ben"].is_person(ANNA.human)
+
+
+def test_two_signatures_of_accounts_that_turn_out_to_be_one_persons_count_as_one() -> None:
+    value, safety = actor("vera", "value_owner"), actor("vera2", "safety_owner", human=MERGED)
+    adopted = packet_history.adopt(packet_history.PacketState(), packet(), value)
+    history = packet_history.fold(draft.event for draft in adopted)
+    for by in (value, safety):
+        signed = packet_history.sign(history, packet().version, by)
+        history = packet_history.fold((draft.event for draft in signed), history)
+    before, after = people(value, safety).actors, people(value, safety, linked(value)).actors
+    assert packet_history.move(signatures.counted(history, before), packet().version, "shadow", value)
+    with pytest.raises(NotAllowed, match="signature_missing"):
+        packet_history.move(signatures.counted(history, after), packet().version, "shadow", value)
+
+
+def test_a_naming_by_an_account_that_turns_out_to_be_the_requesters_does_not_count() -> None:
+    rita = actor("rita", "approver", above=[PERSON_ID])
+    vera, vic = actor("vera", "value_owner"), actor("vic", "value_owner")
+    second = actor("hr2", "operator", human=MERGED)
+    story = Story(ready=False)
+    story.world = replace(story.world, actors=people(HR, rita, vera, vic, second).actors)
+    story.search()
+
+    def name(by: str) -> None:
+        missing = next(x for x in story.state.work.open_exceptions() if x.opened.gate_id == ACCESS)
+        by_now = story.world.actors[by]
+        story.append(naming.name_decider(story.state, missing.opened.exception_id, "rita", "why", by_now, story.world))
+
+    name("hr2")
+    story.world = replace(story.world, actors=people(HR, rita, vera, vic, second, linked(HR)).actors)
+    story.append([])
+    name("vera")
+    assert not story.state.decisions.assigned(ACCESS)
+    name("vic")
+    assert story.state.decisions.assigned(ACCESS) == {"rita"}
