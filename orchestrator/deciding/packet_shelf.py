@@ -35,6 +35,16 @@ class PacketShelf:
             raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
         return parse_packet(adopted.files, expansion=adopted.expansion)
 
+    def gate_title(self, version: str, gate: str) -> str:
+        """What a version calls a gate; its name where the version has no such gate."""
+        spec = self.version(version).approvals.gates.get(gate) if self.has(version) else None
+        return spec.title if spec is not None else gate
+
+    def step_title(self, version: str, step: str) -> str:
+        """What a version calls a step; its name where the version has no such step."""
+        steps = self.version(version).workflow.steps if self.has(version) else ()
+        return next((known.title for known in steps if known.name == step), step)
+
     def adopted_by(self, version: str) -> str:
         """The account that brought a version, as last adopted."""
         return self._texts[version].by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -14,10 +14,11 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, runs
 from orchestrator.reading.cursors import cursor, place
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
-from orchestrator.reading.rows import ExceptionLine
+from orchestrator.reading.rows import ExceptionLine, Names
 from orchestrator.reading.visibility import Viewer
 
 ListScope = Literal["open", "overdue", "closed", "all"]
+GOVERNED_BY = (runs.c.packet_name, runs.c.packet_version)
 MAX_COUNTED = 1_000
 """Closed ones are counted up to here."""
 
@@ -66,15 +67,14 @@ class ExceptionLists:
         """`after` is what the page before gave, under the same filter."""
         wanted = wanted or ExceptionFilter()
         most = max(1, min(limit, MAX_PAGE_SIZE))
-        query = select(exceptions, runs.c.packet_version, func.engine.now().label("now")).join_from(
+        query = select(exceptions, *GOVERNED_BY, func.engine.now().label("now")).join_from(
             exceptions, runs, exceptions.c.run_id == runs.c.run_id
         )
         query = query.where(await self._queries.visible(viewer), *_narrowed(wanted), *_in_standing(wanted.standing))
         rows = await self._database.rows(_ordered(query, wanted.standing, after).limit(most + 1))
         shown = rows[:most]
         names = await self._queries.names([row["run_id"] for row in shown])
-        hidden = await self._queries.hidden_codes(viewer, shown)
-        lines = tuple(without_code(ExceptionLine.of(row, names), hidden) for row in shown)
+        lines = await exception_lines(self._queries, viewer, shown, names)
         more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
         return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
 
@@ -93,8 +93,21 @@ class ExceptionLists:
         return ExceptionTally(is_open["n"], is_open["late"], min(over["n"], MAX_COUNTED), more=over["n"] > MAX_COUNTED)
 
 
-def without_code(line: ExceptionLine, hidden: set[tuple[str, str]]) -> ExceptionLine:
-    return replace(line, code="") if (line.run_id, line.id) in hidden else line
+async def exception_lines(
+    queries: Queries, viewer: Viewer, rows: Sequence[Mapping[str, Any]], names: Names
+) -> tuple[ExceptionLine, ...]:
+    """Rows of the read table with `GOVERNED_BY`, as the viewer reads them: without the codes that are hidden from them,
+    and with the titles that the run's version of the packet gives to steps."""
+    hidden = await queries.hidden_codes(viewer, rows)
+    shelves = (await queries.organisation_snapshot()).shelves if rows else {}
+    lines = []
+    for row in rows:
+        step, shelf = row["detail"]["step"], shelves.get(row["packet_name"])
+        line = ExceptionLine.of(
+            row, names, shelf.step_title(row["packet_version"], step) if step and shelf is not None else None
+        )
+        lines.append(replace(line, code="") if (line.run_id, line.id) in hidden else line)
+    return tuple(lines)
 
 
 def _numbers(*columns: ColumnElement[Any]) -> Select[Any]:

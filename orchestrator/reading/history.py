@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select
 
+from orchestrator.domain.approvals.gates import gate_in
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import (
     STARTS,
@@ -77,9 +78,9 @@ class HistoryFilter:
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
-    in the packet and `title` its title, `item` the id of a gate, task or exception. `outcome` is a verdict, a decision,
-    how a task ended, or how an exception was closed. `caused_by` are the accounts on whose permission Offboard ran a
-    step; they are in `by` as well. `reason` is that of a revocation."""
+    in the packet, `item` the id of a gate, task or exception, and `title` the title of the step or of the gate.
+    `outcome` is a verdict, a decision, how a task ended, or how an exception was closed. `caused_by` are the accounts
+    on whose permission Offboard ran a step; they are in `by` as well. `reason` is that of a revocation."""
 
     at: datetime
     type: str
@@ -260,7 +261,25 @@ class History:
         run_ids = [name for one in found if (name := _run_of(one.row["stream"])) is not None]
         names = await self._queries.names(run_ids)
         reasons = await self._reasons(found)
-        return tuple(replace(self._entry(one, steps, names), reason=reasons.get(one.row["position"])) for one in found)
+        entries = [replace(self._entry(one, steps, names), reason=reasons.get(one.row["position"])) for one in found]
+        gates = await self._gate_titles(entries)
+        return tuple(replace(one, title=gates.get((one.run_id, one.item), one.title)) for one in entries)
+
+    async def _gate_titles(self, entries: Sequence[HistoryEntry]) -> dict[tuple[str | None, str | None], str]:
+        """By run and id of a gate, what the run's version of the packet calls the gate."""
+        items = {(one.run_id, one.item or "") for one in entries if one.run_id is not None}
+        gates = {key: gate for key in items if (gate := gate_in(key[1])) is not None}
+        if not gates:
+            return {}
+        of_runs = select(runs.c.run_id, runs.c.packet_name, runs.c.packet_version)
+        rows = await self._database.rows(of_runs.where(runs.c.run_id.in_({run_id for run_id, _ in gates})))
+        governed = {row["run_id"]: (row["packet_name"], row["packet_version"]) for row in rows}
+        shelves = (await self._queries.organisation_snapshot()).shelves
+        titles: dict[tuple[str | None, str | None], str] = {}
+        for (run_id, item), gate in gates.items():
+            packet, version = governed.get(run_id, ("", ""))
+            titles[run_id, item] = shelves[packet].gate_title(version, gate) if packet in shelves else gate
+        return titles
 
     async def _reasons(self, found: Sequence[_Found]) -> dict[int, str | None]:
         """By position, why access was revoked: the only texts here that are encrypted."""

@@ -134,6 +134,8 @@ class InboxRows:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionLine:
+    """One exception in a list. `step` is the step's name in the packet and `title` its title."""
+
     id: str
     run_id: str
     person: PersonName
@@ -148,9 +150,10 @@ class ExceptionLine:
     disposition: str | None
     closed_by: str
     code: str
+    title: str | None = None
 
     @classmethod
-    def of(cls, row: ColumnValues, names: Names) -> ExceptionLine:
+    def of(cls, row: ColumnValues, names: Names, title: str | None = None) -> ExceptionLine:
         return cls(
             id=row["detail"]["id"],
             run_id=row["run_id"],
@@ -166,6 +169,7 @@ class ExceptionLine:
             disposition=row["disposition"],
             closed_by=row["detail"]["by"],
             code=row["detail"]["code"],
+            title=title,
         )
 
 

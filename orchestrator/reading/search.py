@@ -20,7 +20,7 @@ from orchestrator.ledger.persons.search_tags import SearchTags
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.keyring_tables import search_tags
 from orchestrator.ledger.schema.tables import exceptions, runs
-from orchestrator.reading.exception_lists import without_code
+from orchestrator.reading.exception_lists import GOVERNED_BY, exception_lines
 from orchestrator.reading.queries import MIN_RUN_ID_CHARACTERS, Queries
 from orchestrator.reading.rows import ExceptionLine, RunRow
 from orchestrator.reading.visibility import Viewer
@@ -113,17 +113,13 @@ class Search:
         return [FoundRun(RunRow.of(row, names), matched[row["run_id"]]) for row in rows if row["run_id"] in matched]
 
     async def _exceptions(self, viewer: Viewer, run_ids: Sequence[str]) -> dict[str, tuple[ExceptionLine, ...]]:
-        query = select(exceptions, runs.c.packet_version).join_from(
-            exceptions, runs, exceptions.c.run_id == runs.c.run_id
-        )
+        query = select(exceptions, *GOVERNED_BY).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
         query = query.where(exceptions.c.run_id.in_(run_ids), exceptions.c.closed_at.is_(None))
         rows = await self._database.rows(
             query.order_by(exceptions.c.due_at, exceptions.c.exception_id).limit(MAX_EXCEPTIONS)
         )
-        hidden = await self._queries.hidden_codes(viewer, rows)
         found: dict[str, tuple[ExceptionLine, ...]] = {}
-        for row in rows:
-            line = without_code(ExceptionLine.of(row, {}), hidden)
+        for line in await exception_lines(self._queries, viewer, rows, {}):
             found[line.run_id] = (*found.get(line.run_id, ()), line)
         return found
 

@@ -122,6 +122,7 @@ FAILURE: Vocabulary = {
     "deadline_over": "Timed out",
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
+    "change_in_progress": "Waiting for another run's change",
     "legal_hold": "Legal hold placed just before the request",
     "lease_over": "Attempt ran out of time before its request",
     "not_reachable": "System not reachable",
@@ -264,10 +265,17 @@ HR_RECORD: Vocabulary = {
     "held": "Held by a limit on starts",
     "refused": "Not started",
     "changed_since": "Changed while it was read",
+    "another_person": "ID of another person, who has a run",
     "date_changed": "Other leaving date than the run",
     "taken_back": "No leaving date any more",
 }
 """Why a record of HR, or a run, waits for a person of HR."""
+
+MISSING_LEAVERS = (
+    "A person who is missing in a list takes no leaving back: their run stays open. Without a run, none starts until a "
+    "list has the person."
+)
+"""What HR's feed does about leavers who were in the list before."""
 
 SYSTEM_CLASS: Vocabulary = {
     "hr": "HR system",
@@ -290,10 +298,53 @@ SYSTEM_CLASS: Vocabulary = {
 """What a system is to the company, as words within a sentence."""
 
 
+_SPELLED: Vocabulary = {
+    "api": "API",
+    "arn": "ARN",
+    "aws": "AWS",
+    "dn": "DN",
+    "hr": "HR",
+    "iam": "IAM",
+    "id": "ID",
+    "idp": "IdP",
+    "ids": "IDs",
+    "licenses": "licences",
+    "mfa": "MFA",
+    "oauth": "OAuth",
+    "posix": "POSIX",
+    "saml": "SAML",
+    "scim": "SCIM",
+    "ssh": "SSH",
+    "sso": "SSO",
+    "url": "URL",
+    "vpn": "VPN",
+}
+"""Words of codes that are not written in lower case, or that vendors spell in another way."""
+
+ACCESS_FACT: Vocabulary = {
+    "admin": "Administrator",
+    "alone": "Only member or manager",
+    "copilot": "Copilot seat",
+    "grants": "Apps that it gave access",
+    "groups_by_groups": "Groups through groups",
+    "installations_of_the_organisation": "Apps installed in the organisation",
+    "methods": "Authentication methods",
+    "owned": "Owned apps and groups",
+    "reports": "Direct reports",
+    "roles_and_units": "Roles and administrative units",
+}
+"""What an account has of one sort, by the name in its snapshot. Names that say it in words are not here."""
+
+
 def label(code: object, vocabulary: Vocabulary) -> str:
-    """The label of a code; a code that is not in the vocabulary without its underscores."""
+    """The label of a code; a code that is not in the vocabulary in words."""
     name = str(getattr(code, "value", code))
-    return vocabulary[name] if name in vocabulary else sentence_case(name.replace("_", " ").strip())
+    return vocabulary[name] if name in vocabulary else in_words(name)
+
+
+def in_words(code: str) -> str:
+    """`idp_groups`: `IdP groups`; a code without its underscores and with a capital letter."""
+    return sentence_case(" ".join(_SPELLED.get(word, word) for word in code.replace("_", " ").split()))
 
 
 def role_label(role: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
 from orchestrator.vocabulary.events import EVENTS
-from orchestrator.vocabulary.states import Vocabulary, role_label, sentence_case
+from orchestrator.vocabulary.states import Vocabulary, in_words, role_label
 
 VERDICT: Vocabulary = {"approve": "Approve", "reject": "Reject"}
 
@@ -151,6 +151,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "test_outcome": states.TEST_OUTCOME,
     "duty": DUTY,
     "code": states.FAILURE,
+    "access_fact": states.ACCESS_FACT,
 }
 
 
@@ -171,4 +172,4 @@ def words(code: object, vocabulary: str | None = None) -> str:
             return known[said]
     if _PROGRAM.fullmatch(said):
         return said
-    return sentence_case(said.replace("_", " ").strip())
+    return in_words(said)

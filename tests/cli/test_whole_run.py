@@ -27,7 +27,11 @@ async def test_a_run_from_preview_to_close(offboard: Offboard, stack: Stack, lea
 
     # HR
     shown = await offboard.done("start", number, *cutoff, "--preview", as_="hr")
-    assert name in shown.out and "No run is started" in shown.out and "access: approval by IT approver" in shown.out
+    assert (
+        name in shown.out
+        and "No run is started" in shown.out
+        and "access (Remove access): approval by IT approver" in shown.out
+    )
     listed = (await offboard.done("runs", "--json", as_="hr")).json["runs"]
     assert number not in {run["person"]["employee_number"] for run in listed if run["person"]}
     said = await offboard.done("start", number, *cutoff, as_="hr")
@@ -194,7 +198,7 @@ async def test_an_urgent_start_is_reviewed(offboard: Offboard, started: StartRun
         r"Removed; old tokens are accepted until 20\S+ \S+ \S+, 5 min \S+ s after the cutoff \(target: within 1 h\)",
         page,
     )
-    assert "disable_identity: Access tokens that were issued before are accepted until 20" in page
+    assert "Disable the sign-in account: Access tokens that were issued before are accepted until 20" in page
 
 
 def changes_passwords(task: Any) -> bool:
@@ -218,6 +222,10 @@ async def test_files_that_cannot_be_attached(offboard: Offboard, started: StartR
     # A file alone is evidence too.
     large.write_bytes(b"%PDF-1.7\n\xff")
     await offboard.done("tasks", "complete", run_id, "collect_equipment", "--attach", str(large), as_="operator")
+    moved = await offboard.done("reschedule", run_id, "--cutoff", "2027-01-16T18:00", "--zone", "UTC", as_="hr")
+    said = " ".join(moved.out.split())
+    assert "Tasks that remove access and are not completed: Change shared passwords and keys." in said
+    assert "longer on identity, directory" in said and "rotate_shared_secrets" not in said
     page = (await offboard.done("show", run_id, as_="auditor")).out
     assert "Attached to collect_equipment: large.bin (application/pdf, 10 bytes, sha256 " in page
 

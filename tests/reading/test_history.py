@@ -81,6 +81,9 @@ async def test_who_reads_all_packets_finds_every_event_once(services: SmallOffic
     assert verified[0].person is not None and (verified[0].person.name or "").startswith("Quirina")
     voted = next(one for one in found if one.type == "GateVoted")
     assert voted.by in (("ivo",), ("fern",)) and (voted.item or "").startswith("g-") and len(voted.hash) == 64
+    opened = {one.item: one.title for one in found if one.type == "GateOpened"}
+    titles = {name: gate.title for name, gate in services.packet.approvals.gates.items()}
+    assert opened and all(title == titles[(item or "").split("-")[1]] for item, title in opened.items()), opened
     assert {"PacketAdopted", "PacketSigned", "ActorRecorded"} <= {one.type for one in found}
 
 

@@ -34,6 +34,21 @@ CODES: Mapping[str, set[str]] = {
 }
 
 
+def test_what_an_account_has_is_called_as_people_write_it() -> None:
+    said = {
+        "groups": "Groups",
+        "idp_groups": "IdP groups",
+        "api_tokens": "API tokens",
+        "mfa_devices": "MFA devices",
+        "sso_authorizations": "SSO authorizations",
+        "ssh_keys": "SSH keys",
+        "licenses": "Licences",
+        "owned": "Owned apps and groups",
+        "admin": "Administrator",
+    }
+    assert {name: states.label(name, states.ACCESS_FACT) for name in said} == said
+
+
 @pytest.mark.parametrize("name", CODES)
 def test_every_code_has_one_label(name: str) -> None:
     vocabulary: states.Vocabulary = getattr(states, name)

@@ -70,7 +70,7 @@ def _print(found: Document, closed: bool) -> None:
                 known["exception_id"],
                 known["run_id"],
                 name(known["person"]),
-                known["step"] or known["system"],
+                known.get("title") or known["step"] or known["system"],
                 role_words(known["owners"]),
                 instant(known["due_at"]),
                 label(known["disposition"], DISPOSITION) if known["disposition"] else label("open", EXCEPTION_STATE),

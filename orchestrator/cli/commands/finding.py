@@ -55,7 +55,12 @@ def find(
         ],
     )
     waits = [
-        (known["exception_id"], one["run"]["run_id"], label(known["kind"], EXCEPTION), known["step"] or known["system"])
+        (
+            known["exception_id"],
+            one["run"]["run_id"],
+            label(known["kind"], EXCEPTION),
+            known.get("title") or known["step"] or known["system"],
+        )
         for one in found["runs"]
         for known in one["exceptions"]
     ]

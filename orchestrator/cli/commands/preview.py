@@ -8,7 +8,7 @@ from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
 from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.durations import length
-from orchestrator.vocabulary.states import PHASE, SEARCH, in_sentence
+from orchestrator.vocabulary.states import ACCESS_FACT, PHASE, SEARCH, in_sentence
 from orchestrator.vocabulary.states import label as label_of
 
 
@@ -50,11 +50,12 @@ def print_preview(document: Document) -> None:
         ],
     )
     say("")
+    titles = {step["name"]: step["title"] for step in document["steps"]}
     for gate in document["gates"]:
         people = "one person" if gate["quorum"] == 1 else f"{gate['quorum']} people"
         say(
-            f"Gate {gate['gate']}: approval by {role_words(gate['roles'])} ({people}, within "
-            f"{length(gate['decide_within'])}): {', '.join(gate['steps'])}"
+            f"Gate {gate['gate']} ({gate['title']}): approval by {role_words(gate['roles'])} ({people}, within "
+            f"{length(gate['decide_within'])}): {', '.join(titles.get(step, step) for step in gate['steps'])}"
         )
     _legal_hold(document)
     for warning in document["warnings"]:
@@ -78,7 +79,7 @@ def _access(document: Document) -> None:
 
 
 def _fact(fact: Document) -> str:
-    title: str = fact["name"].replace("_", " ") + (" (privileged)" if fact["privileged"] else "")
+    title = label_of(fact["name"], ACCESS_FACT) + (" (privileged)" if fact["privileged"] else "")
     if fact["amount"] is not None:
         return f"{title} {fact['amount']}"
     if fact["count"] is None:
@@ -106,7 +107,7 @@ def print_urgent(document: Document) -> None:
 def _legal_hold(document: Document) -> None:
     if not document["legal_hold"]:
         return
-    kept = ", ".join(step["name"] for step in document["steps"] if step["legal_hold"]) or "none of the planned steps"
+    kept = ", ".join(step["title"] for step in document["steps"] if step["legal_hold"]) or "none of the planned steps"
     say(
         "The packet's condition places a legal hold at the start. A person other than the requester lifts it.", "yellow"
     )

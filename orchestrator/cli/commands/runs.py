@@ -146,10 +146,13 @@ def reschedule(
             said = {"cutoff": moved_to, "zone": zone or run["zone"]}
             added = await server.get("runs", run["run_id"], "exposure", **said)
             if added["added_seconds"]:
-                systems = ", ".join(added["systems"]) or "no system that was searched"
+                tasks = added.get("tasks", [])  # an older server has them among the systems
+                systems = ", ".join(added["systems"]) or ("" if tasks else "no system that was searched")
                 say(
-                    f"Access stays open {length(timedelta(seconds=added['added_seconds']))} longer on {systems}; "
-                    f"privileged accounts: {added['privileged_accounts']}.",
+                    f"Access stays open {length(timedelta(seconds=added['added_seconds']))} longer"
+                    + (f" on {systems}" if systems else "")
+                    + f"; privileged accounts: {added['privileged_accounts']}."
+                    + (f" Tasks that remove access and are not completed: {', '.join(tasks)}." if tasks else ""),
                     style="yellow",
                 )
                 if not yes and sys.stdin.isatty() and not typer.confirm("Move the cutoff?", default=False):

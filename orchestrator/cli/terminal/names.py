@@ -35,6 +35,26 @@ def gate_name(run: Document, gate_id: str | None) -> str:
     return called if list(names.values()).count(names[gate_id]) == 1 else f"{called} ({gate_id})"
 
 
+def gate_title(run: Document, gate_id: str | None) -> str:
+    """The gate's title in the packet, with its id where the run has several of that name. An older server does not
+    send it: then `gate_name`."""
+    gate: Document = next((gate for gate in run["gates"] if gate["gate_id"] == gate_id), {})
+    title = gate.get("title")
+    several = sum(1 for other in run["gates"] if other["gate"] == gate.get("gate")) > 1
+    return (f"{title} ({gate_id})" if several else str(title)) if title else gate_name(run, gate_id)
+
+
+def step_title(run: Document, step_id: str | None) -> str:
+    """Empty for a step that the run does not have."""
+    return next((str(step["title"]) for step in run["steps"] if step["step_id"] == step_id), "")
+
+
+def subject(run: Document, exception: Document) -> str:
+    """The step, system or gate that an exception of the run is about; empty where it is about the run."""
+    about = step_title(run, exception["step_id"]) or exception["step"] or exception["system"]
+    return str(about or gate_title(run, exception["gate_id"]))
+
+
 def task_named(run: Document, named: str) -> str:
     """By id, or by the step that it is about."""
     if any(task["task_id"] == named for task in run["tasks"]):

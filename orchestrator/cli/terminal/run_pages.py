@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.cli.terminal import screen
-from orchestrator.cli.terminal.names import gate_name
+from orchestrator.cli.terminal.names import gate_name, gate_title, step_title, subject
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
 from orchestrator.cli.terminal.shapes import code_words, role_words
@@ -77,9 +77,9 @@ def legal_hold_lines(document: Document) -> Iterator[str]:
         reason = f": {hold['reason']}" if hold["reason"] else ""
         yield f"Legal hold {hold['hold_id']}, {who}, {instant(hold['placed_at'])}{carried}{reason}"
     for state, words in UNDER_HOLD.items():
-        names = [step["name"] for step in document["steps"] if in_force and step["legal_hold"] == state]
-        if names:
-            yield f"  {words}: {', '.join(names)}"
+        titles = [step["title"] for step in document["steps"] if in_force and step["legal_hold"] == state]
+        if titles:
+            yield f"  {words}: {', '.join(titles)}"
 
 
 def print_duties(document: Document) -> None:
@@ -126,7 +126,7 @@ def print_steps(document: Document) -> None:
         if ended := step.get("ended"):
             until = ended["access_tokens_until"]
             sentences = ended_sentences(ended, when(until) if until else None, datetime.now(UTC), instant)
-            say(f"{step['name']}: {' '.join(sentences)}")
+            say(f"{step['title']}: {' '.join(sentences)}")
 
 
 def status(step: Document) -> str:
@@ -178,7 +178,7 @@ def print_exceptions(document: Document) -> None:
             (
                 known["exception_id"],
                 label_of(known["kind"], EXCEPTION),
-                known["step"] or known["system"] or gate_name(document, known["gate_id"]),
+                subject(document, known),
                 label_of("open", EXCEPTION_STATE)
                 if known["state"] == "open"
                 else label_of(known["disposition"], DISPOSITION),
@@ -197,7 +197,7 @@ def print_question(document: Document, known: Document) -> None:
     """What an open exception asks, and how to answer."""
     if known["state"] != "open":
         return
-    about = known["step"] or known["system"] or gate_name(document, known["gate_id"]) or "the run"
+    about = subject(document, known) or "the run"
     say(f"{label_of(known['kind'], EXCEPTION)}, {about}: {known['remedy']}")
     for command in commands_for(document["run_id"], known):
         say(f"  {command}")
@@ -255,10 +255,9 @@ def event_line(document: Document, event: Document) -> str:
 
 
 def about(document: Document, data: Document) -> str:
-    """What an event is about, in names where there are any."""
-    names = {step["step_id"]: step["name"] for step in document["steps"]}
-    parts = [names.get(data.get("step_id", ""), data.get("step_id") or "")]
-    parts.append(gate_name(document, data.get("gate_id")))
+    """What an event is about, in titles where there are any."""
+    parts = [step_title(document, data.get("step_id")) or data.get("step_id") or ""]
+    parts.append(gate_title(document, data.get("gate_id")))
     parts += [str(data[key]) for key in ("system", "kind", "verdict", "outcome", "code") if data.get(key)]
     if seen := data.get("seen"):
         parts.append(str(seen["system"]))

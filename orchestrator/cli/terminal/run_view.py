@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.terminal.names import gate_name
+from orchestrator.cli.terminal.names import gate_title, subject
 from orchestrator.cli.terminal.screen import clean, name, when
 from orchestrator.cli.terminal.shapes import (
     SHAPES,
@@ -97,7 +97,7 @@ def _unfinished_need(run: Document, step: Document) -> str:
 def _gate(run: Document, step: Document) -> str:
     for gate in run["gates"]:
         if gate["state"] == "open" and any(asked["step_id"] == step["step_id"] for asked in gate["steps"]):
-            return f"{gate['gate']} ({role_words(tuple(gate['roles']))})"
+            return gate_title(run, gate["gate_id"])
     return str(step["gate"])
 
 
@@ -105,13 +105,13 @@ def waits(run: Document, now: datetime) -> Iterator[Wait]:
     """What a run waits for now, people first."""
     for known in run["exceptions"]:
         if known["state"] == "open":
-            about = known["step"] or known["system"] or gate_name(run, known["gate_id"])
+            about = subject(run, known)
             words = label(known["kind"], EXCEPTION) + (f", {about}" if about else "")
             why = f": {code_words(known['code'])}" if known["code"] else ""
             yield Wait("stopped", role_words(tuple(known["owners"])), words + why)
     for gate in run["gates"]:
         if gate["state"] == "open":
-            about = f"approve {counted(len(gate['steps']))} at gate {gate['gate']}"
+            about = f"approve {counted(len(gate['steps']))} at gate {gate['gate']} ({gate_title(run, gate['gate_id'])})"
             yield Wait("gate", role_words(tuple(gate["roles"])), about)
     for task in run["tasks"]:
         if task["state"] == "open":

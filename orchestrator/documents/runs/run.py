@@ -247,6 +247,7 @@ def _gate(state: RunState, world: World, people: PeopleByRole, gate_id: str) -> 
     return {
         "gate_id": gate_id,
         "gate": gate.opened.gate,
+        "title": _gate_title(world, gate.opened.gate),
         "state": gate.outcome,
         "roles": sorted(gate.roles),
         "quorum": gate.opened.quorum,
@@ -283,6 +284,11 @@ def _gate(state: RunState, world: World, people: PeopleByRole, gate_id: str) -> 
             for vote, at in gate.votes
         ],
     }
+
+
+def _gate_title(world: World, gate: str) -> str:
+    spec = world.pinned.approvals.gates.get(gate)
+    return spec.title if spec is not None else gate
 
 
 def _task(state: RunState, task_id: str) -> Document:

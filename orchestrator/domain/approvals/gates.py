@@ -54,6 +54,11 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
     )
 
 
+def gate_in(gate_id: str) -> str | None:
+    """The gate's name in the packet, by the id of one that opened: `access` of `g-access-2`. None for other ids."""
+    return gate_id.removeprefix("g-").rpartition("-")[0] or None if gate_id.startswith("g-") else None
+
+
 def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str] = ()) -> e.GateDecided | None:
     """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
     `actors` are the known ones, `assigned` those who were named for this gate."""

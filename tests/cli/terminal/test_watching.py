@@ -15,7 +15,7 @@ async def test_a_run_moves_while_it_is_watched(offboard: Offboard, stack: Stack,
     await until(offboard, run_id, lambda run: len(run["gates"]) >= 2 and run["summary"]["open_exceptions"])
     async with at_a_terminal(stack.folder, "watch", run_id, "--as", "hr") as screen:
         await screen.until("Needs attention")
-        await screen.until("Awaiting approval: access (IT approver)")
+        await screen.until("Awaiting approval: Remove access")
         await screen.until("operator: Several possible matches, code")
         await screen.until("IT approver: approve ")
         await offboard.done("approve", run_id, "access", as_="it")

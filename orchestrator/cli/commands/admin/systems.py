@@ -14,7 +14,7 @@ from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import FAILURE, HR_RECORD, OWNERSHIP, label
+from orchestrator.vocabulary.states import FAILURE, HR_RECORD, MISSING_LEAVERS, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
 
@@ -146,6 +146,8 @@ def _show_feed(title: str, feed: Document) -> None:
         f"Leavers: {feed['leavers']}. Started: {feed['started']}. Moved: {feed['moved']}. With a run already: "
         f"{feed['with_run']}. Waiting for HR: {feed['waiting']}. Cannot be read: {feed['unreadable']}."
     )
+    if feed.get("fewer"):  # an older server does not say it
+        say(f"Leavers fewer than in the list before: {feed['fewer']}. {MISSING_LEAVERS}")
     if any(one["standing"] == "too_many" for one in feed["records"]):
         say("To start those of a file: `offboard start --from-csv FILE --confirm N`.")
     if feed["records"]:

@@ -51,7 +51,7 @@ class EventInHistory(ResponseModel):
     version: int = Field(description="Its position in its stream")
     hash: str = Field(description="The event's leaf hash, hex")
     position: int | None = Field(description="Always null: gaps between positions would reveal hidden runs")
-    title: str | None = Field(None, description="The step's title")
+    title: str | None = Field(None, description="The title of the step or of the gate")
     outcome: str | None = Field(
         None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
     )

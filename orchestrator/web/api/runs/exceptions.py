@@ -40,6 +40,7 @@ class ExceptionInList(ResponseModel):
     kind: str
     step: str | None
     step_id: str | None
+    title: str | None = Field(None, description="The step's title")
     system: str | None
     owners: list[str] = Field(description="Roles that own it")
     opened_at: datetime

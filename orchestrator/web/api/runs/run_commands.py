@@ -77,6 +77,7 @@ class ExposureOfMove(ResponseModel):
 
     added_seconds: float = Field(description="For how much longer access stays open")
     systems: list[str] = Field(description="Systems on which access is still open")
+    tasks: list[str] = Field([], description="Titles of tasks that remove access and are not completed")
     privileged_accounts: int = Field(description="Privileged accounts among them")
 
 
@@ -97,7 +98,10 @@ async def exposure(
         return ExposureOfMove(added_seconds=0.0, systems=[], privileged_accounts=0)
     return ExposureOfMove(
         added_seconds=added.longer.total_seconds(),
-        systems=list(added.systems),
+        systems=[name for name in added.systems if name not in added.tasks],
+        tasks=[
+            step.title for step in snapshot.state.plan.steps.values() if not step.system and step.name in added.tasks
+        ],
         privileged_accounts=len(added.privileged),
     )
 

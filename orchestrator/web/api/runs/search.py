@@ -33,6 +33,7 @@ class ExceptionFound(ResponseModel):
     exception_id: str = Field(description="Within its run")
     kind: str
     step: str | None
+    title: str | None = Field(None, description="The step's title")
     system: str | None
     owners: list[str] = Field(description="Roles that own it")
     opened_at: datetime
@@ -75,6 +76,7 @@ def _found(one: FoundRun) -> RunFound:
                 exception_id=line.id,
                 kind=line.kind,
                 step=line.step,
+                title=line.title,
                 system=line.system,
                 owners=list(line.owners),
                 opened_at=line.opened_at,

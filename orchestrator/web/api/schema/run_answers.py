@@ -141,6 +141,7 @@ class Vote(ResponseModel):
 class GateInRun(ResponseModel):
     gate_id: str
     gate: str = Field(description="Its name in the packet")
+    title: str = Field("", description="Its title in the packet")
     state: str = Field(description="`open`, `approved`, `rejected` or `withdrawn`")
     roles: list[str]
     quorum: int

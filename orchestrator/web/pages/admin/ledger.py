@@ -146,17 +146,9 @@ def _line(one: HistoryEntry, systems: Mapping[str, str], staff: Mapping[str, Sta
         "one": one,
         "by": [name_in(staff, actor_id) for actor_id in one.by if actor_id not in one.caused_by],
         "system": systems.get(one.system or "", one.system),
-        "step": one.title,
-        "gate": _gate_of(one.item),
+        "title": one.title,
         "caused_by": [name_in(staff, actor_id) for actor_id in one.caused_by],
     }
-
-
-def _gate_of(item: str | None) -> str | None:
-    """The gate's name in the packet, of the id of one: `access` of `g-access-2`."""
-    if item is None or not item.startswith("g-"):
-        return None
-    return item.removeprefix("g-").rpartition("-")[0].replace("_", " ") or None
 
 
 def _after(request: Request) -> str | None:

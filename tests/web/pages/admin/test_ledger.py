@@ -39,6 +39,10 @@ async def test_what_happened_is_found_by_run_system_and_actor(visit: Visit, leav
     async with asyncio.timeout(WITHIN):
         while "Accounts searched" not in await shown(run=run_id, system="identity"):
             await asyncio.sleep(0.1)
+    async with asyncio.timeout(WITHIN):
+        while "Remove access" not in (of_run := await shown(run=run_id)):
+            await asyncio.sleep(0.1)
+    assert not re.search(r'"note">\s*access\b', of_run), "the gate's title, and not its name"
     assert "No events match these filters" in await shown(run=run_id, until="2020-01-01T00:00")
     unknown = await auditor.get("/ledger?run=r0000000000000000")
     assert unknown.status_code == 422 and "There is no run" in unknown.text
