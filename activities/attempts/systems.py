@@ -230,11 +230,8 @@ class SystemActivities:
             return AttemptResult(acted=False, code="outcome_unknown")
         if (busy_for := await turns.soon()) is not None:
             return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
-        if (refused := await lease.refusal(intent)) is not None:
-            log.warning("no call was made for a step: %s", refused)
-            return AttemptResult("try_again", "no", refused)
         try:
-            reply = await self.attempt(connector, effect)
+            reply = await self._alone(connector, effect, intent, lease)
         except ConnectorError as error:
             if not step.read_back:
                 return _failed(error, None)
@@ -242,12 +239,36 @@ class SystemActivities:
                 return _failed(error, await self._done_despite_refusal(connector, effect, error, turns))
             # Whatever the answer was, the system shows whether it is done.
             return _failed(error, await self._settled(connector, effect, step.settle, turns))
+        if isinstance(reply, AttemptResult):
+            return reply
         if not step.read_back:
             return AttemptResult(detail={"reply": reply})
         look = await self._settled(connector, replace(effect, replied=reply), step.settle, turns)
         return AttemptResult(
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
+
+    async def _alone(
+        self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck
+    ) -> AttemptResult | dict[str, Any]:
+        """The reply to the call; or why no call was made. Where the ability asks for it, no other attempt at it is in
+        progress at a system of this kind."""
+        ability = connector.abilities.get(effect.ability)
+        if ability is None or not ability.one_at_a_time:
+            return await self._called(connector, effect, intent, lease)
+        what = f"{connector.kind} {effect.ability}"
+        async with self._rates.one_at_a_time(what, at_most=MAX_PACE_WAIT_SECONDS) as alone:
+            if not alone:
+                return AttemptResult("try_again", "no", "change_in_progress")
+            return await self._called(connector, effect, intent, lease)
+
+    async def _called(
+        self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck
+    ) -> AttemptResult | dict[str, Any]:
+        if (refused := await lease.refusal(intent)) is not None:
+            log.warning("no call was made for a step: %s", refused)
+            return AttemptResult("try_again", "no", refused)
+        return await self.attempt(connector, effect)
 
     async def _found_before(
         self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns

@@ -1,7 +1,8 @@
 """User groups of workspaces, such as @marketing.
 
 Slack replaces a group's whole list of members and takes no condition. So the list is read just before it is written,
-and compared afterwards.
+and compared afterwards; and the ability is `one_at_a_time`, since a second run that read the list before would add the
+account of the first one again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,13 @@
-"""The rate at which a system may be asked, shared by all workers."""
+"""The rate at which a system may be asked, and changes that are made one at a time; both for all workers together."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
 
 from orchestrator.ledger.schema.database import Database
 
@@ -17,12 +22,17 @@ UNION ALL SELECT extract(epoch FROM r.free_at - clock_timestamp()), false FROM e
 WHERE r.system = %(system)s AND NOT EXISTS (SELECT FROM slot)
 """
 
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('offboard: ' || %(what)s, 0))"
+LOOK_AGAIN_SECONDS = 0.25
+
 
 class Rates:
-    """Every caller takes the next free slot of a system and waits for it: one row, one statement, no bursts."""
+    """Every caller takes the next free slot of a system and waits for it: one row, one statement, no bursts. Changes
+    that exclude each other have a lock of the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._made_here: dict[str, asyncio.Lock] = {}
 
     async def wait(self, system: str, per_second: float, *, at_most: float) -> float | None:
         """Waits for this caller's turn. If that is more than `at_most` seconds off, takes none and returns how many.
@@ -36,3 +46,35 @@ class Rates:
         if seconds > 0:
             await asyncio.sleep(seconds)
         return None
+
+    @asynccontextmanager
+    async def one_at_a_time(self, what: str, *, at_most: float) -> AsyncIterator[bool]:
+        """Whether no other caller makes the change `what` while the block runs; False if another one still made it
+        after `at_most` seconds. The server ends the exclusion when the block or its process ends. Raises
+        `LedgerUnavailable`."""
+        clock = asyncio.get_running_loop()
+        until = clock.time() + at_most
+        here = self._made_here.setdefault(what, asyncio.Lock())  # one connection of this process asks for each change
+        try:
+            async with asyncio.timeout(at_most):
+                await here.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            connection = await self._database.dedicated()
+            try:
+                alone = await self._locked(connection, what)
+                while not alone and clock.time() < until:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                    alone = await self._locked(connection, what)
+                yield alone
+            finally:
+                await connection.close()
+        finally:
+            here.release()
+
+    async def _locked(self, connection: psycopg.AsyncConnection[Any], what: str) -> bool:
+        with self._database.errors():
+            row = await (await connection.execute(_LOCK, {"what": what})).fetchone()
+        return row is not None and bool(row[0])
