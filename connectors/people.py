@@ -7,7 +7,7 @@ cut so that a system is asked as few times as it allows.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -58,6 +58,23 @@ def number_key(number: str) -> str:
         text = unicodedata.normalize("NFKC", number)
         text = "".join("-" if unicodedata.category(letter) == "Pd" else letter for letter in text)
     return "".join(text.casefold().split())
+
+
+Shareable = Literal["employee_number", "email"]
+"""A value that HR can have for two people."""
+
+
+@runtime_checkable
+class FindsSharedValues(Protocol):
+    """Optional: for an HR system that finds a person in a list of everyone, so that a start reads one list."""
+
+    async def shared_values(
+        self, person: Person, values: Collection[Shareable], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> frozenset[Shareable] | None:
+        """Those of `values` that another person has too, compared as `PeopleSource.find_person` compares them. The list
+        may have been read a minute ago. None where the kind does not offer it. Raises
+        `connectors.errors.ConnectorError`."""
+        ...
 
 
 @runtime_checkable

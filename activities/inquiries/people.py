@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypedDict
 
 from activities.connections import Connections
@@ -11,7 +10,7 @@ from connectors.abilities import Pace
 from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError
 from connectors.listing import LeaversListed, ListsLeavers, ListsPeople, PeopleListed
-from connectors.people import PeopleSource, Person, number_key
+from connectors.people import FindsSharedValues, PeopleSource, Person, Shareable, number_key
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
@@ -24,19 +23,8 @@ LIST_DEADLINE_SECONDS = 300.0
 """A list of all leavers, which can have many pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shareable:
-    """A match key that HR can have for two people. `normal` is the form in which HR compares its values."""
-
-    key: str
-    value: Callable[[Person], str]
-    normal: Callable[[str], str]
-
-
-_SHAREABLE: Final = (
-    _Shareable("employee_number", lambda person: person.employee_number, number_key),
-    _Shareable("email", lambda person: person.email, comparable),
-)
+_NORMAL: Final[Mapping[Shareable, Callable[[str], str]]] = {"employee_number": number_key, "email": comparable}
+"""The match keys that HR can have for two people, each with the form in which HR compares its values."""
 
 
 class _Limits(TypedDict):
@@ -101,26 +89,31 @@ class People:
         strong = {
             key.key for spec in self._packet.platform.systems.values() for key in spec.match if key.strength == "strong"
         }
-        shared = [
-            each.key
-            for each in _SHAREABLE
-            if each.key in strong
-            and each.normal(each.value(person)) != each.normal(found_by)
-            and await self._is_shared(person, each)
+        asked = [
+            value
+            for value, normal in _NORMAL.items()
+            if value in strong and getattr(person, value).strip() and normal(getattr(person, value)) != normal(found_by)
         ]
-        return facts.model_copy(update={"shared": tuple(shared)})
+        found = await self._shared(person, asked) if asked else frozenset[Shareable]()
+        return facts.model_copy(update={"shared": tuple(value for value in asked if value in found)})
 
-    async def _is_shared(self, person: Person, each: _Shareable) -> bool:
-        value = each.value(person)
-        if not value.strip():
-            return False
+    async def _shared(self, person: Person, values: Sequence[Shareable]) -> frozenset[Shareable]:
+        source = await self._source()
+        if isinstance(source, FindsSharedValues):
+            found = await source.shared_values(person, values, **self._limits())
+            if found is not None:
+                return found
+        return frozenset([value for value in values if await self._is_shared(person, value)])
+
+    async def _is_shared(self, person: Person, value: Shareable) -> bool:
+        normal, own = _NORMAL[value], getattr(person, value)
         try:
-            found = await (await self._source()).find_person(value, **self._limits())
+            found = await (await self._source()).find_person(own, **self._limits())
         except ActionRequiredError as error:
             if error.code != "person_unreadable":
                 raise
             return True  # a record with this value that cannot be read may be another person's
-        return any(other.id != person.id and each.normal(each.value(other)) == each.normal(value) for other in found)
+        return any(other.id != person.id and normal(getattr(other, value)) == normal(own) for other in found)
 
     async def actor(
         self, actor_id: str, wanted: str, roles: Iterable[str], kind: ActorKind = "person", *, record: bool = True

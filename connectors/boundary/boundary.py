@@ -34,7 +34,7 @@ from connectors.boundary.unforeseen import kinds_of, places_of
 from connectors.boundary.wrapping import WrappingConnector
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, TryAgainError, not_reachable
 from connectors.listing import AccountsListed, LeaversListed, ListsAccounts, ListsLeavers, ListsPeople, PeopleListed
-from connectors.people import PeopleSource, Person
+from connectors.people import FindsSharedValues, PeopleSource, Person, Shareable
 from connectors.rehearsal import Rehearsal, Rehearses
 
 log = logging.getLogger("offboard.connectors")
@@ -134,6 +134,14 @@ class _CheckedPeopleSource(_CheckedConnector):
         _require_storable([[one.place, one.message] for one in found.unreadable])
         _require_storable([found.source, found.version])
         return found
+
+    async def shared_values(
+        self, person: Person, values: Collection[Shareable], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> frozenset[Shareable] | None:
+        people = self._people
+        if not isinstance(people, FindsSharedValues):
+            return None
+        return await _call(lambda paced: people.shared_values(person, values, deadline=deadline, pace=paced), pace)
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         return _storable(

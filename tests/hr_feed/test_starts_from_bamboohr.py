@@ -8,10 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from activities.connections import Connections
 from activities.hr_feed import HrFeed
+from activities.inquiries.people import People
+from connectors.vendors.bamboohr import finding
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.run.run import RunState
@@ -36,7 +39,7 @@ def packet_for(url: str) -> Packet:
 
 class BambooFeeding:
     def __init__(self, office: SmallOffice, hr: ConnectedBambooHr, connections: Connections) -> None:
-        self.office, self.hr = office, hr
+        self.office, self.hr, self.connections = office, hr, connections
         self.rows = HrFeedRows(office.database, office.keyring)
         self.feed = HrFeed(office.services, office.queries, connections, office.database, PACKET, every=0.0)
 
@@ -99,3 +102,37 @@ async def test_nothing_starts_from_a_list_that_hides_who_leaves(database_url: st
         hr.seed.reader.hidden.clear()
         assert await here.feed.look() is None
         assert await here.runs_of(hr.isa) == []
+
+
+async def test_the_feed_reads_one_list_for_all_starts_and_a_start_by_a_person_another(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        company, hr = here.hr.company, here.hr
+        for employee in (hr.isa, hr.kim):
+            company.terminate(employee, hr.day(40))
+        company.change(hr.bo, workEmail=hr.kim.fields["workEmail"])
+        hr.bamboo.forget()
+        assert (await here.look()).started == 2
+        lists = [one for one in hr.bamboo.sent("GET") if one.path == "/api/v1/employees"]
+        assert len(lists) == 1, "the list of leavers shows which mail addresses two people have"
+        [kim], [isa] = await here.runs_of(hr.kim), await here.runs_of(hr.isa)
+        assert ((kim.asked.facts or {}).get("shared"), (isa.asked.facts or {}).get("shared")) == (["email"], None)
+        hr.bamboo.forget()
+        people = People(here.connections, here.office.packet, here.office.keyring)
+        facts = await people.facts_to_search_by(await people.find("E-3"), "E-3")
+        assert facts.shared == ("email",)
+        assert len([one for one in hr.bamboo.sent("GET") if one.path == "/api/v1/employees"]) == 1
+
+
+async def test_an_old_list_does_not_show_what_two_people_have(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        hr = here.hr
+        people = People(here.connections, here.office.packet, here.office.keyring)
+        known = await people.find("E-3")
+        hr.company.change(hr.bo, workEmail=hr.kim.fields["workEmail"])
+        assert (await people.facts_to_search_by(known, "E-3")).shared == ()
+        monkeypatch.setattr(finding, "LIST_SERVES_FOR", timedelta(seconds=-1))
+        assert (await people.facts_to_search_by(known, "E-3")).shared == ("email",)

@@ -15,7 +15,7 @@ def check(company: BambooHrCompany) -> Flow[CredentialCheck]:
     """Raises `FieldsHiddenError` with every field that is hidden of all employees, or of the first one, under the names
     that it has where it is read. BambooHR does not show which employees its list leaves out: managers who are missing
     in it are counted."""
-    employees = yield from list_employees()
+    employees = yield from list_employees(company)
     hidden = Counter(name for employee in employees for name in employee.hidden)
     never_shown = {name for name, count in hidden.items() if count == len(employees)}
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from typing import Annotated, Any
@@ -61,12 +61,22 @@ class BambooHrSettings(HttpSettings):
         return json.loads(value) if isinstance(value, str) else value
 
 
+@dataclass(slots=True)
+class LastList:
+    """Of the list of employees that was read last, `at` a time: each one's id, employee number and mail address, the
+    latter two in the form in which they are compared."""
+
+    keys: Sequence[tuple[str, str, str]] = ()
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class BambooHrCompany:
     """`clock` is the time in seconds since 1970. BambooHR shows neither the company's zone nor a person's."""
 
     settings: BambooHrSettings
     clock: Callable[[], float] = time.time
+    last: LastList = field(default_factory=LastList)
 
     @property
     def now(self) -> datetime:

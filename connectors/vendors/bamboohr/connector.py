@@ -14,7 +14,7 @@ from connectors.abilities import Pace, unpaced
 from connectors.acts import ActTable
 from connectors.http.connector import HttpConnector, HttpKind
 from connectors.listing import LeaversListed, PeopleListed
-from connectors.people import Person
+from connectors.people import Person, Shareable
 from connectors.vendors.bamboohr import finding
 from connectors.vendors.bamboohr.check import check
 from connectors.vendors.bamboohr.company import DIALECT, BambooHrCompany, BambooHrSettings, auth_of
@@ -46,6 +46,12 @@ class BambooHrConnector(HttpConnector[BambooHrSettings, BambooHrCompany]):
 
     async def find_person(self, identifier: str, *, deadline: float = 30.0, pace: Pace = unpaced) -> Sequence[Person]:
         return await self._client.run(finding.find_person(self._context, identifier), deadline=deadline, pace=pace)
+
+    async def shared_values(
+        self, person: Person, values: Collection[Shareable], *, deadline: float = 30.0, pace: Pace = unpaced
+    ) -> frozenset[Shareable]:
+        flow = finding.shared_values(self._context, person, values)
+        return await self._client.run(flow, deadline=deadline, pace=pace)
 
     async def search_people(
         self, text: str, *, limit: int = 50, deadline: float = 30.0, pace: Pace = unpaced

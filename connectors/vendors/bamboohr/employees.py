@@ -13,11 +13,12 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from connectors.abilities import Account
+from connectors.account_set import comparable
 from connectors.errors import ActionRequiredError, TryAgainError
 from connectors.http.flows import Fields, all_pages, parse, unexpected
 from connectors.http.pages import Cursor
 from connectors.http.requests import Answer, Flow, Operation, Request
-from connectors.people import Person
+from connectors.people import Person, number_key
 from connectors.vendors.bamboohr.company import BambooHrCompany, FieldsHiddenError, require_own
 from connectors.vendors.bamboohr.employment import (
     TABLE,
@@ -110,7 +111,7 @@ class _EmployeePages:
         return _CURSOR.next(request, answer, count)
 
 
-def list_employees() -> Flow[list[ListedEmployee]]:
+def list_employees(company: BambooHrCompany) -> Flow[list[ListedEmployee]]:
     """Every employee that the key's user sees, active or not. Raises `ActionRequiredError`, and
     `TryAgainError("list_incomplete")` where the list has another length than BambooHR says."""
     asked = {"fields": ",".join(name for name in LISTED if name not in _ALWAYS_LISTED), "page[limit]": PAGE_SIZE}
@@ -131,6 +132,8 @@ def list_employees() -> Flow[list[ListedEmployee]]:
             remedy="Let the access level of the API key's user view all employees.",
             happened="no",
         )
+    company.last.keys = [(one.id, number_key(one.number or ""), comparable(one.email or "")) for one in employees]
+    company.last.at = company.now
     return employees
 
 

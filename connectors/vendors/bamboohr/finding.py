@@ -7,7 +7,8 @@ is compared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from connectors.abilities import Account, Lookup
 from connectors.account_set import AccountSet, comparable, equals_ignoring_case
@@ -16,7 +17,7 @@ from connectors.http.connector import unproven
 from connectors.http.requests import Flow
 from connectors.listing import PeopleListed
 from connectors.parameters import unknown_attribute
-from connectors.people import Person, number_key
+from connectors.people import Person, Shareable, number_key
 from connectors.vendors.bamboohr.company import BambooHrCompany
 from connectors.vendors.bamboohr.employees import (
     ListedEmployee,
@@ -30,13 +31,15 @@ from connectors.vendors.bamboohr.employees import (
 KIND = "bamboohr"
 _KEYS = ("employeeNumber", "workEmail")
 ATTRIBUTES = ("id", *_KEYS)
+LIST_SERVES_FOR = timedelta(minutes=1)
+"""For how long a list shows which values two people have."""
 
 
 def find_person(company: BambooHrCompany, identifier: str) -> Flow[list[Person]]:
     if not identifier.strip():
         return []
     wanted, number = comparable(identifier), number_key(identifier)
-    employees = yield from list_employees()
+    employees = yield from list_employees(company)
     ids = [
         employee.id
         for employee in employees
@@ -54,11 +57,28 @@ def find_person(company: BambooHrCompany, identifier: str) -> Flow[list[Person]]
     return found
 
 
+def shared_values(
+    company: BambooHrCompany, person: Person, values: Collection[Shareable]
+) -> Flow[frozenset[Shareable]]:
+    """By the list that was read last, if that was a moment ago: a start has just found the person in it, or the feed of
+    leavers."""
+    if company.last.at is None or company.now - company.last.at > LIST_SERVES_FOR:
+        yield from list_employees(company)
+    number, address = number_key(person.employee_number), comparable(person.email)
+    others = [(numbered, addressed) for id, numbered, addressed in company.last.keys if id != person.id]
+    shared: set[Shareable] = set()
+    if "employee_number" in values and any(number == numbered for numbered, _ in others):
+        shared.add("employee_number")
+    if "email" in values and any(address == addressed for _, addressed in others):
+        shared.add("email")
+    return frozenset(shared)
+
+
 def search_people(company: BambooHrCompany, text: str, limit: int) -> Flow[list[Person]]:
     """Employees of whom a field is hidden are not found."""
     typed = comparable(text)
     exact, others = [], []
-    for employee in (yield from list_employees()):
+    for employee in (yield from list_employees(company)):
         keys = (comparable(employee.number or ""), comparable(employee.email or ""))
         if not typed or employee.hidden:
             continue
@@ -82,7 +102,7 @@ def _people(company: BambooHrCompany, employees: Sequence[ListedEmployee]) -> Fl
 
 
 def list_people(company: BambooHrCompany, at_most: int) -> Flow[PeopleListed]:
-    employees = yield from list_employees()
+    employees = yield from list_employees(company)
     shown = [employee for employee in employees if not employee.hidden]
     missing = ""
     if len(shown) < len(employees):
@@ -118,7 +138,7 @@ def find_accounts(company: BambooHrCompany, lookups: Sequence[Lookup]) -> Flow[S
     asked = [lookup for lookup in lookups if lookup.value.strip()]
     if not asked:
         return []
-    employees = yield from list_employees()
+    employees = yield from list_employees(company)
     found = AccountSet()
     for employee in employees:
         for lookup in asked:

@@ -77,7 +77,7 @@ def _changes(since: str) -> Flow[Changes]:
 
 def _list(company: BambooHrCompany) -> Flow[LeaversListed]:
     as_of = company.now
-    employees = yield from list_employees()
+    employees = yield from list_employees(company)
     rows = yield from histories()
     leavers: list[ListedLeaver] = []
     unreadable: list[UnreadableRecord] = []
