@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from activities.attempts.current_facts import is_another_person, may_be_another_person
 from activities.connections import Connections
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from activities.starts import Starts, cutoff_at
 from connectors.errors import ConnectorError, TryAgainError
 from connectors.listing import LeaversListed, ListedLeaver
+from connectors.people import Person
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReason, FeedReport
@@ -37,6 +39,7 @@ from orchestrator.domain.commands.reported_leavings import (
 )
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import RunRescheduled
+from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.version_choice import starts_dry_runs
 from orchestrator.domain.permissions.levels import Actor, hr_feed
@@ -54,11 +57,16 @@ WOKEN_WITHIN: Final = 5.0
 """In how many seconds a feed that was woken is read."""
 HELD: Final = frozenset({"starts_held", "last_holder"})
 """Refusals after which a second person confirms the start, and the next look repeats it."""
-MAILED: Final = frozenset({"unreadable", "left_before", "too_many", "refused"})
+MAILED: Final = frozenset({"unreadable", "left_before", "too_many", "refused", "another_person"})
 """Records about which HR gets a mail. About held starts and changed leavings there are exceptions."""
 TOO_MANY: Final = (
     "{count} runs would start or get an earlier cutoff; the limit of packet {packet} is {cap} per list. If the number "
     "is right, start these runs and change these cutoffs yourself."
+)
+ANOTHER_PERSON: Final = (
+    "The record has another name and address than the person of the open run with this ID. It starts no run and "
+    "changes none. If the employee number was given to a new person, map a column with HR's own ID (hr_id) in "
+    "export_columns; otherwise correct the record."
 )
 
 
@@ -150,9 +158,9 @@ class HrFeed:
         listed = await people.leavers()
         since = await self._rows.begin(packet.name, packet.platform.hr.system)
         before = await self._rows.last(packet.name)
-        earlier = None
-        if before is not None and before.report is not None and before.version == listed.version:
-            earlier = FeedReport.model_validate_json(before.report)
+        last = None if before is None or before.report is None else FeedReport.model_validate_json(before.report)
+        earlier = last if before is not None and before.version == listed.version else None
+        fewer = earlier.fewer if earlier is not None else max(last.leavers - len(listed.leavers), 0) if last else 0
         refused = earlier is not None and any(item.standing == "too_many" for item in earlier.items)
         found = await self._processed(actor, packet, people, listed, since, refused)
         # First, since it says of the whole list that nothing of it was carried out.
@@ -164,6 +172,7 @@ class HrFeed:
             source=listed.source,
             as_of=listed.as_of,
             leavers=len(listed.leavers),
+            fewer=fewer,
             started=started,
             moved=moved,
             with_run=found.with_run,
@@ -188,13 +197,26 @@ class HrFeed:
         latest = await self._rows.latest_runs(known.values(), dry=starts_dry_runs(history))
         due: list[tuple[ListedLeaver, str | None]] = []
         changed: list[tuple[ListedLeaver, RunState]] = []
+        unsure: list[tuple[ListedLeaver, RunState]] = []
         for leaver in listed.leavers:
             run = latest.get(known.get(leaver.person_id, ""))
             if run is not None and run.closed_at is None:
-                outcome.with_run += 1
                 state = (await self._services.runs.load(run.run_id)).state
-                if not state.dry:
-                    changed.append((leaver, state))
+                if state.dry or changed_leaving(state, leaver.leaving_at) is None:
+                    changed += [] if state.dry else [(leaver, state)]
+                    outcome.with_run += 1
+                    continue
+                try:
+                    person = await people.by_id(leaver.person_id)
+                except ConnectorError as error:
+                    outcome.add(leaver.place, "refused", f"{error.detail} {error.remedy}".strip())
+                    continue
+                if self._of_another(state, person, leaver.place, now, outcome):
+                    continue
+                outcome.with_run += 1
+                facts = state.asked.facts
+                is_unsure = facts and person and may_be_another_person(PersonFacts.model_validate(facts), person)
+                (unsure if is_unsure else changed).append((leaver, state))
             elif run is not None and await self._had_run(leaver, run):
                 outcome.with_run += 1
             elif waits_for_hr(leaver.leaving_at, packet, since, now):
@@ -217,6 +239,8 @@ class HrFeed:
             await self._start_one(actor, packet, leaver, after, outcome)
         for leaver, state in changed:
             await self._report(actor, state, leaver.leaving_at, leaver.place, now, outcome)
+        for leaver, state in unsure:
+            await self._report(actor, state, leaver.leaving_at, leaver.place, now, outcome, moves=False)
         await self._taken_back(actor, packet, people, known.values(), now, outcome)
         return outcome
 
@@ -230,13 +254,32 @@ class HrFeed:
             return True
         return started_for((await self._services.runs.load(run.run_id)).state, leaver.leaving_at)
 
+    @staticmethod
+    def _of_another(state: RunState, person: Person | None, place: str, now: datetime, outcome: _Outcome) -> bool:
+        """Whether HR's record is about another person than the open run."""
+        facts = state.asked.facts
+        if facts is None or person is None or not is_another_person(PersonFacts.model_validate(facts), person):
+            return False
+        if not _under_embargo(state, now):
+            outcome.add(place, "another_person", ANOTHER_PERSON, state.run_id)
+        return True
+
     async def _report(
-        self, actor: Actor, state: RunState, leaving_at: datetime | None, place: str, now: datetime, outcome: _Outcome
+        self,
+        actor: Actor,
+        state: RunState,
+        leaving_at: datetime | None,
+        place: str,
+        now: datetime,
+        outcome: _Outcome,
+        *,
+        moves: bool = True,
     ) -> None:
-        """Reports HR's record of a person with an open run, and names the run while HR is asked about it."""
+        """Reports HR's record of a person with an open run, and names the run while HR is asked about it. With `moves`
+        off, HR is asked about an earlier date as well."""
         if changed_leaving(state, leaving_at) is not None:
             at = None if leaving_at is None else cutoff_at(leaving_at, state.zone)
-            done = await commands.report_leaving(self._services, actor, state.run_id, at)
+            done = await commands.report_leaving(self._services, actor, state.run_id, at, moves=moves)
             state = (await self._services.runs.load(state.run_id)).state
             if not _under_embargo(state, now):
                 outcome.moved += any(isinstance(event, RunRescheduled) for event in done.events)
@@ -278,6 +321,8 @@ class HrFeed:
                 continue
             with contextlib.suppress(ConnectorError):
                 person = await people.by_id(facts["hr_id"])
+                if self._of_another(state, person, "", now, outcome):
+                    continue
                 if person is not None and person.leaving_at is None:
                     await self._report(actor, state, None, "", now, outcome)
 

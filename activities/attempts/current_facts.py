@@ -84,6 +84,23 @@ def is_another_person(known: PersonFacts, now: Person) -> bool:
     return bool(before) and bool(after) and before.isdisjoint(after)
 
 
+def may_be_another_person(known: PersonFacts, now: Person) -> bool:
+    """Whether HR's record could be about another person, since its ID is an employee number: it has no address in
+    common with the facts of the start, and not the whole name. A person who got another name and address looks the
+    same."""
+    if known.employee_number != known.hr_id or not _names_and_addresses(known) or not _names_and_addresses(now):
+        return False
+    before, after = ({loosely(text) for text in (one.email, *one.former_emails)} - {""} for one in (known, now))
+    return before.isdisjoint(after) and any(
+        loosely(was) != loosely(is_now)
+        for was, is_now in (
+            (known.given_name, now.given_name),
+            (known.family_name, now.family_name),
+            (known.display_name, now.display_name),
+        )
+    )
+
+
 def _names_and_addresses(person: PersonFacts | Person) -> set[str]:
     names = (person.given_name, person.family_name, person.display_name, *person.former_names)
     texts = (*names, person.email, *person.former_emails)

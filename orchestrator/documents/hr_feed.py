@@ -17,7 +17,8 @@ from orchestrator.reading.visibility import Viewer
 MAX_ITEMS = 200
 
 FeedReason = Literal[
-    "unreadable", "left_before", "too_many", "held", "refused", "changed_since", "date_changed", "taken_back",
+    "unreadable", "left_before", "too_many", "held", "refused", "changed_since", "another_person", "date_changed",
+    "taken_back",
 ]  # fmt: skip
 
 
@@ -34,16 +35,18 @@ class FeedItem(BaseModel):
 
 
 class FeedReport(BaseModel):
-    """One list of leavers and what came of it. `leavers` counts the people in it who leave or have left; `started` the
-    runs that the feed started from this list, `moved` the cutoffs that it moved; `with_run` those whose leaving has a
-    run already. `unreadable` and `waiting` count the records for which HR has to do something; `items` are the first of
-    them."""
+    """One list of leavers and what came of it. `leavers` counts the people in it who leave or have left, `fewer` by how
+    many they are fewer than in the list before: a missing person starts nothing and takes nothing back. `started` are
+    the runs that the feed started from this list, `moved` the cutoffs that it moved; `with_run` those whose leaving has
+    a run already. `unreadable` and `waiting` count the records for which HR has to do something; `items` are the first
+    of them."""
 
     model_config = ConfigDict(frozen=True)
 
     source: str
     as_of: datetime
     leavers: int = 0
+    fewer: int = 0
     started: int = 0
     moved: int = 0
     with_run: int = 0

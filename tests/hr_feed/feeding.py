@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ def csv_packet(
     *,
     name: str = PACKET,
     no_hr: str = "",
+    columns: Mapping[str, str] = COLUMNS,
     **settings: str,
 ) -> Packet:
     """The packet identity-only with people from files. `approvals` is added to its file, `levels` to its grants. The
@@ -44,7 +45,7 @@ def csv_packet(
     platform["systems"]["hr"] |= {"connector": "people_csv", "connection": connection, "hosts": []}
     platform["hr"] = {
         "system": "hr",
-        "export_columns": COLUMNS,
+        "export_columns": dict(columns),
         "export_format": {"time_zone": "Europe/Berlin"},
     }
     platform["levels"] += levels or []

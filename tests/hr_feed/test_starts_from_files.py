@@ -13,7 +13,7 @@ from orchestrator import commands
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import HR_FEED, hr_feed
 from orchestrator.domain.run.cutoff import parse_cutoff
-from tests.hr_feed.feeding import PACKET, csv_packet, feeding, leaves, row
+from tests.hr_feed.feeding import COLUMNS, PACKET, csv_packet, feeding, leaves, row
 from tests.ledger.small_office import HANNA, SAM, STAFF, VERA
 
 NEXT_YEAR = datetime.now(UTC).year + 1
@@ -358,3 +358,38 @@ async def test_a_date_that_hr_moved_to_later_and_a_person_left_starts_no_second_
         await here.look(row(1, later))
         await commands.end_run(here.office.services, HANNA, run.run_id, "Handled by hand.")
         assert (await here.look(row(1, later))).with_run == 1 and len(await here.runs_of(1)) == 1
+
+
+async def test_a_number_that_was_given_to_another_person_moves_no_cutoff(database_url: str, tmp_path: Path) -> None:
+    """In a file without IDs of HR's own, the employee number is all that names a person."""
+    columns = {**{name: title for name, title in COLUMNS.items() if name != "cutoff_time"}, "given_name": "Time"}
+    async with feeding(database_url, tmp_path, csv_packet(columns=columns)) as here:
+        await here.look(row(1, FRIDAY, "Ann"), row(2, FRIDAY, "Bo"), row(3, FRIDAY, "Cy"))
+        earlier, events = f"{NEXT_YEAR}-01-29", (await here.run_of(1)).version
+        another = f"1,Aino Virtanen,aino@f.example,{earlier},Aino"
+        married = f"2,Bo Miller,miller@f.example,{earlier},Bo"
+        stays = "3,Aino Virtanen,aino@f.example,,Aino"
+        report = await here.look(another, married, stays)
+        found = {(item.place, item.standing, item.run_id) for item in report.items}
+        runs = [await here.run_of(number) for number in (1, 2, 3)]
+        assert found == {
+            ("line 2", "another_person", runs[0].run_id),
+            ("line 3", "date_changed", runs[1].run_id),
+            ("", "another_person", runs[2].run_id),
+        }
+        assert (report.moved, report.with_run) == (0, 1) and "hr_id" in report.items[0].message
+        assert {run.local_cutoff for run in runs} == {f"{FRIDAY}T18:00:00+01:00"}
+        assert runs[0].version == events and not list(runs[0].work.open_exceptions())
+        [asked] = [one for one in runs[1].work.open_exceptions() if one.opened.kind == "leaving_changed"]
+        assert "requester" in asked.opened.owners, "a person with another name may be the same one"
+        assert (await here.look(row(1, earlier, "Ann"), married, stays)).moved == 1, "the record was corrected"
+
+
+async def test_a_shorter_list_says_that_missing_people_take_nothing_back(database_url: str, tmp_path: Path) -> None:
+    async with feeding(database_url, tmp_path) as here:
+        full = [row(number, FRIDAY) for number in (1, 2, 3)]
+        assert (await here.look(*full)).fewer == 0
+        for report in (await here.look(full[0]), await here.look()):
+            assert (report.leavers, report.fewer, report.items) == (1, 2, ())
+        assert not (await here.run_of(3)).finished
+        assert (await here.look(*full)).fewer == 0

@@ -30,8 +30,8 @@ router = APIRouter(prefix="/api/v1", tags=["systems"], route_class=IdempotentRou
 class FeedRecord(ResponseModel):
     place: str = Field(description="Where the record is in HR's list, such as `line 12`; empty for a record of a run")
     standing: str = Field(
-        description="`unreadable`, `left_before`, `too_many`, `held`, `refused`, `changed_since`, `date_changed` or "
-        "`taken_back`"
+        description="`unreadable`, `left_before`, `too_many`, `held`, `refused`, `changed_since`, "
+        "`another_person`, `date_changed` or `taken_back`"
     )
     message: str = Field(description="The cause and what to do, if `standing` does not say it")
     run_id: str | None = None
@@ -47,6 +47,9 @@ class Feed(ResponseModel):
     source: str | None = Field(description="The list, such as a file's name")
     as_of: datetime | None = Field(description="When HR wrote the list")
     leavers: int = Field(description="People in it who leave or have left")
+    fewer: int = Field(
+        0, description="How many fewer than in the list before; a missing person starts nothing and takes nothing back"
+    )
     started: int = Field(description="Runs that were started from it")
     moved: int = Field(description="Cutoffs that were moved to an earlier time because of it")
     with_run: int = Field(description="People whose leaving had a run already")
@@ -160,6 +163,7 @@ def _feed(status: FeedStatus) -> Feed:
         source=report.source if report is not None else None,
         as_of=report.as_of if report is not None else None,
         leavers=report.leavers if report is not None else 0,
+        fewer=report.fewer if report is not None else 0,
         started=report.started if report is not None else 0,
         moved=report.moved if report is not None else 0,
         with_run=report.with_run if report is not None else 0,

@@ -25,6 +25,7 @@ from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import SystemReport, last_reports
+from orchestrator.vocabulary.states import MISSING_LEAVERS
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import packet_names, readable
@@ -164,6 +165,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
         status=status,
         flashes=(flash,) if flash is not None else (),
         found=found,
+        missing_leavers=MISSING_LEAVERS,
     )
 
 

@@ -81,6 +81,15 @@ async def test_what_the_feed_read_is_on_the_page_in_the_api_and_at_the_terminal(
     assert page.count("Leaving changed in HR") >= 2, "an exception, and an event with the date"
     assert "Move the cutoff, or cancel the run" in page and "Mar" in page
 
+    (folder / "people.csv").write_text("\n".join([TITLES, later, rows[1], row(2), rows[3]]) + "\n")
+    assert await feed.look() is not None
+    status = await shown()
+    assert (status["leavers"], status["fewer"]) == (1, 1)
+    page = html.unescape((await (await visit("hr")).get("/systems")).text)
+    typed = await offboard.done("systems", "--packet", NAME, as_="hr")
+    for said in (page, " ".join(typed.out.split())):
+        assert "ewer than in the list before" in said and "missing in a list takes no leaving back" in said
+
     hidden = (await (await program("auditor")).get("/systems", params={"packet": NAME})).json()["systems"]
     [feeds] = [one["feed"] for one in hidden if one["feed"] is not None]
     assert feeds["unreadable"] == 1 and feeds["records"] == [], "only those who read HR see its records"
