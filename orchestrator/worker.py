@@ -132,6 +132,7 @@ async def working(
                 engine.client,
                 task_queue=inquiry_queue(settings.temporal_task_queue),
                 activities=[inquiries.answer_inquiry],
+                build_id=BUILD_ID,
                 max_concurrent_activities=MAX_INQUIRIES,
                 max_concurrent_activity_task_polls=2,
                 graceful_shutdown_timeout=timedelta(seconds=20),

@@ -33,12 +33,21 @@ _WRITE = text(
     "reported_at = excluded.reported_at, due_at = excluded.due_at "
     "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
 )
-_BEHIND = text(
+# The relay's own looks, once a second and after each move of the ledger, go straight to the driver.
+_BEHIND = (
     "SELECT r.run_id FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "CROSS JOIN (SELECT engine.now() - cast(:grace AS interval) AS late) AS l "
-    "WHERE r.closed_at IS NULL AND (w.cluster <> :cluster OR w.due_at < late "
+    "CROSS JOIN (SELECT engine.now() - %s::interval AS late) AS l "
+    "WHERE r.closed_at IS NULL AND (w.cluster <> %s OR w.due_at < late "
     "OR (w.run_id IS NULL AND r.requested_at < late) OR (w.version < r.version AND w.reported_at < late)) "
-    "ORDER BY r.run_id LIMIT :most"
+    "ORDER BY r.run_id LIMIT %s"
+)
+_TYPES_BETWEEN = (
+    "SELECT DISTINCT event_type FROM ledger.events WHERE position > %s AND position <= %s AND stream NOT LIKE 'run:%%'"
+)
+_POSITION = "SELECT position FROM engine.cursors WHERE name = %s"
+_KEEP_POSITION = (
+    "INSERT INTO engine.cursors (name, position) VALUES (%s, %s) "
+    "ON CONFLICT (name) DO UPDATE SET position = excluded.position"
 )
 
 
@@ -114,9 +123,9 @@ class EngineReports:
 
 async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
     """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue."""
-    async with database.connect() as connection:
-        rows = await connection.execute(_BEHIND, {"cluster": cluster, "grace": grace, "most": most})
-        return [row[0] for row in rows]
+    async with database.driver() as connection:
+        rows = await connection.execute(_BEHIND, (grace, cluster, most))
+        return [row[0] for row in await rows.fetchall()]
 
 
 async def open_runs(database: Database) -> list[str]:
@@ -189,31 +198,17 @@ async def open_runs_of(database: Database, people: Collection[str]) -> list[str]
 
 async def event_types_between(database: Database, after: int, last: int) -> set[str]:
     """What kinds of events outside of runs there are at these positions: what may concern several runs at once."""
-    async with database.connect() as connection:
-        rows = await connection.execute(
-            text(
-                "SELECT DISTINCT event_type FROM ledger.events "
-                "WHERE position > :after AND position <= :last AND stream NOT LIKE 'run:%'"
-            ),
-            {"after": after, "last": last},
-        )
-        return {row[0] for row in rows}
+    async with database.driver() as connection:
+        rows = await connection.execute(_TYPES_BETWEEN, (after, last))
+        return {row[0] for row in await rows.fetchall()}
 
 
 async def position_of(database: Database, cursor: str) -> int:
-    async with database.connect() as connection:
-        found = await connection.execute(
-            text("SELECT position FROM engine.cursors WHERE name = :name"), {"name": cursor}
-        )
-        return int(found.scalar_one_or_none() or 0)
+    async with database.driver() as connection:
+        row = await (await connection.execute(_POSITION, (cursor,))).fetchone()
+    return int(row[0]) if row is not None else 0
 
 
 async def keep_position(database: Database, cursor: str, position: int) -> None:
-    async with database.transaction() as connection:
-        await connection.execute(
-            text(
-                "INSERT INTO engine.cursors (name, position) VALUES (:name, :position) "
-                "ON CONFLICT (name) DO UPDATE SET position = excluded.position"
-            ),
-            {"name": cursor, "position": position},
-        )
+    async with database.driver() as connection:
+        await connection.execute(_KEEP_POSITION, (cursor, position))

@@ -21,6 +21,7 @@ NEWS_TTL = timedelta(hours=1)
 """For how long after an event its mails may be sent: a notice is gathered, and a mail server may be away."""
 MAX_NEWS_AGE = timedelta(days=1)
 CURSOR = "notices"
+_LOOK = "SELECT cluster, due_at + %s::interval < engine.now() FROM engine.notice_looks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,6 @@ class NoticeBook:
 
 async def is_look_late(database: Database, cluster: str, grace: timedelta) -> bool:
     """Whether no workflow in this cluster is to look for notices, or one should have done so by now."""
-    query = select(notice_looks.c.cluster, notice_looks.c.due_at + grace < func.engine.now())
-    async with database.connect() as connection:
-        row = (await connection.execute(query)).first()
+    async with database.driver() as connection:  # the relay asks once a second
+        row = await (await connection.execute(_LOOK, (grace,))).fetchone()
     return row is None or row[0] != cluster or bool(row[1])
