@@ -34,6 +34,7 @@ def make_app() -> typer.Typer:
         watching,
     )
     from orchestrator.cli.commands.admin import (
+        backups,
         connecting,
         connector,
         credentials,
@@ -107,6 +108,8 @@ def make_app() -> typer.Typer:
         serving.web,
         serving.migrate,
         healthy.healthy,
+        backups.backup,
+        backups.restore,
     )
     return app
 

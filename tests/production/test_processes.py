@@ -366,26 +366,47 @@ async def test_checkpoints_as_the_operations_page_makes_them(site: Site) -> None
 
 
 @pytest.mark.usefixtures("migrated")
-async def test_backups_in_two_parts_are_a_whole_ledger_again(site: Site) -> None:
-    """Dumped and restored as the operations page says; the part without the keyring verifies without it."""
-    source, target = site.postgres.conninfo("offboard"), site.postgres.conninfo("restored")
-    ledger, keyring = str(site.folder / "ledger.dump"), str(site.folder / "keyring.dump")
-    await _postgres("pg_dump", "--format=custom", "--exclude-schema=keyring", "-f", ledger, source)
-    await _postgres("pg_dump", "--format=custom", "--schema=keyring", "-f", keyring, source)
+async def test_a_backup_in_two_parts_is_restored_and_pauses_all_changes(site: Site) -> None:
+    """As the operations page says, with the logins of the containers."""
+    files = {part: str(site.folder / f"{part}.backup") for part in ("ledger", "keyring")}
+    parts = ("--ledger", files["ledger"], "--keyring", files["keyring"])
+    made = await site.run("administer", "backup", *parts)
+    assert made.code == 0, made.said
+    assert all(Path(file).stat().st_mode & 0o077 == 0 for file in files.values())
+    again = await site.run("administer", "backup", *parts)
+    assert again.code == 1 and "already exists" in again.said, "nothing is written over"
+    used = await site.run("administer", "restore", *parts)
+    assert used.code == 1 and "has data already" in used.said
+
     await site.postgres.create_database("restored")
-    address = site.environment("administer")["OFFBOARD_DATABASE_URL"].replace("@/offboard?", "@/restored?")
+    address = site.postgres.conninfo("restored")
+    await _postgres("psql", "--no-psqlrc", "-c", "ALTER DATABASE restored OWNER TO offboard_owner", address)
 
-    async def administer(*words: str) -> EndedProcess:
-        return await site.run("administer", *words, OFFBOARD_DATABASE_URL=address)
+    async def there(service: str, *words: str) -> EndedProcess:
+        url = site.environment(service)["OFFBOARD_DATABASE_URL"].replace("@/offboard?", "@/restored?")
+        return await site.run(service, *words, OFFBOARD_DATABASE_URL=url)
 
-    await _postgres("pg_restore", "--exit-on-error", "-d", target, ledger)
-    assert (await administer("ledger", "verify")).code == 0
-    await _postgres("pg_restore", "--exit-on-error", "-d", target, keyring)
-    rebuilt = await administer("ledger", "rebuild")
+    assert (await there("migrate", "migrate")).code == 0
+    swapped = await there("administer", "restore", "--ledger", files["keyring"], "--keyring", files["ledger"])
+    assert swapped.code == 1 and "is no backup of the ledger" in swapped.said
+    done = await there("administer", "restore", *parts)
+    assert done.code == 0 and "Changes on all systems are paused" in done.said, done.said
+    assert (await there("administer", "ledger", "verify")).code == 0
+    rebuilt = await there("administer", "ledger", "rebuild")
     assert rebuilt.code == 0 and "agree with the events" in rebuilt.said, rebuilt.said
-    async with await psycopg.AsyncConnection.connect(target) as raw:
-        row = await (await raw.execute("SELECT count(*) FROM keyring.person_keys WHERE wrapped IS NOT NULL")).fetchone()
-    assert row is not None and row[0] > 0
+    counts = []
+    for database in ("offboard", "restored"):
+        async with await psycopg.AsyncConnection.connect(site.postgres.conninfo(database)) as raw:
+            asked = "SELECT (SELECT count(*) FROM ledger.events), (SELECT count(*) FROM read.runs), count(wrapped) "
+            counts.append(await (await raw.execute(f"{asked} FROM keyring.person_keys".encode())).fetchone())
+    (events, *rest), (restored_events, *restored_rest) = [row or () for row in counts]
+    assert restored_events == events + 1, "the pause"
+    assert restored_rest == rest and rest[1] > 0
+    async with await psycopg.AsyncConnection.connect(address) as raw:
+        placed = await (
+            await raw.execute("SELECT stream, event_type FROM ledger.events ORDER BY position DESC")
+        ).fetchone()
+    assert placed == ("holds:*", "HoldPlaced")
 
 
 @pytest.mark.usefixtures("migrated")

@@ -19,8 +19,9 @@ class RunOpened(Event):
 
 class HoldPlaced(Event):
     """`lost_tail` is why Offboard placed the hold itself, on everything: the ledger's last events are missing, since an
-    older copy of its database was restored. It names an event that is not there any more: `POSITION:HASH` of the
-    ledger, or `STREAM@VERSION`. `by` is then empty."""
+    older copy of its database was restored. It names an event that is not there any more, `POSITION:HASH` of the
+    ledger or `STREAM@VERSION`, or the last one of a backup that was restored: `after POSITION:HASH`. `by` is then
+    empty."""
 
     by: str
     reason: Personal[str] = None
