@@ -40,7 +40,7 @@ from orchestrator.ledger_marks import LedgerMarks
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
 from orchestrator.relay import Cadence, Relay
-from orchestrator.settings import Settings
+from orchestrator.settings import MailAccount, Settings
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_queue
 from orchestrator.workflows.ledger_mark import LedgerMark
 from orchestrator.workflows.notices import Notices
@@ -172,6 +172,18 @@ def _counter(watched: Telemetry | None) -> Callable[[str], None]:
     return watched.measures.background_failed if watched is not None else lambda task: None
 
 
+def mail_server(account: MailAccount) -> MailServer:
+    """The server through which notices go out. Nothing is connected yet."""
+    return MailServer(
+        account.host,
+        account.port,
+        security=account.security,
+        username=account.username,
+        password=account.password,
+        ca_file=account.ca_file,
+    )
+
+
 def _notification_activities(
     settings: Settings, backend: Backend, cluster: Callable[[], str]
 ) -> list[Callable[..., Any]]:
@@ -179,15 +191,7 @@ def _notification_activities(
     post = None
     if settings.mail is not None and settings.public_url is not None:
         mail = settings.mail
-        server = MailServer(
-            mail.host,
-            mail.port,
-            security=mail.security,
-            username=mail.username,
-            password=mail.password,
-            ca_file=mail.ca_file,
-        )
-        post = Post(server, mail.sender, settings.public_url, timedelta(seconds=mail.gather))
+        post = Post(mail_server(mail), mail.sender, settings.public_url, timedelta(seconds=mail.gather))
     queries = Queries(backend.database, backend.ledger, backend.runs)
     notices = NoticeActivities(backend.runs, queries, NoticeBook(backend.database), cluster, post)
     source = settings.public_url or f"offboard:{settings.installation}"

@@ -40,6 +40,7 @@ def make_app() -> typer.Typer:
         credentials,
         held_starts,
         ledger,
+        mail,
         packets,
         setup_checklist,
         system_tests,
@@ -92,6 +93,9 @@ def make_app() -> typer.Typer:
     for_connectors = _group("Create connector packages for other systems.")
     _add(for_connectors, None, connector.new)
     app.add_typer(for_connectors, name="connector", rich_help_panel=ADMINISTRATORS)
+    for_mail = _group("Test the mail server for notices.")
+    _add(for_mail, None, mail.test)
+    app.add_typer(for_mail, name="mail", rich_help_panel=ADMINISTRATORS)
     for_packets = _group("Check and sign packets, and change their phase.")
     _add(for_packets, None, packets.check, packets.sign, packets.move)
     app.add_typer(for_packets, name="packet", rich_help_panel=OWNERS)

@@ -163,8 +163,8 @@ async def _mail(database: Database) -> ChecklistStep:
         next=""
         if sent
         else "Set OFFBOARD_MAIL_HOST, OFFBOARD_MAIL_SENDER and OFFBOARD_PUBLIC_URL for the worker. The "
-        "first notice is sent when something waits for a person, such as an approval. No command sends a test mail, "
-        "and no mail is sent about a dry run.",
+        "first notice is sent when something waits for a person, such as an approval; no mail "
+        "is sent about a dry run.",
     )
 
 

@@ -59,4 +59,4 @@ def test_the_terminal_has_commands_for_a_step_that_is_open() -> None:
     assert shown["next"] == "Let both owners sign it. Command: offboard packet sign FOLDER"
     assert shown["test"] == "offboard packet check PACKET"
     shown = with_commands({"step": "mail", "next": "Set OFFBOARD_MAIL_HOST.", "test": ""})
-    assert (shown["next"], shown["test"]) == ("Set OFFBOARD_MAIL_HOST.", "")
+    assert (shown["next"], shown["test"]) == ("Set OFFBOARD_MAIL_HOST.", "offboard mail test ADDRESS")

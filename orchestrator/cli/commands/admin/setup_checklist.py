@@ -21,6 +21,7 @@ TESTS: Final[Mapping[str, str]] = {
     "sign_in": "offboard whoami",
     "hr": "offboard systems test {system} --packet {packet}",
     "system": "offboard systems test {system} --packet {packet}",
+    "mail": "offboard mail test ADDRESS",
     "packet": "offboard packet check {packet}",
 }
 """The commands that test a step, in place of the requests that the server names."""

@@ -18,6 +18,7 @@ router = APIRouter()
 TESTS: Final[Mapping[StepName, str]] = {
     "hr": "To test it, select “Test” at the system on the page Systems.",
     "system": "To test it, select “Test” at the system on the page Systems.",
+    "mail": "To test it, an administrator sends a test mail at the terminal of the worker.",
 }
 
 

@@ -35,7 +35,7 @@ async def test_steps_are_done_by_what_happened(stack: Stack, program: Program, v
             break
         await asyncio.sleep(0.1)
     assert found["mail"]["done"], "an approval was mailed"
-    assert found["mail"]["test"] == "", "no command tests the mail server"
+    assert found["mail"]["test"] == "", "no request tests the mail server"
     assert found["sign_in"]["page"] == "", "an operator cannot open People and access"
     assert (await steps_of(await program("safety-owner")))["sign_in"]["page"] == "/staff"
     text = html.unescape((await (await visit("operator")).get("/checklist")).text)
