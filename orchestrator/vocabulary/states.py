@@ -41,6 +41,12 @@ STEP: Vocabulary = {
     "withheld": "Not run (dry run)",
 }
 
+REVERSIBLE: Vocabulary = {
+    "no": "Cannot be undone",
+    "yes": "Can be undone",
+    "limited": "Can be undone for a limited time",
+}
+
 WAITS_FOR: Vocabulary = {
     "predecessors": "Waiting for earlier steps",
     "time": "Scheduled",

@@ -36,12 +36,6 @@ LEVEL_MEANING: Vocabulary = {
     "change": "Changes data in the system.",
 }
 
-REVERSIBLE: Vocabulary = {
-    "no": "Cannot be undone",
-    "yes": "Can be undone",
-    "limited": "Can be undone for a limited time",
-}
-
 REPEAT: Vocabulary = {
     "freely": "Can be retried",
     "keyed": "Is retried with the same idempotency key",
@@ -128,7 +122,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "search": states.SEARCH,
     "level": states.LEVEL,
     "level_meaning": LEVEL_MEANING,
-    "reversible": REVERSIBLE,
+    "reversible": states.REVERSIBLE,
     "repeat": REPEAT,
     "phase": states.PHASE,
     "phase_meaning": PHASE_MEANING,

@@ -21,7 +21,7 @@ from orchestrator.cli.terminal.run_pages import print_run
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.durations import length
-from orchestrator.vocabulary.states import RUN, label
+from orchestrator.vocabulary.states import REVERSIBLE, RUN, in_sentence, label
 
 
 def runs(
@@ -208,6 +208,14 @@ def end(run_id: RunArgument, reason: NeededReasonOption, alias: As = None, folde
             found = (await server.run(run_id))["run_id"]
             done = await server.post("runs", found, "end", body={"reason": reason})
             say(f"Run {found} is cancelled.")
+            # An older server does not say which steps have changed something.
+            left = [step for step in (await server.run(found))["steps"] if step.get("changed")]
+            if left:
+                say("These changes stay. An exception opens for each of their systems:", style="yellow")
+            for step in left:
+                undone = in_sentence(label(step["reversible"], REVERSIBLE))
+                maybe = "" if step["status"] in ("verified", "attested") else "; it may have taken effect"
+                say(f"  {step['title']} ({step['system']}): {undone}{maybe}")
             print_outcome(done)
 
     carry_out(work())

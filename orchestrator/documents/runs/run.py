@@ -16,6 +16,7 @@ from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
+from orchestrator.domain.commands.requests import has_changed
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
@@ -122,6 +123,7 @@ def steps(state: RunState, world: World, happened: Sequence[Recorded] = ()) -> l
                 "code": known.code or None,
                 "changed_at": known.changed_at,
                 "evidence": evidence.get(step_id),
+                "changed": has_changed(state, step_id),
                 "legal_hold": under_hold.get(step_id),
                 "ended": ended_document(state, step, evidence.get(step_id)),
             }

@@ -231,16 +231,16 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     return [*happened, *_left_behind(state, world), e.RunEnded(by=actor.actor_id, reason=reason)]
 
 
+def has_changed(state: RunState, step_id: str) -> bool:
+    """Whether the step has changed its system, or may have: a cancellation does not undo that."""
+    step, known = state.plan.steps[step_id], state.work.steps[step_id]
+    took_effect = known.status in ("verified", "attested") or known.may_have_taken_effect
+    return took_effect and step.level > Level.PREPARE and not step.is_task
+
+
 def systems_left_changed(state: RunState) -> tuple[str, ...]:
     """The systems on which the run has made changes, or may have, that a cancellation does not undo."""
-    changed = {
-        step.system
-        for id_, step in state.plan.steps.items()
-        if step.level > Level.PREPARE
-        and not step.is_task
-        and (state.work.steps[id_].status in ("verified", "attested") or state.work.steps[id_].may_have_taken_effect)
-    }
-    return tuple(sorted(changed))
+    return tuple(sorted({step.system for id_, step in state.plan.steps.items() if has_changed(state, id_)}))
 
 
 def _left_behind(state: RunState, world: World) -> list[Event]:

@@ -90,6 +90,10 @@ class StepInRun(ResponseModel):
     code: str | None
     changed_at: datetime | None
     evidence: dict[str, Any] | None = Field(description="What was read back, or a person's evidence")
+    changed: bool = Field(
+        False,
+        description="Whether the step has changed its system, or may have. Cancelling the run does not undo that",
+    )
     legal_hold: Literal["waits", "may_have_happened", "done"] | None = Field(
         None,
         description="Of a step that destroys data, while a legal hold is in force: it waits; it was begun and may have "

@@ -15,7 +15,6 @@ from orchestrator.documents.runs.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
 from orchestrator.domain.commands.making_urgent import before_gates
 from orchestrator.domain.commands.pausing import latest_end
-from orchestrator.domain.commands.requests import systems_left_changed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash
@@ -139,7 +138,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "before_gates": [
             f"{step.title} ({seen.system(step.system)})" for step in before_gates(state, world) if step.system
         ],
-        "left_changed": [seen.system(name) for name in systems_left_changed(state)],
+        "left_changed": [step for step in steps if step["changed"]],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
 
