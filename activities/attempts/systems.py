@@ -17,30 +17,32 @@ from temporalio.exceptions import FailureError
 
 from activities.attempts.accounts import find_accounts, unserved_searches
 from activities.attempts.current_facts import CurrentFacts
+from activities.attempts.effects import effect_of
 from activities.attempts.leases import LeaseCheck, local_seconds
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
 from activities.attempts.use_observer import UseObserver
+from activities.attempts.watch import Watch
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
-from connectors.abilities import Account, Connector, Effect, ReadBack
+from connectors.abilities import Connector, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import AccountsSearched, SystemSearched
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet.expressions import ExpressionFailed, parameter_values
+from orchestrator.domain.packet.expressions import ExpressionFailed
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.planning.planning import run_facts
 from orchestrator.domain.planning.searching import queue_of, reached_by, searches_due
 from orchestrator.domain.run import steps
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.watching import checks_due
 from orchestrator.ledger.book.errors import LedgerError, PersonErased
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates
@@ -90,7 +92,9 @@ class SystemActivities:
             for system, purpose in searches_due(state, world, readiness_by_step).systems
             if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
         ]
-        if not due or state.asked.facts is None:
+        if not due:
+            return await self._check_again(search, snapshot)
+        if state.asked.facts is None:
             return self._heard(search.run_id, snapshot)
         try:
             key = await self._keyring.person_key(state.asked.person_id)
@@ -113,6 +117,25 @@ class SystemActivities:
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
         decided = await self._runs.record_fact(search.run_id, lambda state, world: [] if state.finished else [searched])
+        return self._heard(search.run_id, decided)
+
+    async def _check_again(self, search: SearchAccounts, snapshot: RunSnapshot) -> Progress:
+        """The systems of a closed run whose check is due, of those that were named."""
+        state, world = snapshot.state, snapshot.world
+        checks, here = checks_due(state, world), activity.info().task_queue
+        systems = tuple(
+            system
+            for system in checks.systems
+            if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
+        )
+        if not systems:
+            return self._heard(search.run_id, snapshot)
+        due = replace(checks, systems=systems)
+        watch = Watch(self._runs, self._keyring, self._connections, self._rates)
+        checked = await watch.check(state, world, due, self._observer(state, world), given_up=search.given_up)
+        decided = await self._runs.record_fact(
+            search.run_id, lambda state, world: [checked] if checks_due(state, world).systems else []
+        )
         return self._heard(search.run_id, decided)
 
     @activity.defn(name="execute_steps")
@@ -351,23 +374,7 @@ def _effect(state: RunState, intent: Intent, person: PersonFacts | None) -> Effe
         raise ActionRequiredError(
             "person_erased", remedy="Cancel the run: the person's data has been erased.", happened="no"
         )
-    details = state.accounts.details.get(step.account_id) if step.account_id else None
-    account = None
-    if details is not None:
-        account = Account(
-            native_id=details["native_id"],
-            label=details["label"],
-            attributes=details["attributes"],
-            active=details["active"],
-            privileged=details["privileged"],
-        )
-    return Effect(
-        ability=step.ability,
-        effect_key=intent.started.effect_key,
-        account=account,
-        parameters=parameter_values(step.parameters, person=person, run=run_facts(state)),
-        deadline=step.deadline,
-    )
+    return effect_of(state, step, intent.started.effect_key, person)
 
 
 def _failed(error: ConnectorError, look: ReadBack | None) -> AttemptResult:

@@ -57,6 +57,7 @@ _DATA: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
         e.LegalHoldLifted: ("run.legal_hold_lifted", _fields("hold_id")),
         e.RunEnded: ("run.ended", _fields()),
         e.RunClosed: ("run.closed", _fields("outcome", "verified", "attested", "skipped")),
+        e.RunReopened: ("run.reopened", _fields("cause")),
         e.GateOpened: ("gate.opened", _gate),
         e.GateDecided: ("gate.decided", _decided),
         e.GateEscalated: ("gate.escalated", _fields("gate_id", "roles")),

@@ -29,6 +29,28 @@ RUN: Vocabulary = {
 }
 """`open` and `finished` are groups of states that lists filter by."""
 
+SYSTEM_OUTCOME: Vocabulary = {
+    "verified": "Verified",
+    "attested": "Attested",
+    "with_exceptions": "With exceptions",
+}
+"""How a run ended on a system."""
+
+WATCH: Vocabulary = {
+    "gone": "No access found",
+    "unknown": "Not shown by the system",
+    "access_found": "Access found",
+    "failed": "Could not be checked",
+}
+"""What a check after the close of a run showed."""
+
+WATCH_ENDED: Vocabulary = {
+    "employed_again": "HR had the leaving, and now says that the person works here",
+    "later_run": "the person has a later run",
+    "person_erased": "the person's data was erased",
+}
+"""Why no further check follows."""
+
 STEP: Vocabulary = {
     "planned": "Planned",
     "started": "In progress",

@@ -105,6 +105,9 @@ DUTY: Vocabulary = {
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
     "step": states.STEP,
+    "system_outcome": states.SYSTEM_OUTCOME,
+    "watch": states.WATCH,
+    "watch_ended": states.WATCH_ENDED,
     "waits_for": states.WAITS_FOR,
     "under_hold": states.UNDER_HOLD,
     "ownership": states.OWNERSHIP,

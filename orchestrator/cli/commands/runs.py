@@ -19,6 +19,7 @@ from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import print_run
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
+from orchestrator.cli.terminal.step_words import steps_done
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.durations import length
 from orchestrator.vocabulary.states import REVERSIBLE, RUN, in_sentence, label
@@ -59,7 +60,7 @@ def runs(
                 name(run["person"]),
                 label(run["state"], RUN) + marks(run),
                 cutoff(run["cutoff"], run["zone"]),
-                f"{run['summary']['final']}/{run['summary']['steps']}",
+                f"{steps_done(run['summary'])}/{run['summary']['steps']}",
                 waiting(run["summary"]),
                 instant(run["due_at"]),
             )

@@ -22,9 +22,12 @@ from orchestrator.vocabulary.states import (
     RUN,
     SEARCH,
     STEP,
+    SYSTEM_OUTCOME,
     TASK,
     UNDER_HOLD,
     WAITS_FOR,
+    WATCH,
+    WATCH_ENDED,
     in_sentence,
 )
 from orchestrator.vocabulary.states import label as label_of
@@ -40,6 +43,7 @@ def print_run(document: Document) -> None:
     print_gates(document)
     print_exceptions(document)
     print_tasks(document)
+    print_watch(document)
     print_duties(document)
     if document.get("events") is not None:
         print_events(document)
@@ -62,6 +66,11 @@ def print_header(document: Document) -> None:
         say(f"Finished   {instant(document['finished_at'])}")
     if document.get("held_until") is not None:
         say(f"Resumes    {instant(document['held_until'])}, automatically")
+    for outcome, label in SYSTEM_OUTCOME.items() if document["finished_at"] is not None else ():
+        # An older server does not say how a run ended on each system.
+        places = [one["place"] for one in document.get("outcomes", ()) if one["outcome"] == outcome]
+        if places:
+            say(f"{label:<10} {', '.join(places)}" if len(label) <= 10 else f"{label}: {', '.join(places)}")
     if document["holds"]:
         say(f"Paused     {', '.join(document['holds'])}")
     for line in legal_hold_lines(document):
@@ -80,6 +89,35 @@ def legal_hold_lines(document: Document) -> Iterator[str]:
         titles = [step["title"] for step in document["steps"] if in_force and step["legal_hold"] == state]
         if titles:
             yield f"  {words}: {', '.join(titles)}"
+
+
+def print_watch(document: Document) -> None:
+    """The checks after the close. An older server has none."""
+    watch = document.get("watch")
+    if watch is None:
+        return
+    say("")
+    if watch["ended"] is not None:
+        say(f"Checks after the close: no further check, {WATCH_ENDED[watch['ended']]}")
+    elif watch["next_at"] is not None:
+        say(f"Checks after the close: next {instant(watch['next_at'])}")
+    else:
+        say("Checks after the close: no further check follows")
+    rows = [
+        (one["system"], str(one["day"]), label_of("failed", WATCH), code_words(one["code"] or ""), one["tried_at"])
+        for one in watch["failing"]
+    ]
+    rows += [
+        (one["system"], str(one["day"]), label_of(one["outcome"], WATCH), ", ".join(_found(one)), one["at"])
+        for one in reversed(watch["checks"])
+    ]
+    if rows:
+        table(("System", "Day", "Result", "Found", "Checked"), [(*row[:4], instant(row[4])) for row in rows])
+
+
+def _found(check: Document) -> Iterator[str]:
+    yield from (step["title"] for step in check["steps"])
+    yield from (label(account) for account in check["accounts"])
 
 
 def print_duties(document: Document) -> None:

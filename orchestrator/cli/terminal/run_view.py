@@ -37,6 +37,7 @@ from orchestrator.cli.terminal.step_words import (
     failed,
     retrying,
     scheduled,
+    steps_done,
     task_for,
 )
 from orchestrator.documents.document import Document
@@ -136,7 +137,7 @@ class RunView:
         ascii_only, run, now = options.ascii_only, self.run, self.clock()
         kind, words = run_words(run["state"])
         head = Text.assemble(mark(kind, ascii_only=ascii_only), f" {clean(name(run['person']))}  {words}")
-        head.append(f"  {run['summary']['final']} of {run['summary']['steps']} steps", style="dim")
+        head.append(f"  {steps_done(run['summary'])} of {run['summary']['steps']} steps done", style="dim")
         parts: list[Text | Table] = [head, self._table(ascii_only, options.max_width, now)]
         for wait in waits(run, now):
             parts.append(Text.assemble(mark(wait.kind, ascii_only=ascii_only), f" {wait.who}: {clean(wait.what)}"))

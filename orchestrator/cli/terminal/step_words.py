@@ -89,3 +89,8 @@ def blocked(why: str) -> StepView:
 
 def counted(number: int) -> str:
     return "1 step" if number == 1 else f"{number} steps"
+
+
+def steps_done(summary: Mapping[str, int]) -> int:
+    """The number of steps that were done: neither skipped nor left out of a dry run."""
+    return summary.get("verified", 0) + summary.get("attested", 0)

@@ -13,13 +13,16 @@ from typing import Any
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.access_ended import ended_document
 from orchestrator.documents.runs.account_access import access_of
+from orchestrator.documents.runs.account_labels import account_shown
 from orchestrator.documents.runs.exception_remedies import exception_remedy
+from orchestrator.documents.runs.watch import watch_document
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.commands.requests import has_changed
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
+from orchestrator.domain.measures.system_outcomes import system_outcomes
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.legal_holds import LegalHold, destroying_steps, kept_by_legal_hold
@@ -41,12 +44,14 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "tokens_unknown_on": list(end.unknown_on) if end is not None else [],
         "packet_version_in_use": world.current.version,
         "access_gone_within": world.pinned.workflow.outcomes.access_gone_within,
+        "outcomes": [{"place": place, "outcome": word} for place, word in system_outcomes(state).items()],
         "systems": [_system(state, system) for system in state.accounts.searches],
         "steps": steps(state, world, page.events),
         "gates": [_gate(state, world, people, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
         "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
         "legal_holds": [_legal_hold(hold) for hold in state.legal_holds],
+        "watch": watch_document(state),
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
     }
     if with_events:
@@ -150,14 +155,7 @@ def account(state: RunState, step: PlannedStep) -> Document | None:
 
 
 def account_of(state: RunState, account_id: str) -> Document:
-    details = state.accounts.details.get(account_id) or {}
-    return {
-        "account_id": account_id,
-        "label": details.get("label") or None,
-        "active": details.get("active"),
-        "privileged": details.get("privileged"),
-        "attributes": details.get("attributes") or {},
-    }
+    return account_shown(account_id, state.accounts.details.get(account_id))
 
 
 def _last_words(happened: Sequence[Recorded]) -> dict[str, Any]:

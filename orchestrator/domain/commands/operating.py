@@ -27,7 +27,7 @@ from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState, fold
-from orchestrator.domain.run.work import ExceptionState, StepState
+from orchestrator.domain.run.work import ExceptionState, StepState, steps_that_came_back
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
@@ -42,19 +42,17 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     reported = known.status == "attested"
     undoes = reported or (known.status == "skipped" and not again)
     kept = kept_access.open_about(state, step_id=step_id) if undoes else None
-    if kept is not None:
-        on = (planned.system, level) if reported else ("", None)
-        rests_on = operator_of(state, actor, world, *on, or_roles=kept.opened.owners)
-    else:
-        rests_on = operator_of(state, actor, world, planned.system, level)
+    on = (planned.system, level) if kept is None or reported else ("", None)
+    rests_on = operator_of(state, actor, world, *on, or_roles=kept.opened.owners if kept is not None else ())
+    came_back = step_id in steps_that_came_back(state)
     # A step stopped because its requester lost the level. An operator who has it can continue it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
-    if known.status not in ("failed", "unknown", "retrying") and not takes_over and kept is None:
+    if known.status not in ("failed", "unknown", "retrying") and not takes_over and kept is None and not came_back:
         raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}, so it can't be retried.")
     happened: list[Event] = [
         e.StepRetryOrdered(
             step_id=step_id,
-            generation=known.generation + (1 if again or reported else 0),
+            generation=known.generation + (1 if again or reported or came_back else 0),
             by=actor.actor_id,
             on_behalf_of=rests_on,
             reason=reason,
@@ -182,7 +180,8 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     exception = _open_exception(state, exception_id)
     kind = exception.opened.kind
     assigned = RULES[kind].is_review and actor.actor_id in state.decisions.assigned(exception_id)
-    rests_on = actor if assigned else _authority(state, actor, exception.opened.owners, world)
+    roles = RULES[kind].roles_that_accept(exception.opened, world.pinned)
+    rests_on = actor if assigned else _authority(state, actor, roles, world)
     if Repair.ACCEPT not in RULES[kind].repairs:
         raise Invalid(
             "not_acceptable",
@@ -192,12 +191,12 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
         if (refused := own_review(state, actor)) is not None:
             raise refused
         if not assigned:
-            rests_on = _authority(state, actor, exception.opened.owners, world, lambda one: own_review(state, one))
+            rests_on = _authority(state, actor, roles, world, lambda one: own_review(state, one))
     elif (refused := kept_access.why_not_second(state, exception, actor, world)) is not None:
         raise refused
     else:
         rests_on = _authority(
-            state, actor, exception.opened.owners, world,
+            state, actor, roles, world,
             lambda one: kept_access.why_not_second(state, exception, one, world), independent=True,
         )  # fmt: skip
     if is_blank(reason):

@@ -228,7 +228,11 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     ]
     happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
     happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]
-    return [*happened, *_left_behind(state, world), e.RunEnded(by=actor.actor_id, reason=reason)]
+    return [
+        *happened,
+        *_left_behind(state, world),
+        e.RunEnded(by=actor.actor_id, reason=reason, reopened=state.reopened),
+    ]
 
 
 def has_changed(state: RunState, step_id: str) -> bool:

@@ -1,7 +1,7 @@
 """The events of runs, and of the people, holds and actors around them. Names are in the past tense; events are frozen.
 
 Import the package as `e`: `from orchestrator.domain import events as e`. The modules follow the parts of a run's state
-in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`; `organisation`, `starts` and
+in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`; `organisation`, `starts` and
 `credentials` have the events outside of runs.
 """
 
@@ -73,6 +73,13 @@ from orchestrator.domain.events.streams import (
     person_stream,
     run_stream,
 )
+from orchestrator.domain.events.watch import (
+    RunReopened,
+    SystemsWatched,
+    WatchedSystem,
+    WatchEnded,
+    WatchOutcome,
+)
 from orchestrator.domain.events.work import (
     QUESTION_OF,
     ExceptionClosed,
@@ -96,7 +103,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunHeld, RunReleased, RunEnded, RunClosed, GateOpened, GateVoted, GateDecided, GateEscalated, GateWithdrawn,
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
-    DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged,
+    DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
     RunMadeUrgent,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
@@ -142,6 +149,7 @@ __all__ = [
     "RunMadeUrgent",
     "RunOpened",
     "RunReleased",
+    "RunReopened",
     "RunReplanned",
     "RunRequested",
     "RunRescheduled",
@@ -165,11 +173,15 @@ __all__ = [
     "StepVerified",
     "StoredFile",
     "SystemSearched",
+    "SystemsWatched",
     "TaskCompleted",
     "TaskOpened",
     "TaskWithdrawn",
     "TokenMade",
     "TokenRevoked",
+    "WatchEnded",
+    "WatchOutcome",
+    "WatchedSystem",
     "WebhookAdded",
     "WebhookDisabled",
     "WebhookSecretReplaced",

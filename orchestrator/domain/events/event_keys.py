@@ -40,8 +40,8 @@ def event_key(event: Event, version: int) -> str:
             return f"legal-hold-placed:{hold}"
         case e.LegalHoldLifted(hold_id=hold):
             return f"legal-hold-lifted:{hold}"
-        case e.RunEnded() | e.RunClosed():
-            return "finished"
+        case e.RunEnded(reopened=reopened) | e.RunClosed(reopened=reopened):
+            return f"finished:{reopened}" if reopened else "finished"
         case e.RunOpened(run_id=run):
             return f"run:{run}"
         case e.DecisionsDelegated(delegation_id=delegation):

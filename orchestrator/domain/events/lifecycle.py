@@ -120,16 +120,22 @@ class LegalHoldLifted(Event):
 
 
 class RunEnded(Event):
-    """Stopped before its end by a person: the leaving was called off, or the plan was refused for good."""
+    """Stopped before its end by a person: the leaving was called off, or the plan was refused for good. `reopened` is
+    how often the run had been opened again after it was closed."""
 
     by: str
     reason: Personal[str] = None
+    reopened: int = added_later(0)
 
 
 class RunClosed(Event):
-    """Everything planned is final and nothing is open. `outcome` is `shadow` where nothing was to be changed."""
+    """Everything planned is final and nothing is open. `outcome` is `shadow` where nothing was to be changed.
+    `reopened` is how often the run had been opened again after it was closed. `watch_days`: so many days afterwards the
+    systems are checked again; none in events of versions that did not do that."""
 
     outcome: Literal["clean", "with_exceptions", "shadow"]
     verified: int
     attested: int
     skipped: int
+    reopened: int = added_later(0)
+    watch_days: tuple[int, ...] = added_later(())

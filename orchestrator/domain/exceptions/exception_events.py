@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Final
 
 from orchestrator.domain import events as e
@@ -24,8 +24,22 @@ _TRIGGERS: Final[tuple[tuple[Subject, tuple[tuple[ExceptionRule, Trigger], ...]]
 )
 
 
+_AFTER_THE_CLOSE: Final = frozenset({Subject.RETURNED, Subject.UNCHECKED_SYSTEM})
+
+
 def opened_exceptions(context: ExceptionContext) -> Iterator[e.ExceptionOpened]:
+    yield from _opened_about(frozenset(Subject), context)
+
+
+def opened_after_close(context: ExceptionContext) -> Iterator[e.ExceptionOpened]:
+    """Those that open a closed run again."""
+    return _opened_about(_AFTER_THE_CLOSE, context)
+
+
+def _opened_about(asked: Set[Subject], context: ExceptionContext) -> Iterator[e.ExceptionOpened]:
     for subject, triggers in _TRIGGERS:
+        if subject not in asked:
+            continue
         for id_ in subjects(subject, context):
             for rule, trigger in triggers:
                 wanted = trigger.wanted(context, id_)

@@ -19,6 +19,7 @@ from orchestrator.domain.planning.searching import searched_systems
 from orchestrator.domain.planning.uncovered import uncovered_systems
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.watching import returned
 
 
 class Repair(StrEnum):
@@ -64,6 +65,8 @@ class Subject(Enum):
     HELD_SYSTEM = "each system of the workflow on which changes are paused"
     ROLE = "each role in Offboard that only the leaver has: its name"
     UNCOVERED_SYSTEM = "each system that the packet version in use covers, and the run's version does not"
+    RETURNED = "each access that a check after the close found, and that is not dealt with"
+    UNCHECKED_SYSTEM = "each system that could not be read at a check after the close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,10 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
             return [s for s in named if e.EVERYTHING in world.holds or s in world.holds]
         case Subject.UNCOVERED_SYSTEM:
             return list(not_covered(state, world))
+        case Subject.RETURNED:
+            return list(returned(state))
+        case Subject.UNCHECKED_SYSTEM:
+            return list(state.watch.failing)
         case Subject.CONNECTOR_MISSING:
             looks = state.accounts.searches.items()
             failing = [system for system, look in looks if look.code in MISSING_CODES]
@@ -196,16 +203,25 @@ class ExceptionRule:
     owners: Callable[[Packet], tuple[str, ...]] = lambda packet: (packet.approvals.exceptions.owner,)
     """The roles that look after it."""
     due_within: Callable[[Packet], timedelta] = lambda packet: packet.approvals.exceptions.due_within
+    accepted_by: Callable[[Packet], tuple[str, ...]] | None = None
+    """The roles that can accept it, if not all of its owners can."""
     is_review: bool = False
     """Whether it is a review of what the run's requester did: the requester cannot close it."""
     people_only: bool = False
     """Whether assistants and services have nothing to do with it: their inbox leaves it out."""
+    waived_when_accepted: bool = False
+    """Whether accepting it leaves its cause as it is: a run in which it was accepted is not completed without
+    exceptions."""
     outlives_run: bool = False
     """Whether it stays open when a person cancels the run."""
     tried_automatically: bool = False
     """Whether attempts go on while it is open."""
     depends_on_levels: bool = False
     """Whether changes of levels or roles may resolve it: runs with an open one are then checked again."""
+
+    def roles_that_accept(self, opened: e.ExceptionOpened, packet: Packet) -> tuple[str, ...]:
+        """`packet` is the version of the run."""
+        return self.accepted_by(packet) if self.accepted_by is not None else opened.owners
 
 
 def stamp(at: datetime) -> str:

@@ -79,6 +79,13 @@ from orchestrator.domain.exceptions.step_conditions import (
     waits_for_legal_hold,
     while_step,
 )
+from orchestrator.domain.exceptions.watch_conditions import (
+    access_found,
+    check_fails,
+    check_works,
+    no_longer_found,
+    operators_and_hr,
+)
 
 
 def _question(kind: e.ExceptionKind, title: str, meaning: str, remedy: str, *more: Repair) -> ExceptionRule:
@@ -354,6 +361,7 @@ _RULES: Final = (
         overcome=has_owner,
         owners=safety_first,
         people_only=True,
+        waived_when_accepted=True,
     ),
     ExceptionRule(
         kind="role_without_holder",
@@ -367,6 +375,7 @@ _RULES: Final = (
         overcome=has_holder,
         owners=owners_of_packet,
         people_only=True,
+        waived_when_accepted=True,
         depends_on_levels=True,
     ),
     ExceptionRule(
@@ -409,6 +418,7 @@ _RULES: Final = (
         overcome=is_covered,
         owners=hr_roles,
         people_only=True,
+        waived_when_accepted=True,
     ),
     ExceptionRule(
         kind="leaving_changed",
@@ -422,6 +432,34 @@ _RULES: Final = (
         overcome=leaving_agrees,
         owners=hr_roles,
         people_only=True,
+        waived_when_accepted=True,
+    ),
+    ExceptionRule(
+        kind="access_returned",
+        title="Access came back",
+        meaning="A check after the close of this run found access that the run had removed, or an account that is new, "
+        "active again or privileged. Nothing was changed because of that.",
+        remedy="If it is about a step, retry the step: it removes the access again, once its gate is approved. If it "
+        "is about an account, re-plan the run. If the access is right, HR accepts the exception and gives a reason.",
+        repairs=(Repair.RETRY, Repair.REPLAN, Repair.ACCEPT),
+        opens=(Trigger(Subject.RETURNED, access_found),),
+        overcome=no_longer_found,
+        closed_by=frozenset({Repair.RETRY}),
+        owners=operators_and_hr,
+        accepted_by=hr_roles,
+        people_only=True,
+        waived_when_accepted=True,
+    ),
+    ExceptionRule(
+        kind="watch_failed",
+        title="System could not be checked after the close",
+        meaning="A check after the close of this run could not read this system. It is retried automatically.",
+        remedy="Wait for the next attempt; or skip this check: accept the exception and give a reason. The packet's "
+        "next check follows on its day.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.UNCHECKED_SYSTEM, check_fails),),
+        overcome=check_works,
+        waived_when_accepted=True,
     ),
 )
 

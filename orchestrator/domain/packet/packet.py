@@ -128,6 +128,20 @@ class WorkflowStep(_Written):
         return self.task.hands_over
 
 
+class WatchSpec(_Written):
+    """So many days after the close of a run its systems are checked again for access that came back; none switches the
+    checks off."""
+
+    days: Annotated[tuple[Annotated[int, Field(ge=1, le=366)], ...], Field(max_length=12)] = (1, 7, 30)
+
+    @field_validator("days")
+    @classmethod
+    def _ascending(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if list(days) != sorted(set(days)):
+            raise ValueError("name each day once, the first one first, such as [1, 7, 30]")
+        return days
+
+
 class Workflow(_Written):
     """`value_owner` is the role which answers for this file. `pilot` (CEL over person) names the people for whom the
     packet works while it is in its pilot phase; without it a pilot covers no one."""
@@ -139,6 +153,7 @@ class Workflow(_Written):
     outcomes: OutcomeTargets
     thresholds: Thresholds = Thresholds()
     pilot: str | None = None
+    watch: WatchSpec = WatchSpec()
     steps: Annotated[tuple[WorkflowStep, ...], Field(min_length=1)]
 
     def step(self, name: str) -> WorkflowStep:

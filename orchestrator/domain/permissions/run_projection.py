@@ -27,6 +27,7 @@ from orchestrator.domain.run.accounts import AccountState, SearchState
 from orchestrator.domain.run.decisions import DecisionState
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.watch import WatchState
 from orchestrator.domain.run.work import StepState, WorkState
 
 FACTS_FOR_ALL: Final = frozenset({"display_name", "employee_number", "time_zone"})
@@ -94,6 +95,7 @@ class RunProjection:
             accounts=self._accounts(state.accounts),
             decisions=self._decisions(state.decisions),
             work=self._work(state.work),
+            watch=self._watch(state.watch),
         )
 
     def _accounts(self, accounts: AccountState) -> AccountState:
@@ -126,6 +128,22 @@ class RunProjection:
             },
         )
 
+    def _watch(self, watch: WatchState) -> WatchState:
+        return replace(
+            watch,
+            checks=tuple(replace(one, result=self._watched(one.result)) for one in watch.checks),
+            failing={
+                system: one if self.reads(system) else replace(one, code="") for system, one in watch.failing.items()
+            },
+            details=self._details(watch.details),
+        )
+
+    def _watched(self, result: e.WatchedSystem) -> e.WatchedSystem:
+        """A check, without what was found on a system that the actor does not read."""
+        if self.reads(result.system):
+            return result
+        return result.model_copy(update={"steps": {}, "accounts": (), "code": ""})
+
     def _step(self, step_id: str, known: StepState) -> StepState:
         if not self.reads(self.steps.get(step_id, _UNKNOWN)):
             return replace(known, code="", recorded=None)
@@ -141,17 +159,8 @@ class RunProjection:
         match event:
             case e.RunRequested():
                 return event if self.record else _without_record(event)
-            case e.AccountsSearched():
-                troubles = {
-                    system: self.scrubbed(text) for system, text in (event.troubles or {}).items() if self.reads(system)
-                }
-                return event.model_copy(
-                    update={
-                        "results": tuple(self.result(result) for result in event.results),
-                        "details": self._details(event.details) if event.details is not None else None,
-                        "troubles": troubles if event.troubles is not None else None,
-                    }
-                )
+            case e.AccountsSearched() | e.SystemsWatched():
+                return self._searched(event)
             case _ if set(self._systems(event)) <= self.readable:
                 return self._without_addresses(event)
         hidden: dict[str, Any] = dict.fromkeys(type(event).personal_fields())
@@ -162,6 +171,18 @@ class RunProjection:
         if isinstance(event, e.TaskCompleted):
             hidden["stored_files"] = ()
         return event.model_copy(update=hidden)
+
+    def _searched(self, event: e.AccountsSearched | e.SystemsWatched) -> Event:
+        troubles = {
+            system: self.scrubbed(text) for system, text in (event.troubles or {}).items() if self.reads(system)
+        }
+        shown = {
+            "details": self._details(event.details) if event.details is not None else None,
+            "troubles": troubles if event.troubles is not None else None,
+        }
+        if isinstance(event, e.SystemsWatched):
+            return event.model_copy(update={**shown, "results": tuple(self._watched(one) for one in event.results)})
+        return event.model_copy(update={**shown, "results": tuple(self.result(one) for one in event.results)})
 
     def _same(self, event: E) -> E:
         shown = self.event(event)

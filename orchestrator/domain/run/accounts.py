@@ -112,11 +112,13 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
         settled_by=known.settled_by,
         presettled=presettled,
         details={**known.details, **(event.details or {})},
-        grown=known.grown | _grown(known.details, event.details or {}),
+        grown=known.grown | grown(known.details, event.details or {}),
     )
 
 
-def _grown(before: Mapping[str, Any], shown: Mapping[str, Any]) -> frozenset[str]:
+def grown(before: Mapping[str, Any], shown: Mapping[str, Any]) -> frozenset[str]:
+    """The accounts that are active now and were not, or privileged and were not, among those that were known."""
+
     def has_more(account: str, now: Mapping[str, Any]) -> bool:
         known = before.get(account)
         if known is None or now.get("active") is False:

@@ -14,8 +14,9 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.exceptions.exception_events import opened_exceptions, overcome_exceptions
+from orchestrator.domain.exceptions.exception_events import opened_after_close, opened_exceptions, overcome_exceptions
 from orchestrator.domain.exceptions.exception_rule import ExceptionContext
+from orchestrator.domain.measures.system_outcomes import exceptions_left
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.missing_connectors import can_plan_more
@@ -43,7 +44,11 @@ def with_consequences(
         happened.append(event)
     for _ in range(MAX_ROUNDS):
         if state.finished:
-            return state, happened, None
+            reopened = _reopening(state, world)
+            if reopened is None:
+                return state, happened, None
+            state = fold(state, reopened, world.now)
+            happened.append(reopened)
         readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
         following = list(_next(state, readiness_by_step, world))
         if not following:
@@ -82,6 +87,16 @@ def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> 
     closing = None if following else _closing(state, readiness_by_step, world)
     if closing is not None:
         yield closing
+
+
+def _reopening(state: RunState, world: World) -> e.RunReopened | None:
+    """A closed run is open again while an exception of its watch is."""
+    if state.watch.since is None or state.finish == "ended":
+        return None
+    wanted = next(opened_after_close(ExceptionContext(state, {}, world, ())), None)
+    if wanted is None:
+        return None
+    return e.RunReopened(cause="access_returned" if wanted.kind == "access_returned" else "watch_failed")
 
 
 def _plan_is_due(state: RunState, world: World) -> bool:
@@ -226,8 +241,10 @@ def _closing(state: RunState, readiness_by_step: dict[str, StepReadiness], world
     skipped = statuses.count("skipped")
     shadow = state.asked.phase == "shadow" and any(s.level > Level.PREPARE for s in state.plan.steps.values())
     return e.RunClosed(
-        outcome="shadow" if shadow else "with_exceptions" if skipped else "clean",
+        outcome="shadow" if shadow else "with_exceptions" if skipped or exceptions_left(state) else "clean",
         verified=statuses.count("verified"),
         attested=statuses.count("attested"),
         skipped=skipped,
+        reopened=state.reopened,
+        watch_days=() if state.asked.phase == "shadow" else world.pinned.workflow.watch.days,
     )

@@ -4,7 +4,8 @@
               ├─ plan        the steps to do                      plan.py
               ├─ decisions   gates, votes, approvals              decisions.py
               ├─ legal_holds what keeps data from destruction     legal_holds.py
-              └─ work        steps done, tasks, exceptions        work.py
+              ├─ work        steps done, tasks, exceptions        work.py
+              └─ watch       checks after the close               watch.py
 
 Each part has a fold of its own, which sees the whole run as it was before the event.
 """
@@ -24,6 +25,7 @@ from orchestrator.domain.run.decisions import Approval, DecisionState, fold_deci
 from orchestrator.domain.run.legal_holds import LegalHolds, fold_legal_holds
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
+from orchestrator.domain.run.watch import WatchState, fold_watch
 from orchestrator.domain.run.work import WorkState, fold_work, is_about_selection
 
 MAX_EMBARGO: Final = timedelta(days=365)
@@ -38,7 +40,8 @@ class RunState:
     re-plan that took another one. `made_urgent` is the event by which a scheduled run became an urgent one, with its
     time. `held_until` is when a pause ends automatically, None for one without an end. `moved_by` is the account that
     set the cutoff, where it is not the requester's; not known from events of versions that did not record repeated
-    steps. `leaving_change` is the last change of HR's record, with its version."""
+    steps. `leaving_change` is the last change of HR's record, with its version. `reopened` is how often the run was
+    opened again after it was closed."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -62,10 +65,12 @@ class RunState:
     leaving_change: tuple[e.LeavingChanged, int] | None = None
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
+    reopened: int = 0
     accounts: AccountState = field(default_factory=AccountState)
     plan: PlanState = field(default_factory=PlanState)
     decisions: DecisionState = field(default_factory=DecisionState)
     work: WorkState = field(default_factory=WorkState)
+    watch: WatchState = field(default_factory=WatchState)
 
     @property
     def finished(self) -> bool:
@@ -169,6 +174,7 @@ def fold(state: RunState, event: Event, at: datetime) -> RunState:
         plan=fold_plan(event, state, at),
         decisions=fold_decisions(event, state, at),
         work=fold_work(event, state, at),
+        watch=fold_watch(event, state, at),
     )
 
 
@@ -262,3 +268,8 @@ def _(event: e.RunEnded, state: RunState, at: datetime) -> RunState:
 @_fold_run.register(e.RunClosed)
 def _(event: e.RunClosed, state: RunState, at: datetime) -> RunState:
     return replace(state, finish=event.outcome, finished_at=at)
+
+
+@_fold_run.register(e.RunReopened)
+def _(event: e.RunReopened, state: RunState, at: datetime) -> RunState:
+    return replace(state, finish=None, finished_at=None, reopened=state.reopened + 1)

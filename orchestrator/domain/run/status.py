@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.measures.system_outcomes import exceptions_left
 from orchestrator.domain.permissions.levels import HR_FEED
 from orchestrator.domain.run.run import RunState
 
@@ -15,6 +16,8 @@ RunStatus = Literal[
 
 
 def run_status(state: RunState) -> RunStatus:
+    if state.finish == "clean" and exceptions_left(state):
+        return "with_exceptions"
     if state.finish is not None:
         return state.finish
     if state.held:
@@ -30,12 +33,12 @@ def run_status(state: RunState) -> RunStatus:
 
 def confirmed(state: RunState) -> bool:
     """Whether not only its requester says that the person leaves: another person approved a gate or reviewed the urgent
-    start, HR's own system reported it and has it in its record, or the run was completed. Until then the leaver keeps
-    access to Offboard itself. A dry run confirms nothing."""
+    start, HR's own system reported it and has it in its record, or the run was completed, also if it is open again.
+    Until then the leaver keeps access to Offboard itself. A dry run confirms nothing."""
     if state.asked.phase == "shadow":
         return False
     reported = state.asked.requested_by == HR_FEED and not state.asked.hr_disagrees
-    if reported or state.finish in ("clean", "with_exceptions"):
+    if reported or state.reopened or state.finish in ("clean", "with_exceptions"):
         return True
     if any(gate.outcome == "approved" for gate in state.decisions.gates.values()):
         return True

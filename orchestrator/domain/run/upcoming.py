@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from orchestrator.domain.planning.missing_connectors import missing_systems
@@ -18,12 +18,14 @@ from orchestrator.domain.run.readiness import (
 )
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import lease
+from orchestrator.domain.run.watching import ChecksDue, checks_due
 
 
 def progress(state: RunState, world: World, readiness_by_step: Mapping[str, StepReadiness] | None = None) -> Progress:
     """`readiness_by_step` is that of this state in this world, if it was computed already."""
+    checks = checks_due(state, world)
     if state.finished:
-        return Progress(version=state.version, finished=True)
+        return _after_close(state, world, checks)
     if readiness_by_step is None:
         readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
     searches = searches_due(state, world, readiness_by_step)
@@ -41,16 +43,33 @@ def progress(state: RunState, world: World, readiness_by_step: Mapping[str, Step
                 )
             )
     instants = [where.until for where in readiness_by_step.values() if where.until is not None]
-    instants += [searches.until] if searches.until is not None else []
+    instants += [until for until in (searches.until, checks.until) if until is not None]
+    systems = tuple(dict.fromkeys((*(system for system, _ in searches.systems), *checks.systems)))
     instants += _deadlines(state, readiness_by_step, world)
     due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
     return Progress(
         version=state.version,
-        search=tuple(system for system, _ in searches.systems),
-        queues={system: queue for system, _ in searches.systems if (queue := queue_of(system, world)) is not None},
+        search=systems,
+        queues=_queues(systems, world),
         steps=tuple(steps),
         due_in=due_in,
     )
+
+
+def _after_close(state: RunState, world: World, checks: ChecksDue) -> Progress:
+    """The workflow of a closed run ends until its next check is due: the relay starts it then."""
+    if not checks.systems and checks.until is None:
+        return Progress(version=state.version, finished=True)
+    return Progress(
+        version=state.version,
+        search=checks.systems,
+        queues=_queues(checks.systems, world),
+        due_in=max((checks.until - world.now) / timedelta(seconds=1), 0.0) if checks.until is not None else None,
+    )
+
+
+def _queues(systems: Iterable[str], world: World) -> dict[str, str]:
+    return {system: queue for system in systems if (queue := queue_of(system, world)) is not None}
 
 
 def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], world: World) -> list[datetime]:
@@ -85,5 +104,6 @@ def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], 
         for known in state.work.exceptions.values()
         if known.disposition == "accepted" and known.closed_at is not None
     ]
+    dates += [failing.since + patience for failing in state.watch.failing.values()]
     dates += [known.failing_since + patience for known in state.work.steps.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]

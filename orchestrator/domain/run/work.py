@@ -106,6 +106,12 @@ class WorkState:
         return replace(self, exceptions={**self.exceptions, exception_id: exception})
 
 
+def steps_that_came_back(run: RunState) -> set[str | None]:
+    """The ids of the steps of which a check after the close found that they are not in effect any more, while the
+    exceptions about that are open."""
+    return {known.opened.step_id for known in run.work.open_exceptions() if known.opened.kind == "access_returned"}
+
+
 def steps_to_repeat(run: RunState) -> tuple[str, ...]:
     """The ids of the steps that are carried out again when the cutoff moves: a system has, or is being sent, a date
     that no longer holds."""

@@ -16,6 +16,7 @@ from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.packet.packet_history import PacketState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import confirmed, counts, run_status
+from orchestrator.domain.run.watch import next_check
 from orchestrator.ledger.book.records import RECORDED_AT, AfterRecorded, RowWrite
 
 Rows = dict[tuple[str, str], dict[str, Any]]
@@ -51,13 +52,15 @@ def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
             recorded = {name: RECORDED_AT if value is now else value for name, value in values.items()}
             if table == "runs" and end is not None and end.last is now and end.gone_at not in (None, now):
                 recorded["access_gone_at"] = AfterRecorded(end.tokens_last)
+            if table == "runs" and (check := next_check(after)) is not None and check[0] is now:
+                recorded["watch_at"] = AfterRecorded(check[1])
             writes.append(RowWrite(table, {KEY[table]: id_}, recorded))
     writes.extend(RowWrite(table, {KEY[table]: id_}, None) for table, id_ in old if (table, id_) not in new)
     return writes
 
 
 def _run(state: RunState) -> dict[str, Any]:
-    asked, end = state.asked, access_end(state)
+    asked, end, check = state.asked, access_end(state), next_check(state)
     return {
         "person_id": asked.person_id,
         "state": run_status(state),
@@ -79,6 +82,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "access_gone_at": end.gone_at if end is not None else None,
         "tokens_unknown_on": list(end.unknown_on) if end is not None else [],
         "approved_at": outcomes.approved_at(state),
+        "watch_at": check[0] + check[1] if check is not None else None,
         "confirmed": confirmed(state),
         "shadow": state.dry,
         "exposed": outcomes.exposed(state),

@@ -35,11 +35,15 @@ _WRITE = text(
 )
 # The relay's own looks, once a second and after each move of the ledger, go straight to the driver.
 _BEHIND = (
-    "SELECT r.run_id FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "CROSS JOIN (SELECT engine.now() - %s::interval AS late) AS l "
-    "WHERE r.closed_at IS NULL AND (w.cluster <> %s OR w.due_at < late "
+    "WITH l AS MATERIALIZED (SELECT engine.now() - %s::interval AS late, %s::text AS cluster) "
+    "SELECT r.run_id FROM l, read.runs r LEFT JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NULL AND (w.cluster <> l.cluster OR w.due_at < late "
     "OR (w.run_id IS NULL AND r.requested_at < late) OR (w.version < r.version AND w.reported_at < late)) "
-    "ORDER BY r.run_id LIMIT %s"
+    # The check of a closed run is due, and no workflow has reported on it since; or it is overdue for another attempt.
+    "UNION SELECT r.run_id FROM l, read.runs r LEFT JOIN engine.reports w USING (run_id) "
+    "WHERE r.closed_at IS NOT NULL AND r.watch_at < late AND (w.run_id IS NULL OR w.cluster <> l.cluster "
+    "OR w.reported_at < r.watch_at OR w.due_at < late OR (w.version < r.version AND w.reported_at < late)) "
+    "ORDER BY run_id LIMIT %s"
 )
 _TYPES_BETWEEN = (
     "SELECT DISTINCT event_type FROM ledger.events WHERE position > %s AND position <= %s AND stream NOT LIKE 'run:%%'"
@@ -122,7 +126,8 @@ class EngineReports:
 
 
 async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
-    """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue."""
+    """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue; and
+    closed ones whose systems are to be checked again."""
     async with database.driver() as connection:
         rows = await connection.execute(_BEHIND, (grace, cluster, most))
         return [row[0] for row in await rows.fetchall()]

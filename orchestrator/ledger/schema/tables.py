@@ -81,6 +81,7 @@ runs = Table(
     _json("summary", "{}"),
     _instant("access_gone_at", nullable=True),
     _instant("approved_at", nullable=True),
+    _instant("watch_at", nullable=True),
     Column("exposed", Boolean, nullable=False, server_default=text("false")),
     Column("confirmed", Boolean),
     Column("shadow", Boolean, nullable=False, server_default=text("false")),
@@ -93,6 +94,7 @@ runs = Table(
 Index("runs_by_request", runs.c.requested_at, runs.c.run_id)
 Index("runs_by_cutoff", runs.c.cutoff, runs.c.run_id)
 Index("runs_under_legal_hold", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.legal_hold)
+Index("runs_by_watch", runs.c.watch_at, postgresql_where=runs.c.watch_at.is_not(None))
 Index("runs_by_due", func.coalesce(runs.c.due_at, text("'infinity'::timestamptz")), runs.c.run_id)
 Index("runs_by_state", runs.c.state, runs.c.requested_at, runs.c.run_id)
 Index("runs_open_by_request", runs.c.requested_at, runs.c.run_id, postgresql_where=runs.c.closed_at.is_(None))

@@ -328,11 +328,27 @@ def leaving_changes() -> Story:
     return story
 
 
+def access_returns() -> Story:
+    story = at_cutoff()
+    story.at(EVENING + DAY)
+    story.work()
+    story.later(DAY)
+    step = story.planned("disable").step_id
+    down = e.WatchedSystem(system="cards", outcome="failed", code="down")
+    back = e.WatchedSystem(system="code", outcome="access_found", steps={step: 1})
+    story.append([e.SystemsWatched(day=1, results=(back, down))])
+    story.later(15 * MINUTE)
+    story.append([e.SystemsWatched(day=1, results=(down,))])
+    story.accept(story.exception("watch_failed"))
+    story.retry("disable")
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
-    kept_by_legal_hold, system_not_covered, leaving_changes,
+    kept_by_legal_hold, system_not_covered, leaving_changes, access_returns,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

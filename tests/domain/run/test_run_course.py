@@ -227,7 +227,8 @@ def test_a_run_closes_only_when_all_is_final_and_nothing_is_open() -> None:
     story.retry("remove")
     story.attempt("remove")
     assert story.state.finish == "clean"
-    assert story.events(e.RunClosed) == [e.RunClosed(outcome="clean", verified=7, attested=1, skipped=0)]
+    closed = e.RunClosed(outcome="clean", verified=7, attested=1, skipped=0, watch_days=(1, 7, 30))
+    assert story.events(e.RunClosed) == [closed]
 
 
 def test_a_finished_run_takes_no_more_commands() -> None:

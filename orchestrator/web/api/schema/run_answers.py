@@ -11,6 +11,7 @@ from orchestrator.documents.runs.preview import PreviewPerson
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus
+from orchestrator.web.api.schema.closed_run_answers import FailingCheckInRun, OutcomeInRun, WatchedStepInRun
 from orchestrator.web.api.schema.description import ResponseModel
 
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
@@ -24,7 +25,7 @@ class Summary(ResponseModel):
     """Counts by state."""
 
     steps: int = 0
-    final: int = Field(0, description="Steps that are finished, with any result")
+    final: int = Field(0, description="Steps that are finished with any result, skipped ones included")
     verified: int = 0
     attested: int = 0
     skipped: int = 0
@@ -257,6 +258,33 @@ class EventInRun(ResponseModel):
     data: dict[str, Any] = Field(description="The event's own fields")
 
 
+class CheckInRun(ResponseModel):
+    """What a system showed at a check after the close."""
+
+    system: str
+    day: int = Field(description="For which day after the close")
+    at: datetime
+    outcome: Literal["gone", "unknown", "access_found"] = Field(
+        description="`gone`: no access was found. `unknown`: the system does not show that of every step. "
+        "`access_found`: steps are not in effect any more, or accounts are new, active again or privileged"
+    )
+    steps: list[WatchedStepInRun]
+    accounts: list[AccountInRun]
+
+
+class WatchInRun(ResponseModel):
+    """The checks after the close of the run."""
+
+    since: datetime = Field(description="The close from which the days are counted")
+    days: list[int]
+    next_at: datetime | None = Field(description="When the next check is due; null if none follows")
+    ended: Literal["employed_again", "later_run", "person_erased"] | None = Field(
+        description="Why no further check follows"
+    )
+    checks: list[CheckInRun]
+    failing: list[FailingCheckInRun]
+
+
 class DutyInRun(ResponseModel):
     """What the leaver holds in Offboard itself until the cutoff."""
 
@@ -292,11 +320,13 @@ class WholeRun(RunHeader):
         "`production_version`",
     )
     access_gone_within: timedelta = Field(description="The packet's target, counted from the cutoff")
+    outcomes: list[OutcomeInRun] = Field([], description="By system, in the order of the plan; empty for a dry run")
     systems: list[SystemInRun]
     steps: list[StepInRun] = Field(description="In the order of the plan")
     gates: list[GateInRun]
     tasks: list[TaskInRun]
     exceptions: list[ExceptionInRun]
+    watch: WatchInRun | None = Field(None, description="The checks after the close; null before the first close")
     holds: list[str] = Field(description="Its systems with paused changes; `*`: all")
     legal_holds: list[LegalHoldInRun] = Field([], description="In the order in which they were placed")
     duties: list[DutyInRun] = Field([], description="Empty once the run is finished, and in a dry run")

@@ -110,7 +110,9 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "over": over,
         "more_over": more_over,
         "drawn": len(steps) <= MAX_DRAWN_STEPS,
+        "outcomes": [one | {"title": seen.place(one["place"])} for one in document["outcomes"]],
         "systems": [system | {"title": seen.system(system["system"])} for system in document["systems"]],
+        "watch": _watch(document["watch"], seen),
         "holds": [seen.system(name) if name != "*" else "all systems" for name in document["holds"]],
         "duties": duty_documents(found.duties),
         "asked_by": seen.name(state.asked.requested_by),
@@ -149,6 +151,16 @@ def _pause_hint(seen: RunAccess) -> str:
     if latest is None:
         return "Optional. Without it, the run stays paused until a person resumes it."
     return f"At the latest, and if you give no time: {instant(latest, seen.caller.zone)}."
+
+
+def _watch(watch: Document | None, seen: RunAccess) -> Document | None:
+    """With the titles of systems."""
+    if watch is None:
+        return None
+    named = {
+        kind: [one | {"title": seen.system(one["system"])} for one in watch[kind]] for kind in ("checks", "failing")
+    }
+    return watch | named
 
 
 def _legal_holds(document: Document, seen: RunAccess) -> list[Document]:

@@ -97,6 +97,14 @@ def about(seen: RunAccess, event: Event) -> str:
         case e.RunClosed():
             done = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
             return f"{words(event.outcome, 'run')}: {done}."
+        case e.SystemsWatched():
+            shown = (f"{seen.system(one.system)}: {in_sentence(words(one.outcome, 'watch'))}" for one in event.results)
+            return f"Day {event.day}. {'; '.join(shown)}."
+        case e.WatchEnded():
+            return f"No further check: {words(event.cause, 'watch_ended')}."
+        case e.RunReopened():
+            found = "Access came back." if event.cause == "access_returned" else "A system could not be checked."
+            return f"{found} Nothing was changed."
         case e.EmbargoChanged():
             if event.until is None:
                 return "Ended. The complete record is visible like that of any other run."

@@ -1,0 +1,85 @@
+"""A closed run is watched: the relay starts its checks on their days, against the real servers of the company."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import psycopg
+
+from orchestrator import commands
+from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.domain.run.run import RunState
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.rebuild import rebuild
+from tests.conftest import Hire
+from tests.integration.conftest import Install
+from tests.integration.installation import Installation, open_kinds
+from tests.integration.packets import quick_packet
+from tests.integration.signed_databases import conninfo
+
+DAY = timedelta(days=1)
+
+
+def checked(state: RunState, day: int) -> bool:
+    return bool(state.watch.checks) and all(
+        (last := state.watch.last(system)) is not None and last.day >= day for system in state.accounts.searches
+    )
+
+
+async def test_access_that_came_back_is_found_and_removed_by_a_new_generation(install: Install, hire: Hire) -> None:
+    [person] = await hire()
+    async with install(packet=quick_packet()) as here:
+        run = await here.start(person)
+        state = await here.attend(run)
+        assert state.finish == "clean", await here.story(run)
+
+        await reported(here, state)
+        await here.set_clock_ahead((1 * DAY + timedelta(minutes=1)).total_seconds())
+        state = await here.wait_until(run, lambda state: checked(state, 1), "the checks of the first day", 30)
+        assert {one.result.outcome for one in state.watch.checks} == {"gone"}, await here.story(run)
+        assert state.finish == "clean"
+
+        # An administrator takes back what the run did.
+        [account] = state.accounts.of("code") or ()
+        await unsuspend(here, state.accounts.details[account]["native_id"])
+        done = await suspensions(here)
+        await reported(here, state)
+        await here.set_clock_ahead((7 * DAY + timedelta(minutes=1)).total_seconds())
+        state = await here.wait_until(run, lambda state: bool(open_kinds(state)), "the checks of day 7", 30)
+        assert set(open_kinds(state)) == {"access_returned"} and state.finish is None, await here.story(run)
+        assert await suspensions(here) == done, "nothing is changed without a person"
+
+        await commands.retry_step(
+            here.services, here.actors["operator"], run, "suspend_code", reason="access came back"
+        )
+        state = await here.attend(run, until=lambda state: state.finish is not None)
+        assert state.finish == "clean" and await suspensions(here) == done + 1, await here.story(run)
+        [suspended] = [known for id_, known in state.work.steps.items() if state.plan.steps[id_].name == "suspend_code"]
+        assert (suspended.generation, suspended.status) == (2, "verified")
+        assert (await here.events(run)).count("RunClosed") == 2
+        assert state.watch.since == state.finished_at, "the watch begins again"
+        made = await rebuild(here.backend.database, EventCodec(RUN_EVENT_TYPES))
+        assert made["runs"].differed == 0, "the time of the next check is made of the events"
+        await here.verify()
+
+
+async def reported(here: Installation, state: RunState) -> None:
+    """Until the workflow's report on this version is written: it has the time of the clock that is set ahead next."""
+    query = "SELECT count(*) FROM engine.reports WHERE run_id = %s AND version >= %s"
+    async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url), autocommit=True) as raw:
+        async with asyncio.timeout(30):
+            while (await (await raw.execute(query, (state.run_id, state.version))).fetchone()) != (1,):
+                await asyncio.sleep(0.1)
+
+
+async def unsuspend(here: Installation, native_id: str) -> None:
+    connections = here.company.connections
+    headers = {"Authorization": f"Bearer {connections['CODE_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=connections["CODE_URL"], headers=headers) as code:
+        (await code.post(f"/accounts/{native_id}/unsuspend")).raise_for_status()
+
+
+async def suspensions(here: Installation) -> int:
+    return sum(effect["action"].endswith("/suspend") for effect in await here.company.effects("code"))
