@@ -14,8 +14,15 @@ from orchestrator.embedded.smaller_packet import without_late_starts, without_sy
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import StartRun
 from tests.ledger.small_office import renamed
-from tests.web.api.running import PAST, planned, start, until
+from tests.web.api.running import FUTURE, PAST, planned, start, until
 from tests.web.conftest import Program
+from tests.web.requests.entry_points import packet_of
+
+FEW_STEPS = (
+    "snapshot_code", "record_leaving", "hand_over_repositories", "disable_identity", "end_code_sessions",
+    "suspend_code", "revoke_code_tokens", "rotate_shared_secrets", "final_pay", "collect_equipment",
+)  # fmt: skip
+"""Steps with and without a gate, tasks, and the gates of IT and of finance."""
 
 
 @pytest_asyncio.fixture
@@ -39,5 +46,26 @@ def started(stack: Stack, program: Program, leaver: Callable[..., Awaitable[Empl
         run_id = await start(hr, person, **({"cutoff": PAST} | (asked or {})))
         await until(hr, run_id, planned)
         return run_id
+
+    return one
+
+
+@pytest_asyncio.fixture(scope="session")
+async def few_steps(stack: Stack) -> str:
+    """A packet in production with `FEW_STEPS` of the standard one; its name."""
+    actors = (await stack.services.runs.organisation()).actors
+    packet = packet_of("few-steps", FEW_STEPS)
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    return packet.name
+
+
+@pytest.fixture
+def started_short(started: StartRun, few_steps: str) -> StartRun:
+    """As `started`, under the packet with few steps and before its cutoff: for all that needs a run with gates and
+    tasks, whatever the steps are. A run under the standard packet takes twice the processor time, and what is approved
+    after the cutoff is also carried out."""
+
+    async def one(*traits: str, asked: dict[str, Any] | None = None, **fields: Any) -> str:
+        return await started(*traits, asked={"packet": few_steps, "cutoff": FUTURE} | (asked or {}), **fields)
 
     return one

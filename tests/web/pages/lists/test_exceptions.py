@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
 from tests.cli.command_line import StartRun
-from tests.web.api.running import FUTURE, until
+from tests.web.api.running import PAST, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.pressing import ParsedPage, press
 
@@ -31,8 +31,10 @@ async def closed(program: Program, run_id: str, exception_id: str) -> Any:
     return found(await until(auditor, run_id, lambda run: found(run)["state"] == "closed"))
 
 
-async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started("two_code_accounts")
+async def test_a_person_says_which_of_two_accounts_is_theirs(
+    visit: Visit, started_short: StartRun, program: Program
+) -> None:
+    run_id = await started_short("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place, operator = anchor(run_id, exception["exception_id"]), await visit("operator")
     one = exception["candidates"][0]["account_id"]
@@ -60,8 +62,8 @@ async def test_a_person_says_which_of_two_accounts_is_theirs(visit: Visit, start
     assert again.status_code == 409
 
 
-async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started("two_code_accounts")
+async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started_short: StartRun, program: Program) -> None:
+    run_id = await started_short("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place = anchor(run_id, exception["exception_id"])
 
@@ -72,9 +74,9 @@ async def test_none_of_the_accounts_is_an_answer_too(visit: Visit, started: Star
 
 
 async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"urgent": True, "cutoff": None, "zone": None})
+    run_id = await started_short(asked={"urgent": True, "cutoff": None, "zone": None})
     review = await exception_of(program, run_id, "urgent_review")
     place, owner = anchor(run_id, review["exception_id"]), await visit("safety-owner")
 
@@ -92,9 +94,9 @@ async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
 
 
 async def test_a_step_that_failed_is_tried_again_or_left_out(
-    stack: Stack, visit: Visit, started: StartRun, program: Program
+    stack: Stack, visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short(asked={"cutoff": PAST})
     await stack.company.break_("identity", "error_in_200", method="PATCH", times=2)
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
@@ -120,9 +122,9 @@ async def test_a_step_that_failed_is_tried_again_or_left_out(
 
 
 async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     it = await visit("it")
     await press(it, f"/runs/{run_id}", "Reject", inside=anchor(run_id, "g-access-1"), fill={"reason": "Not yet"})
     rejected = await exception_of(program, run_id, "gate_rejected")
@@ -137,9 +139,9 @@ async def test_after_a_rejection_the_run_is_planned_again_from_the_exception(
 
 
 async def test_a_rejection_is_made_final_by_skipping_all_its_steps_at_once(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     it, gate_place = await visit("it"), anchor(run_id, "g-access-1")
     await press(it, f"/runs/{run_id}", "Reject", inside=gate_place, fill={"reason": "They stay"})
     rejected = await exception_of(program, run_id, "gate_rejected")
@@ -165,9 +167,9 @@ async def test_a_rejection_is_made_final_by_skipping_all_its_steps_at_once(
 
 
 async def test_the_list_is_narrowed_by_standing_owner_and_kind(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started("two_code_accounts")
+    run_id = await started_short("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place, auditor = anchor(run_id, exception["exception_id"]), await visit("auditor")
 
@@ -201,9 +203,9 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
 
 
 async def test_exceptions_that_hr_owns_are_found_by_their_owner(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"cutoff": FUTURE})
+    run_id = await started_short()
     await press(await visit("operator"), f"/runs/{run_id}", "Pause")
     exception = await exception_of(program, run_id, "pause_unconfirmed")
     place, auditor = anchor(run_id, exception["exception_id"]), await visit("auditor")
@@ -216,9 +218,9 @@ async def test_exceptions_that_hr_owns_are_found_by_their_owner(
 
 
 async def test_closed_exceptions_say_what_became_of_them_and_by_whom(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started("two_code_accounts")
+    run_id = await started_short("two_code_accounts")
     exception = await exception_of(program, run_id, "ambiguous_match")
     place = anchor(run_id, exception["exception_id"])
     await press(await visit("operator"), f"/runs/{run_id}", "None of these", inside=place)

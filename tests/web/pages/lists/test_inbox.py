@@ -26,8 +26,10 @@ async def run_of(program: Program, run_id: str) -> Any:
     return (await (await program("auditor")).get(f"/runs/{run_id}")).json()
 
 
-async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started()
+async def test_a_gate_is_approved_on_the_page_and_said_once(
+    visit: Visit, started_short: StartRun, program: Program
+) -> None:
+    run_id = await started_short()
     it = await visit("it")
 
     answer = await press(it, "/", "Approve all", inside=access(run_id))
@@ -43,9 +45,9 @@ async def test_a_gate_is_approved_on_the_page_and_said_once(visit: Visit, starte
 
 
 async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusion_blocks(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     steps = gate_of(await run_of(program, run_id), "access")["steps"]
     it = await visit("it")
 
@@ -70,9 +72,9 @@ async def test_only_ticked_steps_are_approved_and_the_page_names_what_an_exclusi
 
 
 async def test_a_page_of_an_earlier_version_still_names_the_steps_to_exclude(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     gate = gate_of(await run_of(program, run_id), "access")
     it = await visit("it")
     form = {"verdict": "approve", "exclude": gate["steps"][0]["step_id"]}
@@ -120,9 +122,9 @@ def _card(page: str, anchor: str) -> str:
 
 
 async def test_a_rejection_needs_a_reason_and_opens_an_exception(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     it = await visit("it")
 
     refused = await press(it, "/", "Reject", inside=access(run_id))
@@ -143,8 +145,8 @@ async def test_a_rejection_needs_a_reason_and_opens_an_exception(
     assert any(one["kind"] == "gate_rejected" for one in run["exceptions"])
 
 
-async def test_a_second_decider_gets_the_outcome(visit: Visit, started: StartRun) -> None:
-    run_id = await started()
+async def test_a_second_decider_gets_the_outcome(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short()
     it = await visit("it")
     fields = {"verdict": "approve", "back": "/"}
     first = await it.submit(f"/runs/{run_id}/gates/g-access-1", fields)
@@ -158,9 +160,9 @@ async def test_a_second_decider_gets_the_outcome(visit: Visit, started: StartRun
 
 
 async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
-    stack: Stack, two_approve: str, visit: Visit, started: StartRun, program: Program
+    stack: Stack, two_approve: str, visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"packet": two_approve})
+    run_id = await started_short(asked={"packet": two_approve})
     it = await visit("it")
 
     answer = await press(it, "/", "Approve all", inside=access(run_id))
@@ -177,9 +179,9 @@ async def test_at_a_gate_of_two_the_first_hears_that_one_more_is_needed(
 
 
 async def test_several_gates_are_approved_at_once_each_for_itself(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    one, other, third = [await started() for _ in range(3)]
+    one, other, third = [await started_short() for _ in range(3)]
     it = await visit("it")
     await it.submit(f"/runs/{third}/gates/g-access-1", {"verdict": "reject", "reason": "No", "back": "/"})
 
@@ -194,9 +196,9 @@ async def test_several_gates_are_approved_at_once_each_for_itself(
 
 
 async def test_the_selection_on_the_page_is_the_one_that_is_sent(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    one, other = await started(), await started()
+    one, other = await started_short(), await started_short()
     it = await visit("it")
 
     nothing = await press(it, "/?kind=gate", "Approve selected")
@@ -211,9 +213,9 @@ async def test_the_selection_on_the_page_is_the_one_that_is_sent(
 
 
 async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator = await visit("operator")
@@ -236,15 +238,17 @@ async def test_a_task_is_answered_with_a_note_and_files_that_can_be_had_again(
     assert "Quittung%20%C3%9C.pdf" in saved.headers["content-disposition"]
     assert saved.headers["content-type"] == "application/pdf"
     assert saved.headers["x-content-type-options"] == "nosniff"
-    other = await started()
+    other = await started_short()
     assert (await operator.get(f"/runs/{other}/files/{stored[1]}")).status_code == 404
     too_late = await operator.submit(f"/runs/{run_id}/tasks/{task['task_id']}", {"outcome": "done", "note": "again"})
     assert too_late.status_code == 409
     assert "already been completed by Radomirko Flensterby" in ParsedPage(too_late.text).text
 
 
-async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started()
+async def test_a_task_that_wants_evidence_is_refused_without(
+    visit: Visit, started_short: StartRun, program: Program
+) -> None:
+    run_id = await started_short()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator = await visit("operator")
@@ -260,9 +264,9 @@ async def test_a_task_that_wants_evidence_is_refused_without(visit: Visit, start
 
 
 async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was_typed_stays(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     run = await until(await program("auditor"), run_id, lambda run: any(t["state"] == "open" for t in run["tasks"]))
     task = next(task for task in run["tasks"] if task["state"] == "open")
     operator, place = await visit("operator"), anchor(run_id, task["task_id"])
@@ -293,9 +297,9 @@ async def test_that_a_task_was_not_done_is_refused_without_a_reason_and_what_was
 
 
 async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_buttons(
-    visit: Visit, started: StartRun
+    visit: Visit, started_short: StartRun
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     finance = await visit("finance")
 
     mine = await page_with(finance, "/", anchor(run_id, "g-money-1"))
@@ -312,8 +316,8 @@ async def test_what_waits_for_others_is_shown_on_the_other_list_without_their_bu
     assert can is not None and "Wendelgard Oxtomiro" in can[0], said[:600]
 
 
-async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started()
+async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started_short: StartRun, program: Program) -> None:
+    run_id = await started_short()
     it = await visit("it")
     action = f"/runs/{run_id}/gates/g-access-1"
 
@@ -328,9 +332,9 @@ async def test_a_form_from_elsewhere_decides_nothing(visit: Visit, started: Star
 
 
 async def test_an_account_that_may_not_decide_is_refused_though_it_knows_the_address(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     for alias in ("hr", "auditor", "finance", "operator"):
         visitor = await visit(alias)
         answer = await visitor.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve"})
@@ -338,8 +342,10 @@ async def test_an_account_that_may_not_decide_is_refused_though_it_knows_the_add
     assert gate_of(await run_of(program, run_id), "access")["state"] == "open"
 
 
-async def test_names_are_words_and_never_markup(visit: Visit, started: StartRun) -> None:
-    run_id = await started(given_name="<script>alert(1)</script>", family_name="O'\"&amp;Neil", email="evil@w.example")
+async def test_names_are_words_and_never_markup(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short(
+        given_name="<script>alert(1)</script>", family_name="O'\"&amp;Neil", email="evil@w.example"
+    )
     for alias, path in (("it", "/"), ("it", f"/runs/{run_id}"), ("auditor", "/runs"), ("operator", "/exceptions")):
         answer = await (await visit(alias)).get(path)
         assert answer.status_code == 200
@@ -365,9 +371,9 @@ async def _a_person(stack: Stack) -> str:
 
 
 async def test_what_is_decided_for_a_colleague_is_marked_with_their_name(
-    stack: Stack, visit: Visit, started: StartRun, program: Program
+    stack: Stack, visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started()
+    run_id = await started_short()
     known = (await stack.services.runs.organisation()).actors
     now = await stack.services.runs.ledger.now()
     given = await commands.delegate(stack.services, known["it"], "operator", None, now + timedelta(hours=1))

@@ -57,9 +57,9 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: StartR
 
 
 async def test_a_run_is_held_released_moved_and_ended_from_its_page(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"cutoff": FUTURE})
+    run_id = await started_short()
     operator, path = await visit("operator"), f"/runs/{run_id}"
 
     held = await press(operator, path, "Pause", fill={"reason": "HR asked for a day"})
@@ -84,9 +84,9 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
 
 
 async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started("code_admin", asked={"cutoff": FUTURE})
+    run_id = await started_short("code_admin")
     hr, path = await visit("hr"), f"/runs/{run_id}"
     later = {"cutoff": "2031-12-01T09:30", "zone": "America/New_York"}
     added = (await (await program("hr")).get(f"/runs/{run_id}/exposure", params=later)).json()
@@ -116,19 +116,21 @@ async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
     assert refused.status_code == 403 and "hours longer." not in refused.text
 
 
-async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(visit: Visit, started: StartRun) -> None:
+async def test_approvals_are_drawn_before_the_cutoff_unless_they_come_after_it(
+    visit: Visit, started_short: StartRun
+) -> None:
     it = await visit("it")
     for cutoff, order in ((FUTURE, "Approved Cutoff"), (PAST, "Cutoff Approved")):
-        run_id = await started(asked={"cutoff": cutoff})
+        run_id = await started_short(asked={"cutoff": cutoff})
         text = (await it.get(f"/runs/{run_id}")).text
         head = ParsedPage(text[text.index('<table class="clock') :]).text
         assert f"System Known {order} Executed Verified" in " ".join(head.split()), cutoff
 
 
 async def test_the_review_of_an_urgent_start_lists_what_was_removed(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"cutoff": None, "urgent": True, "zone": None})
+    run_id = await started_short(asked={"cutoff": None, "urgent": True, "zone": None})
     run = await until(
         await program("auditor"),
         run_id,
@@ -143,9 +145,9 @@ async def test_the_review_of_an_urgent_start_lists_what_was_removed(
 
 
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
-    visit: Visit, started: StartRun, program: Program
+    visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started(asked={"cutoff": FUTURE})
+    run_id = await started_short()
     hr, path = await visit("hr"), f"/runs/{run_id}"
 
     nowhere = await press(hr, path, "Change cutoff", fill={"zone": "Europe/Berlim"})
@@ -158,16 +160,18 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     assert (await run_of(program, run_id))["cutoff"].startswith("2031-11-28")
 
 
-async def test_an_ending_without_a_reason_is_refused(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started(asked={"cutoff": FUTURE})
+async def test_an_ending_without_a_reason_is_refused(visit: Visit, started_short: StartRun, program: Program) -> None:
+    run_id = await started_short()
     answer = await press(await visit("hr"), f"/runs/{run_id}", "Cancel run")
     assert answer.status_code == 422
     assert "Enter a reason and submit again." in ParsedPage(answer.text).text
     assert (await run_of(program, run_id))["finished_at"] is None
 
 
-async def test_what_is_not_offered_is_refused_all_the_same(visit: Visit, started: StartRun, program: Program) -> None:
-    run_id = await started(asked={"cutoff": FUTURE})
+async def test_what_is_not_offered_is_refused_all_the_same(
+    visit: Visit, started_short: StartRun, program: Program
+) -> None:
+    run_id = await started_short()
     auditor = await visit("auditor")
     for change in ("hold", "end", "replan"):
         answer = await auditor.submit(f"/runs/{run_id}/{change}", {"reason": "because", "back": f"/runs/{run_id}"})
@@ -202,8 +206,10 @@ async def test_a_run_that_is_not_there_is_the_same_on_every_route(visit: Visit) 
         assert "Open a run from the list of runs, or search for it." in answer.text
 
 
-async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit: Visit, started: StartRun) -> None:
-    run_id = await started_hidden(started, NAMED)
+async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(
+    visit: Visit, started_short: StartRun
+) -> None:
+    run_id = await started_hidden(started_short, NAMED)
     operator, auditor = await visit("operator"), await visit("auditor")
 
     shown = await operator.get(f"/runs/{run_id}")
@@ -219,8 +225,8 @@ async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(visit:
     assert (await auditor.get(f"/runs/{run_id}")).status_code == 200
 
 
-async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: StartRun) -> None:
-    run_id = await started()
+async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short(asked={"cutoff": PAST})
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
     for _ in range(15):
@@ -241,12 +247,14 @@ async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started: Start
     assert len(seen) > 50
 
 
-async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, started: StartRun, program: Program) -> None:
+async def test_a_stream_tells_of_a_decision_within_a_second(
+    visit: Visit, started_short: StartRun, program: Program
+) -> None:
     """The fastest of a few: on a busy machine any of them can be slow."""
     hr, it, auditor = await visit("hr"), await visit("it"), await program("auditor")
     times: list[float] = []
     while len(times) < 4 and min(times, default=1.0) >= 1.0:
-        run_id = await started()
+        run_id = await started_short()
         async with listening(hr, f"/runs/{run_id}/stream") as told:
             await told.beyond(0)  # where it stands now
             await it.submit(f"/runs/{run_id}/gates/g-access-1", {"verdict": "approve"})
@@ -257,8 +265,8 @@ async def test_a_stream_tells_of_a_decision_within_a_second(visit: Visit, starte
     assert min(times) < 1, times
 
 
-async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: StartRun) -> None:
-    run_id = await started()
+async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short()
     auditor = await visit("auditor")
     for path in (f"/runs/{run_id}/stream", "/runs/stream", "/inbox/stream", "/exceptions/stream"):
         async with auditor.stream("GET", path, headers={"accept": "text/event-stream"}) as answer:
@@ -268,8 +276,8 @@ async def test_a_stream_is_for_browsers_without_buffers(visit: Visit, started: S
             assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_stream_ends_with_the_session(visit: Visit, started: StartRun) -> None:
-    run_id = await started()
+async def test_a_stream_ends_with_the_session(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short()
     hr, it = await visit("hr"), await visit("it")
     async with listening(hr, f"/runs/{run_id}/stream") as told:
         await told.beyond(0)
@@ -278,20 +286,20 @@ async def test_a_stream_ends_with_the_session(visit: Visit, started: StartRun) -
         await asyncio.wait_for(told.ended, WITHIN)
 
 
-async def test_no_one_listens_without_a_session(visit: Visit, started: StartRun) -> None:
-    run_id = await started()
+async def test_no_one_listens_without_a_session(visit: Visit, started_short: StartRun) -> None:
+    run_id = await started_short()
     nobody = await visit()
     answer = await nobody.get(f"/runs/{run_id}/stream", headers={"accept": "text/event-stream"})
     assert answer.status_code == 401
 
 
-async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit, started: StartRun) -> None:
+async def test_a_list_hears_of_what_comes_and_not_of_what_is_hidden(visit: Visit, started_short: StartRun) -> None:
     auditor = await visit("auditor")
     async with listening(auditor, "/inbox/stream?show=all&kind=review") as told:
         await told.beyond(-1)
-        hidden = await started_hidden(started, NAMED, urgent=True, cutoff=None, zone=None)
+        hidden = await started_hidden(started_short, NAMED, urgent=True, cutoff=None, zone=None)
         assert told.numbers == [0]
-        await started(asked={"urgent": True, "cutoff": None, "zone": None})
+        await started_short(asked={"urgent": True, "cutoff": None, "zone": None})
         await told.beyond(0)
     await end_embargo(await visit("operator"), hidden)
 
@@ -345,10 +353,10 @@ async def listening(visitor: Visitor, path: str) -> AsyncIterator[StreamedNumber
 
 
 async def test_the_page_of_a_long_run_shows_a_bounded_number_of_items(
-    visit: Visit, started: StartRun, monkeypatch: pytest.MonkeyPatch
+    visit: Visit, started_short: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not shown is counted; the activity, in pages, has it all."""
-    run_id = await started()
+    run_id = await started_short(asked={"cutoff": PAST})
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
 
