@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import temporalio.api.failure.v1
 import temporalio.converter
-from temporalio.api.workflowservice.v1 import GetClusterInfoRequest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetClusterInfoRequest
 from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -132,6 +134,21 @@ class Engine:
         self.cluster = info.cluster_id
         self._away_until = 0.0
         return self.cluster
+
+    async def is_polled(self, within: timedelta) -> bool:
+        """Whether a worker has asked for activities of this installation's task queue in this time. Raises
+        `EngineUnavailable`."""
+        request = DescribeTaskQueueRequest(
+            namespace=self.client.namespace,
+            task_queue=TaskQueue(name=self.task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        )
+        try:
+            described = await self.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
+        except RPCError as error:
+            raise self._unavailable(error) from error
+        oldest = datetime.now(UTC) - within
+        return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in described.pollers)
 
     async def nudge(self, run_id: str, hint: Progress | None = None, *, within: timedelta = NUDGE_WITHIN) -> None:
         """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`, at the latest after

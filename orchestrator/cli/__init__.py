@@ -46,7 +46,7 @@ def make_app() -> typer.Typer:
         system_tests,
         systems,
     )
-    from orchestrator.cli.server import healthy, signing_in
+    from orchestrator.cli.server import doctor, healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")
     app.callback()(_options)
@@ -112,6 +112,7 @@ def make_app() -> typer.Typer:
         serving.web,
         serving.migrate,
         healthy.healthy,
+        doctor.doctor,
         backups.backup,
         backups.restore,
     )

@@ -24,6 +24,7 @@ from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.application import make_application
 from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.parts import Parts
 from orchestrator.web.rendering import make_templates
 from orchestrator.web.requests.patience import PatientProtocol
 from orchestrator.web.search import Searches
@@ -80,6 +81,7 @@ async def serving(
             devices=Devices(database),
             answers=StoredResponses(database, services.keyring),
             searches=Searches(database, services.keyring, services.runs.ledger),
+            parts=Parts(database, services.runs.ledger, services.engine),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),

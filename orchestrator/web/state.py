@@ -20,6 +20,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.reading.queries import Queries
 from orchestrator.web.access.provider import Provider
 from orchestrator.web.inquiries import Inquiries
+from orchestrator.web.parts import Parts
 from orchestrator.web.requests.heavy_work import HeavyWork
 from orchestrator.web.search import Searches
 from orchestrator.web.settings import WebSettings
@@ -55,6 +56,7 @@ class WebState:
     devices: Devices
     answers: StoredResponses
     searches: Searches
+    parts: Parts
     templates: Environment
     provider: Provider | None = None
     local: Sequence[LocalMember] = ()

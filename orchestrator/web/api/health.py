@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.web.parts import PartName
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["health"])
 
 
+class PartHealth(BaseModel):
+    part: PartName
+    up: bool | None = Field(description="`null` if it is not known, because another part is down")
+    since: datetime = Field(description="When the web process first saw it so")
+    cause: str = Field(description="Why it is down, without personal data; empty otherwise")
+
+
 class Health(BaseModel):
-    """`ok` as long as the process responds."""
+    """`status` is `ok` as long as the process responds, whatever the other parts do."""
 
     status: Literal["ok"] = "ok"
+    parts: list[PartHealth]
 
 
 class Readiness(BaseModel):
@@ -30,8 +40,9 @@ class Readiness(BaseModel):
 
 
 @router.get("/health", summary="Liveness")
-async def health() -> Health:
-    return Health()
+async def health(request: Request) -> Health:
+    found = await state_of(request).parts.look()
+    return Health(parts=[PartHealth(part=p.name, up=p.up, since=p.since, cause=p.cause) for p in found])
 
 
 @router.get(

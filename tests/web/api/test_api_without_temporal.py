@@ -84,7 +84,10 @@ async def test_what_needs_a_worker_says_when_to_come_again_and_keeps_no_answer(
         refused(answer, 503, "engine_unavailable")
         assert answer.headers["retry-after"]
         refused(await hr.post("/ledger/verifications"), 503, "engine_unavailable")
-        assert (await hr.get("/health")).json() == {"status": "ok"}
+        health = (await hr.get("/health")).json()
+        assert health["status"] == "ok"
+        up = {part["part"]: part["up"] for part in health["parts"]}
+        assert up == {"ledger": True, "temporal": False, "worker": None, "relay": True}
         ready = await hr.get("/readiness")
         assert ready.status_code == 200 and ready.json() == {"ready": True, "ledger": True, "temporal": False}
         async with api(stack.url, hr.headers["authorization"].removeprefix("Bearer ")) as again:

@@ -1,0 +1,116 @@
+"""Which parts of the installation work, and since when, as this web process sees it.
+
+Every look ends within a second, whatever does not respond, and its result is used again for a second: the health checks
+that show it need no sign-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.engine.engine_reports import position_of
+from orchestrator.ledger.schema.database import Database
+from orchestrator.relay import CURSOR
+
+PartName = Literal["ledger", "temporal", "worker", "relay"]
+ASKED_SECONDS: Final = 0.9
+KEPT_SECONDS: Final = 1.0
+BEHIND_SECONDS: Final = 10.0
+"""A relay follows every second. One that did not move for so long while there was something to follow is down."""
+IDLE_FOR: Final = timedelta(minutes=3)
+"""A worker asks Temporal for work in calls of about a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPart:
+    """`up` is None if it is not known, because a part that shows it is down. `since` is when this process first
+    saw it so."""
+
+    name: PartName
+    up: bool | None
+    since: datetime
+    cause: str = ""
+
+
+class Parts:
+    def __init__(self, database: Database, ledger: Ledger, engine: Engine | None) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._engine = engine
+        self._looking = asyncio.Lock()
+        self._known: dict[PartName, WatchedPart] = {}
+        self._looked_at: float | None = None
+        self._behind: tuple[int, float] | None = None
+        """The relay's position while it is behind, and when it was first seen there."""
+
+    async def look(self) -> tuple[WatchedPart, ...]:
+        """All parts, now or up to `KEPT_SECONDS` ago."""
+        clock = asyncio.get_running_loop().time
+        async with self._looking:
+            if self._looked_at is None or clock() - self._looked_at >= KEPT_SECONDS:
+                found = await asyncio.gather(
+                    self._within(self._ask_ledger()),
+                    self._within(self._ask_temporal()),
+                    self._within(self._ask_for_workers()),
+                    self._within(self._ask_for_relay()),
+                )
+                ledger, temporal, worker, relay = found
+                self._note("ledger", ledger)
+                self._note("temporal", temporal)
+                self._note("worker", worker if not temporal else None)
+                self._note("relay", relay if not ledger else None)
+                self._looked_at = clock()
+            return tuple(self._known.values())
+
+    def _note(self, name: PartName, cause: str | None) -> None:
+        """`cause` is why it is down: empty where it is up, None if it is not known."""
+        known, up = self._known.get(name), None if cause is None else not cause
+        if known is None or known.up != up:
+            self._known[name] = WatchedPart(name, up, datetime.now(UTC), cause or "")
+        else:
+            self._known[name] = replace(known, cause=cause or "")
+
+    async def _within(self, asked: Awaitable[str]) -> str:
+        try:
+            async with asyncio.timeout(ASKED_SECONDS):
+                return await asked
+        except TimeoutError:
+            return f"It did not respond within {ASKED_SECONDS:g} seconds."
+        except LedgerError as error:
+            return f"{error.place}: {error.cause}."
+        except EngineUnavailable as error:
+            return str(error)
+
+    async def _ask_ledger(self) -> str:
+        await self._ledger.now()
+        return ""
+
+    async def _ask_temporal(self) -> str:
+        if self._engine is None:
+            return "This process does not use Temporal."
+        await self._engine.look_at_cluster()
+        return ""
+
+    async def _ask_for_workers(self) -> str:
+        if self._engine is not None and not await self._engine.is_polled(IDLE_FOR):
+            return f"No worker has polled the task queue {self._engine.task_queue} in the last minutes."
+        return ""
+
+    async def _ask_for_relay(self) -> str:
+        clock = asyncio.get_running_loop().time()
+        tail = await self._ledger.tail_position()
+        position = await position_of(self._database, CURSOR)
+        if position >= tail:
+            self._behind = None
+            return ""
+        if self._behind is None or self._behind[0] != position:
+            self._behind = position, clock
+        waited = clock - self._behind[1]
+        return f"It is at position {position}, the ledger at {tail}." if waited > BEHIND_SECONDS else ""
