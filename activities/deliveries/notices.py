@@ -31,7 +31,7 @@ from orchestrator.deciding.runs import Runs
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.ledger.engine.notices import NoticeBook
+from orchestrator.ledger.engine.notices import AGAIN, NoticeBook
 from orchestrator.notifications.notice_words import letter
 from orchestrator.notifications.notices import RETRY_AFTER_REFUSAL, Notice, PendingItem, due_notices
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries
@@ -182,9 +182,9 @@ class NoticeActivities:
         """All that waits for any of the recipient's accounts, the most urgent first."""
         items: dict[str, Item] = {}
         for actor in recipient.actors:
-            inbox = await queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE, names=False)
+            inbox = await queries.inbox(Viewer.of(actor), limit=MAX_PAGE_SIZE, names=False, snoozed=True)
             # A mail about a dry run could be read as news of a leaving.
-            items |= {f"{item.run_id}/{item.id}": item for item in inbox.items if not item.shadow}
+            items |= {_notice_id(item): item for item in inbox.items if not item.shadow}
         embargoed = await self._book.embargoed({item.run_id for item in items.values()}) if items else frozenset()
         # Read after the items, so that the version of each item is there, and once for all items of a packet.
         packets = {item.packet for item in items.values() if item.run_id not in embargoed}
@@ -246,9 +246,17 @@ def _message(notices: Sequence[Notice], recipient: Recipient, post: Post, now: d
     return message
 
 
+def _notice_id(item: Item) -> str:
+    """An exception whose waiver has ended is mailed like a new one."""
+    reopened = item.detail.get("reopened_at")
+    return f"{item.run_id}/{item.id}" + (f"{AGAIN}{reopened}" if reopened else "")
+
+
 def _described(item_id: str, item: Item, shelf: PacketShelf | None) -> PendingItem:
     """`shelf` is that of the item's packet, or None for a run under embargo, of which no title is mailed."""
-    known = PendingItem(item_id, item.run_id, item.kind, item.opened_at, item.due_at, embargoed=shelf is None)
+    reopened = item.detail.get("reopened_at")
+    opened_at = datetime.fromisoformat(reopened) if reopened else item.opened_at
+    known = PendingItem(item_id, item.run_id, item.kind, opened_at, item.due_at, embargoed=shelf is None)
     if shelf is None:
         return known
     return replace(

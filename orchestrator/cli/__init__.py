@@ -22,6 +22,7 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.commands import (
         away,
         decisions,
+        exception_records,
         exceptions,
         finding,
         hr_files,
@@ -75,7 +76,13 @@ def make_app() -> typer.Typer:
     _listing(app, OPERATORS, "tasks", of_tasks, tasks.tasks, tasks.complete)
     of_exceptions = "List and resolve exceptions."
     settling = (exceptions.settle, exceptions.accept, exceptions.assign, exceptions.replan)
-    _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling)
+    records = (
+        exception_records.waive,
+        exception_records.owner,
+        exception_records.snooze,
+        exception_records.comment,
+    )
+    _listing(app, OPERATORS, "exceptions", of_exceptions, exceptions.exceptions, *settling, *records)
     of_starts = "List held starts; confirm or release them."
     _listing(app, OPERATORS, "starts", of_starts, held_starts.starts, held_starts.release, held_starts.confirm)
     of_systems = "List a packet's systems, check and test them, connect others, and list accounts without an owner."

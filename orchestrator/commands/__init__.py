@@ -27,6 +27,13 @@ from orchestrator.commands.credentials import (
     revoke_token,
     sign_out_everywhere,
 )
+from orchestrator.commands.exceptions import (
+    accept_exception,
+    assign_exception,
+    comment_on_exception,
+    snooze_exception,
+    waive_exception,
+)
 from orchestrator.commands.integrations import (
     add_webhook,
     change_service_owners,
@@ -37,7 +44,6 @@ from orchestrator.commands.integrations import (
 )
 from orchestrator.commands.run_commands import (
     MAX_BATCH_APPROVALS,
-    accept_exception,
     approve_gate,
     approve_gates,
     complete_task,
@@ -73,7 +79,9 @@ __all__ = [
     "adopt_packet",
     "approve_gate",
     "approve_gates",
+    "assign_exception",
     "change_service_owners",
+    "comment_on_exception",
     "complete_task",
     "confirm_start",
     "delegate",
@@ -110,6 +118,8 @@ __all__ = [
     "sign_out_everywhere",
     "sign_packet",
     "skip_step",
+    "snooze_exception",
     "start_run",
     "started",
+    "waive_exception",
 ]

@@ -334,12 +334,6 @@ async def replan_run(
     return await decide_on(services, actor, run_id, decide)
 
 
-async def accept_exception(services: Services, actor: Actor, run_id: str, exception_id: str, reason: str) -> Done:
-    return await decide_on(
-        services, actor, run_id, lambda actor, state, world: operating.accept(state, exception_id, reason, actor, world)
-    )
-
-
 async def complete_task(
     services: Services,
     actor: Actor,

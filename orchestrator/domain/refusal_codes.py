@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 CommonCode = Literal[
-    "access_limited", "address_not_allowed", "already_signed", "already_voted", "attachment_empty",
-    "attachment_too_large", "bad_cursor", "cutoff_implausible", "cutoff_in_gap", "cutoff_missing",
+    "access_limited", "address_not_allowed", "already_signed", "already_voted", "assignee_unsuitable",
+    "attachment_empty", "attachment_too_large", "bad_cursor", "comment_missing", "cutoff_implausible", "cutoff_in_gap",
+    "cutoff_missing",
     "cutoff_not_understood",
     "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one",
     "decider_unsuitable", "deputy_of_service",
@@ -36,7 +37,7 @@ CommonCode = Literal[
     "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn",
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",
     "too_many_inquiries", "too_many_keys", "too_many_searches", "too_many_sign_ins", "too_many_streams",
-    "too_many_together",
+    "text_too_long", "time_past", "time_too_late", "too_many_together",
     "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_colleague", "unknown_delegation",
     "unknown_event_type", "unknown_exception", "unknown_file", "unknown_gate", "unknown_held_start",
     "unknown_inquiry", "unknown_item", "unknown_legal_hold",

@@ -25,11 +25,14 @@ MAX_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ExceptionFilter:
-    """The filter of the list. `owner` is the role that owns them; `overdue` are open ones past their due date."""
+    """The filter of the list. `owner` is the role that owns them, `assigned_to` the account of the person who is to
+    resolve them; `overdue` are open ones past their due date. `kinds`, if there are any, are all that are listed."""
 
     standing: ListScope = "open"
     owner: str | None = None
     kind: str | None = None
+    kinds: tuple[str, ...] = ()
+    assigned_to: str | None = None
     system: str | None = None
     run_id: str | None = None
 
@@ -121,6 +124,10 @@ def _narrowed(wanted: ExceptionFilter) -> list[ColumnElement[bool]]:
         where.append(literal(wanted.owner) == func.any(func.string_to_array(exceptions.c.owner, ",")))
     if wanted.kind is not None:
         where.append(exceptions.c.kind == wanted.kind)
+    if wanted.kinds:
+        where.append(exceptions.c.kind.in_(wanted.kinds))
+    if wanted.assigned_to is not None:
+        where.append(exceptions.c.detail["owned_by"].astext == wanted.assigned_to)
     if wanted.system is not None:
         where.append(exceptions.c.system == wanted.system)
     if wanted.run_id is not None:

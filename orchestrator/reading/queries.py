@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Label, and_, case, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Label, and_, case, cast, func, not_, or_, select, true, tuple_
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import OrganisationSnapshot, RunSnapshot
@@ -215,10 +215,12 @@ class Queries:
         after: str | None = None,
         limit: int = 100,
         names: bool = True,
+        snoozed: bool = False,
     ) -> InboxRows:
         """What waits for the viewer, the most urgent first: what their roles may do and nothing forbids them, or those
         of a colleague who delegated that to them. With `mine` off, all that waits for anyone. `after` is what the
-        page before gave. With `names` off, no name is decrypted."""
+        page before gave. With `names` off, no name is decrypted. Exceptions that are snoozed or waived are left out of
+        the viewer's own items, unless `snoozed` includes them."""
         most = max(1, min(limit, MAX_PAGE_SIZE))
         rank, at = _urgency()
         about = (runs.c.cutoff, runs.c.zone, runs.c.packet_name, runs.c.packet_version, runs.c.shadow, rank, at)
@@ -231,6 +233,8 @@ class Queries:
             query = query.where(inbox.c.kind.in_(kinds))
         if mine:
             query = query.where(sight.may_act(actor, absent))
+            if not snoozed:
+                query = query.where(*(_over(field) for field in ("snoozed_until", "waived_until")))
         if after is not None:
             label, due_at, item_id = place(after, ("0", "1", "2"))
             query = query.where(tuple_(rank.element, at.element, inbox.c.item_id) > tuple_(int(label), due_at, item_id))
@@ -363,6 +367,11 @@ def in_state(state: str) -> ColumnElement[bool]:
         known = ", ".join(StateFilter.__args__)  # type: ignore[attr-defined]
         raise Invalid("unknown_state", f"No run can be {state[:40]!r}.", known=known)
     return runs.c.state == state
+
+
+def _over(field: str) -> ColumnElement[bool]:
+    """Whether an item is not hidden until an instant, or that instant is past."""
+    return func.coalesce(cast(inbox.c.detail[field].astext, DateTime(timezone=True)) <= func.engine.now(), true())
 
 
 def _urgency() -> tuple[Label[int], Label[datetime]]:

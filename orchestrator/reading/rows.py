@@ -132,9 +132,14 @@ class InboxRows:
     after: str | None = None
 
 
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class ExceptionLine:
-    """One exception in a list. `step` is the step's name in the packet and `title` its title."""
+    """One exception in a list. `step` is the step's name in the packet and `title` its title. `assigned_to` is the
+    account of the person who is to resolve it; empty where its roles are."""
 
     id: str
     run_id: str
@@ -151,6 +156,9 @@ class ExceptionLine:
     closed_by: str
     code: str
     title: str | None = None
+    assigned_to: str = ""
+    snoozed_until: datetime | None = None
+    waived_until: datetime | None = None
 
     @classmethod
     def of(cls, row: ColumnValues, names: Names, title: str | None = None) -> ExceptionLine:
@@ -170,6 +178,9 @@ class ExceptionLine:
             closed_by=row["detail"]["by"],
             code=row["detail"]["code"],
             title=title,
+            assigned_to=row["detail"].get("owned_by", ""),
+            snoozed_until=_instant(row["detail"].get("snoozed_until")),
+            waived_until=_instant(row["detail"].get("waived_until")),
         )
 
 

@@ -110,7 +110,7 @@ TASK: Vocabulary = {
 
 EXCEPTION: Vocabulary = {kind: rule.title for kind, rule in RULES.items()}
 
-EXCEPTION_STATE: Vocabulary = {"open": "Open", "closed": "Closed"}
+EXCEPTION_STATE: Vocabulary = {"open": "Open", "waived": "Waived until a date", "closed": "Closed"}
 
 DISPOSITION: Vocabulary = {
     "settled": "Account match resolved",

@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.commands import legal_holding, making_urgent, operating, pausing, requests
+from orchestrator.domain.commands import exception_commands, legal_holding, making_urgent, operating, pausing, requests
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
@@ -378,7 +378,7 @@ class Story:
         return self.append(operating.replan(self.state, "why", by, self.world))
 
     def accept(self, exception_id: str, *, by: Actor = OLE) -> list[Event]:
-        return self.append(operating.accept(self.state, exception_id, "why", by, self.world))
+        return self.append(exception_commands.accept(self.state, exception_id, "why", by, self.world))
 
     def complete(self, step: str, outcome: str = "done", *, by: Actor = OLE, shown: bool = True) -> list[Event]:
         task = next(t for t, s in self.state.work.tasks.items() if s.open and s.opened.step_id == self.id(step))

@@ -26,7 +26,7 @@ CODES: Mapping[str, set[str]] = {
     "GATE": set(get_args(get_type_hints(GateState)["outcome"])),
     "TASK": set(get_args(get_type_hints(TaskState)["outcome"])),
     "EXCEPTION": set(get_args(ExceptionKind)),
-    "EXCEPTION_STATE": {"open", "closed"},
+    "EXCEPTION_STATE": {"open", "waived", "closed"},
     "DISPOSITION": set(get_args(get_type_hints(ExceptionClosed)["disposition"])),
     "SEARCH": set(get_args(SearchOutcome)) | {"settled"},
     "LEVEL": {level.name.lower() for level in Level},

@@ -241,7 +241,7 @@ def gallery_context() -> dict[str, Any]:
             ),
             "gate": ("open", "approved", "rejected", "withdrawn"),
             "task": ("open", "done", "not_done", "withdrawn"),
-            "exception_state": ("open", "closed"),
+            "exception_state": ("open", "waived", "closed"),
             "level": ("read", "prepare", "stage", "change"),
             "phase": ("draft", "shadow", "pilot", "production", "retired"),
             "timing": ("late", "soon"),

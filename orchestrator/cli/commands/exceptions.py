@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
+from orchestrator.cli.terminal.exception_lines import exception_state, record_lines
 from orchestrator.cli.terminal.names import accounts_named, exception_named
 from orchestrator.cli.terminal.options import (
     FOLDER,
@@ -26,7 +27,6 @@ from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
 
 PAGE_SIZE = 200
 NamedException = Annotated[
@@ -71,9 +71,9 @@ def _print(found: Document, closed: bool) -> None:
                 known["run_id"],
                 name(known["person"]),
                 known.get("title") or known["step"] or known["system"],
-                role_words(known["owners"]),
+                known.get("assigned_to") or role_words(known["owners"]),
                 instant(known["due_at"]),
-                label(known["disposition"], DISPOSITION) if known["disposition"] else label("open", EXCEPTION_STATE),
+                exception_state(known),
                 " or ".join(commands_for(known["run_id"], known)) if known["closed_at"] is None else "",
             )
             for known in documents
@@ -86,6 +86,9 @@ def _print(found: Document, closed: bool) -> None:
                 f"{document['exception_id']}: {verb} by {vote['by']}"
                 + (f": “{vote['reason']}”" if vote["reason"] else ".")
             )
+    for document in documents:
+        for line in record_lines(document):
+            say(f"{document['exception_id']}: {line}")
     contacts = {(d["system"], d["support"] or "", d["runbook"] or "") for d in documents if d["system"]}
     for system, support, runbook in sorted(contacts):
         if support or runbook:

@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "replan": "offboard exceptions replan RUN",
         "replan_under_version": "offboard exceptions replan RUN --new-version",
         "accept": "offboard exceptions accept RUN EXCEPTION --reason …",
+        "waive": "offboard exceptions waive RUN EXCEPTION --until TIME --reason …",
         "name_decider": "offboard exceptions assign RUN EXCEPTION ACCOUNT --reason …",
         "end": "offboard end RUN --reason …",
         "release_starts": "offboard starts",

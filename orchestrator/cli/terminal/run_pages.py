@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.cli.terminal import screen
+from orchestrator.cli.terminal.exception_lines import exception_state, record_lines
 from orchestrator.cli.terminal.names import gate_name, gate_title, step_title, subject
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
@@ -14,9 +15,7 @@ from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.states import (
-    DISPOSITION,
     EXCEPTION,
-    EXCEPTION_STATE,
     GATE,
     PHASE,
     RUN,
@@ -217,10 +216,8 @@ def print_exceptions(document: Document) -> None:
                 known["exception_id"],
                 label_of(known["kind"], EXCEPTION),
                 subject(document, known),
-                label_of("open", EXCEPTION_STATE)
-                if known["state"] == "open"
-                else label_of(known["disposition"], DISPOSITION),
-                f"{role_words(known['owners'])}, {instant(known['due_at'])}"
+                exception_state(known),
+                f"{known.get('assigned_to') or role_words(known['owners'])}, {instant(known['due_at'])}"
                 if known["state"] == "open"
                 else f"{known['by'] or 'Offboard'}, {instant(known['closed_at'])}",
             )
@@ -229,6 +226,8 @@ def print_exceptions(document: Document) -> None:
     )
     for known in document["exceptions"]:
         print_question(document, known)
+        for line in record_lines(known):
+            say(f"{known['exception_id']}: {line}")
 
 
 def print_question(document: Document, known: Document) -> None:

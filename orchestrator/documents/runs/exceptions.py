@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.document import Document
+from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.run import account_of, decision_behind, not_selected
 from orchestrator.domain.exceptions.exception_rule import Repair
@@ -15,21 +16,16 @@ from orchestrator.reading.queries import Queries
 from orchestrator.reading.rows import ExceptionLine
 from orchestrator.reading.visibility import Viewer
 
-OF_A_VOTE = ("gate_rejected", "excluded_from_approval")
-"""Kinds of exception whose document names the vote that rejected the gate or excluded the step."""
-
 
 async def exception_documents(queries: Queries, viewer: Viewer, lines: Sequence[ExceptionLine]) -> list[Document]:
-    """Runs are read all at once, and only for exceptions that concern a system or a vote. The lines are of runs that
-    the viewer sees."""
-    concerned = [line.run_id for line in lines if line.system is not None or line.kind in OF_A_VOTE]
-    looked = await queries.snapshots(viewer, list(dict.fromkeys(concerned)))
+    """Runs are read all at once. The lines are of runs that the viewer sees."""
+    looked = await queries.snapshots(viewer, list(dict.fromkeys(line.run_id for line in lines)))
     return [exception_document(line, looked.get(line.run_id)) for line in lines]
 
 
 def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None) -> Document:
-    """`snapshot` is the run as the viewer reads it, for support, runbook, the accounts that could be meant and the vote
-    that the exception is about."""
+    """`snapshot` is the run as the viewer reads it, for support, runbook, the accounts that could be meant, the vote
+    that the exception is about, and what people recorded about it."""
     document = asdict(line)
     document["exception_id"] = document.pop("id")
     document["person"] = document["person"] if line.person.name is not None else None
@@ -43,6 +39,9 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
     document["support"] = document["runbook"] = None
     known = snapshot.state.work.exceptions.get(line.id) if snapshot is not None else None
     document["decision"] = decision_behind(snapshot.state, known.opened) if snapshot is not None and known else None
+    document["assigned_to"] = line.assigned_to or None
+    if snapshot is not None and known is not None:
+        document |= exception_record(snapshot.state, known, snapshot.world)
     if line.system is None or snapshot is None:
         return document
     pinned = snapshot.world.pinned

@@ -14,6 +14,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.runs.access_ended import ended_document
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.account_labels import account_shown
+from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.watch import watch_document
 from orchestrator.domain import events as e
@@ -345,10 +346,11 @@ def _exception(state: RunState, world: World, exception_id: str) -> Document:
         "gate_id": opened.gate_id,
         "code": opened.code or None,
         "opened_at": known.opened_at,
-        "due_at": opened.due,
+        "due_at": known.due,
         "closed_at": known.closed_at,
         "disposition": known.disposition,
         "by": known.by or None,
+        **exception_record(state, known, world),
         "decision": decision_behind(state, opened),
         "candidates": [account_of(state, id_) for id_ in found.candidates] if asks and found is not None else [],
         "not_selected": not_selected(state, known),

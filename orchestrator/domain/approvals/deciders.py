@@ -119,7 +119,7 @@ def effects_of_delay(state: RunState, item_id: str, world: World) -> DelayEffect
         stopped = {id_ for id_, step in state.plan.steps.items() if step.digest in digests}
     elif about.system is not None:
         stopped = {id_ for id_, step in state.plan.steps.items() if step.system == about.system}
-    return DelayEffects(at=about.due, undone=_with_successors(state, stopped))
+    return DelayEffects(at=exception.due, undone=_with_successors(state, stopped))
 
 
 def _with_successors(state: RunState, stopped: set[str]) -> tuple[str, ...]:

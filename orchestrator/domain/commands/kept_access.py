@@ -54,6 +54,14 @@ def kept_by_attesting(state: RunState, step_id: str, actor: Actor, world: World)
     return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
 
 
+def may_stay_open(state: RunState, opened: e.ExceptionOpened, world: World) -> bool:
+    """Whether access can stay open while this exception is not resolved."""
+    if opened.step_id is not None:
+        step = state.plan.steps.get(opened.step_id)
+        return step is None or _removes(step, world)
+    return not opened.system or may_remove(opened.system, world.pinned, world.abilities)
+
+
 def _removes(step: PlannedStep, world: World) -> bool:
     return step.removes_access or step.name in removal_steps(step.system, world.pinned, world.abilities)
 

@@ -173,45 +173,6 @@ def replan(state: RunState, reason: str | None, actor: Actor, world: World) -> l
     return happened
 
 
-def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world: World) -> list[Event]:
-    """Close an exception that a person only needs to review: a review, an overdue task, a system that is slow
-    to come back, a second request. What still has to be done stays to be done."""
-    require("accept_exception", actor, state.asked.person_id)
-    exception = _open_exception(state, exception_id)
-    kind = exception.opened.kind
-    assigned = RULES[kind].is_review and actor.actor_id in state.decisions.assigned(exception_id)
-    roles = RULES[kind].roles_that_accept(exception.opened, world.pinned)
-    rests_on = actor if assigned else _authority(state, actor, roles, world)
-    if Repair.ACCEPT not in RULES[kind].repairs:
-        raise Invalid(
-            "not_acceptable",
-            f"An exception of the kind {kind} can't be accepted; it closes when its cause is resolved.",
-        )
-    if RULES[kind].is_review:
-        if (refused := own_review(state, actor)) is not None:
-            raise refused
-        if not assigned:
-            rests_on = _authority(state, actor, roles, world, lambda one: own_review(state, one))
-    elif (refused := kept_access.why_not_second(state, exception, actor, world)) is not None:
-        raise refused
-    else:
-        rests_on = _authority(
-            state, actor, roles, world,
-            lambda one: kept_access.why_not_second(state, exception, one, world), independent=True,
-        )  # fmt: skip
-    if is_blank(reason):
-        raise Invalid("reason_missing", "A reason is required to accept an exception.")
-    happened: list[Event] = [closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
-    if state.finished and RULES[kind].is_review:
-        # Nothing follows after the end of a run, so what said that the review had no reviewer is closed here.
-        happened += [
-            e.ExceptionClosed(exception_id=id_, disposition="overcome")
-            for id_, known in state.work.exceptions.items()
-            if known.open and known.opened.kind == "reviewer_missing"
-        ]
-    return happened
-
-
 def own_review(state: RunState, actor: Actor) -> NotAllowed | None:
     if not any(actor.requested(account, human) for account, human in state.requesters):
         return None
@@ -236,7 +197,7 @@ def complete_task(
     if task is None:
         raise Invalid("unknown_task", f"Run {state.run_id} has no task {task_id}.")
     hides = task.opened.kind == "confirm_outcome" or not _hands_over(state, task.opened.step_id, world)
-    rests_on = on_behalf_of(actor, _authority(state, actor, (task.opened.role,), world, independent=hides))
+    rests_on = on_behalf_of(actor, authority_of(state, actor, (task.opened.role,), world, independent=hides))
     still_going(state)
     if not task.open or state.work.steps[task.opened.step_id].final:
         raise TooLate("task_done", f"Task {task_id} is already closed{f', by {task.by}' if task.by else ''}.")
@@ -299,7 +260,7 @@ def operator_of(
     independent: bool = False, or_roles: Collection[str] = (),
 ) -> str | None:  # fmt: skip
     """For whom the actor acts as an operator of this run, or with one of `or_roles`; None as themselves. Raises
-    `NotAllowed` where they may not, or not as far as `level` on `system`. `independent` is as for `_authority`."""
+    `NotAllowed` where they may not, or not as far as `level` on `system`. `independent` is as for `authority_of`."""
     still_going(state)
 
     def level_missing(rests_on: Actor) -> NotAllowed | None:
@@ -314,7 +275,7 @@ def operator_of(
         return None
 
     roles = (*_owners(world), *or_roles)
-    rests_on = _authority(state, actor, roles, world, level_missing, independent=independent)
+    rests_on = authority_of(state, actor, roles, world, level_missing, independent=independent)
     return on_behalf_of(actor, rests_on)
 
 
@@ -328,7 +289,7 @@ def may_act(state: RunState, actor: Actor, roles: Collection[str], world: World)
     return tuple(one for one in (actor, *absent_in(state, actor, world)) if not one.roles.isdisjoint(roles))
 
 
-def _authority(
+def authority_of(
     state: RunState,
     actor: Actor,
     roles: Collection[str],
@@ -367,7 +328,7 @@ def _step(state: RunState, named: str) -> tuple[str, StepState]:
     )
 
 
-def _open_exception(state: RunState, exception_id: str) -> ExceptionState:
+def open_exception(state: RunState, exception_id: str) -> ExceptionState:
     exception = state.work.exceptions.get(exception_id)
     if exception is None:
         raise Invalid("unknown_exception", f"Run {state.run_id} has no exception {exception_id}.")

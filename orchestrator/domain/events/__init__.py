@@ -82,9 +82,14 @@ from orchestrator.domain.events.watch import (
 )
 from orchestrator.domain.events.work import (
     QUESTION_OF,
+    ExceptionAssigned,
     ExceptionClosed,
+    ExceptionCommented,
     ExceptionKind,
     ExceptionOpened,
+    ExceptionReopened,
+    ExceptionSnoozed,
+    ExceptionWaived,
     StepAttemptFailed,
     StepAttested,
     StepFailed,
@@ -104,7 +109,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     StepStarted, StepVerified, StepAttested, StepAttemptFailed, StepFailed, StepRetryOrdered, StepSkipped, TaskOpened,
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
-    RunMadeUrgent,
+    RunMadeUrgent, ExceptionAssigned, ExceptionSnoozed, ExceptionCommented, ExceptionWaived, ExceptionReopened,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -126,9 +131,14 @@ __all__ = [
     "DelegationEnded",
     "EmbargoChanged",
     "Event",
+    "ExceptionAssigned",
     "ExceptionClosed",
+    "ExceptionCommented",
     "ExceptionKind",
     "ExceptionOpened",
+    "ExceptionReopened",
+    "ExceptionSnoozed",
+    "ExceptionWaived",
     "GateDecided",
     "GateEscalated",
     "GateOpened",

@@ -138,6 +138,50 @@ class ExceptionOpened(Event):
     code: str = ""
 
 
+class ExceptionAssigned(Event):
+    """`to` is the account of the person who is to resolve it; empty where it goes back to its roles."""
+
+    exception_id: str
+    to: str
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+
+
+class ExceptionSnoozed(Event):
+    """Until then inboxes do not show it; None shows it again. Its due date stays as it is."""
+
+    exception_id: str
+    until: datetime | None
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+
+
+class ExceptionCommented(Event):
+    exception_id: str
+    by: str
+    text: Personal[str] = None
+
+
+class ExceptionWaived(Event):
+    """The problem is accepted until then. `compensating_control` is what protects the company until it is resolved."""
+
+    exception_id: str
+    until: datetime
+    by: str
+    on_behalf_of: str | None = None
+    reason: Personal[str] = None
+    compensating_control: Personal[str] = None
+
+
+class ExceptionReopened(Event):
+    """Its waiver has ended, and the problem is still there. `due` is its new due date."""
+
+    exception_id: str
+    due: datetime
+
+
 class ExceptionClosed(Event):
     exception_id: str
     disposition: Literal["settled", "retried", "skipped", "replanned", "accepted", "overcome", "ended"]

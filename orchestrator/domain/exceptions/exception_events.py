@@ -90,8 +90,15 @@ def _about(opened: e.ExceptionOpened) -> str | None:
     return opened.step_id or opened.system
 
 
-def overcome_exceptions(context: ExceptionContext) -> Iterator[e.ExceptionClosed]:
-    """The open exceptions whose cause is gone, because of people or systems. They stay readable."""
+def overcome_exceptions(context: ExceptionContext) -> Iterator[e.ExceptionClosed | e.ExceptionReopened]:
+    """The open exceptions whose cause is gone, because of people or systems. They stay readable. Of the others, those
+    whose waiver has ended are due again."""
+    now, packet = context.world.now, context.world.pinned
     for id_, exception in context.state.work.exceptions.items():
-        if exception.open and RULES[exception.opened.kind].overcome(context, exception.opened):
+        if not exception.open:
+            continue
+        rule, until = RULES[exception.opened.kind], exception.waived_until
+        if rule.overcome(context, exception.opened):
             yield e.ExceptionClosed(exception_id=id_, disposition="overcome")
+        elif until is not None and now >= until:
+            yield e.ExceptionReopened(exception_id=id_, due=now + rule.due_within(packet))

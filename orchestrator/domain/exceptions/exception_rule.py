@@ -39,6 +39,8 @@ class Repair(StrEnum):
     """Re-plan the run under the packet version in use."""
     ACCEPT = "accept"
     """Close the exception with a reason. What still has to be done stays to be done."""
+    WAIVE = "waive"
+    """Accept the problem until a date, with a reason. The exception stays, and is open again from then on."""
     NAME_DECIDER = "name_decider"
     """Name an account that decides a gate or review; two people name the same one."""
     END = "end"

@@ -121,7 +121,7 @@ _RULES: Final = (
         meaning="The search for accounts on this system failed. It is retried automatically.",
         remedy="Wait for the next attempt; or accept the delay and give a reason. If the search still fails after the "
         "packet's due time for exceptions (a day by default), the exception opens again.",
-        repairs=(Repair.ACCEPT,),
+        repairs=(Repair.ACCEPT, Repair.WAIVE),
         opens=(
             Trigger(Subject.SEARCHED_SYSTEM, search_fails),
             Trigger(Subject.PERSON, person_erased),
@@ -137,7 +137,7 @@ _RULES: Final = (
         "no step is planned on this system. Other systems are not affected.",
         remedy="Once the connector is installed in that version, the run continues automatically. Or cancel the run "
         "and start it again under the current packet version.",
-        repairs=(Repair.REPLAN, Repair.END),
+        repairs=(Repair.REPLAN, Repair.WAIVE, Repair.END),
         opens=(Trigger(Subject.CONNECTOR_MISSING, connector_missing),),
         overcome=connector_is_there,
         tried_automatically=True,
@@ -179,7 +179,7 @@ _RULES: Final = (
         title="Step failed",
         meaning="The step failed and is not retried automatically. Steps that do not depend on it continue.",
         remedy="Correct the cause, then retry the step; or skip it and give a reason.",
-        repairs=(Repair.RETRY, Repair.SKIP),
+        repairs=(Repair.RETRY, Repair.SKIP, Repair.WAIVE),
         opens=for_step(has_failed, with_code=True),
         overcome=while_step(has_failed),
         closed_by=frozenset({Repair.RETRY}),
@@ -190,7 +190,7 @@ _RULES: Final = (
         meaning="The step may have taken effect. Reading the system back did not show whether it did.",
         remedy="Check the system and complete the task with what you found; or retry the step with the same "
         "idempotency key. A repeat with a new key waits until the call before it can no longer take effect.",
-        repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP),
+        repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP, Repair.WAIVE),
         opens=for_step(is_unknown, with_code=True),
         overcome=while_step(is_unknown),
         closed_by=frozenset({Repair.RETRY}),
@@ -201,7 +201,7 @@ _RULES: Final = (
         meaning="The step has failed for longer than the packet allows. It is still retried automatically.",
         remedy="Wait for the next attempt; or accept the delay and give a reason. If the step still fails after the "
         "packet's due time for exceptions (a day by default), the exception opens again.",
-        repairs=(Repair.ACCEPT, Repair.SKIP),
+        repairs=(Repair.ACCEPT, Repair.SKIP, Repair.WAIVE),
         opens=(Trigger(Subject.STEP, keeps_failing),),
         overcome=while_step(is_failing),
         tried_automatically=True,
@@ -212,7 +212,7 @@ _RULES: Final = (
         meaning="The requester or approver of this step does not have the permission that it needs on this system.",
         remedy="Grant the permission in the packet's platform.yaml; or let an operator who has it retry the step; or "
         "skip the step and give a reason.",
-        repairs=(Repair.RETRY, Repair.SKIP),
+        repairs=(Repair.RETRY, Repair.SKIP, Repair.WAIVE),
         opens=for_step(lacks_level),
         overcome=while_step(lacks_level),
         depends_on_levels=True,
@@ -240,7 +240,7 @@ _RULES: Final = (
         title="Step not started",
         meaning="The step is due, but no worker has started it.",
         remedy="Check that a worker serves the system; or skip the step and give a reason.",
-        repairs=(Repair.SKIP,),
+        repairs=(Repair.SKIP, Repair.WAIVE),
         opens=for_step(is_idle),
         overcome=while_step(is_ready_or_started),
     ),
@@ -249,7 +249,7 @@ _RULES: Final = (
         title="Task overdue",
         meaning="The task was not completed by its due date.",
         remedy="Complete the task; or accept the delay and give a reason.",
-        repairs=(Repair.COMPLETE_TASK, Repair.ACCEPT, Repair.SKIP),
+        repairs=(Repair.COMPLETE_TASK, Repair.ACCEPT, Repair.SKIP, Repair.WAIVE),
         opens=(Trigger(Subject.TASK, task_overdue),),
         overcome=while_step(lambda context, step_id: True),
     ),
@@ -400,7 +400,7 @@ _RULES: Final = (
         "that remove access continue; if this step is the only one that removes the access, the access stays open.",
         remedy="Once every legal hold is lifted, the step runs. To let it wait, accept the exception and give a "
         "reason; to keep the data permanently, skip the step.",
-        repairs=(Repair.ACCEPT, Repair.SKIP),
+        repairs=(Repair.ACCEPT, Repair.SKIP, Repair.WAIVE),
         opens=(Trigger(Subject.STEP, waits_for_legal_hold),),
         overcome=while_step(is_kept_by_legal_hold),
         owners=hr_and_legal,
@@ -413,7 +413,7 @@ _RULES: Final = (
         "run may leave access open there.",
         remedy="Re-plan the run under the packet version in use: what is approved continues, and the new steps are "
         "submitted for approval. If the run does not have to cover the system, accept the exception and give a reason.",
-        repairs=(Repair.REPLAN_UNDER_VERSION, Repair.ACCEPT),
+        repairs=(Repair.REPLAN_UNDER_VERSION, Repair.ACCEPT, Repair.WAIVE),
         opens=(Trigger(Subject.UNCOVERED_SYSTEM, system_not_covered),),
         overcome=is_covered,
         owners=hr_roles,

@@ -16,15 +16,18 @@ from orchestrator.domain.permissions.levels import Actor, ActorKind, Level, limi
 from orchestrator.domain.refusal_codes import RefusalCode
 
 CommandName = Literal[
-    "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "bring_forward_run", "change_service_owners",
-    "check_systems", "complete_task", "confirm_start", "delegate", "disable_webhook", "end_delegation", "end_run",
+    "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "assign_exception", "bring_forward_run",
+    "change_service_owners",
+    "check_systems", "comment_on_exception", "complete_task", "confirm_start", "delegate",
+    "disable_webhook", "end_delegation", "end_run",
     "end_sessions",
     "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
     "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
     "release_system",
     "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
-    "set_embargo", "settle_match", "sign_packet", "skip_step", "start_run", "verify_ledger",
+    "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_run", "verify_ledger",
+    "waive_exception",
 ]  # fmt: skip
 
 PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
@@ -77,6 +80,10 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "settle_match": CommandRule("confirm an account match", keeps_access=True),
     "replan_run": CommandRule("plan a run again", kinds=NO_ASSISTANTS),
     "accept_exception": CommandRule("accept an exception"),
+    "waive_exception": CommandRule("waive an exception", keeps_access=True),
+    "assign_exception": CommandRule("assign an exception"),
+    "snooze_exception": CommandRule("snooze an exception", keeps_access=True),
+    "comment_on_exception": CommandRule("comment on an exception"),
     "complete_task": CommandRule("complete a task"),
     "hold_run": CommandRule("pause a run", keeps_access=True),
     "release_run": CommandRule("resume a run"),

@@ -28,7 +28,7 @@ from orchestrator.domain.run.decisions import DecisionState
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.watch import WatchState
-from orchestrator.domain.run.work import StepState, WorkState
+from orchestrator.domain.run.work import ExceptionState, StepState, WorkState
 
 FACTS_FOR_ALL: Final = frozenset({"display_name", "employee_number", "time_zone"})
 """HR's facts about the person that every actor who sees the run reads."""
@@ -122,10 +122,18 @@ class RunProjection:
         return replace(
             work,
             steps={step_id: self._step(step_id, known) for step_id, known in work.steps.items()},
-            exceptions={
-                exception_id: replace(known, opened=self._same(known.opened))
-                for exception_id, known in work.exceptions.items()
-            },
+            exceptions={exception_id: self._exception(known) for exception_id, known in work.exceptions.items()},
+        )
+
+    def _exception(self, known: ExceptionState) -> ExceptionState:
+        return replace(
+            known,
+            opened=self._same(known.opened),
+            closed=self._same(known.closed) if known.closed is not None else None,
+            assigned=self._same(known.assigned) if known.assigned is not None else None,
+            snoozed=self._same(known.snoozed) if known.snoozed is not None else None,
+            waiver=(self._same(known.waiver[0]), known.waiver[1]) if known.waiver is not None else None,
+            comments=tuple((self._same(comment), at) for comment, at in known.comments),
         )
 
     def _watch(self, watch: WatchState) -> WatchState:

@@ -22,7 +22,7 @@ def run_status(state: RunState) -> RunStatus:
         return state.finish
     if state.held:
         return "held"
-    if state.work.open_exceptions():
+    if any(not exception.waived for exception in state.work.open_exceptions()):
         return "needs_attention"
     if state.plan.planned_at is None:
         return "searching"

@@ -105,5 +105,6 @@ def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], 
         if known.disposition == "accepted" and known.closed_at is not None
     ]
     dates += [failing.since + patience for failing in state.watch.failing.values()]
+    dates += [one.waived_until for one in state.work.open_exceptions() if one.waived_until is not None]
     dates += [known.failing_since + patience for known in state.work.steps.values() if known.failing_since is not None]
     return [date for date in dates if date > world.now]

@@ -67,15 +67,43 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionState:
+    """`closed`, `assigned` and `snoozed` are the last events of their kind; so is `waiver`, with the time at which it
+    was recorded. `waived`: its end has not come yet. `moved_due` is the due date that a waiver or its end has set."""
+
     opened: e.ExceptionOpened
     opened_at: datetime
     disposition: str | None = None
     by: str = ""
     closed_at: datetime | None = None
+    closed: e.ExceptionClosed | None = None
+    assigned: e.ExceptionAssigned | None = None
+    snoozed: e.ExceptionSnoozed | None = None
+    waiver: tuple[e.ExceptionWaived, datetime] | None = None
+    waived: bool = False
+    moved_due: datetime | None = None
+    reopened_at: datetime | None = None
+    comments: tuple[tuple[e.ExceptionCommented, datetime], ...] = ()
 
     @property
     def open(self) -> bool:
         return self.disposition is None
+
+    @property
+    def due(self) -> datetime:
+        return self.moved_due or self.opened.due
+
+    @property
+    def assigned_to(self) -> str:
+        """The account of the person who is to resolve it; empty where its roles are."""
+        return self.assigned.to if self.assigned is not None else ""
+
+    @property
+    def waived_until(self) -> datetime | None:
+        return self.waiver[0].until if self.waived and self.waiver is not None else None
+
+    @property
+    def snoozed_until(self) -> datetime | None:
+        return self.snoozed.until if self.snoozed is not None else None
 
 
 def is_about_selection(opened: e.ExceptionOpened, system: str) -> bool:
@@ -293,5 +321,35 @@ def _(event: e.ExceptionOpened, run: RunState, at: datetime) -> WorkState:
 @fold_work.register(e.ExceptionClosed)
 def _(event: e.ExceptionClosed, run: RunState, at: datetime) -> WorkState:
     known = run.work.exceptions[event.exception_id]
-    closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at)
+    closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at, closed=event)
     return run.work.with_exception(event.exception_id, closed)
+
+
+@fold_work.register(e.ExceptionAssigned)
+def _(event: e.ExceptionAssigned, run: RunState, at: datetime) -> WorkState:
+    return _changed(run, event.exception_id, assigned=event)
+
+
+@fold_work.register(e.ExceptionSnoozed)
+def _(event: e.ExceptionSnoozed, run: RunState, at: datetime) -> WorkState:
+    return _changed(run, event.exception_id, snoozed=event)
+
+
+@fold_work.register(e.ExceptionCommented)
+def _(event: e.ExceptionCommented, run: RunState, at: datetime) -> WorkState:
+    comments = run.work.exceptions[event.exception_id].comments
+    return _changed(run, event.exception_id, comments=(*comments, (event, at)))
+
+
+@fold_work.register(e.ExceptionWaived)
+def _(event: e.ExceptionWaived, run: RunState, at: datetime) -> WorkState:
+    return _changed(run, event.exception_id, waiver=(event, at), waived=True, moved_due=event.until)
+
+
+@fold_work.register(e.ExceptionReopened)
+def _(event: e.ExceptionReopened, run: RunState, at: datetime) -> WorkState:
+    return _changed(run, event.exception_id, waived=False, moved_due=event.due, reopened_at=at, snoozed=None)
+
+
+def _changed(run: RunState, exception_id: str, **changes: Any) -> WorkState:
+    return run.work.with_exception(exception_id, replace(run.work.exceptions[exception_id], **changes))

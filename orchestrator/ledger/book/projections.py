@@ -17,6 +17,7 @@ from orchestrator.domain.packet.packet_history import PacketState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import confirmed, counts, run_status
 from orchestrator.domain.run.watch import next_check
+from orchestrator.domain.run.work import ExceptionState
 from orchestrator.ledger.book.records import RECORDED_AT, AfterRecorded, RowWrite
 
 Rows = dict[tuple[str, str], dict[str, Any]]
@@ -142,13 +143,14 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                     "roles": sorted(opened.owners),
                     "system": opened.system,
                     "opened_at": exception.opened_at,
-                    "due_at": opened.due,
+                    "due_at": exception.due,
                     "detail": {
                         "exception": opened.kind,
                         "id": id_,
                         "code": opened.code,
                         "step": _step_name(state, id_),
                         **_assigned(state, id_),
+                        **_owned(exception),
                     },
                 },
             )
@@ -158,6 +160,18 @@ def _assigned(state: RunState, item_id: str) -> dict[str, list[str]]:
     """Only where there are any: rows of versions that could not assign people stay as they were."""
     assigned = sorted(state.decisions.assigned(item_id))
     return {"assigned": assigned} if assigned else {}
+
+
+def _owned(exception: ExceptionState) -> dict[str, str]:
+    """Who is to resolve it, and until when it is hidden from inboxes. Only where that is so: rows of versions that had
+    neither stay as they were."""
+    until = {
+        "snoozed_until": exception.snoozed_until,
+        "waived_until": exception.waived_until,
+        "reopened_at": exception.reopened_at,
+    }
+    shown = {name: at.isoformat() for name, at in until.items() if at is not None}
+    return ({"owned_by": exception.assigned_to} if exception.assigned_to else {}) | shown
 
 
 def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -172,10 +186,16 @@ def _exceptions(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                 "system": opened.system,
                 "owner": ",".join(sorted(opened.owners)),
                 "opened_at": exception.opened_at,
-                "due_at": opened.due,
+                "due_at": exception.due,
                 "closed_at": exception.closed_at,
                 "disposition": exception.disposition,
-                "detail": {"id": id_, "code": opened.code, "step": _step_name(state, id_), "by": exception.by},
+                "detail": {
+                    "id": id_,
+                    "code": opened.code,
+                    "step": _step_name(state, id_),
+                    "by": exception.by,
+                    **_owned(exception),
+                },
             },
         )
 

@@ -21,6 +21,8 @@ NEWS_TTL = timedelta(hours=1)
 """For how long after an event its mails may be sent: a notice is gathered, and a mail server may be away."""
 MAX_NEWS_AGE = timedelta(days=1)
 CURSOR = "notices"
+AGAIN = "@"
+"""In the id of an item that was opened again, before the time of that."""
 _LOOK = "SELECT cluster, due_at + %s::interval < engine.now() FROM engine.notice_looks"
 
 
@@ -76,9 +78,9 @@ class NoticeBook:
             await connection.execute(
                 text(
                     "DELETE FROM engine.notices n WHERE sent_at < engine.now() - cast(:kept AS interval) "
-                    "AND NOT EXISTS (SELECT FROM read.inbox i WHERE i.item_id = n.item_id)"
+                    "AND NOT EXISTS (SELECT FROM read.inbox i WHERE i.item_id = split_part(n.item_id, :again, 1))"
                 ),
-                {"kept": NOTICE_TTL},
+                {"kept": NOTICE_TTL, "again": AGAIN},
             )
 
     async def roles_waited_for(self) -> frozenset[str]:

@@ -82,7 +82,9 @@ TASK: Final[_GlyphsByCode] = {
     "open": ("square", "active"), "done": ("signed", "good"), "not_done": ("cross", "bad"),
     "withdrawn": ("minus", "quiet"),
 }  # fmt: skip
-EXCEPTION_STATE: Final[_GlyphsByCode] = {"open": ("triangle", "bad"), "closed": ("check", "quiet")}
+EXCEPTION_STATE: Final[_GlyphsByCode] = {
+    "open": ("triangle", "bad"), "waived": ("clock", "warn"), "closed": ("check", "quiet"),
+}  # fmt: skip
 SEARCH: Final[_GlyphsByCode] = {
     "matched": ("check", "good"), "none": ("minus", "quiet"), "ambiguous": ("question", "warn"),
     "weak": ("question", "warn"), "failed": ("cross", "bad"), "settled": ("signed", "good"),

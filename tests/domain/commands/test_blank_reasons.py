@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.approvals import naming
-from orchestrator.domain.commands import legal_holding, operating, requests
+from orchestrator.domain.commands import exception_commands, legal_holding, operating, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.invisible import is_blank
-from tests.domain.run_world import HR, LEA, OLE, PERSON_ID, SAM, Story, actor
+from tests.domain.run_world import DAY, HR, LEA, OLE, PERSON_ID, REFUSED, SAM, Story, actor, at_cutoff
 
 BLANK = (" ", "\u200b", "\u2060\ufeff", "\u3164", "\u2800", "\u00ad\u200d", "\u202e\ufe0f\t\n", "\u00a0")
 Command = Callable[[Story, str], Any]
@@ -24,6 +24,12 @@ def urgent() -> Story:
 def rejected() -> Story:
     story = Story()
     story.vote("g-access-1", story.world.actors["anna"], "reject")
+    return story
+
+
+def failed() -> Story:
+    story = at_cutoff()
+    story.attempt("disable", REFUSED)
     return story
 
 
@@ -59,8 +65,27 @@ COMMANDS: dict[str, tuple[Callable[[], Story], Command, str]] = {
     "skip": (Story, lambda s, text: operating.skip(s.state, "look", text, OLE, s.world), "reason_missing"),
     "accept": (
         urgent,
-        lambda s, text: operating.accept(s.state, s.exception("urgent_review"), text, SAM, s.world),
+        lambda s, text: exception_commands.accept(s.state, s.exception("urgent_review"), text, SAM, s.world),
         "reason_missing",
+    ),
+    "waive": (
+        failed,
+        lambda s, text: exception_commands.waive(
+            s.state, s.exception("step_failed"), s.now + DAY, text, None, HR, s.world
+        ),
+        "reason_missing",
+    ),
+    "snooze beyond the due date": (
+        failed,
+        lambda s, text: exception_commands.snooze(
+            s.state, s.exception("step_failed"), s.now + 9 * DAY, text, OLE, s.world
+        ),
+        "reason_missing",
+    ),
+    "comment": (
+        failed,
+        lambda s, text: exception_commands.comment(s.state, s.exception("step_failed"), text, OLE),
+        "comment_missing",
     ),
     "take back a rejection": (
         rejected, lambda s, text: operating.replan(s.state, text, LEA, s.world), "reason_missing"

@@ -16,6 +16,7 @@ from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import (
+    exception_commands,
     legal_holding,
     making_urgent,
     operating,
@@ -67,8 +68,8 @@ ASKED_ELSEWHERE = {"check_systems", "list_accounts", "verify_ledger"}
 ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
 MODULES = (
-    requests, reported_leavings, making_urgent, operating, legal_holding, systems, starting, gates, naming, delegation,
-    embargo, packet_history,
+    requests, reported_leavings, making_urgent, operating, exception_commands, legal_holding, systems, starting, gates,
+    naming, delegation, embargo, packet_history,
 )  # fmt: skip
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
@@ -178,7 +179,11 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),
         "settle_match": lambda by: operating.settle(state, "code", (), "why", by, world),
         "replan_run": lambda by: operating.replan(state, "why", by, world),
-        "accept_exception": lambda by: operating.accept(state, "x-1", "why", by, world),
+        "accept_exception": lambda by: exception_commands.accept(state, "x-1", "why", by, world),
+        "waive_exception": lambda by: exception_commands.waive(state, "x-1", later, "why", None, by, world),
+        "assign_exception": lambda by: exception_commands.assign(state, "x-1", "ole", "why", by, world),
+        "snooze_exception": lambda by: exception_commands.snooze(state, "x-1", later, "why", by, world),
+        "comment_on_exception": lambda by: exception_commands.comment(state, "x-1", "seen", by),
         "complete_task": lambda by: operating.complete_task(state, "t-1", "done", {"note": "seen"}, by, world),
         "hold_run": lambda by: pausing.hold(state, "why", by, world),
         "release_run": lambda by: pausing.release(state, by, world),

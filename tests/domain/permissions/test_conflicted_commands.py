@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
-from orchestrator.domain.commands import legal_holding, operating, pausing, requests, systems
+from orchestrator.domain.commands import exception_commands, legal_holding, operating, pausing, requests, systems
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
@@ -97,7 +97,18 @@ def commands(number: int, span: timedelta) -> dict[str, DoCommand]:
             s.state, some(("code", "cards"), number), (SETTLED[number % 3],) if number % 3 else (), "no", by, s.world
         ),
         "replan": lambda s, by: operating.replan(s.state, "no", by, s.world),
-        "accept": lambda s, by: operating.accept(s.state, some(s.state.work.exceptions, number), "no", by, s.world),
+        "accept": lambda s, by: exception_commands.accept(
+            s.state, some(s.state.work.exceptions, number), "no", by, s.world
+        ),
+        "waive": lambda s, by: exception_commands.waive(
+            s.state, some(s.state.work.exceptions, number), s.now + abs(span), "no", None, by, s.world
+        ),
+        "snooze": lambda s, by: exception_commands.snooze(
+            s.state, some(s.state.work.exceptions, number), s.now + abs(span), "no", by, s.world
+        ),
+        "assign": lambda s, by: exception_commands.assign(
+            s.state, some(s.state.work.exceptions, number), some(s.world.actors, number), "no", by, s.world
+        ),
         "approve": lambda s, by: gates.vote(
             s.state,
             some(s.state.decisions.gates, number),

@@ -21,7 +21,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.approvals.delegation import delegate
-from orchestrator.domain.commands import operating, pausing, requests
+from orchestrator.domain.commands import exception_commands, operating, pausing, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
@@ -346,7 +346,7 @@ class Attempts(RuleBasedStateMachine):
     @rule(data=st.data(), by=ACTORS)
     def accept(self, data: st.DataObject, by: Actor) -> None:
         exception = data.draw(st.sampled_from(sorted(self.story.state.work.exceptions)))
-        self.do(lambda: operating.accept(self.story.state, exception, "why", by, self.story.world))
+        self.do(lambda: exception_commands.accept(self.story.state, exception, "why", by, self.story.world))
 
     @rule(system=st.sampled_from(SYSTEMS), accounts=st.sets(st.sampled_from(("ada", "other", "namesake")), max_size=2))
     def settle(self, system: str, accounts: set[str]) -> None:

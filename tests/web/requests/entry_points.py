@@ -46,6 +46,46 @@ def accept(run_id: str, exception_id: str) -> RunCommand:
     )
 
 
+def waive(run_id: str, exception_id: str, until: str) -> RunCommand:
+    """`until` is a local time in UTC."""
+    said = {"until": f"{until}Z", "reason": WHY, "compensating_control": "Its card is watched."}
+    form = {"exception": exception_id, "until": until, "reason": WHY, "control": "Its card is watched."}
+    typed = ("exceptions", "waive", run_id, exception_id, "--until", f"{until}+00:00", "--reason", WHY)
+    control = ("--control", "Its card is watched.")
+    return _of_run(run_id, f"exceptions/{exception_id}/waiver", said, "waive", form, (*typed, *control))
+
+
+def assign(run_id: str, exception_id: str, account: str) -> RunCommand:
+    return _of_run(
+        run_id,
+        f"exceptions/{exception_id}/assignment",
+        {"account": account},
+        "assign",
+        {"exception": exception_id, "to": account},
+        ("exceptions", "owner", run_id, exception_id, account),
+    )
+
+
+def snooze(run_id: str, exception_id: str, until: str, reason: str) -> RunCommand:
+    """`until` is a local time in UTC."""
+    said = {"until": f"{until}Z", "reason": reason or None}
+    form = {"exception": exception_id, "until": until, "reason": reason}
+    typed = ("exceptions", "snooze", run_id, exception_id, "--until", f"{until}+00:00")
+    why = ("--reason", reason) if reason else ()
+    return _of_run(run_id, f"exceptions/{exception_id}/snooze", said, "snooze", form, (*typed, *why))
+
+
+def comment(run_id: str, exception_id: str, text: str) -> RunCommand:
+    return _of_run(
+        run_id,
+        f"exceptions/{exception_id}/comments",
+        {"text": text},
+        "comment",
+        {"exception": exception_id, "comment": text},
+        ("exceptions", "comment", run_id, exception_id, text),
+    )
+
+
 def settle(run_id: str, system: str, *accounts: str) -> RunCommand:
     return _of_run(
         run_id,

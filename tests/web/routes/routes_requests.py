@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 from tests.web.routes.routes_company import (
@@ -114,6 +115,23 @@ def accept(run: str, page: bool) -> MakeRequest:
         return Ask(values, form={**said, "exception": about}) if page else Ask(values, json=said)
 
     return make
+
+
+def about_exception(run: str, page: bool, **said: object) -> MakeRequest:
+    """What people record about the first open exception of the run."""
+
+    async def make(office: RoutesOffice) -> Ask:
+        about = (await exception_of(office, run))["exception_id"]
+        values = {"run_id": office.runs[run], "exception_id": about}
+        return Ask(values, form={**said, "exception": about}) if page else Ask(values, json=said)
+
+    return make
+
+
+def waiver(run: str, page: bool) -> MakeRequest:
+    until = datetime.now(UTC) + timedelta(days=2)
+    at = until.strftime("%Y-%m-%dT%H:%M") if page else until.isoformat()
+    return about_exception(run, page, until=at, **REASON)
 
 
 def settle(run: str, page: bool) -> MakeRequest:
@@ -230,6 +248,10 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /decisions": together("page together", page=True),
     "POST /runs/{run_id}/tasks/{task_id}": task("page task", page=True),
     "POST /runs/{run_id}/accept": accept("page urgent", page=True),
+    "POST /runs/{run_id}/waive": waiver("page settle", page=True),
+    "POST /runs/{run_id}/assign": about_exception("page settle", page=True, to=""),
+    "POST /runs/{run_id}/snooze": about_exception("page settle", page=True, until=""),
+    "POST /runs/{run_id}/comment": about_exception("page settle", page=True, comment="Seen."),
     "POST /runs/{run_id}/name-decider": posted(
         "page urgent", {"exception": "x-urgent_review-start", "decider": "it", **REASON}
     ),
@@ -286,6 +308,14 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/runs/{run_id}/tasks/{task_id}/files": upload,
     "POST /api/v1/runs/{run_id}/tasks/{task_id}/completion": task("task", page=False),
     "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance": accept("urgent", page=False),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/waiver": waiver("settle", page=False),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/assignment": about_exception(
+        "settle", page=False, account=None
+    ),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/snooze": about_exception("settle", page=False, until=None),
+    "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/comments": about_exception(
+        "settle", page=False, text="Seen."
+    ),
     "POST /api/v1/runs/{run_id}/exceptions/{exception_id}/decider": sent(
         "urgent", {"decider": "it", **REASON}, exception_id="x-urgent_review-start"
     ),

@@ -77,6 +77,10 @@ POST   /runs/{run_id}/gates/{gate_id}                  x  +  x  x  x  x  x  ?  s
 POST   /decisions                                      x  +  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/tasks/{task_id}                  x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/accept                           x  x  x  x  x  +  x  ?  s  s
+POST   /runs/{run_id}/waive                            -  x  x  x  x  x  x  ?  s  s   access can stay open: HR waives
+POST   /runs/{run_id}/assign                           x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/snooze                           x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/comment                          +  +  +  +  +  +  +  ?  s  s
 POST   /runs/{run_id}/name-decider                     -  -  -  -  -  -  -  ?  s  s   every gate has enough people
 POST   /runs/{run_id}/settle                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/retry                            x  x  x  +  x  x  x  ?  s  s
@@ -158,6 +162,10 @@ POST   /api/v1/decisions                               x  +  x  x  x  x  x  ?  x
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/files     x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/completion             x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance   x  x  x  x  x  +  x  ?  x  s
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/waiver       -  x  x  x  x  x  x  ?  x  s   HR waives
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/assignment   x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/snooze       x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/comments     +  +  +  +  +  +  +  ?  x  s
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/decider      -  -  -  -  -  -  -  ?  x  s   enough people
 POST   /api/v1/runs/{run_id}/systems/{system}/accounts x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/retry        x  x  x  +  x  x  x  ?  x  s

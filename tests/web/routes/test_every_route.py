@@ -158,7 +158,9 @@ async def test_accounts_that_only_read_are_refused_at_every_route_that_changes_s
 
 LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
 WHY = {"reason": "To see who may."}
-KEEPS_ACCESS = ("reschedule", "hold", "end", "skip", "settle", "replan", "accept", "gate", "together")
+KEEPS_ACCESS = (
+    "reschedule", "hold", "end", "skip", "settle", "replan", "accept", "gate", "together", "waive", "snooze", "assign",
+)  # fmt: skip
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
 
@@ -194,6 +196,30 @@ async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, s
         "gate": (f"gates/{gate}/decision", {"verdict": "reject", **WHY}, f"gates/{gate}", {"verdict": "reject", **WHY}),
         "task": (f"tasks/{task}/completion", done, f"tasks/{task}", done),
         "accept": (f"exceptions/{acceptable}/acceptance", WHY, "accept", {"exception": acceptable, **WHY}),
+        "waive": (
+            f"exceptions/{about}/waiver",
+            {"until": made.made["later"], **WHY},
+            "waive",
+            {"exception": about, "until": made.made["later"][:16], **WHY},
+        ),
+        "snooze": (
+            f"exceptions/{about}/snooze",
+            {"until": made.made["later"], **WHY},
+            "snooze",
+            {"exception": about, "until": made.made["later"][:16], **WHY},
+        ),
+        "assign": (
+            f"exceptions/{about}/assignment",
+            {"account": "operator", **WHY},
+            "assign",
+            {"exception": about, "to": "operator", **WHY},
+        ),
+        "comment": (
+            f"exceptions/{about}/comments",
+            {"text": "Seen."},
+            "comment",
+            {"exception": about, "comment": "Seen."},
+        ),
         "settle": (
             f"systems/{exception['system']}/accounts",
             {"accounts": [], **WHY},
@@ -253,6 +279,10 @@ async def test_conflicted_accounts_change_nothing_at_a_terminal(
         "together": ("approve", run_id, gate),
         "task": ("tasks", "complete", run_id, task, "--evidence", "Done."),
         "accept": ("exceptions", "accept", run_id, acceptable, *why),
+        "waive": ("exceptions", "waive", run_id, exception["exception_id"], "--until", made.made["later"], *why),
+        "snooze": ("exceptions", "snooze", run_id, exception["exception_id"], "--until", made.made["later"], *why),
+        "assign": ("exceptions", "owner", run_id, exception["exception_id"], "operator"),
+        "comment": ("exceptions", "comment", run_id, exception["exception_id"], "Seen."),
         "settle": ("exceptions", "settle", run_id, exception["system"], "--none", *why),
         "retry": ("retry", run_id, "disable_identity", *why),
         "skip": ("skip", run_id, "disable_identity", *why),

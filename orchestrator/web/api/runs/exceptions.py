@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from orchestrator import commands
 from orchestrator.documents.runs.exceptions import exception_documents
@@ -25,9 +25,22 @@ from orchestrator.web.api.schema.parameters import (
     Reason,
     RunId,
     SystemName,
+    Text,
     Word,
 )
-from orchestrator.web.api.schema.run_answers import AccountInRun, PersonInRun, RunStanding, Vote
+from orchestrator.web.api.schema.run_answers import (
+    ASSIGNED,
+    BEHALF,
+    REASON,
+    SNOOZED,
+    WAIVED,
+    AccountInRun,
+    Comment,
+    PersonInRun,
+    RunStanding,
+    Vote,
+    Waiver,
+)
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
@@ -56,6 +69,13 @@ class ExceptionInList(ResponseModel):
     )
     remedy: str = Field(description="How to resolve it")
     repairs: list[Repair] = Field(default=[], description="The commands that can resolve it, the usual one first")
+    assigned_to: str | None = Field(None, description=ASSIGNED)
+    snoozed_until: datetime | None = Field(None, description=SNOOZED)
+    waived_until: datetime | None = Field(None, description=WAIVED)
+    waiver: Waiver | None = None
+    comments: list[Comment] = Field([], description="The oldest first")
+    reason: str | None = Field(None, description=REASON)
+    on_behalf_of: str | None = Field(None, description=BEHALF)
     support: str | None = Field(description="The system's support contact in the packet")
     runbook: str | None
 
@@ -78,6 +98,28 @@ class Exceptions(ResponseModel):
 
 class Acceptance(RequestModel):
     reason: Reason = Field(examples=["Reviewed with the line manager: the urgent start was justified."])
+
+
+class WaiverRequest(RequestModel):
+    until: AwareDatetime = Field(description="The exception is open again from then on; at most 90 days ahead")
+    reason: Reason = Field(examples=["The vendor restores the account on Monday."])
+    compensating_control: Text | None = Field(
+        None, description="What protects the company until then", examples=["Its network access is blocked."]
+    )
+
+
+class AssignmentRequest(RequestModel):
+    account: Id | None = Field(description="A person with one of its roles; null gives it back to its roles")
+    reason: Reason | None = None
+
+
+class Snooze(RequestModel):
+    until: AwareDatetime | None = Field(description="At most 90 days ahead; null shows it again")
+    reason: Reason | None = Field(None, description="Required if it is due before that time")
+
+
+class CommentRequest(RequestModel):
+    text: Reason = Field(description="Encrypted; visible to those who see the run and read the exception's system")
 
 
 class DeciderNaming(RequestModel):
@@ -103,6 +145,7 @@ async def exceptions(
     owner: Annotated[Word, Query(description="Only those that this role owns")] = None,
     kind: Word = None,
     system: Word = None,
+    assigned_to: Annotated[Word, Query(description="Only those that this account is assigned to")] = None,
     run: Annotated[Word, Query(description="Only this run")] = None,
     counts: Annotated[bool, Query(description="Include the counts")] = False,
     after: After = None,
@@ -111,7 +154,9 @@ async def exceptions(
     web = state_of(request)
     lists = ExceptionLists(web.database, web.queries)
     run_id = await web.queries.find_run(caller.viewer, run) if run is not None else None
-    wanted = ExceptionFilter(standing=standing, owner=owner, kind=kind, system=system, run_id=run_id)
+    wanted = ExceptionFilter(
+        standing=standing, owner=owner, kind=kind, system=system, assigned_to=assigned_to, run_id=run_id
+    )
     page = await lists.page(caller.viewer, wanted, after, limit)
     documents = await exception_documents(web.queries, caller.viewer, page.lines)
     counted = await lists.counts(caller.viewer, wanted) if counts else None
@@ -140,6 +185,88 @@ async def accept(
     """Closes it with a reason. Steps and tasks that are still open stay open."""
     services = state_of(request).services
     done = await commands.accept_exception(services, caller.actor, run_id, exception_id, asked.reason)
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/waiver",
+    summary="Waive an exception until a date",
+    responses={**problems_of_post(404), **LATER},
+)
+async def waive(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: WaiverRequest,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    """The exception keeps the run open, and is due again from that date. Where access can stay open until then, HR
+    waives it."""
+    services, control = state_of(request).services, asked.compensating_control
+    done = await commands.waive_exception(
+        services, caller.actor, run_id, exception_id, asked.until, asked.reason, control
+    )
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/assignment",
+    summary="Assign an exception",
+    responses={**problems_of_post(404), **LATER},
+)
+async def assign(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: AssignmentRequest,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    """The other people with its roles can still resolve it."""
+    services, to = state_of(request).services, asked.account or ""
+    done = await commands.assign_exception(services, caller.actor, run_id, exception_id, to, asked.reason)
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/snooze",
+    summary="Snooze an exception",
+    responses={**problems_of_post(404), **LATER},
+)
+async def snooze(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: Snooze,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    """Hides it from inboxes until that time. Its due date stays."""
+    services = state_of(request).services
+    done = await commands.snooze_exception(services, caller.actor, run_id, exception_id, asked.until, asked.reason)
+    return standing_of(done, response)
+
+
+@router.post(
+    "/runs/{run_id}/exceptions/{exception_id}/comments",
+    summary="Comment on an exception",
+    responses={**problems_of_post(404), **LATER},
+)
+async def comment(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    exception_id: ExceptionId,
+    asked: CommentRequest,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    services = state_of(request).services
+    done = await commands.comment_on_exception(services, caller.actor, run_id, exception_id, asked.text)
     return standing_of(done, response)
 
 

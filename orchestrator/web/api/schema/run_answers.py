@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -181,6 +181,30 @@ class TaskInRun(ResponseModel):
     due_at: datetime
 
 
+class Waiver(ResponseModel):
+    """The last one of an exception, also once it has ended."""
+
+    by: str
+    on_behalf_of: str | None
+    at: datetime
+    until: datetime
+    reason: str | None = Field(description="Null once the person is erased")
+    compensating_control: str | None = Field(description="What protects the company until it is resolved")
+
+
+class Comment(ResponseModel):
+    by: str
+    at: datetime
+    text: str | None = Field(description="Null once the person is erased")
+
+
+ASSIGNED: Final = "The account of the person who is to resolve it; null if its roles are"
+SNOOZED: Final = "Until then inboxes do not show it"
+WAIVED: Final = "While it is waived: it is open again from then on"
+REASON: Final = "Why it was closed"
+BEHALF: Final = "The delegator's account, if a delegate closed it"
+
+
 class ExceptionInRun(ResponseModel):
     exception_id: str
     kind: str
@@ -196,6 +220,13 @@ class ExceptionInRun(ResponseModel):
     closed_at: datetime | None
     disposition: str | None
     by: str | None
+    assigned_to: str | None = Field(None, description=ASSIGNED)
+    snoozed_until: datetime | None = Field(None, description=SNOOZED)
+    waived_until: datetime | None = Field(None, description=WAIVED)
+    waiver: Waiver | None = None
+    comments: list[Comment] = Field([], description="The oldest first")
+    reason: str | None = Field(None, description=REASON)
+    on_behalf_of: str | None = Field(None, description=BEHALF)
     decision: Vote | None = Field(None, description="The vote that rejected the gate or excluded the step")
     candidates: list[AccountInRun] = Field(description="The possible accounts, of which a person selects")
     not_selected: list[str] = Field(

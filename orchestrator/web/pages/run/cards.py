@@ -10,9 +10,11 @@ from datetime import datetime
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
 from orchestrator.documents.runs.account_access import access_of
+from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.domain.approvals import naming, rejections
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
+from orchestrator.domain.commands import exception_commands
 from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
@@ -218,7 +220,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
     step = state.plan.steps.get(opened.step_id or "")
     second = _second_request(seen, exception_id)
     spec = seen.world.pinned.platform.systems.get(opened.system or "")
-    return _about(seen, kind, exception_id, known.opened_at, opened.due) | {
+    return _about(seen, kind, exception_id, known.opened_at, known.due) | {
         "title": words(opened.kind, "exception"),
         "exception": opened.kind,
         "state": "open" if known.open else "closed",
@@ -226,6 +228,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "closed_at": known.closed_at,
         "by": seen.name(known.by),
         "roles": sorted(opened.owners),
+        **_record(seen, known),
         "system": seen.system(opened.system),
         "support": spec.support if spec is not None else "",
         "runbook": spec.runbook if spec is not None else "",
@@ -240,6 +243,20 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "removed": _removed_before_approval(seen) if opened.kind == "urgent_review" else [],
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
+    }
+
+
+def _record(seen: RunAccess, known: ExceptionState) -> Document:
+    """What people recorded about it, with names instead of accounts."""
+    record = exception_record(seen.state, known, seen.world)
+    waiver = record["waiver"]
+    return record | {
+        "owner": seen.name(record["assigned_to"]),
+        "on_behalf_of": seen.name(record["on_behalf_of"]),
+        "comments": [comment | {"by": seen.name(comment["by"])} for comment in record["comments"]],
+        "waiver": waiver | {"by": seen.name(waiver["by"]), "on_behalf_of": seen.name(waiver["on_behalf_of"])}
+        if waiver is not None
+        else None,
     }
 
 
@@ -265,7 +282,7 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "not_selected": [], "none": False, "retry": False,
     "again": False, "skip": False, "skip_all": [], "replan": False, "version": "",
-    "release_starts": False, "deciders": [],
+    "release_starts": False, "deciders": [], "waive": False, "assignees": [], "snooze": False, "comment": False,
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
 
@@ -284,7 +301,10 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     # Skipping its steps makes a rejection final.
     rejected = [id_ for id_ in rejections.rejected_steps(state, opened) if not state.work.steps[id_].final]
     finals = [permissions.skip_steps(rejected)] if rejected else []
-    trials = [trial for trial in (accept, settle, retry, skip, replan, extend, name, *finals) if trial is not None]
+    waive = permissions.waive(exception_id) if Repair.WAIVE in repairs else None
+    trials = [
+        trial for trial in (accept, settle, retry, skip, replan, extend, name, waive, *finals) if trial is not None
+    ]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
@@ -308,12 +328,28 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "version": seen.world.current.version if extend is not None and extend.allowed else "",
         "release_starts": Repair.RELEASE_STARTS in repairs,
         "deciders": people if name is not None and name.allowed else [],
+        "waive": waive is not None and waive.allowed,
+        "assignees": _assignees(seen, exception_id, known),
+        "snooze": permissions.snooze(exception_id).allowed,
+        "comment": permissions.comment(exception_id).allowed,
         "task_kind": state.work.tasks[task].opened.kind if task is not None else None,
         "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
         "may": bool(allowed),
         "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
         "why_not": refused,
     }
+
+
+def _assignees(seen: RunAccess, exception_id: str, known: ExceptionState) -> list[tuple[str, str]]:
+    """The accounts to which the viewer can assign it, each with its name."""
+    if not seen.permissions.assign(exception_id).allowed:
+        return []
+    found = [
+        (one.actor_id, seen.name(one.actor_id))
+        for one in seen.people.having(known.opened.owners, ())
+        if exception_commands.why_not_assigned(seen.state, known, one.actor_id, seen.world) is None
+    ]
+    return sorted(found, key=lambda one: one[1])
 
 
 def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> tuple[list[Document], DryRun | None]:

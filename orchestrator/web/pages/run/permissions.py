@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
-from orchestrator.domain.commands import extending, legal_holding, making_urgent, operating, pausing, requests
+from orchestrator.domain.commands import (
+    exception_commands,
+    extending,
+    legal_holding,
+    making_urgent,
+    operating,
+    pausing,
+    requests,
+)
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
@@ -57,7 +65,24 @@ class Permissions:
         return self._try(lambda: operating.complete_task(self.state, task_id, "done", said, self.actor, self.world))
 
     def accept(self, exception_id: str) -> DryRun:
-        return self._try(lambda: operating.accept(self.state, exception_id, SAID, self.actor, self.world))
+        return self._try(lambda: exception_commands.accept(self.state, exception_id, SAID, self.actor, self.world))
+
+    def waive(self, exception_id: str) -> DryRun:
+        soon = self.world.now + timedelta(days=1)
+        return self._try(
+            lambda: exception_commands.waive(self.state, exception_id, soon, SAID, None, self.actor, self.world)
+        )
+
+    def assign(self, exception_id: str) -> DryRun:
+        return self._try(lambda: exception_commands.assign(self.state, exception_id, "", None, self.actor, self.world))
+
+    def snooze(self, exception_id: str) -> DryRun:
+        return self._try(
+            lambda: exception_commands.snooze(self.state, exception_id, None, None, self.actor, self.world)
+        )
+
+    def comment(self, exception_id: str) -> DryRun:
+        return self._try(lambda: exception_commands.comment(self.state, exception_id, SAID, self.actor))
 
     def name_decider(self, exception_id: str, decider: str) -> DryRun:
         return self._try(lambda: naming.name_decider(self.state, exception_id, decider, SAID, self.actor, self.world))

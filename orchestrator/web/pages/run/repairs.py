@@ -1,4 +1,4 @@
-"""Forms that repair exceptions: settle matches, retry or skip a step, re-plan, accept."""
+"""Forms about exceptions: settle matches, retry or skip a step, re-plan, accept, waive, assign, snooze, comment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from orchestrator.commands import Done
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
 from orchestrator.web.pages.run.run_access import RunAccess, load_run
@@ -35,6 +36,83 @@ async def accept(request: Request, caller: PageCaller, form: Form, run_id: str) 
             state_of(request).services, caller.actor, run_id, exception_id, text(form, "reason")
         ),
         lambda seen: "Accepted. The exception is closed.",
+    )
+
+
+@router.post("/runs/{run_id}/waive")
+async def waive(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Waives `exception` `until` a local time, with a `reason` and a compensating `control`."""
+    exception_id = text(form, "exception")
+
+    async def work() -> Done:
+        until = instant_given(text(form, "until"), caller.zone, "The end of the waiver")
+        return await commands.waive_exception(
+            state_of(request).services,
+            caller.actor,
+            run_id,
+            exception_id,
+            until,
+            text(form, "reason"),
+            text(form, "control") or None,
+        )
+
+    return await _carry_out(
+        request, caller, form, run_id, exception_id, work, lambda seen: "Waived. The exception is open again then."
+    )
+
+
+@router.post("/runs/{run_id}/assign")
+async def assign(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Assigns `exception` to the account `to`, or to its roles where that is empty."""
+    exception_id, to = text(form, "exception"), text(form, "to")
+    return await _carry_out(
+        request,
+        caller,
+        form,
+        run_id,
+        exception_id,
+        lambda: commands.assign_exception(
+            state_of(request).services, caller.actor, run_id, exception_id, to, text(form, "reason") or None
+        ),
+        lambda seen: f"Assigned to {seen.name(to)}." if to else "Assigned to its roles.",
+    )
+
+
+@router.post("/runs/{run_id}/snooze")
+async def snooze(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Hides `exception` from inboxes `until` a local time; an empty one shows it again."""
+    exception_id, until = text(form, "exception"), text(form, "until")
+
+    async def work() -> Done:
+        at = instant_given(until, caller.zone, "The end of the snooze") if until else None
+        return await commands.snooze_exception(
+            state_of(request).services, caller.actor, run_id, exception_id, at, text(form, "reason") or None
+        )
+
+    return await _carry_out(
+        request,
+        caller,
+        form,
+        run_id,
+        exception_id,
+        work,
+        lambda seen: "Snoozed. Its due date stays." if until else "It is in the inbox again.",
+    )
+
+
+@router.post("/runs/{run_id}/comment")
+async def comment(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    exception_id = text(form, "exception")
+    return await _carry_out(
+        request,
+        caller,
+        form,
+        run_id,
+        exception_id,
+        lambda: commands.comment_on_exception(
+            state_of(request).services, caller.actor, run_id, exception_id, text(form, "comment")
+        ),
+        lambda seen: "Comment added.",
     )
 
 

@@ -133,11 +133,30 @@ def about(seen: RunAccess, event: Event) -> str:
             known = seen.state.work.exceptions.get(event.exception_id)
             kind = words(known.opened.kind, "exception") if known is not None else event.exception_id
             return f"{kind}: {words(event.disposition, 'disposition').lower()}."
+        case _ if hasattr(event, "exception_id"):
+            return _of_exception(seen, event)
         case _ if hasattr(event, "gate_id"):
             return _gate(seen, event)
         case _ if hasattr(event, "step_id"):
             return _of_step(seen, event)
     return ""
+
+
+def _of_exception(seen: RunAccess, event: Any) -> str:
+    known = seen.state.work.exceptions.get(event.exception_id)
+    kind = words(known.opened.kind, "exception") if known is not None else event.exception_id
+    zone = seen.caller.zone
+    match event:
+        case e.ExceptionAssigned():
+            return f"{kind}: {f'to {seen.name(event.to)}' if event.to else 'to its roles'}."
+        case e.ExceptionSnoozed():
+            until = f"until {instant(event.until, zone)}" if event.until is not None else "in the inbox again"
+            return f"{kind}: {until}."
+        case e.ExceptionWaived():
+            return f"{kind}: until {instant(event.until, zone)}."
+        case e.ExceptionReopened():
+            return f"{kind}: due {instant(event.due, zone)}."
+    return f"{kind}."
 
 
 def _settled(seen: RunAccess, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
