@@ -42,6 +42,7 @@ from orchestrator.commands.integrations import (
     make_token,
     replace_webhook_secret,
 )
+from orchestrator.commands.parked_steps import MAX_BATCH_RETRIES, parked_steps, retry_parked_steps
 from orchestrator.commands.run_commands import (
     MAX_BATCH_APPROVALS,
     approve_gate,
@@ -70,6 +71,7 @@ from orchestrator.commands.urgent_runs import make_run_urgent
 
 __all__ = [
     "MAX_BATCH_APPROVALS",
+    "MAX_BATCH_RETRIES",
     "Done",
     "GateOutcome",
     "Received",
@@ -99,6 +101,7 @@ __all__ = [
     "make_token",
     "move_packet",
     "name_decider",
+    "parked_steps",
     "place_legal_hold",
     "record_actor",
     "reject_gate",
@@ -109,6 +112,7 @@ __all__ = [
     "replan_run",
     "report_leaving",
     "reschedule_run",
+    "retry_parked_steps",
     "retry_step",
     "revoke_roles",
     "revoke_token",

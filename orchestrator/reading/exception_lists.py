@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 
@@ -19,6 +19,8 @@ from orchestrator.reading.visibility import Viewer
 
 ListScope = Literal["open", "overdue", "closed", "all"]
 GOVERNED_BY = (runs.c.packet_name, runs.c.packet_version)
+PARKED_KINDS: Final = ("step_failed", "outcome_unknown")
+"""The exceptions about steps that no attempt follows until a person acts."""
 MAX_COUNTED = 1_000
 """Closed ones are counted up to here."""
 
@@ -80,6 +82,17 @@ class ExceptionLists:
         lines = await exception_lines(self._queries, viewer, shown, names)
         more = _cursor(shown[-1], wanted.standing) if len(rows) > most else None
         return ExceptionList(lines, more, rows[0]["now"] if rows else await self._queries.now())
+
+    async def parked_on(self, viewer: Viewer, system: str, limit: int) -> tuple[list[str], bool]:
+        """The ids of runs that the viewer sees in which a step on the system failed or has an unknown outcome, those
+        that are due first, and whether there are more than `limit`."""
+        first = func.min(exceptions.c.due_at)
+        query = select(exceptions.c.run_id).join_from(exceptions, runs, exceptions.c.run_id == runs.c.run_id)
+        parked = _narrowed(ExceptionFilter(system=system, kinds=PARKED_KINDS))
+        query = query.where(await self._queries.visible(viewer), *parked, *_in_standing("open"))
+        query = query.group_by(exceptions.c.run_id).order_by(first, exceptions.c.run_id).limit(limit + 1)
+        found = [str(row["run_id"]) for row in await self._database.rows(query)]
+        return found[:limit], len(found) > limit
 
     async def counts(self, viewer: Viewer, wanted: ExceptionFilter | None = None) -> ExceptionTally:
         """Under the filter without its standing."""

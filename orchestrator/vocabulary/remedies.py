@@ -139,7 +139,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "too_many_searches": "Wait a minute, then search again.",
         "too_many_sign_ins": "Finish a pending sign-in, or try again in a few minutes.",
         "too_many_streams": "Close streams that are not used.",
-        "too_many_together": "Select fewer gates.",
+        "too_many_together": "Select fewer of them.",
         "too_many_uploads": "Complete the task with the uploaded files, at most {most}; or put them into one archive. "
         "Unused files are deleted after a day.",
         "too_many_webhooks": "Disable one first.",

@@ -99,6 +99,6 @@ async def _send(
         found, exception_id = run["run_id"], exception_named(run, exception)
         if body.get("account") is not None:
             body["account"] = colleague_named((await server.get("staff"))["members"], body["account"])
-        done = await server.post("runs", found, "exceptions", exception_id, path, body=body)
+        done = await server.post("runs", found, "exceptions", exception_id, path, body=body, with_nulls=True)
         say(f"Exception {exception_id} of run {found} {said}.")
         print_outcome(done)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.commands.parked_steps import retry_parked
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.options import (
@@ -35,8 +36,13 @@ SystemOption = Annotated[
 
 
 def retry(
-    run_id: RunArgument,
-    step: Step,
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")] = None,
+    step: Annotated[str | None, typer.Argument(metavar="STEP", help="The step's name or ID.")] = None,
+    system: Annotated[
+        str | None,
+        typer.Option("--system", metavar="NAME", help="Retry the steps that failed on this system, in all runs."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --system: do not ask. Without, nothing is retried.")] = False,
     alias: As = None,
     again: Annotated[
         bool, typer.Option("--again", help="Run the step again even if the first attempt may have taken effect.")
@@ -44,13 +50,20 @@ def retry(
     reason: ReasonOption = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Retry a step that failed or whose outcome is unknown."""
+    """Retry a step that failed or whose outcome is unknown; or, with --system, all such steps on a system."""
+    if system is not None:
+        if run_id is not None or again:
+            raise typer.BadParameter("--system goes with neither RUN nor --again.")
+        carry_out(retry_parked(system, reason, yes, alias, folder))
+        return
+    if run_id is None or step is None:
+        raise typer.BadParameter("Give a RUN and a STEP, or a system with --system.")
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            found = (await server.run(run_id))["run_id"]
+            found = (await server.run(str(run_id)))["run_id"]
             said = {"again": again, "reason": reason}
-            done = await server.post("runs", found, "steps", step, "retry", body=said)
+            done = await server.post("runs", found, "steps", str(step), "retry", body=said)
             say(f"Run {found}: {step} is being retried.")
             print_outcome(done)
 

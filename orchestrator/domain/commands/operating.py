@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import rejections
@@ -28,6 +28,9 @@ from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.work import ExceptionState, StepState, steps_that_came_back
+
+PARKED: Final = ("failed", "unknown")
+"""The statuses of a step that no attempt follows until a person acts."""
 
 
 def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Actor, world: World) -> list[Event]:
@@ -60,6 +63,25 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     ]
     kinds = tuple(kind for kind, rule in RULES.items() if Repair.RETRY in rule.closed_by)
     return happened + _closed(state, step_id, "retried", actor, rests_on, reason, kinds)
+
+
+def retry_parked(
+    state: RunState, step: str, system: str, reason: str | None, actor: Actor, world: World
+) -> list[Event]:
+    """As `retry`, for a step on this system that failed or whose outcome is unknown. Other steps are refused, so that a
+    retry of many steps does not undo what a person decided about one."""
+    require("retry_step", actor, state.asked.person_id)
+    step_id, known = _step(state, step)
+    ordered = retry(state, step_id, False, reason, actor, world)
+    if not is_parked(state, step_id, system):
+        raise TooLate("nothing_to_retry", f"Step {step_id} on system {system} is {known.status}: it is not retried.")
+    return ordered
+
+
+def is_parked(state: RunState, step_id: str, system: str) -> bool:
+    """Whether the step is on this system, and waits for a person because it failed or its outcome is unknown."""
+    step = state.plan.steps.get(step_id)
+    return step is not None and step.system == system and state.work.steps[step_id].status in PARKED
 
 
 def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) -> list[Event]:

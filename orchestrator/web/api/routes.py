@@ -25,6 +25,7 @@ from orchestrator.web.api.runs import (
     gates,
     inbox,
     outcomes,
+    parked_steps,
     run_commands,
     runs,
     search,
@@ -36,8 +37,9 @@ from orchestrator.web.api.runs import (
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps, people,
-    packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away, access, tokens, users,
+    runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps,
+    parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away,
+    access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""

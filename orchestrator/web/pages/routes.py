@@ -19,7 +19,7 @@ from orchestrator.web.pages.admin import (
 )
 from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
 from orchestrator.web.pages.new_run import new_run
-from orchestrator.web.pages.run import changes, decisions, files, repairs, run
+from orchestrator.web.pages.run import changes, decisions, files, parked_steps, repairs, run
 
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
@@ -32,6 +32,7 @@ for part in (
     decisions,
     changes,
     repairs,
+    parked_steps,
     exceptions,
     files,
     search,

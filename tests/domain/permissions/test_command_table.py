@@ -54,12 +54,13 @@ HELD = reduce(
     StartsState(),
 )
 
-NO_COMMANDS = {"run_started", "record_actor", "started", "sign_out_everywhere"}
-"""Functions that users cannot change anything with: `record_actor` records what a sign-in found out, and only a signed
-message of the identity provider signs an account out everywhere."""
+NO_COMMANDS = {"parked_steps", "run_started", "record_actor", "started", "sign_out_everywhere"}
+"""Functions that users cannot change anything with: `parked_steps` is a preview, `record_actor` records what a sign-in
+found out, and only a signed message of the identity provider signs an account out everywhere."""
 LINES = {
     "reschedule_run": {"bring_forward_run", "postpone_run"},
     "approve_gates": {"approve_gate"},
+    "retry_parked_steps": {"retry_step"},
     "report_leaving": {"start_run"},
     "revoke_token": {"revoke_any_token", "revoke_token"},
 }

@@ -98,8 +98,10 @@ async def test_each_entry_point_assigns_snoozes_comments_and_waives(sign_in: Sig
         assert close_to(seen["snoozed_until"], soon)
         assert not await in_inbox(operator, about, run_id) and await in_inbox(operator, about, run_id, mine=False)
         await operator.does("api", assign(run_id, about, "operator"))
-        answer = await operator.api.post(f"/runs/{run_id}/exceptions/{about}/snooze", json={"until": None})
-        assert answer.status_code == 200
+        assert await operator.typed("exceptions", "snooze", run_id, about, "--none") == (
+            0,
+            f"Exception {about} of run {run_id} is in the inbox again.",
+        )
     for days, at in enumerate(ENTRY_POINTS, start=2):
         soon = f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M}"
         await operator.does(at, waive(run_id, about, soon))

@@ -93,6 +93,16 @@ def together(run: str, page: bool) -> MakeRequest:
     return make
 
 
+def retry_together(run: str, page: bool) -> MakeRequest:
+    async def make(office: RoutesOffice) -> Ask:
+        run_id, step_id = office.runs[run], (await office.run(run))["steps"][0]["step_id"]
+        if page:
+            return Ask(form={"system": "identity", "step": f"{run_id}/{step_id}"})
+        return Ask({"system": "identity"}, json={"steps": [{"run_id": run_id, "step_id": step_id}]})
+
+    return make
+
+
 def task(run: str, page: bool) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         values = {"run_id": office.runs[run], "task_id": await task_of(office, run)}
@@ -246,6 +256,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /runs/{run_id}/legal-holds/lift": posted("page gate", dict(REASON)),
     "POST /runs/{run_id}/gates/{gate_id}": posted("page gate", {"verdict": "approve"}, gate_id="g-access-1"),
     "POST /decisions": together("page together", page=True),
+    "POST /exceptions/retry": retry_together("skipped", page=True),
     "POST /runs/{run_id}/tasks/{task_id}": task("page task", page=True),
     "POST /runs/{run_id}/accept": accept("page urgent", page=True),
     "POST /runs/{run_id}/waive": waiver("page settle", page=True),
@@ -322,6 +333,8 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/runs/{run_id}/systems/{system}/accounts": settle("settle", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/retry": step("disable_identity", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/skip": step("freeze_card", page=False),
+    "GET /api/v1/systems/{system}/parked-steps": posted(system="identity"),
+    "POST /api/v1/systems/{system}/parked-steps/retry": retry_together("skipped", page=False),
     "POST /api/v1/packets": version_again,
     "POST /api/v1/packets/{name}/versions/{version}/signatures": of_packet("sign", {"phase": "shadow"}),
     "POST /api/v1/packets/{name}/versions/{version}/moves": of_packet("move", {"phase": "retired"}),

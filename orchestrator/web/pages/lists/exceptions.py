@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator import commands
+from orchestrator.documents.document import Document
 from orchestrator.domain.events import ExceptionKind
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, ListScope
@@ -19,7 +21,7 @@ from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import anchor, exception_card
 from orchestrator.web.pages.run.run_access import load_runs, name_in
-from orchestrator.web.state import state_of
+from orchestrator.web.state import WebState, state_of
 from orchestrator.web.words import words
 
 router = APIRouter()
@@ -61,6 +63,7 @@ async def show_exceptions(
         }
         for line in found.lines
     ]
+    parked = await _parked(web, caller, asked.system) if asked.system and asked.standing != "closed" else []
     numbers = {"open": counts.open, "overdue": counts.overdue, "closed": counts.closed, "all": None}
     return await page(
         request,
@@ -74,6 +77,7 @@ async def show_exceptions(
         stream=address(asked, path="/exceptions/stream"),
         live=status == 200,
         lines=lines,
+        parked=parked,
         asked=asked,
         tabs=[
             (standing, label, address(asked, standing=standing), numbers[standing])
@@ -85,6 +89,21 @@ async def show_exceptions(
         more=address(asked, after=found.after) if found.after else None,
         first=address(asked) if query.get("after") else None,
     )
+
+
+async def _parked(web: WebState, caller: Caller, system: str) -> list[Document]:
+    """The steps on the system that the caller can retry together."""
+    run_ids, _ = await ExceptionLists(web.database, web.queries).parked_on(
+        caller.viewer, system, commands.MAX_BATCH_RETRIES
+    )
+    found = await commands.parked_steps(web.services, caller.actor, system, run_ids)
+    can = [one for one in found if one.refused is None]
+    runs = await load_runs(web, caller, [one.run_id for one in can])
+    return [
+        {"value": f"{one.run_id}/{one.step_id}", "person": runs[one.run_id].person, "title": step.title}
+        for one in can
+        if one.run_id in runs and (step := runs[one.run_id].state.plan.steps.get(one.step_id)) is not None
+    ]
 
 
 def wanted(query: QueryParams) -> ExceptionFilter:
