@@ -17,6 +17,7 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER
 from orchestrator.web.api.runs.command_responses import run_outcome as standing_of
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
+from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
 from orchestrator.web.api.schema.parameters import (
     After,
     ExceptionId,
@@ -28,19 +29,7 @@ from orchestrator.web.api.schema.parameters import (
     Text,
     Word,
 )
-from orchestrator.web.api.schema.run_answers import (
-    ASSIGNED,
-    BEHALF,
-    REASON,
-    SNOOZED,
-    WAIVED,
-    AccountInRun,
-    Comment,
-    PersonInRun,
-    RunStanding,
-    Vote,
-    Waiver,
-)
+from orchestrator.web.api.schema.run_answers import AccountInRun, PersonInRun, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)

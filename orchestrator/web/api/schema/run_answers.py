@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus
 from orchestrator.web.api.schema.closed_run_answers import FailingCheckInRun, OutcomeInRun, WatchedStepInRun
 from orchestrator.web.api.schema.description import ResponseModel
+from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
 
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
@@ -179,30 +180,6 @@ class TaskInRun(ResponseModel):
     )
     opened_at: datetime
     due_at: datetime
-
-
-class Waiver(ResponseModel):
-    """The last one of an exception, also once it has ended."""
-
-    by: str
-    on_behalf_of: str | None
-    at: datetime
-    until: datetime
-    reason: str | None = Field(description="Null once the person is erased")
-    compensating_control: str | None = Field(description="What protects the company until it is resolved")
-
-
-class Comment(ResponseModel):
-    by: str
-    at: datetime
-    text: str | None = Field(description="Null once the person is erased")
-
-
-ASSIGNED: Final = "The account of the person who is to resolve it; null if its roles are"
-SNOOZED: Final = "Until then inboxes do not show it"
-WAIVED: Final = "While it is waived: it is open again from then on"
-REASON: Final = "Why it was closed"
-BEHALF: Final = "The delegator's account, if a delegate closed it"
 
 
 class ExceptionInRun(ResponseModel):
