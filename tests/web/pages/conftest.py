@@ -14,7 +14,7 @@ from orchestrator.embedded.smaller_packet import without_late_starts, without_sy
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import StartRun
 from tests.ledger.small_office import renamed
-from tests.web.api.running import FUTURE, PAST, planned, start, until
+from tests.web.api.running import PAST, planned, start, until
 from tests.web.conftest import Program
 from tests.web.requests.entry_points import packet_of
 
@@ -61,11 +61,10 @@ async def few_steps(stack: Stack) -> str:
 
 @pytest.fixture
 def started_short(started: StartRun, few_steps: str) -> StartRun:
-    """As `started`, under the packet with few steps and before its cutoff: for all that needs a run with gates and
-    tasks, whatever the steps are. A run under the standard packet takes twice the processor time, and what is approved
-    after the cutoff is also carried out."""
+    """As `started`, under the packet with few steps: for all that needs a run with gates and tasks, whatever the steps
+    are. A run under the standard packet takes up to twice the processor time."""
 
     async def one(*traits: str, asked: dict[str, Any] | None = None, **fields: Any) -> str:
-        return await started(*traits, asked={"packet": few_steps, "cutoff": FUTURE} | (asked or {}), **fields)
+        return await started(*traits, asked={"packet": few_steps} | (asked or {}), **fields)
 
     return one

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.embedded.stack import Stack
 from orchestrator.web.pages.run.cards import anchor
 from tests.cli.command_line import StartRun
-from tests.web.api.running import PAST, until
+from tests.web.api.running import FUTURE, until
 from tests.web.conftest import Program, Visit
 from tests.web.pages.pressing import ParsedPage, press
 
@@ -96,7 +96,7 @@ async def test_an_urgent_start_is_reviewed_by_someone_else_with_words(
 async def test_a_step_that_failed_is_tried_again_or_left_out(
     stack: Stack, visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short(asked={"cutoff": PAST})
+    run_id = await started_short()
     await stack.company.break_("identity", "error_in_200", method="PATCH", times=2)
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
@@ -205,7 +205,7 @@ async def test_the_list_is_narrowed_by_standing_owner_and_kind(
 async def test_exceptions_that_hr_owns_are_found_by_their_owner(
     visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short()
+    run_id = await started_short(asked={"cutoff": FUTURE})
     await press(await visit("operator"), f"/runs/{run_id}", "Pause")
     exception = await exception_of(program, run_id, "pause_unconfirmed")
     place, auditor = anchor(run_id, exception["exception_id"]), await visit("auditor")

@@ -59,7 +59,7 @@ async def test_one_look_answers_where_a_run_stands(visit: Visit, started: StartR
 async def test_a_run_is_held_released_moved_and_ended_from_its_page(
     visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short()
+    run_id = await started_short(asked={"cutoff": FUTURE})
     operator, path = await visit("operator"), f"/runs/{run_id}"
 
     held = await press(operator, path, "Pause", fill={"reason": "HR asked for a day"})
@@ -86,7 +86,7 @@ async def test_a_run_is_held_released_moved_and_ended_from_its_page(
 async def test_a_later_cutoff_shows_the_added_exposure_before_it_is_confirmed(
     visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short("code_admin")
+    run_id = await started_short("code_admin", asked={"cutoff": FUTURE})
     hr, path = await visit("hr"), f"/runs/{run_id}"
     later = {"cutoff": "2031-12-01T09:30", "zone": "America/New_York"}
     added = (await (await program("hr")).get(f"/runs/{run_id}/exposure", params=later)).json()
@@ -147,7 +147,7 @@ async def test_the_review_of_an_urgent_start_lists_what_was_removed(
 async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
     visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short()
+    run_id = await started_short(asked={"cutoff": FUTURE})
     hr, path = await visit("hr"), f"/runs/{run_id}"
 
     nowhere = await press(hr, path, "Change cutoff", fill={"zone": "Europe/Berlim"})
@@ -161,7 +161,7 @@ async def test_a_cutoff_that_cannot_be_is_refused_on_the_runs_own_page(
 
 
 async def test_an_ending_without_a_reason_is_refused(visit: Visit, started_short: StartRun, program: Program) -> None:
-    run_id = await started_short()
+    run_id = await started_short(asked={"cutoff": FUTURE})
     answer = await press(await visit("hr"), f"/runs/{run_id}", "Cancel run")
     assert answer.status_code == 422
     assert "Enter a reason and submit again." in ParsedPage(answer.text).text
@@ -171,7 +171,7 @@ async def test_an_ending_without_a_reason_is_refused(visit: Visit, started_short
 async def test_what_is_not_offered_is_refused_all_the_same(
     visit: Visit, started_short: StartRun, program: Program
 ) -> None:
-    run_id = await started_short()
+    run_id = await started_short(asked={"cutoff": FUTURE})
     auditor = await visit("auditor")
     for change in ("hold", "end", "replan"):
         answer = await auditor.submit(f"/runs/{run_id}/{change}", {"reason": "because", "back": f"/runs/{run_id}"})
@@ -226,7 +226,7 @@ async def test_under_an_embargo_a_run_is_found_by_no_one_who_is_not_named(
 
 
 async def test_a_long_timeline_is_read_page_by_page(visit: Visit, started_short: StartRun) -> None:
-    run_id = await started_short(asked={"cutoff": PAST})
+    run_id = await started_short()
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
     for _ in range(15):
@@ -356,7 +356,7 @@ async def test_the_page_of_a_long_run_shows_a_bounded_number_of_items(
     visit: Visit, started_short: StartRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not shown is counted; the activity, in pages, has it all."""
-    run_id = await started_short(asked={"cutoff": PAST})
+    run_id = await started_short()
     it, operator = await visit("it"), await visit("operator")
     await press(it, f"/runs/{run_id}", "Approve all", inside=anchor(run_id, "g-access-1"))
 
