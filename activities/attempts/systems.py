@@ -2,6 +2,8 @@
 
 Each writes its own events: check, intent, effect, read-back, result. No activity only writes an event, and steps that
 fall due together share one.
+
+Over 400 lines: searches, attempts and readings share how a system is reached.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ from orchestrator.domain.run import steps
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps import AttemptResult, DueReading, Intent, ReadAnswer
 from orchestrator.domain.run.watching import checks_due
 from orchestrator.ledger.book.errors import LedgerError, PersonErased
 from orchestrator.ledger.engine.engine_reports import EngineReports
@@ -141,22 +143,27 @@ class SystemActivities:
     @activity.defn(name="execute_steps")
     @redacted
     async def execute_steps(self, due: ExecuteSteps) -> Progress:
-        """One attempt at each step, side by side. What is not due is left alone: the answer says what is."""
+        """One attempt at each step, or one reading of what is read again, side by side. The answer says what is due."""
         intents: list[Intent] = []
+        readings: list[DueReading] = []
 
         def begin(state: RunState, world: World) -> list[Event]:
-            intents[:] = [i for id_ in dict.fromkeys(due.step_ids) if (i := steps.begin(state, id_, world)) is not None]
+            step_ids = tuple(dict.fromkeys(due.step_ids))
+            intents[:] = [i for id_ in step_ids if (i := steps.begin(state, id_, world)) is not None]
+            readings[:] = [one for id_ in step_ids if (one := steps.reading(state, id_, world)) is not None]
             return [intent.started for intent in intents]
 
         sent_at = local_seconds()
         begun = await self.record_intent(due.run_id, begin)
-        if not intents:
+        if not intents and not readings:
             return self._heard(due.run_id, begun)
-        results = Results(partial(self.record_result, begun), len(intents))
+        results = Results(partial(self.record_result, begun), len(intents) + len(readings))
         lease = LeaseCheck(self._runs, due.run_id, sent_at)
         # An attempt is never cut off because another one's result could not be written.
         ended = await asyncio.gather(
-            *(self._attempt_one(begun, intent, lease, results) for intent in intents), return_exceptions=True
+            *(self._attempt_one(begun, intent, lease, results) for intent in intents),
+            *(self._read_one(begun, reading, results) for reading in readings),
+            return_exceptions=True,
         )
         for outcome in ended:
             if isinstance(outcome, BaseException):
@@ -182,6 +189,34 @@ class SystemActivities:
 
             await results.record(record_fact)
             seen.ended(observed_result.outcome, observed_result.code, observed_result.after_cutoff)
+
+    async def _read_one(self, begun: RunDecision, reading: DueReading, results: Results) -> None:
+        """Reads a step again that is done. Nothing is called that changes anything, so there is no intent."""
+        answer = await self._read(begun.state, begun.world, reading)
+        await results.record(lambda state, world: steps.read_again(state, reading, answer, world))
+
+    async def _read(self, state: RunState, world: World, reading: DueReading) -> ReadAnswer:
+        step, look = reading.step, None
+        try:
+            pace, connector, person = await self._reach(state, world, step)
+            for key in reading.effect_keys:
+                effect = _effect(state, step, key, person)
+                await pace.take_or_go_on(at_most=step.deadline)
+                found = await self.read_back(connector, effect)
+                look = found if look is None or found.outcome == "done" else look
+                if look.outcome == "done":
+                    break
+        except ExpressionFailed as error:
+            return ReadAnswer("unknown", "parameter_unknown", {"parameter": error.source, "reason": error.reason})
+        except ConnectorError as error:
+            self._not_called(state, world, step.system, error.code)
+            return ReadAnswer("unknown", error.code, {"said": error.detail, "remedy": error.remedy})
+        except (LedgerError, FailureError):
+            raise
+        except Exception as error:
+            return ReadAnswer("unknown", "unexpected", {"said": log_unexpected("a step", error)})
+        assert look is not None, "a reading has at least one key"
+        return ReadAnswer(look.outcome, evidence={"read_back": dict(look.evidence)})
 
     def _observer(self, state: RunState, world: World) -> Observer:
         """Whether metrics, traces and the page Systems may show a call of the run. People who may not see a run under
@@ -213,17 +248,9 @@ class SystemActivities:
 
     async def _carry_out(self, state: RunState, world: World, intent: Intent, lease: LeaseCheck) -> AttemptResult:
         step = intent.step
-        spec = reached_by(step.system, world.pinned, world.current)
         try:
-            pace = SystemPace(self._rates, step.system, spec.rate_per_second)
-            plain = await self._connections.to(step.system, spec)
-            connector = paced(plain, pace)
-            facts = CurrentFacts(self._connections, self._keyring)
-            person = None
-            if state.asked.facts is not None:
-                person = await facts.of(state, world, step, plain.abilities.get(step.ability))
-            effect = _effect(state, intent, person)
-            connector = observed(connector, step.system, self._observer(state, world))
+            pace, connector, person = await self._reach(state, world, step)
+            effect = _effect(state, step, intent.started.effect_key, person)
             return await self._look_and_act(connector, effect, intent, lease, _Turns(pace, step))
         except ExpressionFailed as error:
             detail = {"parameter": error.source, "reason": error.reason}
@@ -236,6 +263,20 @@ class SystemActivities:
         except Exception as error:
             # A fault of ours or of a connector: the step fails and says so, instead of the activity for ever.
             return AttemptResult("try_again", "unknown", "unexpected", detail={"said": log_unexpected("a step", error)})
+
+    async def _reach(
+        self, state: RunState, world: World, step: PlannedStep
+    ) -> tuple[SystemPace, Connector, PersonFacts | None]:
+        """The system of a step, its turns, and what HR says about the person now; None for an erased person. Raises
+        `ConnectorError`."""
+        spec = reached_by(step.system, world.pinned, world.current)
+        pace = SystemPace(self._rates, step.system, spec.rate_per_second)
+        plain = await self._connections.to(step.system, spec)
+        person = None
+        if state.asked.facts is not None:
+            facts = CurrentFacts(self._connections, self._keyring)
+            person = await facts.of(state, world, step, plain.abilities.get(step.ability))
+        return pace, observed(paced(plain, pace), step.system, self._observer(state, world)), person
 
     async def _look_and_act(
         self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck, turns: _Turns
@@ -296,12 +337,10 @@ class SystemActivities:
     async def _found_before(
         self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns
     ) -> AttemptResult | ReadBack:
-        """What the system shows before the call: the result if it shows the effect of this generation or of the one
-        before, or cannot be asked; otherwise what it showed of this generation."""
+        """What the system shows before the call: the result if it shows the effect of this generation or of one
+        before it, or cannot be asked; otherwise what it showed of this generation."""
         look: ReadBack | None = None
-        for key in (intent.earlier_key, effect.effect_key):
-            if key is None:
-                continue
+        for key in (*intent.earlier_keys, effect.effect_key):
             if (busy_for := await turns.soon()) is not None:
                 return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
             try:
@@ -367,14 +406,13 @@ class _Turns:
         await self._pace.take_or_go_on(at_most=self._step.deadline)
 
 
-def _effect(state: RunState, intent: Intent, person: PersonFacts | None) -> Effect:
+def _effect(state: RunState, step: PlannedStep, effect_key: str, person: PersonFacts | None) -> Effect:
     """Raises `ExpressionFailed` where a parameter cannot be worked out, `ActionRequiredError` for an erased person."""
-    step = intent.step
     if person is None:
         raise ActionRequiredError(
             "person_erased", remedy="Cancel the run: the person's data has been erased.", happened="no"
         )
-    return effect_of(state, step, intent.started.effect_key, person)
+    return effect_of(state, step, effect_key, person)
 
 
 def _failed(error: ConnectorError, look: ReadBack | None) -> AttemptResult:

@@ -43,6 +43,7 @@ from orchestrator.commands.integrations import (
     replace_webhook_secret,
 )
 from orchestrator.commands.parked_steps import MAX_BATCH_RETRIES, parked_steps, retry_parked_steps
+from orchestrator.commands.replays import replay_run
 from orchestrator.commands.run_commands import (
     MAX_BATCH_APPROVALS,
     approve_gate,
@@ -110,6 +111,7 @@ __all__ = [
     "release_system",
     "replace_webhook_secret",
     "replan_run",
+    "replay_run",
     "report_leaving",
     "reschedule_run",
     "retry_parked_steps",

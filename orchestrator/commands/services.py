@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.deciding.runs import Runs
+from orchestrator.deciding.runs import RestsOn, Runs
 from orchestrator.deciding.snapshots import RunDecision
 from orchestrator.documents.runs.questions import Started
 from orchestrator.domain.errors import Refusal
@@ -83,7 +83,12 @@ async def active_people(services: Services) -> dict[str, Actor]:
 
 
 async def decide_on(
-    services: Services, actor: Actor, run_id: str, decide: Callable[[Actor, RunState, World], Sequence[Event]]
+    services: Services,
+    actor: Actor,
+    run_id: str,
+    decide: Callable[[Actor, RunState, World], Sequence[Event]],
+    *,
+    rests_on: RestsOn | None = None,
 ) -> Done:
     """`decide` gets the actor with the roles of the same read as the run. The append is refused, and decided again,
     where an account has changed since."""
@@ -93,7 +98,7 @@ async def decide_on(
         visibility.require_visible(state, acting, world)
         return decide(acting, state, world)
 
-    return await finish(services, await services.runs.decide(run_id, seen, by_account=True))
+    return await finish(services, await services.runs.decide(run_id, seen, by_account=True, rests_on=rests_on))
 
 
 async def finish(services: Services, decided: RunDecision) -> Done:

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.domain import events as e
-from orchestrator.ledger.book.records import Recorded
+from orchestrator.domain.errors import TooLate
+from orchestrator.domain.events.event import Event
+from orchestrator.ledger.book.records import Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
 Load = Callable[[str], Awaitable[RunSnapshot]]
@@ -39,3 +41,18 @@ async def people_who_left(ledger: Ledger, load: Load, people: Iterable[str]) -> 
         if run is not None and run.state.finish != "ended" and run.state.cutoff <= page.now:
             left.add(person_id)
     return frozenset(left)
+
+
+async def latest_of_person(
+    ledger: Ledger, load: Load, snapshot: RunSnapshot, caused: Sequence[Event]
+) -> Sequence[StreamAppend]:
+    """What a decision that opens a closed run again rests on besides: that the person got no other run since. Raises
+    `TooLate` (`newer_run`) if there is one; nothing if the run is open or nothing was decided."""
+    if not snapshot.state.finished or not caused:
+        return ()
+    stream = e.person_stream(snapshot.state.asked.person_id)
+    page = await ledger.read({stream: 0})
+    last = await last_own_run(page.events[stream], load)
+    if last is not None and last.state.run_id != snapshot.state.run_id:
+        raise TooLate("newer_run", f"The person of run {snapshot.state.run_id} has a later run.")
+    return [StreamAppend(stream, page.version(stream))]

@@ -6,6 +6,8 @@
 
 An append names the versions of what the decision rests on (the run, for a command the accounts, for an intent all that
 was read), so that it never rests on a state that has changed. The read tables change in the same transaction.
+
+Over 400 lines: one class, whose methods share what the process has read.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -61,6 +63,7 @@ from orchestrator.ledger.book.store import Ledger
 RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET_EVENTS)
 
 S = TypeVar("S")
+RestsOn = Callable[[RunSnapshot, Sequence[Event]], Awaitable[Sequence[StreamAppend]]]
 
 CACHED_RUNS = 256
 SNAPSHOT_TTL_SECONDS = 5.0
@@ -194,13 +197,17 @@ class Runs:
         while len(self._snapshots) > CACHED_RUNS:
             self._snapshots.popitem(last=False)
 
-    async def decide(self, run_id: str, decide: Decide, *, by_account: bool = False) -> RunDecision:
+    async def decide(
+        self, run_id: str, decide: Decide, *, by_account: bool = False, rests_on: RestsOn | None = None
+    ) -> RunDecision:
         """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`. `by_account`: the decision also
-        rests on what an account may do."""
+        rests on what an account may do; `rests_on` says on what else, once it is decided."""
 
         async def attempt() -> RunDecision:
             snapshot = await self.load(run_id)
-            return await self.append(snapshot, list(decide(snapshot.state, snapshot.world)), by_account=by_account)
+            caused = list(decide(snapshot.state, snapshot.world))
+            more = await rests_on(snapshot, caused) if rests_on is not None else ()
+            return await self.append(snapshot, caused, more, by_account=by_account)
 
         return await until_appended(attempt)
 
@@ -319,6 +326,9 @@ class Runs:
                     known = await self.load(asked.run_id)
                     return RunDecision(known.state, known.world, ())
             opened = [] if after.dry else drafts([e.RunOpened(run_id=asked.run_id)], about, person_id)
+            if context.last_run is not None and not after.dry:  # it stays closed: no replay reopens it meanwhile
+                last = context.last_run.state
+                more = [*more, StreamAppend(e.run_stream(last.run_id), last.version)]
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
                 StreamAppend(person_stream, about, opened),

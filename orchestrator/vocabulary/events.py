@@ -46,6 +46,8 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "StepAttemptFailed": EventDisplay("Attempt failed, retrying", "again", "warn"),
     "StepFailed": EventDisplay("Step failed", "cross", "bad"),
     "StepRetryOrdered": EventDisplay("Step retry requested", "again", "active"),
+    "ReplayRequested": EventDisplay("Replay requested", "again", "warn"),
+    "StepReadBack": EventDisplay("Step read again", "search", "quiet"),
     "StepSkipped": EventDisplay("Step skipped", "minus", "quiet"),
     "TaskOpened": EventDisplay("Task opened", "square", "active"),
     "TaskCompleted": EventDisplay("Task completed", "signed", "good"),

@@ -2,6 +2,8 @@
 
 A longer sentence may say more, and still uses the label. Labels begin with a capital letter;
 `in_sentence` is for the middle of a sentence.
+
+Over 400 lines: one table of words for each kind of state.
 """
 
 from __future__ import annotations
@@ -144,7 +146,34 @@ PHASE: Vocabulary = {
 }
 """Phases of a packet version."""
 
+REPLAY: Vocabulary = {
+    "read_back": "Read again",
+    "repeat": "Repeated",
+    "retry": "Retried",
+    "none": "Nothing",
+    "not_included": "Not included",
+    "in_progress": "In progress, continues",
+    "not_due": "Not started, continues as planned",
+    "skipped": "Skipped by a person",
+    "not_readable": "Can't be read again",
+    "changes_nothing": "Changes nothing in the system",
+    "never_repeated": "Must never run twice",
+    "being_read": "Is being read again",
+}
+"""What a replay does about a step, or why it does nothing about it."""
+
+DIFFERENCE: Vocabulary = {
+    "match": "Match",
+    "step_added": "Step added",
+    "step_removed": "Step removed",
+    "step_changed": "Step changed",
+    "approval": "Approval",
+    "permission": "Permission",
+}
+"""In what a run that is decided again differs from what was recorded."""
+
 FAILURE: Vocabulary = {
+    "effect_undone": "No longer in effect",
     "unreachable": "System not reachable",
     "connection_lost": "Connection lost",
     "deadline_over": "Timed out",

@@ -123,6 +123,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "disposition": states.DISPOSITION,
     "event": {name: known.label for name, known in EVENTS.items()},
     "search": states.SEARCH,
+    "replay": states.REPLAY,
+    "difference": states.DIFFERENCE,
     "level": states.LEVEL,
     "level_meaning": LEVEL_MEANING,
     "reversible": states.REVERSIBLE,

@@ -15,7 +15,15 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
-from orchestrator.domain.commands import exception_commands, legal_holding, making_urgent, operating, pausing, requests
+from orchestrator.domain.commands import (
+    exception_commands,
+    legal_holding,
+    making_urgent,
+    operating,
+    pausing,
+    replaying,
+    requests,
+)
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
@@ -34,7 +42,7 @@ from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World, readiness
 from orchestrator.domain.run.run import RunState, fold
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps import AttemptResult, Intent, ReadAnswer
 from orchestrator.domain.run.upcoming import progress
 from orchestrator.domain.run.work import StepState
 from tests.domain.packet_texts import SampleAbility
@@ -348,11 +356,22 @@ class Story:
                 self.search()
             elif now.steps:
                 step_id = now.steps[0].step_id
+                if self.state.work.steps[step_id].reading_again is not None:
+                    self.read_again(step_id)
+                    continue
                 self.attempt(step_id)
                 done.append(self.state.plan.steps[step_id].name)
             else:
                 break
         return done
+
+    def read_again(self, step: str, outcome: Any = "done", code: str = "") -> Event | None:
+        """Reads a step again that is done, as the activity does."""
+        asked = steps.reading(self.state, self.id(step), self.world)
+        assert asked is not None, f"{step} is not read: {self.readiness(step)}"
+        read = steps.read_again(self.state, asked, ReadAnswer(outcome, code), self.world)
+        self.append(read)
+        return read[0] if read else None
 
     def vote(self, gate: str, by: Actor, verdict: str = "approve", excluded: Sequence[str] = ()) -> list[Event]:
         return self.append(
@@ -376,6 +395,15 @@ class Story:
 
     def replan(self, *, by: Actor = OLE) -> list[Event]:
         return self.append(operating.replan(self.state, "why", by, self.world))
+
+    def replay(self, from_step: str = "", system: str = "", *, by: Actor = OLE, seen: int | None = None) -> list[Event]:
+        scope = replaying.Scope(from_step, system)
+        return self.append(replaying.replay(self.state, scope, "why", seen, by, self.world))
+
+    def replayed(self, from_step: str = "", system: str = "") -> dict[str, str]:
+        """What a replay would do, by the step's name: what, or why nothing."""
+        shown = replaying.preview(self.state, replaying.Scope(from_step, system), self.world)
+        return {self.state.plan.steps[id_].name: one.why or one.act for id_, one in shown.steps.items()}
 
     def accept(self, exception_id: str, *, by: Actor = OLE) -> list[Event]:
         return self.append(exception_commands.accept(self.state, exception_id, "why", by, self.world))

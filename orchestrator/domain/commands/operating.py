@@ -284,16 +284,31 @@ def operator_of(
     """For whom the actor acts as an operator of this run, or with one of `or_roles`; None as themselves. Raises
     `NotAllowed` where they may not, or not as far as `level` on `system`. `independent` is as for `authority_of`."""
     still_going(state)
+    needed = {} if level is None else {system: level}
+    return operator_on(state, actor, world, needed, independent=independent, or_roles=or_roles)
+
+
+def operator_on(
+    state: RunState,
+    actor: Actor,
+    world: World,
+    needed: Mapping[str, Level],
+    *,
+    independent: bool = False,
+    or_roles: Collection[str] = (),
+) -> str | None:
+    """As `operator_of`, also for a run that is closed, with the level that is `needed` on each of several systems."""
 
     def level_missing(rests_on: Actor) -> NotAllowed | None:
-        if level is None:
-            return None
-        if not actor.reaches(level):
-            return limited(actor, level)
-        try:
-            require_level(world.pinned.platform, world.current.platform, rests_on, system, state.asked.packet, level)
-        except NotAllowed as refused:
-            return refused
+        for system, level in needed.items():
+            if not actor.reaches(level):
+                return limited(actor, level)
+            try:
+                require_level(
+                    world.pinned.platform, world.current.platform, rests_on, system, state.asked.packet, level
+                )
+            except NotAllowed as refused:
+                return refused
         return None
 
     roles = (*_owners(world), *or_roles)

@@ -1,7 +1,7 @@
 """The events of runs, and of the people, holds and actors around them. Names are in the past tense; events are frozen.
 
 Import the package as `e`: `from orchestrator.domain import events as e`. The modules follow the parts of a run's state
-in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`; `organisation`, `starts` and
+in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`, `replay`; `organisation`, `starts` and
 `credentials` have the events outside of runs.
 """
 
@@ -56,6 +56,7 @@ from orchestrator.domain.events.organisation import (
     RunOpened,
 )
 from orchestrator.domain.events.plan import PlanFrozen, RunReplanned
+from orchestrator.domain.events.replay import ReplayRequested, StepReadBack
 from orchestrator.domain.events.starts import (
     StartConfirmed,
     StartCounted,
@@ -110,6 +111,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
     RunMadeUrgent, ExceptionAssigned, ExceptionSnoozed, ExceptionCommented, ExceptionWaived, ExceptionReopened,
+    ReplayRequested, StepReadBack,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -152,6 +154,7 @@ __all__ = [
     "MatchSettled",
     "MatchSettledBeforehand",
     "PlanFrozen",
+    "ReplayRequested",
     "RolesRevoked",
     "RunClosed",
     "RunEnded",
@@ -177,6 +180,7 @@ __all__ = [
     "StepAttemptFailed",
     "StepAttested",
     "StepFailed",
+    "StepReadBack",
     "StepRetryOrdered",
     "StepSkipped",
     "StepStarted",

@@ -107,7 +107,7 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
         case Subject.GATE:
             return list(state.decisions.gates)
         case Subject.STEP:
-            return [step_id for step_id in state.plan.steps if not state.work.steps[step_id].final]
+            return [step_id for step_id in state.plan.steps if not state.work.steps[step_id].at_rest]
         case Subject.TASK:
             return list(state.work.tasks)
         case Subject.REVIEW:

@@ -71,6 +71,7 @@ from orchestrator.domain.exceptions.step_conditions import (
     is_kept_by_legal_hold,
     is_ready_or_started,
     is_unapproved,
+    is_undone,
     is_unknown,
     keeps_failing,
     lacks_level,
@@ -460,6 +461,18 @@ _RULES: Final = (
         opens=(Trigger(Subject.UNCHECKED_SYSTEM, check_fails),),
         overcome=check_works,
         waived_when_accepted=True,
+    ),
+    ExceptionRule(
+        kind="effect_undone",
+        title="No longer in effect",
+        meaning="The step was done. When its system was read again, the system no longer showed it: access that the "
+        "step removed can be open again.",
+        remedy="Find out who undid it and why, then retry the step, which repeats it. A step that deletes data or "
+        "can't be undone is approved again first. If it is right as it is, skip the step and give a reason.",
+        repairs=(Repair.RETRY, Repair.SKIP),
+        opens=for_step(is_undone, with_code=True),
+        overcome=while_step(is_undone),
+        closed_by=frozenset({Repair.RETRY}),
     ),
 )
 

@@ -15,7 +15,7 @@ from orchestrator.domain.exceptions.exception_rule import (
 )
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
-from orchestrator.domain.run.work import StepState
+from orchestrator.domain.run.work import UNDONE, StepState
 
 StepCondition = Callable[[ExceptionContext, str], bool]
 
@@ -26,7 +26,7 @@ def while_step(condition: StepCondition) -> Overcome:
     def overcome(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
         step_id = opened.step_id or ""
         known = context.state.work.steps.get(step_id)
-        return known is None or known.final or not condition(context, step_id)
+        return known is None or known.at_rest or not condition(context, step_id)
 
     return overcome
 
@@ -71,7 +71,13 @@ def is_excluded(context: ExceptionContext, step_id: str) -> bool:
 
 
 def has_failed(context: ExceptionContext, step_id: str) -> bool:
-    return _known(context, step_id).status == "failed"
+    known = _known(context, step_id)
+    return known.status == "failed" and known.code != UNDONE
+
+
+def is_undone(context: ExceptionContext, step_id: str) -> bool:
+    known = _known(context, step_id)
+    return known.status == "failed" and known.code == UNDONE
 
 
 def is_unknown(context: ExceptionContext, step_id: str) -> bool:

@@ -25,7 +25,8 @@ CommandName = Literal[
     "make_run_urgent", "make_token",
     "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
     "release_system",
-    "replace_webhook_secret", "replan_run", "retry_step", "revoke_any_token", "revoke_roles", "revoke_token",
+    "replace_webhook_secret", "replan_run", "replay_run", "retry_step", "revoke_any_token", "revoke_roles",
+    "revoke_token",
     "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_run", "verify_ledger",
     "waive_exception",
 ]  # fmt: skip
@@ -79,6 +80,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "skip_step": CommandRule("skip a step", keeps_access=True),
     "settle_match": CommandRule("confirm an account match", keeps_access=True),
     "replan_run": CommandRule("plan a run again", kinds=NO_ASSISTANTS),
+    "replay_run": CommandRule("replay a run", kinds=NO_ASSISTANTS),
     "accept_exception": CommandRule("accept an exception"),
     "waive_exception": CommandRule("waive an exception", keeps_access=True),
     "assign_exception": CommandRule("assign an exception"),

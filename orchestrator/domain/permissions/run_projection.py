@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from orchestrator.domain import events as e
+from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import granted_level
@@ -62,6 +63,7 @@ class RunProjection:
         steps = [*state.plan.steps.values()]
         steps += [step for event in happened if isinstance(event, e.PlanFrozen) for step in event.steps]
         by_id, by_digest = {step.step_id: step.system for step in steps}, {step.digest: step.system for step in steps}
+        by_digest |= {digest: by_id.get(id_, _UNKNOWN) for event in happened for id_, digest in _repeated(event)}
         systems = systems_of(world.pinned, current)
         granted = granted_systems(actor, current, systems)
         if granted == systems:
@@ -91,6 +93,7 @@ class RunProjection:
                 replace(hold, placed=self._same(hold.placed), lifted=self._same(hold.lifted) if hold.lifted else None)
                 for hold in state.legal_holds
             ),
+            replay=(self._same(state.replay[0]), state.replay[1]) if state.replay is not None else None,
             second_requests=tuple((self._same(event), number) for event, number in state.second_requests),
             accounts=self._accounts(state.accounts),
             decisions=self._decisions(state.decisions),
@@ -248,6 +251,12 @@ class RunProjection:
             yield _NO_SYSTEM
 
 
+def require_whole(state: RunState, actor: Actor, world: World) -> None:
+    """Raises `NotAllowed` unless the actor reads everything of the run."""
+    if not RunProjection.of(state, actor, world).whole:
+        raise NotAllowed("level_not_granted", "This needs the permission to read every system of the packet.")
+
+
 def systems_of(pinned: Packet, current: Packet) -> frozenset[str]:
     """The systems that a run under the packet `pinned` can be about, and those of today's packet."""
     return frozenset({*pinned.platform.systems, *current.platform.systems})
@@ -277,6 +286,14 @@ def _asked_about(
 
 def _of_digests(digests: Iterable[str], systems: Mapping[str, str]) -> Iterator[str]:
     yield from (systems.get(digest, _UNKNOWN) for digest in digests)
+
+
+def _repeated(event: Event) -> Iterator[tuple[str, str]]:
+    """The steps, by id, that an event gives a digest of their own for a repeat, each with the digest."""
+    if isinstance(event, e.ReplayRequested):
+        yield from event.digests.items()
+    elif isinstance(event, e.StepReadBack) and event.digest:
+        yield event.step_id, event.digest
 
 
 def _item_of(event: Event) -> str | None:

@@ -87,8 +87,9 @@ def step_id(ability: str, system: str, account_id: str) -> str:
     return "s-" + _digest([ability, system, account_id])[:20]
 
 
-def step_digest(step: PlannedStep) -> str:
-    """What an approver decides about. `needs` are names of the packet here, not ids of this run."""
+def step_digest(step: PlannedStep, generation: int = 1) -> str:
+    """What an approver decides about. `needs` are names of the packet here, not ids of this run. A `generation` beyond
+    the first is part of it where a repeat needs an approval of its own."""
     covered = step.model_dump(
         mode="json",
         include={
@@ -111,7 +112,7 @@ def step_digest(step: PlannedStep) -> str:
             "task_instruction",
         },
     )
-    return _digest(covered)
+    return _digest(covered if generation == 1 else {**covered, "generation": generation})
 
 
 def sends_cutoff(step: PlannedStep) -> bool:

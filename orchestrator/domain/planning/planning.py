@@ -47,11 +47,17 @@ def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFroz
                 planned += _despite_own_changes(now, step.name, account_id, state)
     steps = tuple(
         _as_removal(step, packet, catalogue) if _ends_access(step, planned, state, packet, catalogue) else step
-        for step in planned
+        for step in (_asked_about_again(one, state) for one in planned)
     )
     return PlanFrozen(
         revision=state.plan.revision + 1, digest=plan_digest(steps), steps=steps, open_steps=tuple(left_open)
     )
+
+
+def _asked_about_again(step: PlannedStep, state: RunState) -> PlannedStep:
+    """A step that needs an approval of its own for a repeat keeps that digest in every later plan."""
+    generation = state.plan.new_approvals.get(step.step_id)
+    return step if generation is None else step.model_copy(update={"digest": step_digest(step, generation)})
 
 
 def widened_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFrozen | None:

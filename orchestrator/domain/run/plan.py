@@ -23,7 +23,8 @@ class PlanState:
     """`steps` are the steps by id, and those of an earlier plan that were started. `open_steps` are the packet's names
     of steps that wait for the question which accounts are the person's. `wanted_since` is when a plan was last asked
     for; `stale` says that the plan no longer fits what is known. `added` are the steps, by name with their systems,
-    that the run got with a later packet version, and `added_at` is when it took the last one."""
+    that the run got with a later packet version, and `added_at` is when it took the last one. `new_approvals` are the
+    steps, by id, that need an approval of their own for a repeat, each with the generation that its digest names."""
 
     steps: Mapping[str, PlannedStep] = field(default_factory=dict)
     open_steps: frozenset[str] = frozenset()
@@ -34,6 +35,7 @@ class PlanState:
     planned_at: datetime | None = None
     added: Mapping[str, str] = field(default_factory=dict)
     added_at: datetime = LONG_AGO
+    new_approvals: Mapping[str, int] = field(default_factory=dict)
 
     def wanted_from(self, system: str) -> datetime:
         """Since when a search of the system has been wanted."""
@@ -96,3 +98,20 @@ def _(event: e.RunReplanned, run: RunState, at: datetime) -> PlanState:
             added_at=at,
         )
     return replace(run.plan, wanted_since=at, stale=True)
+
+
+@fold_plan.register(e.ReplayRequested)
+def _(event: e.ReplayRequested, run: RunState, at: datetime) -> PlanState:
+    return _new_approvals(run.plan, {id_: (digest, event.generations[id_]) for id_, digest in event.digests.items()})
+
+
+@fold_plan.register(e.StepReadBack)
+def _(event: e.StepReadBack, run: RunState, at: datetime) -> PlanState:
+    return _new_approvals(run.plan, {event.step_id: (event.digest, event.generation + 1)} if event.digest else {})
+
+
+def _new_approvals(plan: PlanState, repeated: Mapping[str, tuple[str, int]]) -> PlanState:
+    """The plan with other digests for steps that are repeated, so that no earlier approval is theirs."""
+    digests = {id_: plan.steps[id_].model_copy(update={"digest": digest}) for id_, (digest, _) in repeated.items()}
+    generations = {id_: generation for id_, (_, generation) in repeated.items()}
+    return replace(plan, steps={**plan.steps, **digests}, new_approvals={**plan.new_approvals, **generations})

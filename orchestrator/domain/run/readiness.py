@@ -22,7 +22,7 @@ from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.time import LONG_AGO
-from orchestrator.domain.run.work import is_about_selection
+from orchestrator.domain.run.work import ReadingAgain, is_about_selection
 
 WaitsFor = Literal[
     "predecessors", "time", "gate", "another_attempt", "lease", "hold", "fresh_look", "open_question", "task",
@@ -123,13 +123,15 @@ FINAL_READINESS = StepReadiness("final")
 def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness:
     """Where one step stands now. Pure; the order of the checks is the order in which a person would want to hear."""
     known = state.work.steps[step.step_id]
-    if known.final:
+    if known.at_rest:
         return FINAL_READINESS
     if state.finished:
         return StepReadiness("stopped", "nothing")
+    if known.reading_again is not None:
+        return _reading_readiness(state, step, known.reading_again, world)
     if known.status in ("failed", "unknown"):
         return StepReadiness("stopped", "task" if known.status == "unknown" else "exception")
-    if state.held or "*" in world.holds or (step.system and step.system in world.holds):
+    if _on_hold(state, step, world):
         return StepReadiness("waiting", "hold")
     if not _predecessors_done(state, step, world):
         return StepReadiness("waiting", "predecessors")
@@ -176,6 +178,19 @@ def readiness(state: RunState, step: PlannedStep, world: World) -> StepReadiness
     return StepReadiness("ready", caused_by=caused_by)
 
 
+def _on_hold(state: RunState, step: PlannedStep, world: World) -> bool:
+    return state.held or "*" in world.holds or bool(step.system and step.system in world.holds)
+
+
+def _reading_readiness(state: RunState, step: PlannedStep, again: ReadingAgain, world: World) -> StepReadiness:
+    """Where a step stands that is done and is read again. Reading changes nothing, so it needs no approval."""
+    if _on_hold(state, step, world):
+        return StepReadiness("waiting", "hold")
+    if again.retry_at is not None and world.now < again.retry_at:
+        return StepReadiness("waiting", "another_attempt", again.retry_at)
+    return StepReadiness("ready")
+
+
 def approval_in_force(state: RunState, step: PlannedStep, world: World) -> Approval | None:
     """The decision that lets this step run now. One from before a hand-over was skipped does not let a step run that
     deletes data or cannot be undone."""
@@ -219,6 +234,8 @@ def account_gone(state: RunState, step: PlannedStep, world: World) -> bool:
 def ready_since(state: RunState, step: PlannedStep, world: World) -> datetime:
     """Since when a step that is ready now could have been carried out and was not."""
     known = state.work.steps[step.step_id]
+    if known.reading_again is not None:
+        return known.reading_again.retry_at or known.reading_again.since
     instants = [state.plan.planned_at, known.changed_at, known.lease_until, known.retry_at, due_at(state, step)]
     instants += [shows_leaving_from(state, step, world)]
     instants += [state.work.steps[o.step_id].changed_at for o in state.plan.steps.values() if o.name in step.needs]

@@ -41,7 +41,7 @@ class RunState:
     time. `held_until` is when a pause ends automatically, None for one without an end. `moved_by` is the account that
     set the cutoff, where it is not the requester's; not known from events of versions that did not record repeated
     steps. `leaving_change` is the last change of HR's record, with its version. `reopened` is how often the run was
-    opened again after it was closed."""
+    opened again after it was closed. `replay` is the last replay, with its version."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -66,6 +66,7 @@ class RunState:
     finish: Literal["clean", "with_exceptions", "shadow", "ended"] | None = None
     finished_at: datetime | None = None
     reopened: int = 0
+    replay: tuple[e.ReplayRequested, int] | None = None
     accounts: AccountState = field(default_factory=AccountState)
     plan: PlanState = field(default_factory=PlanState)
     decisions: DecisionState = field(default_factory=DecisionState)
@@ -258,6 +259,14 @@ def _(event: e.RunHeld, state: RunState, at: datetime) -> RunState:
 @_fold_run.register(e.RunReleased)
 def _(event: e.RunReleased, state: RunState, at: datetime) -> RunState:
     return replace(state, held=False, held_by="", held_version=0, held_until=None)
+
+
+@_fold_run.register(e.ReplayRequested)
+def _(event: e.ReplayRequested, state: RunState, at: datetime) -> RunState:
+    replayed = replace(state, replay=(event, state.version + 1))
+    if not event.reopens:
+        return replayed
+    return replace(replayed, finish=None, finished_at=None, reopened=state.reopened + 1)
 
 
 @_fold_run.register(e.RunEnded)

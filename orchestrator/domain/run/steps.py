@@ -15,11 +15,14 @@ from typing import Any, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
+from orchestrator.domain.packet.ability import Catalogue
+from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff, step_digest
+from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.legal_holds import destroys
 from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.work import StepState
+from orchestrator.domain.run.work import UNDONE, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Intent:
 
     `look_first`: an earlier attempt may have taken effect, so the system is read before the call. `may_act`: the call
     may be made if the read does not show the effect; if false, a person has to decide. `may_stood`: an earlier attempt
-    of this generation may have taken effect, whatever the result of this one. `earlier_key`: the effect key of the
-    generation before. Its effect is looked for too, because a person ordered the repeat of a step that must never run
-    twice. `destroys`: a legal hold that is placed meanwhile stops it just before the call.
+    of this generation may have taken effect, whatever the result of this one. `earlier_keys`: the effect keys of
+    the generations before, the latest first. Their effects are looked for too, because a person ordered the repeat of a
+    step that must never run twice. `destroys`: a legal hold that is placed meanwhile stops it just before the call.
     """
 
     started: e.StepStarted
@@ -38,7 +41,7 @@ class Intent:
     look_first: bool
     may_act: bool
     may_stood: bool = False
-    earlier_key: str | None = None
+    earlier_keys: tuple[str, ...] = ()
     destroys: bool = False
 
 
@@ -61,7 +64,7 @@ class AttemptResult:
 def begin(state: RunState, step_id: str, world: World) -> Intent | None:
     """The intent for one attempt at a step, or None while it is not due: then nothing is written."""
     step = state.plan.steps.get(step_id)
-    if step is None or step.is_task:
+    if step is None or step.is_task or state.work.steps[step_id].reading_again is not None:
         return None
     where = readiness(state, step, world)
     if where.kind != "ready":
@@ -86,9 +89,69 @@ def begin(state: RunState, step_id: str, world: World) -> Intent | None:
         look_first=step.read_back and (known.may_have_taken_effect or never or lost),
         may_act=_may_act_again(step) if lost else _may_act(state, step, world),
         may_stood=known.may_have_taken_effect or (lost and not step.read_back),
-        earlier_key=effect_key(state.run_id, step_id, known.generation - 1) if again else None,
+        earlier_keys=_earlier_keys(state, step_id) if again else (),
         destroys=destroys(step, world.pinned, world.abilities),
     )
+
+
+def _earlier_keys(state: RunState, step_id: str) -> tuple[str, ...]:
+    generation = state.work.steps[step_id].generation
+    return tuple(effect_key(state.run_id, step_id, earlier) for earlier in range(generation - 1, 0, -1))
+
+
+@dataclass(frozen=True, slots=True)
+class DueReading:
+    """A step that is done, whose effect is read again in its system and never repeated. `effect_keys`: under which keys
+    it is looked for, the latest first; one that shows it is enough."""
+
+    step: PlannedStep
+    generation: int
+    effect_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """What the system shows of the effect now; `code` says why it could not say."""
+
+    outcome: Literal["done", "not_done", "unknown"]
+    code: str = ""
+    evidence: dict[str, Any] | None = None
+
+
+def reading(state: RunState, step_id: str, world: World) -> DueReading | None:
+    """What is to be read again of a step now; None where it is not due."""
+    step = state.plan.steps.get(step_id)
+    known = state.work.steps.get(step_id)
+    if step is None or known is None or known.reading_again is None or readiness(state, step, world).kind != "ready":
+        return None
+    # A step that must never run twice can have been found done under the key of an earlier generation.
+    earlier = _earlier_keys(state, step_id) if step.repeat == "never" else ()
+    return DueReading(step, known.generation, (effect_key(state.run_id, step_id, known.generation), *earlier))
+
+
+def read_again(state: RunState, asked: DueReading, answer: ReadAnswer, world: World) -> list[Event]:
+    """The event for what was read; none if the step is not being read in that generation any more."""
+    known = state.work.steps.get(asked.step.step_id)
+    if known is None or known.reading_again is None or known.generation != asked.generation or state.finished:
+        return []
+    step = state.plan.steps[asked.step.step_id]
+    undone, unclear = answer.outcome == "not_done", answer.outcome == "unknown"
+    approval = undone and needs_new_approval(step, world.pinned, world.abilities)
+    read = e.StepReadBack(
+        step_id=step.step_id,
+        generation=asked.generation,
+        outcome=answer.outcome,
+        code=(answer.code or "not_shown") if unclear else UNDONE if undone else "",
+        retry_at=world.now + backoff(known.reading_again.failures + 1) if unclear else None,
+        digest=step_digest(step, asked.generation + 1) if approval else "",
+        evidence=answer.evidence,
+    )
+    return [read]
+
+
+def needs_new_approval(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> bool:
+    """Whether a repeat needs an approval of its own: the step deletes data or cannot be undone, and has a gate."""
+    return step.gate is not None and needs_hand_over(step, packet, catalogue)
 
 
 def lease(step: PlannedStep) -> timedelta:

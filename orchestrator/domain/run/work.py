@@ -1,4 +1,7 @@
-"""The work of a run: how far each step is, tasks for people, and exceptions."""
+"""The work of a run: how far each step is, tasks for people, and exceptions.
+
+Over 400 lines: one state with the fold of each of its events.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
@@ -22,6 +25,20 @@ StepStatus = Literal[
 FINAL: frozenset[StepStatus] = frozenset({"verified", "attested", "skipped", "withheld"})
 
 
+UNDONE: Final = "effect_undone"
+"""The code of a step whose effect its system does not show any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingAgain:
+    """A step that is done is read again. `failures` counts the readings that said nothing; the next is due at
+    `retry_at`, or at once."""
+
+    since: datetime
+    failures: int = 0
+    retry_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class StepState:
     """`first_started_at` and `may_have_taken_effect` are about the current generation: when it first started, and
@@ -29,7 +46,8 @@ class StepState:
     `settled_generation` is the last generation with a result: a result is written once. `in_flight_until` is the end of
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
     what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is
-    the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's."""
+    the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's.
+    While it is `reading_again`, its status is still that of its result."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -47,10 +65,16 @@ class StepState:
     code: str = ""
     changed_at: datetime | None = None
     recorded: Mapping[str, Any] | None = field(default=None, repr=False)
+    reading_again: ReadingAgain | None = None
 
     @property
     def final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more happens to it by the run: it is final, and is not being read again."""
+        return self.final and self.reading_again is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +208,54 @@ def _(event: e.RunRescheduled, run: RunState, at: datetime) -> WorkState:
     if repeated is None:
         repeated = _sent_to_a_system(run, sent_cutoff_by_first_rule)
     for id_ in repeated:
-        # An effect of its own, after any attempt that is still in progress.
-        known = steps[id_]
-        steps[id_] = StepState(
-            generation=known.generation + 1,
-            lease_until=known.lease_until,
-            settled_generation=known.settled_generation,
-            changed_at=at,
+        steps[id_] = _repeated(steps[id_], steps[id_].generation + 1, at)
+    return replace(run.work, steps=steps)
+
+
+def _repeated(known: StepState, generation: int, at: datetime) -> StepState:
+    """An effect of its own, after any attempt that is still in progress."""
+    return StepState(
+        generation=generation,
+        lease_until=known.lease_until,
+        settled_generation=known.settled_generation,
+        changed_at=at,
+        recorded=known.recorded,
+    )
+
+
+@fold_work.register(e.ReplayRequested)
+def _(event: e.ReplayRequested, run: RunState, at: datetime) -> WorkState:
+    steps, by = dict(run.work.steps), event.on_behalf_of or event.by
+    for id_ in event.read_back:
+        steps[id_] = replace(steps[id_], reading_again=ReadingAgain(at))
+    for id_, generation in event.generations.items():
+        steps[id_] = replace(
+            _repeated(steps[id_], generation, at), ordered_by=by, in_flight_until=steps[id_].in_flight_until
+        )
+    for id_ in event.retried:
+        steps[id_] = replace(
+            steps[id_], status="retrying", retry_at=None, failing_since=None, ordered_by=by, changed_at=at
         )
     return replace(run.work, steps=steps)
+
+
+@fold_work.register(e.StepReadBack)
+def _(event: e.StepReadBack, run: RunState, at: datetime) -> WorkState:
+    known = run.work.steps[event.step_id]
+    if event.outcome == "done":
+        read = replace(known, reading_again=None, failing_since=None, code="")
+    elif event.outcome == "not_done":
+        read = replace(_repeated(known, event.generation + 1, at), status="failed", code=UNDONE)
+    else:
+        since = known.reading_again.since if known.reading_again is not None else at
+        failures = known.reading_again.failures + 1 if known.reading_again is not None else 1
+        read = replace(
+            known,
+            reading_again=ReadingAgain(since, failures, event.retry_at),
+            failing_since=known.failing_since or at,
+            code=event.code,
+        )
+    return replace(run.work, steps={**run.work.steps, event.step_id: read})
 
 
 @fold_work.register(e.StepStarted)
@@ -227,8 +290,8 @@ def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepSta
 def _(event: e.StepVerified, run: RunState, at: datetime) -> WorkState:
     step = run.plan.steps.get(event.step_id)
     work = _done(run, event, "verified", at)
-    if step is None or step.level is not Level.READ:
-        return work
+    if step is None or step.level is not Level.READ or run.work.steps[event.step_id].recorded is not None:
+        return work  # what was there before the first change stays on record when the step is repeated
     read = (event.evidence or {}).get("read_back")
     return work.with_step(event.step_id, at, recorded=read if isinstance(read, dict) else None)
 
@@ -322,7 +385,15 @@ def _(event: e.ExceptionOpened, run: RunState, at: datetime) -> WorkState:
 def _(event: e.ExceptionClosed, run: RunState, at: datetime) -> WorkState:
     known = run.work.exceptions[event.exception_id]
     closed = replace(known, disposition=event.disposition, by=event.by, closed_at=at, closed=event)
-    return run.work.with_exception(event.exception_id, closed)
+    work, step_id = run.work.with_exception(event.exception_id, closed), known.opened.step_id or ""
+    step = work.steps.get(step_id)
+    if known.opened.kind != "step_failing" or event.disposition != "accepted":
+        return work
+    if step is None or step.reading_again is None:
+        return work
+    # The step is done. A person accepted that its system can't be read again.
+    left = replace(step, reading_again=None, failing_since=None, code="")
+    return replace(work, steps={**work.steps, step_id: left})
 
 
 @fold_work.register(e.ExceptionAssigned)

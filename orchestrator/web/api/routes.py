@@ -26,6 +26,7 @@ from orchestrator.web.api.runs import (
     inbox,
     outcomes,
     parked_steps,
+    replays,
     run_commands,
     runs,
     search,
@@ -37,7 +38,7 @@ from orchestrator.web.api.runs import (
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, search, starts, run_commands, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps,
+    runs, search, starts, run_commands, replays, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps,
     parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away,
     access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,

@@ -344,11 +344,24 @@ def access_returns() -> Story:
     return story
 
 
+def undone() -> Story:
+    story = at_cutoff()
+    story.attempt("disable")
+    story.replay()
+    story.read_again("disable", "not_done")
+    story.retry("disable")
+    story.attempt("disable")
+    story.replay()
+    story.read_again("disable", "not_done")
+    story.skip("disable")
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
-    kept_by_legal_hold, system_not_covered, leaving_changes, access_returns,
+    kept_by_legal_hold, system_not_covered, leaving_changes, access_returns, undone,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

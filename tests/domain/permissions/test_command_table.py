@@ -21,6 +21,7 @@ from orchestrator.domain.commands import (
     making_urgent,
     operating,
     pausing,
+    replaying,
     reported_leavings,
     requests,
     starting,
@@ -133,7 +134,12 @@ def test_assistants_write_nothing() -> None:
 
 def test_services_start_runs_and_repeat_what_was_decided() -> None:
     allowed = {command for command, rule in COMMANDS.items() if "service" in rule.kinds}
-    assert allowed - {"check_systems", "revoke_token", "verify_ledger"} == {"start_run", "retry_step", "replan_run"}
+    assert allowed - {"check_systems", "revoke_token", "verify_ledger"} == {
+        "start_run",
+        "retry_step",
+        "replan_run",
+        "replay_run",
+    }
 
 
 def test_an_account_unknown_to_hr_reads_and_revokes_its_own_token() -> None:
@@ -180,6 +186,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),
         "settle_match": lambda by: operating.settle(state, "code", (), "why", by, world),
         "replan_run": lambda by: operating.replan(state, "why", by, world),
+        "replay_run": lambda by: replaying.replay(state, replaying.Scope(), "why", None, by, world),
         "accept_exception": lambda by: exception_commands.accept(state, "x-1", "why", by, world),
         "waive_exception": lambda by: exception_commands.waive(state, "x-1", later, "why", None, by, world),
         "assign_exception": lambda by: exception_commands.assign(state, "x-1", "ole", "why", by, world),

@@ -11,7 +11,7 @@ def test_a_repeat_waits_until_the_call_before_it_can_no_longer_take_effect() -> 
     story = at_cutoff()
     intent = story.begin("pay")
     assert intent is not None and intent.look_first and intent.may_act, "the ledger may be an older copy"
-    assert intent.earlier_key is None
+    assert intent.earlier_keys == ()
     story.at(intent.started.lease_until)
     story.attempt("pay", AttemptResult(read="unknown", acted=False))
     assert story.step("pay").status == "unknown"
@@ -23,7 +23,7 @@ def test_a_repeat_waits_until_the_call_before_it_can_no_longer_take_effect() -> 
     story.at(in_flight)
     second = story.begin("pay")
     assert second is not None and second.look_first and second.may_act
-    assert second.earlier_key == intent.started.effect_key != second.started.effect_key
+    assert second.earlier_keys == (intent.started.effect_key,)
     happened = story.finish(second, AttemptResult(read="done", detail={"found_done": True}))
     assert isinstance(happened, e.StepVerified)
 

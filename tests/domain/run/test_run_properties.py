@@ -21,7 +21,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
 from orchestrator.domain.approvals.delegation import delegate
-from orchestrator.domain.commands import exception_commands, operating, pausing, requests
+from orchestrator.domain.commands import exception_commands, operating, pausing, replaying, requests
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
@@ -30,7 +30,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent, begin, verdict
+from orchestrator.domain.run.steps import AttemptResult, Intent, begin, reading, verdict
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -101,6 +101,7 @@ class Attempts(RuleBasedStateMachine):
         super().__init__()
         self.flying: list[Intent] = []
         self.finished_as: str | None = None
+        self.reopened = 0
         self.effects: Counter[str] = Counter()
         self.unsure: Counter[tuple[str, int]] = Counter()
         self.before: tuple[RunState, Any] | None = None
@@ -135,8 +136,10 @@ class Attempts(RuleBasedStateMachine):
                 self.search()
             elif self.story.open_gates():
                 self.everyone_approves()
-            elif now.steps:
+            elif now.steps and not self.is_read_again(now.steps[0].step_id):
                 self.finish_one(self.begin_one(now.steps[0].step_id), DONE, crashed=False)
+            elif now.steps:
+                self.story.read_again(now.steps[0].step_id)
             elif tasks:
                 self.complete_one(tasks[0], OLE, "done")
             else:
@@ -172,10 +175,22 @@ class Attempts(RuleBasedStateMachine):
 
     # Attempts and crashes
 
-    @precondition(lambda self: self.story.progress.steps)
+    def is_read_again(self, step_id: str) -> bool:
+        return self.story.state.work.steps[step_id].reading_again is not None
+
+    def due_attempts(self) -> list[str]:
+        return [due.step_id for due in self.story.progress.steps if not self.is_read_again(due.step_id)]
+
+    @precondition(lambda self: self.due_attempts())
     @rule(data=st.data())
     def begin_step(self, data: st.DataObject) -> None:
-        self.begin_one(data.draw(st.sampled_from(self.story.progress.steps)).step_id)
+        self.begin_one(data.draw(st.sampled_from(self.due_attempts())))
+
+    @precondition(lambda self: len(self.due_attempts()) < len(self.story.progress.steps))
+    @rule(data=st.data(), outcome=st.sampled_from(("done", "done", "not_done", "unknown")))
+    def read_step_again(self, data: st.DataObject, outcome: str) -> None:
+        due = [due.step_id for due in self.story.progress.steps if self.is_read_again(due.step_id)]
+        self.story.read_again(data.draw(st.sampled_from(due)), outcome)
 
     def begin_one(self, step_id: str) -> Intent:
         state, world = self.story.state, self.story.world
@@ -236,12 +251,12 @@ class Attempts(RuleBasedStateMachine):
         if result is not None:
             self.story.append([result])
 
-    @precondition(lambda self: self.story.progress.steps)
+    @precondition(lambda self: self.due_attempts())
     @rule(answers=st.lists(st.tuples(ANSWERS, st.booleans()), min_size=1, max_size=4))
     def systems_answer_as_they_like(self, answers: list[tuple[AttemptResult, bool]]) -> None:
         for answer, crashed in answers:
-            if self.story.progress.steps:
-                self.finish_one(self.begin_one(self.story.progress.steps[-1].step_id), answer, crashed)
+            if due := self.due_attempts():
+                self.finish_one(self.begin_one(due[-1]), answer, crashed)
             self.alarm()
 
     # Time and surroundings
@@ -357,6 +372,21 @@ class Attempts(RuleBasedStateMachine):
     def replan(self, by: Actor) -> None:
         self.do(lambda: operating.replan(self.story.state, "why", by, self.story.world))
 
+    @rule(data=st.data(), by=st.sampled_from((OLE, OLE, HR, ROBOT, ADA)), what=st.sampled_from(("", "step", "system")))
+    def replay(self, data: st.DataObject, by: Actor, what: str) -> None:
+        scope = replaying.Scope(
+            self.some_step(data) if what == "step" else "",
+            data.draw(st.sampled_from(SYSTEMS)) if what == "system" else "",
+        )
+        before = self.story.state.work.steps
+        self.do(lambda: replaying.replay(self.story.state, scope, "why", None, by, self.story.world))
+        for id_, known in self.story.state.work.steps.items():
+            if known.generation > before[id_].generation:
+                step = self.story.state.plan.steps[id_]
+                assert step.repeat != "never" or before[id_].status not in ("verified", "attested")
+                done_or_failed = before[id_].final or before[id_].status in ("failed", "unknown")
+                assert done_or_failed and known.generation == before[id_].generation + 1
+
     @rule(by=ACTORS, on=st.booleans())
     def hold(self, by: Actor, on: bool) -> None:
         state, world = self.story.state, self.story.world
@@ -394,19 +424,21 @@ class Attempts(RuleBasedStateMachine):
         due = {step.step_id for step in self.story.progress.steps}
         for id_, step in self.story.state.plan.steps.items():
             begins = begin(self.story.state, id_, self.story.world) is not None
-            assert begins == (id_ in due), step.name
+            read = reading(self.story.state, id_, self.story.world) is not None
+            assert (begins or read) == (id_ in due) and not (begins and read), step.name
 
     @invariant()
     def closed_stays_closed(self) -> None:
         if not hasattr(self, "story"):
             return
         state = self.story.state
-        assert self.finished_as is None or state.finish == self.finished_as
-        self.finished_as = state.finish
+        replayed = state.reopened > self.reopened  # nothing else opens a closed run
+        assert self.finished_as is None or state.finish == self.finished_as or replayed
+        self.finished_as, self.reopened = state.finish, state.reopened
         if state.finished:
             assert self.story.progress.finished
         if state.finish in ("clean", "with_exceptions", "shadow"):
-            assert state.work.open_exceptions() == [] and all(known.final for known in state.work.steps.values())
+            assert state.work.open_exceptions() == [] and all(known.at_rest for known in state.work.steps.values())
 
     @invariant()
     def nobody_decides_who_never_may(self) -> None:

@@ -259,7 +259,7 @@ def test_an_operators_retry_keeps_the_effect_key_and_again_makes_another() -> No
     story.retry("pay", again=True)
     story.at(second.started.lease_until)
     third = story.begin("pay")
-    assert third is not None and third.may_act and third.earlier_key == first.started.effect_key
+    assert third is not None and third.may_act and third.earlier_keys == (first.started.effect_key,)
     assert third.started.effect_key != first.started.effect_key and third.started.generation == 2
     story.finish(third, DONE)
     assert story.step("pay").status == "verified"

@@ -121,7 +121,7 @@ async def test_only_a_recent_intent_that_may_run_twice_spares_the_question(
     started = StepStarted(
         step_id="s", generation=1, attempt=1, effect_key="k", lease_until=datetime.now(UTC), caused_by=()
     )
-    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_key=None, destroys=destroys)
+    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_keys=(), destroys=destroys)
     assert (await LeaseCheck(runs, "run", 1000.0).refusal(intent) is None) is held
     assert runs.times == (0 if held else 1)
 

@@ -33,7 +33,7 @@ class LaggingConnector:
 
 async def carried_out(connector: Any, *, settle: float, look_first: bool = False) -> Any:
     step = SimpleNamespace(read_back=True, settle=settle)
-    intent: Any = SimpleNamespace(step=step, look_first=look_first, may_act=True, may_stood=False, earlier_key=None)
+    intent: Any = SimpleNamespace(step=step, look_first=look_first, may_act=True, may_stood=False, earlier_keys=())
     turns, lease = Turns(), Lease()
     return await Activities()._look_and_act(connector, EFFECT, intent, lease, turns)  # type: ignore[arg-type]
 

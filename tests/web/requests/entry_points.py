@@ -129,6 +129,20 @@ def replan_under(run_id: str, version: str) -> RunCommand:
     return _of_run(run_id, "replan", said, "replan", said, ("exceptions", "replan", run_id, "--new-version"))
 
 
+def replay(run_id: str, version: int | None, from_step: str = "") -> RunCommand:
+    """With `version`, as if the run had been previewed then; the terminal previews it itself."""
+    said = {"from_step": from_step or None, "version": version}
+    form = {"from_step": from_step, "version": str(version or "")}
+    return _of_run(
+        run_id,
+        "replay",
+        said,
+        "replay",
+        form,
+        ("replay", run_id, "--yes", *(("--from", from_step) if from_step else ())),
+    )
+
+
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 

@@ -18,8 +18,10 @@ from orchestrator.domain.commands import (
     making_urgent,
     operating,
     pausing,
+    replaying,
     requests,
 )
+from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo
@@ -105,6 +107,16 @@ class Permissions:
 
     def replan(self) -> DryRun:
         return self._try(lambda: operating.replan(self.state, SAID, self.actor, self.world))
+
+    def replay(self, scope: Scope) -> DryRun:
+        return self._try(lambda: replaying.replay(self.state, scope, None, None, self.actor, self.world))
+
+    def may_replay(self) -> bool:
+        """Whether a replay of the run, or of a part of it, is offered: something was done, and can be done again."""
+        refused = self.replay(Scope()).refused
+        if refused is None or refused.code != "nothing_to_replay":
+            return refused is None
+        return any(known.status in ("verified", "attested") for known in self.state.work.steps.values())
 
     def replan_under_version(self) -> DryRun:
         version = self.world.current.version

@@ -132,6 +132,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "urgent": permissions.make_urgent(),
             "end": permissions.end(),
             "replan": permissions.replan().allowed,
+            "replay": permissions.may_replay(),
             "embargo": permissions.embargo(),
         },
         "pause_hint": _pause_hint(seen),

@@ -105,6 +105,8 @@ def about(seen: RunAccess, event: Event) -> str:
         case e.RunReopened():
             found = "Access came back." if event.cause == "access_returned" else "A system could not be checked."
             return f"{found} Nothing was changed."
+        case e.ReplayRequested():
+            return _replay(seen, event)
         case e.EmbargoChanged():
             if event.until is None:
                 return "Ended. The complete record is visible like that of any other run."
@@ -159,6 +161,16 @@ def _of_exception(seen: RunAccess, event: Any) -> str:
     return f"{kind}."
 
 
+def _replay(seen: RunAccess, event: e.ReplayRequested) -> str:
+    parts = ((event.read_back, "read again"), (event.retried, "retried"), (event.generations, "repeated"))
+    said = ", ".join(f"{_number(len(steps), 'step')} {what}" for steps, what in parts if steps)
+    scope = f" On {seen.system(event.system)}." if event.system else ""
+    if event.from_step:
+        named = [step.title for id_, step in seen.state.plan.steps.items() if event.from_step in (id_, step.name)]
+        scope = f" From {named[0] if named else event.from_step}."
+    return f"{said[:1].upper()}{said[1:]}.{scope}{' The run is open again.' if event.reopens else ''}"
+
+
 def _settled(seen: RunAccess, event: e.MatchSettled | e.MatchSettledBeforehand) -> str:
     chosen = [_account(seen, id_) for id_ in event.accounts]
     return f"{seen.system(event.system)}: {', '.join(chosen) or 'no account of this person'}."
@@ -195,6 +207,9 @@ def _gate(seen: RunAccess, event: Any) -> str:
     return f"{title}."
 
 
+_READ = {"done": "still in effect", "not_done": "no longer in effect", "unknown": "could not be read"}
+
+
 def _of_step(seen: RunAccess, event: Any) -> str:
     where = _step(seen, event.step_id)
     match event:
@@ -206,6 +221,9 @@ def _of_step(seen: RunAccess, event: Any) -> str:
             return f"{where}: {failed} Retry at {again}."
         case e.StepFailed():
             return f"{where}: {words(event.code, 'code').lower()}. {words(event.happened, 'happened')}."
+        case e.StepReadBack():
+            code = f" ({words(event.code, 'code').lower()})" if event.outcome == "unknown" and event.code else ""
+            return f"{where}: {_READ[event.outcome]}{code}."
         case e.StepRetryOrdered():
             return f"{where}{', run again' if event.generation > 1 else ''}."
     return f"{where}."
