@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,7 @@ ROBOT = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator", "
 NO_OBSERVER = acting("nobody", "gardener")
 OUTSIDE = (VERA, SAM, AUDREY, HENRI, ROBOT, NO_OBSERVER, acting("olga", "operator"))
 INSIDE = (HANNA, IVO, FERN, OLE)
+NONE_OPEN = OpenCounts({}, 0, {}, {}, 0)
 LATER = parse_cutoff("2035-03-01T17:00", "Europe/Berlin")
 
 
@@ -135,7 +137,7 @@ async def test_it_is_found_by_those_named_until_the_embargo_ends(here: SmallOffi
     for actor in OUTSIDE:
         assert not await finds(here, actor, run_id), actor.actor_id
         assert await here.queries.hidden_runs(sees(actor)) == [run_id]
-    assert await open_counts(here.database) == OpenCounts({}, {}), "no gauge tells of it"
+    assert replace(await open_counts(here.database), relay_lag_seconds=0) == NONE_OPEN, "no gauge tells of it"
     await here.advance_clock(11 * DAY)
     assert await finds(here, AUDREY, run_id) and await finds(here, VERA, run_id)
     assert await here.queries.hidden_runs(sees(AUDREY)) == []
@@ -233,7 +235,7 @@ async def test_a_second_request_is_answered_neutrally_and_put_before_those_named
         assert (await here.queries.inbox(sees(actor), mine=False)).items == ()
         assert await here.exceptions(sees(actor), "all") == ()
         assert not await finds(here, actor, run_id)
-    assert await open_counts(here.database) == OpenCounts({}, {})
+    assert replace(await open_counts(here.database), relay_lag_seconds=0) == NONE_OPEN
     with pytest.raises(TooLate) as open_run:
         await commands.start_run(here.services, HANNA, person, here.packet.name, LATER)
     assert open_run.value.code == "run_open" and run_id in open_run.value.message
