@@ -39,7 +39,7 @@ ReplayWhy = Literal[
     "never_repeated",
     "being_read",
 ]
-"""ReplayWhy a replay does nothing about a step."""
+"""Why a replay does nothing about a step."""
 
 
 @dataclass(frozen=True, slots=True)
