@@ -11,7 +11,7 @@ async def test_a_hold_is_placed_shown_and_lifted_by_a_second_person(offboard: Of
     run_id = await started(cutoff=CUTOFF)
     said = await offboard.done("legal-hold", "place", run_id[:9], "--reason", "Claim 12/26", as_="hr")
     assert f"Run {run_id} is under legal hold." in said.out
-    assert "Kept by legal hold: release_mail_license" in said.out
+    assert "Kept by legal hold: Release the mailbox licence" in said.out
     shown = (await offboard.done("show", run_id, as_="it")).out
     assert "Legal hold hold-1, placed by hr" in shown and "Claim 12/26" in shown
     listed = (await offboard.done("runs", "--legal-hold", as_="it")).out

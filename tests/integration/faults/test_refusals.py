@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from activities.attempts.systems import SystemActivities
-from connectors.abilities import Account, Effect, ReadBack
+from connectors.abilities import Ability, Account, Effect, ReadBack
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 
 EFFECT = Effect("disable_account", "key", Account("1", "isa"))
 
 
 class RefusingConnector:
+    abilities: Mapping[str, Ability] = {}
+
     def __init__(self, error: ConnectorError, shows: Any) -> None:
         self.error, self.shows = error, shows
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from activities.attempts import systems
-from connectors.abilities import Account, Effect, ReadBack, Reply
+from connectors.abilities import Ability, Account, Effect, ReadBack, Reply
 from tests.integration.faults.test_refusals import Activities, Lease, Turns
 
 EFFECT = Effect("revoke_grants", "key", Account("1", "isa"))
@@ -18,6 +18,8 @@ EFFECT = Effect("revoke_grants", "key", Account("1", "isa"))
 
 class LaggingConnector:
     """Shows these outcomes one after the other, the last one from then on."""
+
+    abilities: Mapping[str, Ability] = {}
 
     def __init__(self, outcomes: Sequence[Any]) -> None:
         self.outcomes, self.asked = list(outcomes), list[Effect]()

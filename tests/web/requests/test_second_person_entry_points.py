@@ -142,7 +142,8 @@ async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignInA
         assert cause in text_of(page)
         assert not ParsedPage(page.text).has_button("Accept", place)
         _, shown = await hr.typed("show", run_id)
-        assert f"{title}, {name or 'the run'}: " in shown and remedy in shown
+        about = name if name in (None, "code") else step(run, name)["title"]
+        assert f"{title}, {about or 'the run'}: " in shown and remedy in shown
         assert f"offboard exceptions accept {run_id} {exception['exception_id']}" in shown
 
         await hr.does(confirms, confirmed)

@@ -99,7 +99,7 @@ def outcome(answer: httpx.Response) -> str:
         return "+" if "set-cookie" in answer.headers else "s"  # the account has just signed out
     if answer.status_code == 200 and answer.headers.get("content-type") == "application/json":
         document = answer.json()
-        refusals = [one["refused"] for one in document.get("outcomes", ()) if one["refused"]]
+        refusals = [one["refused"] for one in document.get("outcomes", ()) if one.get("refused")]
         if refusals:  # a selection is answered whole, and each decision in it for itself
             return _of_status(refusals[0]["status"])
     return _of_status(answer.status_code)

@@ -112,7 +112,7 @@ async def preview(
     return ReplayPreviewed.model_validate(document)
 
 
-@router.get("/replay/differences", summary="Decide a run again without changing it", responses=problems(404, 409))
+@router.get("/replay/differences", summary="Decide a run again without changing it", responses=problems(403, 404, 409))
 async def differences(request: Request, caller: ApiCaller, run_id: RunId) -> DecidedAgain:
     """Decides from the recorded facts with today's program and the packet in use, and lists where the result differs.
     No system is read, and nothing is changed."""

@@ -67,7 +67,7 @@ async def test_what_is_approved_and_due_waits_and_an_exception_opens_for_hr(prog
         await operator.post(f"/runs/{run_id}/tasks/{task['task_id']}/completion", json=done)
     run = await until(hr, run_id, lambda run: any(one["kind"] == "legal_hold" for one in run["exceptions"]))
     kept = next(one for one in run["exceptions"] if one["kind"] == "legal_hold")
-    assert (kept["step"], kept["owners"], kept["repairs"]) == (KEPT, ["requester"], ["accept", "skip"])
+    assert (kept["step"], kept["owners"], kept["repairs"]) == (KEPT, ["requester"], ["accept", "skip", "waive"])
     assert step(run)["waits_for"] == "legal_hold"
     run = await until(hr, run_id, lambda run: step(run, "disable_identity")["status"] == "verified")
     items = (await hr.get("/inbox")).json()["items"]
