@@ -157,7 +157,7 @@ POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replay                    x  x  x  +  x  x  x  ?  x  s
 GET    /api/v1/runs/{run_id}/replay                    +  +  +  +  +  +  +  ?  +  s
-GET    /api/v1/runs/{run_id}/replay/differences        +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/replay/differences        +  +  x  +  +  +  +  ?  +  s   who reads every system
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  x  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/legal-holds               +  x  x  x  x  x  x  ?  x  s
