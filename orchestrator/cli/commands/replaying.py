@@ -15,7 +15,7 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import label as account_label
 from orchestrator.cli.terminal.screen import print_json, say, table
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import DIFFERENCE, GATE, REPLAY, SEARCH, STEP, label
+from orchestrator.vocabulary.states import DIFFERENCE, GATE, REPLAY, SEARCH, STEP, in_sentence, label
 
 FromOption = Annotated[
     str | None,
@@ -103,7 +103,7 @@ def _print_preview(preview: Document) -> None:
 
 def _what(step: Document) -> str:
     if step["act"] == "none":
-        return f"nothing: {label(step['why'], REPLAY)}"
+        return f"Nothing: {in_sentence(label(step['why'], REPLAY))}"
     approval = ", after another approval" if step["approval"] else ""
     generation = f" as generation {step['generation']}" if step["generation"] else ""
     return f"{label(step['act'], REPLAY)}{generation}{approval}"
