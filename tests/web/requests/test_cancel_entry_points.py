@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest_asyncio
 
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import Leavers, start, until
-from tests.web.requests.entry_points import SignedIn, SignInAs, packet_of, signed_in, text_of
+from tests.web.requests.entry_points import SignInAs, packet_of, text_of
 
 PACKET = "code-removal-cancelled"
 
@@ -21,16 +17,6 @@ async def packets(stack: Stack) -> None:
     # With a task, so that the run stays open once the account is suspended.
     packet = packet_of(PACKET, ("snapshot_code", "suspend_code", "collect_equipment"))
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-
-
-@pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
-    async with AsyncExitStack() as open_ones:
-
-        async def one(alias: str) -> SignedIn:
-            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
-
-        yield one
 
 
 async def test_a_cancelled_run_names_the_changes_that_stay(sign_in: SignInAs, leaver: Leavers) -> None:

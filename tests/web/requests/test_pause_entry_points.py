@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest_asyncio
 
@@ -15,12 +12,10 @@ from tests.web.api.running import FUTURE, Leavers, start, until
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     RunCommand,
-    SignedIn,
     SignInAs,
     hold,
     packet_of,
     release,
-    signed_in,
     text_of,
 )
 
@@ -34,16 +29,6 @@ async def packets(stack: Stack) -> None:
     short = (OWNER, f"pause: {{ends_within: P1D, second_person: true}}\n{OWNER}")
     packet = packet_of(PACKET, ("snapshot_code", "suspend_code"), short)
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-
-
-@pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
-    async with AsyncExitStack() as open_ones:
-
-        async def one(alias: str) -> SignedIn:
-            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
-
-        yield one
 
 
 def hold_until(run_id: str, ends: datetime) -> RunCommand:

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import PAST, Leavers, start, until
 from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
-    SignedIn,
     SignInAs,
     approve,
     packet_of,
     replay,
-    signed_in,
     text_of,
 )
 
 STEPS = ("snapshot_code", "suspend_code")
-
-
-@pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
-    async with AsyncExitStack() as open_ones:
-
-        async def one(alias: str) -> SignedIn:
-            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
-
-        yield one
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

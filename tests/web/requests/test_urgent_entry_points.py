@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest_asyncio
 
 from orchestrator.embedded.stack import Stack, put_in_production
@@ -14,10 +10,8 @@ from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     WHY,
     RunCommand,
-    SignedIn,
     SignInAs,
     packet_of,
-    signed_in,
     text_of,
 )
 
@@ -29,16 +23,6 @@ async def packets(stack: Stack) -> None:
     actors = (await stack.services.runs.organisation()).actors
     packet = packet_of(PACKET, ("snapshot_code", "suspend_code"))
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-
-
-@pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
-    async with AsyncExitStack() as open_ones:
-
-        async def one(alias: str) -> SignedIn:
-            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
-
-        yield one
 
 
 def make_urgent(run_id: str) -> RunCommand:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
-
 import pytest_asyncio
 
 from orchestrator.domain import events as e
@@ -13,12 +9,10 @@ from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import Leavers, start, until
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
-    SignedIn,
     SignInAs,
     accept,
     packet_of,
     retry,
-    signed_in,
     text_of,
 )
 
@@ -30,16 +24,6 @@ async def packets(stack: Stack) -> None:
     actors = (await stack.services.runs.organisation()).actors
     packet = packet_of(PACKET, ("snapshot_code", "suspend_code"))
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-
-
-@pytest_asyncio.fixture
-async def sign_in(stack: Stack, tmp_path: Path) -> AsyncIterator[SignInAs]:
-    async with AsyncExitStack() as open_ones:
-
-        async def one(alias: str) -> SignedIn:
-            return await open_ones.enter_async_context(signed_in(stack.url, alias, tmp_path))
-
-        yield one
 
 
 async def test_access_that_came_back_is_shown_and_removed_again(
