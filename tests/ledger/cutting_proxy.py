@@ -26,7 +26,7 @@ class CuttingProxy:
 
     @asynccontextmanager
     async def listen(self, folder: Path) -> AsyncIterator[CuttingProxy]:
-        server = await asyncio.start_unix_server(self._serve, folder / SOCKET)
+        server = await asyncio.start_unix_server(self._begin, folder / SOCKET)
         try:
             yield self
         finally:
@@ -35,11 +35,13 @@ class CuttingProxy:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """In a task of our own: Python 3.11 logs a traceback for a task of the server's that is cancelled."""
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.closed:
             writer.close()
             return

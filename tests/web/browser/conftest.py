@@ -71,9 +71,10 @@ async def chromium() -> AsyncIterator[Browser]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def heard(stack: Stack) -> Iterator[Overheard]:
-    """All that browsers were shown and that was logged meanwhile: nothing in it is for no one's eyes."""
+    """All that the browsers of a file's tests were shown and that was logged at that time holds no secret. Ends with the
+    file: later tests of this process log what they like."""
     with overhearing(stack.settings) as overheard:
         yield overheard
     assert overheard.leaks() == []
