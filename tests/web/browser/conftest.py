@@ -73,8 +73,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="module")
 def heard(stack: Stack) -> Iterator[Overheard]:
-    """All that the browsers of a file's tests were shown and that was logged at that time holds no secret. Ends with the
-    file: later tests of this process log what they like."""
+    """All that the browsers of a file's tests were shown and that was logged at that time holds no secret. Ends with
+    the file: later tests of this process log what they like."""
     with overhearing(stack.settings) as overheard:
         yield overheard
     assert overheard.leaks() == []
