@@ -1,5 +1,5 @@
-"""Mails that are not about an open item: HR's changes to runs, embargoes that end, services that end, and records of HR
-that start no run.
+"""Mails that are not about an open item: changes to runs, waivers, assignments, embargoes that end, services that end,
+and records of HR that start no run.
 
 They are collected, mailed once and recorded like open items. Changes to a run go to the other people with a role of HR,
 or, under an embargo, to the people named in it. News of its end goes to the people named in it, and news of services to
@@ -31,7 +31,18 @@ from orchestrator.notifications.notices import News, PendingItem
 EXPIRES_SOON: Final = timedelta(days=14)
 """How long before a service's token expires its safety owners are mailed."""
 REVOKED: Final = e.TokenRevoked.type_name()
-OF_RUNS: Final = tuple(kind.type_name() for kind in (e.RunRescheduled, e.RunHeld, e.RunEnded, e.LegalHoldLifted))
+OF_RUNS: Final = tuple(
+    kind.type_name()
+    for kind in (
+        e.RunRescheduled,
+        e.RunHeld,
+        e.RunEnded,
+        e.LegalHoldLifted,
+        e.ReplayRequested,
+        e.ExceptionWaived,
+        e.ExceptionAssigned,
+    )
+)
 
 NewsByAccount = dict[str, list[PendingItem]]
 
@@ -118,6 +129,12 @@ def _said(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> News | Non
             return "cancelled"
         case e.LegalHoldLifted():
             return "legal_hold_lifted"
+        case e.ReplayRequested(reopens=True):
+            return "replayed"
+        case e.ExceptionWaived():
+            return "exception_waived"
+        case e.ExceptionAssigned(by=by, to=to) if to not in ("", by):
+            return "exception_assigned"
         case e.RunHeld(by=by):
             # Of a pause by an operator HR is asked to confirm it: an exception is mailed.
             roles = postponing_roles(run.world.pinned, run.world.current)
@@ -126,8 +143,8 @@ def _said(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> News | Non
 
 
 def _readers(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> list[str]:
-    """The other people with a role of HR who see the run, and who placed a legal hold that was lifted; never the
-    leaver."""
+    """The other people with a role of HR who see the run, and who placed a legal hold that was lifted; of an assignment
+    only its new owner; never the leaver."""
     by = str(getattr(event, "by", ""))
     human = run.world.actors[by].human if by in run.world.actors else None
     roles = postponing_roles(run.world.pinned, run.world.current)
@@ -137,11 +154,17 @@ def _readers(event: Event, run: RunSnapshot, people: Sequence[Actor]) -> list[st
     return [
         one.actor_id
         for one in people
-        if (one.roles & roles or one.actor_id in placers)
+        if _hears(event, one, roles, placers)
         and one.actor_id != by
         and one.human not in excluded
         and visibility.sees(run.state, one, run.world)
     ]
+
+
+def _hears(event: Event, one: Actor, roles: Collection[str], placers: Collection[str]) -> bool:
+    if isinstance(event, e.ExceptionAssigned):
+        return one.actor_id == event.to
+    return not one.roles.isdisjoint(roles) or one.actor_id in placers
 
 
 def _item(recorded: Recorded, run: RunSnapshot, said: News) -> PendingItem:

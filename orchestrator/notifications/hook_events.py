@@ -36,6 +36,17 @@ def _exception(event: e.ExceptionOpened) -> dict[str, Any]:
     return known | {"due": event.due, "step_id": event.step_id, "gate_id": event.gate_id}
 
 
+def _assigned(event: e.ExceptionAssigned) -> dict[str, Any]:
+    # Without the account: it is a person's. Unassigned, the exception belongs to its roles again.
+    return {"exception_id": event.exception_id, "assigned": bool(event.to)}
+
+
+def _replay(event: e.ReplayRequested) -> dict[str, Any]:
+    # Without the scope: the name of a system would say that the person has an account there.
+    counts = {"read_back": len(event.read_back), "repeated": len(event.generations), "retried": len(event.retried)}
+    return counts | {"reopens": event.reopens}
+
+
 def _gate(event: e.GateOpened) -> dict[str, Any]:
     data = _fields("gate_id", "gate", "roles", "quorum", "decide_by", "valid_until")(event)
     return data | {"steps": len(event.digests)}
@@ -51,18 +62,22 @@ _DATA: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
         e.RunRequested: ("run.requested", _fields("packet", "packet_version", "phase", "cutoff", "urgent")),
         e.PlanFrozen: ("run.planned", lambda event: {"revision": event.revision, "steps": len(event.steps)}),
         e.RunRescheduled: ("run.rescheduled", _fields("cutoff")),
-        e.RunHeld: ("run.held", _fields()),
+        e.RunHeld: ("run.held", _fields("until")),
         e.RunReleased: ("run.released", _fields()),
         e.LegalHoldPlaced: ("run.legal_hold_placed", _fields("hold_id")),
         e.LegalHoldLifted: ("run.legal_hold_lifted", _fields("hold_id")),
         e.RunEnded: ("run.ended", _fields()),
         e.RunClosed: ("run.closed", _fields("outcome", "verified", "attested", "skipped")),
         e.RunReopened: ("run.reopened", _fields("cause")),
+        e.ReplayRequested: ("run.replay_requested", _replay),
         e.GateOpened: ("gate.opened", _gate),
         e.GateDecided: ("gate.decided", _decided),
         e.GateEscalated: ("gate.escalated", _fields("gate_id", "roles")),
         e.GateWithdrawn: ("gate.withdrawn", _fields("gate_id")),
         e.ExceptionOpened: ("exception.opened", _exception),
+        e.ExceptionAssigned: ("exception.assigned", _assigned),
+        e.ExceptionWaived: ("exception.waived", _fields("exception_id", "until")),
+        e.ExceptionReopened: ("exception.reopened", _fields("exception_id", "due")),
         e.ExceptionClosed: ("exception.closed", _fields("exception_id", "disposition")),
     }
 )

@@ -31,6 +31,9 @@ _NEWS: Mapping[News, str] = {
     "service_without_owner": "A service has no owner who can act",
     "embargo_ends": "An embargo ends soon",
     "legal_hold_lifted": "A legal hold was lifted",
+    "replayed": "A completed run was replayed",
+    "exception_waived": "An exception was waived",
+    "exception_assigned": "An exception was assigned to you",
     "hr_records": "Records of HR that start runs need your attention",
 }
 """What people are informed of. Services have names of programs, which mails leave out as well."""

@@ -20,6 +20,7 @@ RETRY_AFTER_REFUSAL = timedelta(hours=1)
 News = Literal[
     "postponed", "paused", "cancelled", "service_revoked", "service_expires", "service_expired",
     "service_without_owner", "embargo_ends", "legal_hold_lifted", "hr_records",
+    "replayed", "exception_waived", "exception_assigned",
 ]  # fmt: skip
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator import commands
+from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.domain.run.run import RunState
+from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.ledger.access.tokens import Tokens
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.visibility import Viewer
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import FAR_FUTURE, ZONE, Installation
+from tests.integration.installation import FAR_FUTURE, ZONE, Installation, open_kinds
 from tests.integration.packets import quick_packet
 from tests.notices.conftest import PUBLIC_URL, signed_in
 from tests.notices.test_notices import Mail, address_of, gate_open, mails, mails_until, no_more_than
@@ -60,6 +62,33 @@ async def test_the_other_people_of_hr_hear_of_what_hr_postpones_pauses_and_cance
         assert to(sent, person.email) == [], "the leaver hears nothing"
         assert set(to(sent, approver.email)) == {"An approval needs your attention"}, "approvers are not HR"
         await no_more_than(here, len(await mails(here)))
+
+
+async def test_a_new_owner_hears_of_an_assignment_and_hr_of_waivers_and_replays(
+    install: Install, hire: Hire, company: Company
+) -> None:
+    person, owner, colleague = await hire(3)
+    async with install() as here:
+        await signed_in(here, "operates-too", owner, ("operator",))
+        await signed_in(here, "hr-too", colleague, ("requester",))
+        operator = here.actors["operator"]
+        await company.break_("mail", "error_in_200", method="PUT")
+        run = await here.start(person)
+        state = await here.attend(run, until=lambda state: "step_failed" in open_kinds(state))
+        await company.clear_faults("mail")
+        [failed] = [one.opened.exception_id for one in state.work.open_exceptions()]
+        await told(here, owner, "An exception needs your attention", run)
+        await commands.assign_exception(here.services, operator, run, failed, "operates-too")
+        await told(here, owner, "An exception was assigned to you", run)
+        until = await here.backend.ledger.now() + timedelta(hours=1)
+        await commands.waive_exception(here.services, operator, run, failed, until, "The vendor restores it")
+        await told(here, colleague, "An exception was waived", run)
+        await commands.retry_step(here.services, operator, run, "forward_mail")
+        await here.attend(run)
+        await commands.replay_run(here.services, operator, run, Scope())
+        sent = await told(here, colleague, "A completed run was replayed", run)
+        assert to(sent, colleague.email) == ["An exception was waived", "A completed run was replayed"]
+        assert "An exception was waived" not in to(sent, owner.email), "operators see it in the run"
 
 
 async def test_the_person_who_placed_a_lifted_hold_hears_of_it_without_a_role_of_hr(

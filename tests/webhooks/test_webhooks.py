@@ -16,18 +16,20 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from orchestrator import commands
+from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import run_stream
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.certificate import write_certificate
+from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
 from orchestrator.ledger.engine.webhooks import Webhook, Webhooks
 from orchestrator.notifications.hook_events import TYPES
 from orchestrator.workflows.webhooks import delivery_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo
+from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo, open_kinds
 from tests.integration.needles import Needles, words_of
 from tests.webhooks.conftest import PUBLIC_URL
 from tests.webhooks.receiver import ReceivedDelivery, Receiver, receiving
@@ -317,6 +319,49 @@ async def test_a_run_under_embargo_is_sent_once_that_is_over(install: Install, h
             await eventually(lambda: len(receiver.told) == 1, "the event")
             assert receiver.told[0].document["subject"] == run
             assert "embargo" not in receiver.told[0].body.decode()
+
+
+async def test_replays_waivers_assignments_and_pauses_are_sent_without_people_and_texts(
+    install: Install, hire: Hire, company: Company
+) -> None:
+    [person] = await hire()
+    said = "A sentence that only Offboard may know"
+    async with install() as here:
+        with receiving() as receiver:
+            await hooks_of(here).add(f"{receiver.url}/in", here.settings.webhook_hosts, "it")
+            operator = here.actors["operator"]
+            await company.break_("mail", "error_in_200", method="PUT")
+            run = await here.start(person)
+            state = await here.attend(run, until=lambda state: "step_failed" in open_kinds(state))
+            [failed] = [one.opened.exception_id for one in state.work.open_exceptions()]
+            await commands.assign_exception(here.services, operator, run, failed, "operator", said)
+            soon = await here.backend.ledger.now() + timedelta(seconds=5)
+            await commands.waive_exception(here.services, operator, run, failed, soon, said, said)
+            await commands.hold_run(here.services, operator, run, said, until=soon)
+            await eventually(lambda: bool(told_of(receiver, "exception.reopened")), "the end of the waiver")
+            await eventually(lambda: bool(told_of(receiver, "run.released")), "the end of the pause")
+            await company.clear_faults("mail")
+            await commands.retry_step(here.services, operator, run, "forward_mail")
+            await here.attend(run)
+            await commands.replay_run(here.services, operator, run, Scope(), said)
+            await eventually(lambda: bool(told_of(receiver, "run.replay_requested")), "the replay")
+        sent = {
+            type_: told_of(receiver, type_)[0].document["data"]
+            for type_ in ("exception.assigned", "exception.waived", "exception.reopened", "run.held")
+        }
+        until = soon.isoformat().replace("+00:00", "Z")
+        assert sent["exception.assigned"] == {"run_id": run, "exception_id": failed, "assigned": True}
+        assert sent["exception.waived"] == {"run_id": run, "exception_id": failed, "until": until}
+        assert sent["exception.reopened"].keys() == {"run_id", "exception_id", "due"}
+        assert sent["run.held"] == {"run_id": run, "until": until}
+        [replay] = told_of(receiver, "run.replay_requested")
+        assert replay.document["data"]["reopens"] is True and replay.document["data"]["repeated"] == 0
+        assert not any(said.encode() in told.body for told in receiver.told)
+
+
+def test_the_documentation_has_every_type() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert [type_ for type_ in TYPES if f"`{type_}`" not in documented] == []
 
 
 def test_every_type_has_its_kind() -> None:
