@@ -21,13 +21,17 @@ class LedgerMarks:
     async def compare(self) -> bool:
         """False if the event of the mark is missing and no person has resumed changes since; then changes on all
         systems are paused. Raises `LedgerUnavailable` and `EngineUnavailable`."""
+        missing = await self.missing()
+        return missing is None or await self._lost_tails.pause(missing) == "settled"
+
+    async def missing(self) -> str | None:
+        """The mark whose event the ledger does not have; None if it has it, or if there is no mark. Raises as
+        `compare`."""
         mark = await self._engine.ledger_mark()
         if mark is None:
-            return True
+            return None
         position, _, leaf = mark.partition(":")
-        if await self._ledger.has(int(position), bytes.fromhex(leaf)):
-            return True
-        return await self._lost_tails.pause(mark) == "settled"
+        return None if await self._ledger.has(int(position), bytes.fromhex(leaf)) else mark
 
     async def keep(self) -> None:
         """Compares, then keeps the mark of the last event, if that is another one. Raises as `compare`."""

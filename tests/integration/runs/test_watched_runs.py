@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
+import pytest
 
 from orchestrator import commands
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain.run.run import RunState
+from orchestrator.embedded.company.people import Employee
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.rebuild import rebuild
 from tests.conftest import Hire
 from tests.integration.conftest import Install
-from tests.integration.installation import Installation, open_kinds
+from tests.integration.installation import FAR_FUTURE, Installation, open_kinds
 from tests.integration.packets import quick_packet
 from tests.integration.signed_databases import conninfo
 
@@ -63,6 +65,40 @@ async def test_access_that_came_back_is_found_and_removed_by_a_new_generation(in
         made = await rebuild(here.backend.database, EventCodec(RUN_EVENT_TYPES))
         assert made["runs"].differed == 0, "the time of the next check is made of the events"
         await here.verify()
+
+
+@pytest.mark.parametrize("cause", ["employed_again", "later_run", "person_erased"])
+async def test_a_watch_ends_where_there_is_nothing_to_check_any_more(install: Install, hire: Hire, cause: str) -> None:
+    """The access is there again in each case. It is right, it is the later run's, or no one can say whose it was."""
+    [person] = await hire()
+    async with install(packet=quick_packet()) as here:
+        run = await here.start(person)
+        state = await here.attend(run)
+        assert state.finish == "clean", await here.story(run)
+        [account] = state.accounts.of("code") or ()
+        await unsuspend(here, state.accounts.details[account]["native_id"])
+        match cause:
+            case "employed_again":
+                await leaves_at(here, person, datetime.now(UTC) + 400 * DAY)
+            case "later_run":
+                await here.start(person, cutoff=FAR_FUTURE)
+            case _:
+                await here.backend.keyring.erase_person(state.asked.person_id)
+        await reported(here, state)
+        await here.set_clock_ahead((1 * DAY + timedelta(minutes=1)).total_seconds())
+        state = await here.wait_until(run, lambda state: state.watch.ended is not None, "the end of the watch", 60)
+        assert state.watch.ended is not None and state.watch.ended.cause == cause
+        assert state.finish == "clean" and not open_kinds(state) and not state.watch.checks
+        await here.verify()
+
+
+async def leaves_at(here: Installation, person: Employee, at: datetime) -> None:
+    """HR's own record has another leaving date."""
+    connections = here.company.connections
+    headers = {"Authorization": f"Bearer {connections['HR_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=connections["HR_URL"], headers=headers) as hr:
+        found = (await hr.get("/people", params={"identifier": person.employee_number})).json()["people"]
+        (await hr.post(f"/people/{found[0]['id']}/leaving", json={"at": at.isoformat()})).raise_for_status()
 
 
 async def reported(here: Installation, state: RunState) -> None:

@@ -14,7 +14,9 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import note, say, working
 
 if TYPE_CHECKING:
+    from orchestrator.backend import Backend
     from orchestrator.ledger.book.backup import BackupManifest
+    from orchestrator.settings import Settings
 
 LedgerFile = Annotated[Path, typer.Option("--ledger", metavar="FILE", help="The file with the ledger.")]
 KeyringFile = Annotated[Path, typer.Option("--keyring", metavar="FILE", help="The file with people's keys.")]
@@ -55,7 +57,8 @@ def restore(ledger: LedgerFile, keyring: KeyringFile, folder: Folder = FOLDER) -
         found = await asyncio.to_thread(restore, settings.database_url, {"ledger": ledger, "keyring": keyring})
         async with open_backend(settings, abilities={}) as backend:
             await rebuild(backend.database, EventCodec(RUN_EVENT_TYPES))
-            await backend.lost_tails.pause(f"after {found.position}:{found.leaf}")
+            missing = await _missing_mark(settings, backend)
+            await backend.lost_tails.pause(missing or f"after {found.position}:{found.leaf}")
         return found
 
     with working("Writing every row"):
@@ -63,3 +66,19 @@ def restore(ledger: LedgerFile, keyring: KeyringFile, folder: Folder = FOLDER) -
     say(f"Restored {found.position} events, as of {found.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
     say("Changes on all systems are paused, since what was done after the backup is not recorded.")
     note("Next: verify the ledger against the last checkpoint (offboard ledger verify --against FILE).")
+
+
+async def _missing_mark(settings: Settings, backend: Backend) -> str | None:
+    """The mark in Temporal of an event that is not in the backup: the pause names it, so that a worker that compares
+    the ledger with it does not pause again. None if there is none, or if Temporal does not respond; a worker then
+    pauses changes once more if it finds one."""
+    from orchestrator.backend import engine_address
+    from orchestrator.engine import Engine, EngineUnavailable
+    from orchestrator.ledger_marks import LedgerMarks
+
+    try:
+        engine = await Engine.connect(engine_address(settings))
+        return await LedgerMarks(backend.ledger, backend.lost_tails, engine).missing()
+    except EngineUnavailable:
+        note("Temporal did not respond. If changes are resumed before it does, the first worker may pause them again.")
+        return None
