@@ -30,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo browser heavy-servers check test test-servers faults soak lint docs pictures sbom bench clean
+.PHONY: help setup demo browser heavy-servers check test test-servers faults properties soak lint docs pictures sbom bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | \
@@ -66,8 +66,11 @@ test-servers: setup browser heavy-servers ## Run long tests and those that need 
 		PATH="$$PATH:$(CURDIR)/.cache/moto/bin:$(CURDIR)/.cache/scim/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent; .ci/absent servers; \
 		for one in $$long $$code; do test $$one = 0 || test $$one = 5 || exit $$one; done  # 5: there is no such test
 
-faults: setup ## Run the long trials with faults: more deaths, more rounds, more generated runs
-	@$(PYTEST) -m faults $(ARGS)
+faults: setup ## Run all trials with faults (SEED=n, PART=1/4, ROW=3, AGAIN=1); REPORT=1 prints the table, PAGE=1 writes docs/reliability.md
+	@$(RUN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ROW),--row $(ROW)) $(if $(PART),--part $(PART)) \
+		$(if $(AGAIN),--again) $(if $(REPORT),--report) $(if $(PAGE),--page) $(ARGS)
+
+properties: setup ## Run the property tests of the domain with 600 generated runs each
 	@OFFBOARD_PROPERTY_EXAMPLES=600 $(PYTEST) --timeout 1800 $(PROPERTIES)
 
 soak: setup ## Try every route of the API with many made-up requests (EXAMPLES=n for each)

@@ -1,10 +1,9 @@
-"""`make faults`: each fault comes back while many runs are under way. Nothing is lost, repeated or stuck."""
+"""Each fault comes back at random moments while many runs are in progress. Nothing is lost, repeated or stuck."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
-from tests.faults.trial import RUNS, InjectFault, Trial, stopped, trial, under
+from tests.faults.batch import Batch
+from tests.faults.trial import InjectFault, Trial, stopped, trial, under
 from tests.faults.wire import Wire, socket_of
 from tests.integration.faults.test_forged_signals import FORGED
-
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 async def workers_are_killed(here: Trial) -> None:
@@ -201,20 +199,55 @@ async def _break(here: Trial, lines: list[Wire]) -> None:
             line.mend()
 
 
-FAULTS: dict[str, InjectFault] = {
-    each.__name__: each
-    for each in (
-        workers_are_killed, workers_are_frozen, postgresql_is_killed, postgresql_is_frozen, postgresql_fails_over,
-        postgresql_only_reads, temporal_is_killed, temporal_is_frozen, signals_are_forged,
-        network_to_postgresql_breaks, network_to_temporal_breaks, network_to_systems_breaks,
-    )
-}  # fmt: skip
+Nothing = Callable[[InjectFault], Awaitable[None]]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_nothing_is_lost_repeated_or_stuck(company: Company, hire: Hire, tmp_path: Path, fault: str) -> None:
-    seed = random.randrange(1_000_000)
-    print(f"seed {seed}")
-    people = await hire(RUNS)
-    async with trial(company, tmp_path, seed) as here:
-        await under(FAULTS[fault], here, people)
+@pytest.fixture
+def nothing_goes_wrong_under(batch: Batch, company: Company, hire: Hire, tmp_path: Path) -> Nothing:
+    async def tried(fault: InjectFault) -> None:
+        people = await hire(batch.sized(4, 24))
+        async with trial(company, tmp_path, batch) as here:
+            await under(fault, here, people)
+
+    return tried
+
+
+@pytest.mark.trial(row=1, batches=2, short=False)
+async def test_workers_are_killed_at_random(nothing_goes_wrong_under: Nothing) -> None:
+    await nothing_goes_wrong_under(workers_are_killed)
+
+
+@pytest.mark.trial(row=2, batches=1, short=False)
+async def test_the_network_to_systems_breaks(nothing_goes_wrong_under: Nothing) -> None:
+    await nothing_goes_wrong_under(network_to_systems_breaks)
+
+
+@pytest.mark.trial(row=3, batches=1, short=False)
+async def test_workers_are_stopped_at_random(nothing_goes_wrong_under: Nothing) -> None:
+    await nothing_goes_wrong_under(workers_are_frozen)
+
+
+@pytest.mark.trial(row=4, batches=1, short=False)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        postgresql_is_killed,
+        postgresql_is_frozen,
+        postgresql_fails_over,
+        postgresql_only_reads,
+        network_to_postgresql_breaks,
+    ],
+)
+async def test_postgresql_is_away(nothing_goes_wrong_under: Nothing, fault: InjectFault) -> None:
+    await nothing_goes_wrong_under(fault)
+
+
+@pytest.mark.trial(row=5, batches=1, short=False)
+@pytest.mark.parametrize("fault", [temporal_is_killed, temporal_is_frozen, network_to_temporal_breaks])
+async def test_temporal_is_away(nothing_goes_wrong_under: Nothing, fault: InjectFault) -> None:
+    await nothing_goes_wrong_under(fault)
+
+
+@pytest.mark.trial(row=9, batches=1, short=False)
+async def test_signals_are_forged_all_the_time(nothing_goes_wrong_under: Nothing) -> None:
+    await nothing_goes_wrong_under(signals_are_forged)

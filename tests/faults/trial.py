@@ -1,11 +1,8 @@
 """What every trial with faults shares: many runs on servers behind wires, people who act honestly, and the counting.
 
-A trial starts its runs, then workers, and at the same time a fault that comes back for `LOAD_SECONDS`. People approve
-meanwhile. Then everything is repaired, and the runs must come to their end:
-
-    stuck     a run that did not end, nor waits for a person with a card
-    lost      an approved step that the company's own journal does not show once people have answered every card
-    repeated  an effect that the company's own journal shows more than once
+A trial starts its runs, then workers, and at the same time a fault that comes back for some seconds, during which
+people approve. Then everything is repaired, and the runs must come to their end. A run that did not end, nor waits for
+a person with a card, is stuck. What was lost and repeated is counted (`counting.py`).
 """
 
 from __future__ import annotations
@@ -22,33 +19,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.protocols.smtp import message_id
 from orchestrator import commands
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.planning.plan import effect_key
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
-from orchestrator.embedded.company.directory import user_dn
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.migrate import upgrade
+from tests.faults.batch import Batch
+from tests.faults.counting import Journal, count
 from tests.faults.wire import Wire, socket_of, wire
-from tests.integration.faults.test_kills import NEVER_TWICE, counted_once, packet_here, settled_or_asked
+from tests.integration.faults.test_kills import packet_here, settled_or_asked
 from tests.integration.installation import Installation, WorkerProcess, installation, new_settings, task_of
 
-RUNS = 24
 WORKERS = 2
-LOAD_SECONDS = 15.0
-"""For how long the fault comes back, and people approve one run after another."""
 SETTLED_WITHIN_SECONDS = 240.0
 """After the fault. A lease of nine seconds, Temporal's time-outs for what it gave to a process that is gone, and its
 longest pause between two tries (30 s), on a machine that is busy with other things."""
 ANSWERED_AFTER_SECONDS = 10.0
 """People answer a card when no attempt can be under way any more: the deadline of a call is two seconds."""
-SENDER = "offboard@example.org"
 
 
 @dataclass
@@ -62,12 +54,21 @@ class Trial:
     engine: Wire
     systems: dict[str, Wire]
     company: Company
-    chance: random.Random
+    batch: Batch
     log: Path
     folder: Path
     open: AsyncExitStack
     workers: list[WorkerProcess] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+
+    @property
+    def chance(self) -> random.Random:
+        return self.batch.chance
+
+    @property
+    def load_seconds(self) -> float:
+        """For how long the fault comes back, and people approve one run after another."""
+        return self.batch.sized(4.0, 15.0)
 
     async def add_worker(self) -> WorkerProcess:
         worker = await self.open.enter_async_context(WorkerProcess.start(self.here.environment(), self.log))
@@ -80,7 +81,7 @@ InjectFault = Callable[[Trial], Awaitable[None]]
 
 
 @asynccontextmanager
-async def trial(company: Company, folder: Path, seed: int) -> AsyncIterator[Trial]:
+async def trial(company: Company, folder: Path, batch: Batch) -> AsyncIterator[Trial]:
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(PostgresServer.start(folder / "postgres"))
         await asyncio.to_thread(upgrade, postgres.url())
@@ -107,7 +108,7 @@ async def trial(company: Company, folder: Path, seed: int) -> AsyncIterator[Tria
             engine,
             systems,
             company,
-            random.Random(seed),
+            batch,
             folder / "worker.log",
             folder,
             stack,
@@ -116,20 +117,15 @@ async def trial(company: Company, folder: Path, seed: int) -> AsyncIterator[Tria
 
 async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None:
     """The whole trial: see the beginning of this file. Fails with what was lost, repeated or stuck."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     here.runs = [await here.here.start(person) for person in people]
-    started = loop.time()
     await asyncio.gather(*(here.add_worker() for _ in range(WORKERS)))
     attending = [asyncio.create_task(settled(here, run)) for run in here.runs]
     harm = asyncio.create_task(fault(here))  # type: ignore[arg-type]
-    await asyncio.wait([harm], timeout=LOAD_SECONDS)
+    await asyncio.wait([harm], timeout=here.load_seconds)
     harm.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await harm
-    mended = loop.time()
     outcomes = await asyncio.gather(*attending, return_exceptions=True)
-    at_rest = loop.time()
     stuck = [outcome for outcome in outcomes if not isinstance(outcome, RunState)]
     assert not stuck, f"{len(stuck)} of {len(outcomes)} runs are stuck, the first:\n{stuck[0]}"
     cards = [state.run_id for state in outcomes if isinstance(state, RunState) and has_card(state)]
@@ -137,57 +133,16 @@ async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None
         await asyncio.sleep(ANSWERED_AFTER_SECONDS)
         await asyncio.gather(*(answer_cards(here, run) for run in cards))
     ended = await asyncio.gather(*(here.here.attend(run, deadline=SETTLED_WITHIN_SECONDS) for run in here.runs))
-    print(
-        f"{started - began:.0f} s of starts, {mended - started:.0f} s of faults, at rest {at_rest - mended:.0f} s later"
-    )
-    done = Journal({name: await here.company.effects(system) for name, (system, _) in effects(here.company).items()})
-    counts = [
-        (state.run_id, step.name, done.count(state, id_, here.company))
-        for state in ended
-        for id_, step in state.plan.steps.items()
-    ]
-    print(
-        f"{len(counts)} effects, {len(cards)} runs with cards, {here.database.opened} connections to PostgreSQL, "
-        f"{here.engine.opened} to Temporal"
-    )
-    lost = [f"{run} {name}" for run, name, count in counts if count == 0]
-    repeated = [f"{run} {name}, {count} times" for run, name, count in counts if count > 1]
-    assert not lost and not repeated, f"lost {len(lost)}: {lost[:10]}; repeated {len(repeated)}: {repeated[:10]}"
     assert {state.finish for state in ended} == {"clean"}
+    await count(here.batch, here.company, ended)
     await here.here.verify()
-
-
-def effects(company: Company) -> dict[str, tuple[str, str]]:
-    """Step -> (system, how the company calls its effect)."""
-    return counted_once(company) | NEVER_TWICE
-
-
-@dataclass
-class Journal:
-    """What the company's systems say was done, by the name of the step that does such."""
-
-    entries: dict[str, list[dict[str, Any]]]
-
-    def count(self, state: RunState, step_id: str, company: Company) -> int:
-        step = state.plan.steps[step_id]
-        _, action = effects(company)[step.name]
-        keys = {effect_key(state.run_id, step_id, n + 1) for n in range(state.work.steps[step_id].generation)}
-        keys |= {message_id(key, SENDER) for key in keys}
-        account = state.accounts.details[step.account_id] if step.account_id else None
-        # The directory's own log names entries.
-        targets = {account["native_id"], user_dn(account["label"])} if account is not None else set()
-        return sum(
-            action in entry["action"]
-            and (entry["key"] in keys if step.name in NEVER_TWICE else entry["target"] in targets)
-            for entry in self.entries[step.name]
-        )
 
 
 async def settled(here: Trial, run: str) -> RunState:
     """Attends to the run as people do, at a moment of their own, and in spite of whatever refuses them."""
-    await asyncio.sleep(here.chance.uniform(0, LOAD_SECONDS))
+    await asyncio.sleep(here.chance.uniform(0, here.load_seconds))
     loop = asyncio.get_running_loop()
-    until = loop.time() + LOAD_SECONDS + SETTLED_WITHIN_SECONDS
+    until = loop.time() + here.load_seconds + SETTLED_WITHIN_SECONDS
     while True:
         try:
             return await here.here.attend(run, until=settled_or_asked, deadline=max(until - loop.time(), 1.0))
@@ -212,12 +167,11 @@ async def answer_cards(here: Trial, run: str) -> None:
         name = state.plan.steps[id_].name
         task = task_of(state, name)
         assert task is not None and task.open, f"{run}: nobody is asked about {name}"
-        system, _ = effects(here.company)[name]
-        count = Journal({name: await here.company.effects(system)}).count(state, id_, here.company)
-        outcome = "done" if count else "not_done"
+        done = (await Journal.read(here.company)).count(state, id_)
+        outcome = "done" if done else "not_done"
         task_id = next(task_id for task_id, each in state.work.tasks.items() if each is task)
         await commands.complete_task(here.here.services, operator, run, task_id, outcome, {"note": "looked"})
-        if not count:
+        if not done:
             await commands.retry_step(here.here.services, operator, run, name, reason="it was not done")
 
 

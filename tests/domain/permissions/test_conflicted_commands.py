@@ -228,7 +228,7 @@ def hidden(before: Story, after: Story) -> set[str]:
 
 @settings(
     max_examples=int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60")),
-    deadline=None,  # `make faults` sets more
+    deadline=None,  # `make properties` sets more
     suppress_health_check=list(HealthCheck),
 )
 @given(
