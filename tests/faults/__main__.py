@@ -27,7 +27,7 @@ from tests.faults.figures_table import table
 from tests.faults.full_run import FullRun, parse_part
 from tests.faults.kept_seeds import KeptSeed, keep
 from tests.faults.reliability_page import PAGE, figures, write
-from tests.faults.results import Result, Results
+from tests.faults.results import Result, ResultStore
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / ".cache" / "faults"
@@ -59,7 +59,7 @@ def missing(folder: Path) -> list[str]:
     trials = folder / "trials.json"
     if not trials.exists():
         return ["all"]
-    finished = Results(folder).read()
+    finished = ResultStore(folder).read()
     return [id_ for id_, _ in json.loads(trials.read_text()) if id_ not in finished]
 
 
@@ -67,7 +67,7 @@ def finished(folder: Path) -> list[Result]:
     """The results of trials that there are."""
     trials = folder / "trials.json"
     known = {id_ for id_, _ in json.loads(trials.read_text())} if trials.exists() else set()
-    return [result for id_, result in Results(folder).read().items() if id_ in known]
+    return [result for id_, result in ResultStore(folder).read().items() if id_ in known]
 
 
 def run_tests(asked: FullRun, more: Sequence[str]) -> int:
@@ -98,8 +98,11 @@ def main(words: Sequence[str]) -> int:
     for kept in keep(KeptSeed(result.trial, result.seed, "full", result.failure) for result in failed if result.seed):
         print(f"Kept in tests/faults/kept_seeds.txt: {kept.trial} {kept.seed}")
     left = missing(folder)
-    print(f"\n{table(results)}\n{len(results)} batches are finished, {len(left)} are missing, {len(failed)} failed. "
-          f"This took {time.monotonic() - began:.0f} s.")  # fmt: skip
+    print(f"\n{table(results)}")
+    took = time.monotonic() - began
+    print(
+        f"{len(results)} batches are finished, {len(left)} are missing, {len(failed)} failed. This took {took:.0f} s."
+    )
     if wanted.page:
         if left:
             print(f"{PAGE.name} is not written: trials are missing, such as {left[0]}.", file=sys.stderr)

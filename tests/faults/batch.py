@@ -28,7 +28,7 @@ class Counts:
 
 
 @dataclass
-class Batch:
+class TrialBatch:
     """`number` counts the batches of one trial from 0; it is 0 in `make test`. `chance` is made from `seed`, and all
     that is random in the batch is taken from it."""
 

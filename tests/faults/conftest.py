@@ -1,7 +1,7 @@
 """`batch`: what each trial takes its chance from, and counts into.
 
     @pytest.mark.trial(row=6, batches=20)
-    async def test_an_approver_clicks_often(batch: Batch, ...) -> None:
+    async def test_an_approver_clicks_often(batch: TrialBatch, ...) -> None:
         ...
         batch.count(await count(company, ended))
 
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.batch import Batch, Size
+from tests.faults.batch import TrialBatch, Size
 from tests.faults.full_run import FullRun
 from tests.faults.kept_seeds import read_kept
-from tests.faults.results import Results, result_of
+from tests.faults.results import ResultStore, result_of
 
 FULL_RUN = FullRun.read()
 TIMEOUT_SECONDS = 900
@@ -98,13 +98,13 @@ def _row(item: pytest.Item) -> int:
 
 
 @pytest.fixture
-def batch(request: pytest.FixtureRequest) -> Generator[Batch, None, None]:
+def batch(request: pytest.FixtureRequest) -> Generator[TrialBatch, None, None]:
     asked: AskedBatch = request.param
     seed = FULL_RUN.seed_of(trial_of(request.node), asked.number) if asked.seed is None else asked.seed
     print(
         f"seed {seed}: to repeat it, add to tests/faults/kept_seeds.txt: {trial_of(request.node)} {seed} {asked.size}"
     )
-    batch = Batch(seed, asked.size, asked.number)
+    batch = TrialBatch(seed, asked.size, asked.number)
     yield batch
     if not getattr(request.node, "failed", False):
         assert batch.counted, "the trial counted nothing"
@@ -123,7 +123,7 @@ def pytest_runtest_makereport(
         failure = str(call.excinfo.exconly()).splitlines()[0] if report.failed and call.excinfo is not None else ""
         skipped = str(report.longrepr[2]) if report.skipped and isinstance(report.longrepr, tuple) else ""
         made = getattr(item, "funcargs", {}).get("batch")
-        Results(FULL_RUN.folder).write(
+        ResultStore(FULL_RUN.folder).write(
             result_of(item.nodeid, trial_of(item), _row(item), made, report.duration, failure, skipped)
         )
     return report

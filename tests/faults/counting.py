@@ -17,7 +17,7 @@ from orchestrator.domain.planning.plan import effect_key
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.directory import user_dn
-from tests.faults.batch import Batch, Counts
+from tests.faults.batch import TrialBatch, Counts
 from tests.integration.faults.test_kills import NEVER_TWICE, counted_once
 
 SENDER = "offboard@example.org"
@@ -67,7 +67,7 @@ def open_intents(state: RunState) -> int:
     return sum(known.attempt > 0 and not known.final for known in state.work.steps.values())
 
 
-async def count(batch: Batch, company: Company, ended: Sequence[RunState]) -> None:
+async def count(batch: TrialBatch, company: Company, ended: Sequence[RunState]) -> None:
     """Adds the runs to the table, and fails if an effect was lost, repeated, or was planned by none of the runs."""
     journal = await Journal.read(company)
     counts = [

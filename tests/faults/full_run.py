@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.results import Results
+from tests.faults.results import ResultStore
 
 PREFIX = "OFFBOARD_FAULTS_"
 
@@ -59,8 +59,8 @@ class FullRun:
         if self.folder is None:
             return wanted
         if self.again:
-            Results(self.folder).forget(wanted)
-        return wanted - Results(self.folder).read().keys()
+            ResultStore(self.folder).forget(wanted)
+        return wanted - ResultStore(self.folder).read().keys()
 
     def write_trials(self, trials: Sequence[tuple[str, int]]) -> None:
         """All that a full run has, so that it is known what is missing."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.faults.batch import Batch, Counts
+from tests.faults.batch import TrialBatch, Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Result:
 
 
 def result_of(
-    id_: str, trial: str, row: int, batch: Batch | None, seconds: float, failure: str, skipped: str
+    id_: str, trial: str, row: int, batch: TrialBatch | None, seconds: float, failure: str, skipped: str
 ) -> Result:
     """`batch` is None where the test did not get as far as that."""
-    batch = batch or Batch(0, "full")
+    batch = batch or TrialBatch(0, "full")
     return Result(id_, trial, row, batch.seed, seconds, failure, skipped, batch.counts, batch.sums, batch.longest)
 
 
-class Results:
+class ResultStore:
     """In `folder`. Several processes write at the same time, each its own batches."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.batch import Batch, Counts
+from tests.faults.batch import TrialBatch, Counts
 from tests.faults.figures_table import table
 from tests.faults.full_run import FullRun, parse_part
 from tests.faults.kept_seeds import KeptSeed, keep, read_kept
 from tests.faults.reliability_page import BEGIN, END, PAGE, figures, write
-from tests.faults.results import Result, Results
+from tests.faults.results import Result, ResultStore
 from tests.faults.rows import ROWS
 
 TRIALS = [("t.py::a[batch1]", 1), ("t.py::a[batch2]", 1), ("t.py::b[batch1]", 2), ("t.py::b[batch2]", 2)]
@@ -26,7 +26,7 @@ def test_a_seed_gives_each_batch_the_same_seed_in_every_full_run() -> None:
     assert seeds == [FullRun(5, row=1, part=(2, 3)).seed_of("t.py::a", number) for number in range(3)]
     assert len(set(seeds)) == 3
     assert seeds != [FullRun(6).seed_of("t.py::a", number) for number in range(3)]
-    assert Batch(seeds[0], "full").chance.random() == Batch(seeds[0], "full").chance.random()
+    assert TrialBatch(seeds[0], "full").chance.random() == TrialBatch(seeds[0], "full").chance.random()
 
 
 def test_parts_have_every_trial_once_and_rows_only_their_own() -> None:
@@ -42,12 +42,12 @@ def test_parts_have_every_trial_once_and_rows_only_their_own() -> None:
 def test_what_is_finished_is_not_run_again_unless_asked(tmp_path: Path) -> None:
     first = FullRun(1, tmp_path)
     assert len(first.selected(TRIALS)) == 4
-    Results(tmp_path).write(done(TRIALS[0][0]))
-    Results(tmp_path).write(done(TRIALS[2][0], 2, failure="it broke", counts=Counts(1, 2, 3, 4, 5)))
+    ResultStore(tmp_path).write(done(TRIALS[0][0]))
+    ResultStore(tmp_path).write(done(TRIALS[2][0], 2, failure="it broke", counts=Counts(1, 2, 3, 4, 5)))
     assert first.selected(TRIALS) == {TRIALS[1][0], TRIALS[3][0]}
-    assert Results(tmp_path).read()[TRIALS[2][0]].counts == Counts(1, 2, 3, 4, 5)
+    assert ResultStore(tmp_path).read()[TRIALS[2][0]].counts == Counts(1, 2, 3, 4, 5)
     assert FullRun(1, tmp_path, row=1, again=True).selected(TRIALS) == {TRIALS[0][0], TRIALS[1][0]}
-    assert set(Results(tmp_path).read()) == {TRIALS[2][0]}
+    assert set(ResultStore(tmp_path).read()) == {TRIALS[2][0]}
 
 
 def test_a_full_run_is_read_from_its_environment() -> None:
@@ -57,7 +57,7 @@ def test_a_full_run_is_read_from_its_environment() -> None:
 
 
 def test_a_count_fails_after_it_was_added() -> None:
-    batch = Batch(1, "full")
+    batch = TrialBatch(1, "full")
     batch.count(Counts(runs=2, effects=18))
     for wrong in (Counts(lost=1), Counts(repeated=1), Counts(open_intents=1)):
         with pytest.raises(AssertionError, match="seed 1"):

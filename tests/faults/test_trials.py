@@ -16,7 +16,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
-from tests.faults.batch import Batch
+from tests.faults.batch import TrialBatch
 from tests.faults.trial import InjectFault, Trial, stopped, trial, under
 from tests.faults.wire import Wire, socket_of
 from tests.integration.faults.test_forged_signals import FORGED
@@ -199,11 +199,18 @@ async def _break(here: Trial, lines: list[Wire]) -> None:
             line.mend()
 
 
+DATABASE_FAULTS = (
+    postgresql_is_killed,
+    postgresql_is_frozen,
+    postgresql_fails_over,
+    postgresql_only_reads,
+    network_to_postgresql_breaks,
+)
 Nothing = Callable[[InjectFault], Awaitable[None]]
 
 
 @pytest.fixture
-def nothing_goes_wrong_under(batch: Batch, company: Company, hire: Hire, tmp_path: Path) -> Nothing:
+def nothing_goes_wrong_under(batch: TrialBatch, company: Company, hire: Hire, tmp_path: Path) -> Nothing:
     async def tried(fault: InjectFault) -> None:
         people = await hire(batch.sized(4, 24))
         async with trial(company, tmp_path, batch) as here:
@@ -228,16 +235,7 @@ async def test_workers_are_stopped_at_random(nothing_goes_wrong_under: Nothing) 
 
 
 @pytest.mark.trial(row=4, batches=1, short=False)
-@pytest.mark.parametrize(
-    "fault",
-    [
-        postgresql_is_killed,
-        postgresql_is_frozen,
-        postgresql_fails_over,
-        postgresql_only_reads,
-        network_to_postgresql_breaks,
-    ],
-)
+@pytest.mark.parametrize("fault", DATABASE_FAULTS)
 async def test_postgresql_is_away(nothing_goes_wrong_under: Nothing, fault: InjectFault) -> None:
     await nothing_goes_wrong_under(fault)
 

@@ -29,7 +29,7 @@ from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.migrate import upgrade
-from tests.faults.batch import Batch
+from tests.faults.batch import TrialBatch
 from tests.faults.counting import Journal, count
 from tests.faults.wire import Wire, socket_of, wire
 from tests.integration.faults.test_kills import packet_here, settled_or_asked
@@ -54,7 +54,7 @@ class Trial:
     engine: Wire
     systems: dict[str, Wire]
     company: Company
-    batch: Batch
+    batch: TrialBatch
     log: Path
     folder: Path
     open: AsyncExitStack
@@ -81,7 +81,7 @@ InjectFault = Callable[[Trial], Awaitable[None]]
 
 
 @asynccontextmanager
-async def trial(company: Company, folder: Path, batch: Batch) -> AsyncIterator[Trial]:
+async def trial(company: Company, folder: Path, batch: TrialBatch) -> AsyncIterator[Trial]:
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(PostgresServer.start(folder / "postgres"))
         await asyncio.to_thread(upgrade, postgres.url())
