@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.batch import TrialBatch, Size
+from tests.faults.batch import Size, TrialBatch
 from tests.faults.full_run import FullRun
 from tests.faults.kept_seeds import read_kept
 from tests.faults.results import ResultStore, result_of

@@ -17,7 +17,7 @@ from orchestrator.domain.planning.plan import effect_key
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.directory import user_dn
-from tests.faults.batch import TrialBatch, Counts
+from tests.faults.batch import Counts, TrialBatch
 from tests.integration.faults.test_kills import NEVER_TWICE, counted_once
 
 SENDER = "offboard@example.org"

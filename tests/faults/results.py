@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.faults.batch import TrialBatch, Counts
+from tests.faults.batch import Counts, TrialBatch
 
 
 @dataclass(frozen=True, slots=True)

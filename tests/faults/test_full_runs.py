@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.batch import TrialBatch, Counts
+from tests.faults.batch import Counts, TrialBatch
 from tests.faults.figures_table import table
 from tests.faults.full_run import FullRun, parse_part
 from tests.faults.kept_seeds import KeptSeed, keep, read_kept
