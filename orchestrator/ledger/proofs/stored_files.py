@@ -14,12 +14,13 @@ FIELD = "stored_files"
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """The columns of one row of `ledger.files` that an event states; `bytes` is the size of the content."""
+    """The columns of one row of `ledger.files` that an event states; `bytes` is the size of the content. A row
+    as it was found has None for a column without a value."""
 
     subject: str | None
-    media_type: str
-    bytes: int
-    stored_at: datetime
+    media_type: str | None
+    bytes: int | None
+    stored_at: datetime | None
 
 
 class StatedFiles:
@@ -42,9 +43,13 @@ class StatedFiles:
                 if len(digest) != 32 or at.tzinfo is None:
                     return False
                 self._stated.setdefault(digest, []).append((position, row))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
             return False
         return True
+
+    def lists(self, digest: bytes) -> bool:
+        """Whether an event states this file."""
+        return digest in self._stated
 
     def compare(self, digest: bytes, row: FileRow) -> str | None:
         """What differs between a row that was found and the events; None where nothing does, or no event states it."""

@@ -7,12 +7,9 @@ personal data. Memory grows with the number of streams, and by some 100 bytes fo
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,36 +17,23 @@ from typing import Any
 
 import psycopg
 
+from orchestrator.ledger.proofs.raw_rows import (
+    Row,
+    RowsUnreadable,
+    event_rows,
+    exported_rows,
+    extent,
+    file_rows,
+    hidden_rows,
+    raw_connection,
+)
 from orchestrator.ledger.proofs.signed_note import NoteRefused, SignedRoot, read_signed_root
 from orchestrator.ledger.proofs.stored_files import FileRow, StatedFiles
 
 _RESTORE = (
     "Keep this database as it is for examination, and compare it with a backup and with the checkpoints kept elsewhere"
 )
-_COLUMNS = "position, stream, version, event_key, event_type, subject, append_id::text, stored, leaf_hash, recorded_at"
-_FILE_ROWS = """
-SELECT digest, sealed, subject, media_type, bytes, stored_at FROM ledger.files
-WHERE digest > %s ORDER BY digest LIMIT %s
-"""
-_RANGE = 1000
-_FILES = 4
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of `ledger.events` as it was found. `append_id` is in no hash and is not checked."""
-
-    position: int
-    stream: str
-    version: int
-    event_key: str
-    event_type: str
-    subject: str | None
-    append_id: str
-    stored: bytes
-    leaf_hash: bytes
-    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +60,8 @@ class VerificationReport:
     checkpoints: int = 0
     wrong: Wrong | None = None
     files: int = 0
+    unlisted_files: int = 0
+    covered: int = 0
 
     @property
     def ok(self) -> bool:
@@ -89,45 +75,22 @@ def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str 
 
     Raises psycopg's OperationalError when the database cannot be reached.
     """
-    with _raw(url) as connection:
-        head, last = _extent(connection)
+    with raw_connection(url) as connection:
+        head, last = extent(connection)
         stated = StatedFiles()
         found = verify_rows(
-            _rows(connection, last), against=against, verifier_key=verifier_key, head=head, stated=stated
+            event_rows(connection, last), against=against, verifier_key=verifier_key, head=head, stated=stated
         )
+        hidden = hidden_rows(connection)
+        if found.ok and hidden is not None:
+            return replace(found, wrong=Wrong(None, *hidden))
         return _with_files(connection, found, stated) if found.ok else found
 
 
 def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
     """The same for a file that `export_rows` wrote; stored files are not in it."""
     with path.open(encoding="utf-8") as lines:
-        return verify_rows(_parse_lines(path.name, lines), against=against, verifier_key=verifier_key)
-
-
-def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def export_rows(url: str, path: Path) -> int:
-    """Writes every row as one JSON object a line (bytea in base64, instants in ISO 8601). Returns how many."""
-    count = 0
-    with _raw(url) as connection, open(path, "x", encoding="utf-8", opener=_for_the_owner) as out:
-        for row in _rows(connection, _extent(connection)[1]):
-            count += 1
-            fields = {
-                "position": row.position,
-                "stream": row.stream,
-                "version": row.version,
-                "event_key": row.event_key,
-                "event_type": row.event_type,
-                "subject": row.subject,
-                "append_id": row.append_id,
-                "stored": base64.b64encode(row.stored).decode(),
-                "leaf_hash": base64.b64encode(row.leaf_hash).decode(),
-                "recorded_at": row.recorded_at.astimezone(UTC).isoformat(timespec="microseconds"),
-            }
-            out.write(json.dumps(fields, ensure_ascii=False) + "\n")
-    return count
+        return verify_rows(exported_rows(path.name, lines), against=against, verifier_key=verifier_key)
 
 
 class _FirstWrong(Exception):
@@ -172,9 +135,12 @@ def verify_rows(
                     f"it is missing: the ledger ends before it, and a checkpoint states {marks[0].size} events",
                 )
             )
+        wrong = None
     except _FirstWrong as bad:
-        return VerificationReport(check.events, len(check.tails), check.root(), met, bad.wrong)
-    return VerificationReport(check.events, len(check.tails), check.root(), met)
+        wrong = bad.wrong
+    except RowsUnreadable as bad:
+        wrong = Wrong(None, bad.place, bad.what, "Export again")
+    return VerificationReport(check.events, len(check.tails), check.root(), met, wrong, covered=check.covered)
 
 
 class _Verifier:
@@ -186,7 +152,7 @@ class _Verifier:
         self.tails: dict[str, tuple[int, bytes]] = {}
         self._keys: set[bytes] = set()
         self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), biggest first
-        self._vouched = 0
+        self.covered = 0
 
     def row(self, row: Row) -> None:
         expected = self.events + 1
@@ -194,6 +160,8 @@ class _Verifier:
             what = "it occurs twice" if row.position < expected else f"it is missing; the next row is {row.position}"
             at = min(row.position, expected)
             raise _FirstWrong(Wrong(at, f"position {at}", what))
+        if row.stored is None or row.leaf_hash is None:
+            raise self._wrong(row, f"the column {'stored' if row.stored is None else 'leaf_hash'} is empty")
         leaf = hashlib.sha256(b"\x00" + row.stored).digest()
         if leaf != row.leaf_hash:
             raise self._wrong(row, "the hash of the stored bytes is not leaf_hash: one of the two was changed")
@@ -208,7 +176,7 @@ class _Verifier:
             "event_key": row.event_key,
             "event_type": row.event_type,
             "subject": row.subject,
-            "recorded_at": (row.recorded_at - _EPOCH) // timedelta(microseconds=1),
+            "recorded_at": row.recorded_at and (row.recorded_at - _EPOCH) // timedelta(microseconds=1),
         }
         for name, value in columns.items():
             if value != found[name]:
@@ -242,7 +210,7 @@ class _Verifier:
 
     def meet(self, mark: SignedRoot) -> None:
         if self.root() != mark.root:
-            first = self._vouched + 1
+            first = self.covered + 1
             raise _FirstWrong(
                 Wrong(
                     first,
@@ -251,7 +219,7 @@ class _Verifier:
                     "rewritten, with the hashes after it",
                 )
             )
-        self._vouched = mark.size
+        self.covered = mark.size
 
     @staticmethod
     def _wrong(row: Row, what: str) -> _FirstWrong:
@@ -287,7 +255,7 @@ def _parse(stored: bytes) -> dict[str, object] | None:
             "previous": parts[8],
             "public": public,
         }
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -305,80 +273,26 @@ def _signed_roots(notes: Sequence[str], verifier_key: str | None) -> list[Signed
     return sorted(roots, key=lambda mark: mark.size)
 
 
-@contextmanager
-def _raw(url: str) -> Iterator[psycopg.Connection[Any]]:
-    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
-    with psycopg.connect(plain, autocommit=True, connect_timeout=10) as connection:
-        connection.execute("SET default_transaction_read_only = on")
-        yield connection
-
-
-def _extent(connection: psycopg.Connection[Any]) -> tuple[list[int], int]:
-    """The head's positions (one, if all is well) and the last row's, at one instant. What comes later is left out."""
-    found = connection.execute(
-        "SELECT (SELECT array_agg(position) FROM ledger.head), (SELECT max(position) FROM ledger.events)"
-    ).fetchone()
-    assert found is not None
-    return found[0] or [], found[1] or 0
-
-
-def _rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
-    """Every row up to `last`, in order. By ranges, each a statement of its own: a transaction that stays open for as
-    long as millions of rows take would keep PostgreSQL from clearing away old versions of the head row, which every
-    append looks up. The rows themselves only ever get more."""
-    with connection.cursor(binary=True) as cursor:
-        until = 0
-        while until < last:
-            first, until = until, until + _RANGE
-            # The first range has no lower end, and each begins where the one before ended: no row is passed over.
-            where = "position <= %(until)s" + (" AND position > %(first)s" if first else "")
-            sql = f"SELECT {_COLUMNS} FROM ledger.events WHERE {where} ORDER BY position"  # noqa: S608 - constants
-            cursor.execute(sql, {"first": first, "until": min(until, last)})
-            rows = cursor.fetchall()
-            if not rows:
-                following = connection.execute(
-                    "SELECT min(position) FROM ledger.events WHERE position > %s", (until,)
-                ).fetchone()
-                assert following is not None
-                until = following[0] - 1
-            for fields in rows:
-                yield Row(*fields)
-
-
 def _with_files(
     connection: psycopg.Connection[Any], found: VerificationReport, stated: StatedFiles
 ) -> VerificationReport:
-    """Each file's ciphertext against its digest, and its row against the events, a few at a time: one has up to 10 MiB.
-    A file that no event states is one of an older version, or of a command that was refused at the last moment."""
-    count, after = 0, b""
-    there = connection.execute("SELECT to_regclass('ledger.files')").fetchone() != (None,)  # older ledgers have none
-    while there:
-        rows = connection.execute(_FILE_ROWS, (after, _FILES)).fetchall()
-        for digest, sealed, *columns in rows:
-            after = bytes(digest)
-            what = stated.compare(after, FileRow(*columns))
-            if hashlib.sha256(sealed).digest() != after:
-                what = "the hash of its bytes is not its digest: one of the two was changed"
-            if what is not None:
-                return replace(found, files=count, wrong=Wrong(None, f"file {after.hex()}", what))
-            count += 1
-        there = len(rows) == _FILES
+    """Each file's ciphertext against its digest, and its row against the events. A file that no event states is one of
+    an older version, or of a command that was refused at the last moment."""
+    count, unlisted = 0, 0
+    before: bytes | None = None
+    for digest, sealed, columns in file_rows(connection):
+        what = stated.compare(digest, FileRow(*columns))
+        if sealed is None or hashlib.sha256(sealed).digest() != digest:
+            what = "the hash of its bytes is not its digest: one of the two was changed"
+        if digest == before:
+            what = "it occurs twice"
+        if what is not None:
+            return replace(found, files=count, wrong=Wrong(None, f"file {digest.hex()}", what))
+        before = digest
+        count += 1
+        unlisted += not stated.lists(digest)
     missing = stated.missing()
     if missing is not None:
         digest, what = missing
         return replace(found, files=count, wrong=Wrong(None, f"file {digest.hex()}", what))
-    return replace(found, files=count)
-
-
-def _parse_lines(name: str, lines: Iterable[str]) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
-        try:
-            fields = json.loads(line)
-            fields["stored"] = base64.b64decode(fields["stored"], validate=True)
-            fields["leaf_hash"] = base64.b64decode(fields["leaf_hash"], validate=True)
-            fields["recorded_at"] = datetime.fromisoformat(fields["recorded_at"])
-            row = Row(**fields)
-        except (ValueError, TypeError, KeyError) as error:
-            what = f"it is not a row that `offboard ledger export` wrote ({type(error).__name__})"
-            raise _FirstWrong(Wrong(None, f"{name}, line {number}", what, "Export again")) from error
-        yield row
+    return replace(found, files=count, unlisted_files=unlisted)

@@ -43,16 +43,22 @@ async def test_checkpoint_verify_and_export(
     assert "CHECKPOINT_VERIFIER" in await offboard.refused("ledger", "verify", "--against", str(kept))
     found = (await offboard.done("ledger", "verify", "--against", str(kept), "--key", verifier, "--json")).json
     assert found["ok"] and found["checkpoints"] == 1 and found["wrong"] is None
+    assert 0 < found["covered"] <= found["events"]
+    after = f"events after position {found['covered']} ({found['events'] - found['covered']})"
+    places = [one["place"] for one in found["not_covered"]]
+    assert places[:2] == [after, "ledger.events.append_id"] and "ledger.files" in places[2] and "keyring" in places[3]
+    assert "Not covered:" in plain.out and "all events" in plain.out and "ledger.events.append_id" in plain.out
 
     rows = tmp_path / "rows.jsonl"
     await offboard.done("ledger", "export", str(rows))
     assert rows.stat().st_mode & 0o777 == 0o600
     assert "already exists" in await offboard.refused("ledger", "export", str(rows))
     checked = await offboard.done("ledger", "verify", "--rows", str(rows), "--against", str(kept), "--key", verifier)
-    assert "with the checkpoint" in checked.out
+    assert "with the checkpoint" in checked.out and "an export has no stored files" in checked.out
     lines = rows.read_text().splitlines()
     rows.write_text("\n".join([*lines[:4], lines[4].replace('"version": ', '"version": 7'), *lines[5:]]) + "\n")
     error = await offboard.refused("ledger", "verify", "--rows", str(rows))
+    assert "Not covered" not in error
     assert "Verification failed at position 5" in error and "4 events before it are verified" in error
 
 

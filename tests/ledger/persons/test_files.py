@@ -16,7 +16,8 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.ledger.book.codec import canonical_json
 from orchestrator.ledger.book.errors import UnreadableEvent
 from orchestrator.ledger.persons.files import MAX_FILE_BYTES, MAX_FILES, Attachment
-from orchestrator.ledger.proofs.verification import export_rows, verify_database, verify_file
+from orchestrator.ledger.proofs.raw_rows import export_rows
+from orchestrator.ledger.proofs.verification import verify_database, verify_file
 from tests.ledger.small_office import AUDREY, IVO, OLE, SmallOffice, acting, small_office
 
 RECEIPT = "Unterschrieben: Quirina ✓".encode()
@@ -32,6 +33,9 @@ async def tamper(url: str, statement: str) -> None:
     def change() -> None:
         with psycopg.connect(url.replace("+psycopg", "", 1)) as connection:
             connection.execute("ALTER TABLE ledger.files DISABLE TRIGGER ALL")
+            connection.execute("ALTER TABLE ledger.files DROP CONSTRAINT IF EXISTS files_pkey")
+            for column in ("digest", "sealed", "subject", "media_type", "bytes", "stored_at"):
+                connection.execute(f"ALTER TABLE ledger.files ALTER {column} DROP NOT NULL".encode())
             connection.execute(statement.encode())
 
     await asyncio.to_thread(change)
@@ -156,6 +160,10 @@ CHANGES = {
     "bytes": "UPDATE ledger.files SET bytes = bytes + 1",
     "sealed": "UPDATE ledger.files SET sealed = sealed || 'x'",
     "stored_at": "UPDATE ledger.files SET stored_at = stored_at + interval '1us'",
+    "sealed is empty": "UPDATE ledger.files SET sealed = NULL",
+    "endless stored_at": "UPDATE ledger.files SET stored_at = 'infinity'",
+    "listed twice": "INSERT INTO ledger.files SELECT digest, subject, 'text/html', bytes, sealed, stored_at "
+    "FROM ledger.files",
     "another ciphertext": "UPDATE ledger.files SET sealed = sealed || 'x', digest = sha256(sealed || 'x')",
     "swapped ciphertexts": SWAPPED.format(columns="sealed = other.sealed"),
     "swapped columns": SWAPPED.format(columns="media_type = other.media_type, bytes = other.bytes"),
@@ -186,8 +194,13 @@ async def test_a_missing_changed_or_swapped_row_of_a_file_is_found(services: Sma
             assert f"the column {change} differs from the event at position" in found.wrong.what
         if "deleted" in change:
             assert found.wrong.place.removeprefix("file ") in stated and "missing" in found.wrong.what
-        await tamper(services.url, "DELETE FROM ledger.files; INSERT INTO ledger.files SELECT * FROM kept_files")
+        await tamper(services.url, "TRUNCATE ledger.files; INSERT INTO ledger.files SELECT * FROM kept_files")
         assert verify_database(services.url).ok, change
+    await tamper(
+        services.url, "UPDATE ledger.files SET digest = NULL WHERE digest = (SELECT max(digest) FROM kept_files)"
+    )
+    found = verify_database(services.url)
+    assert found.wrong is not None and str(found.wrong).startswith("ledger.files: 1 of its rows have no digest")
     await tamper(services.url, "ALTER TABLE ledger.files RENAME TO moved_files")
     found = verify_database(services.url)
     assert found.wrong is not None and "missing" in found.wrong.what

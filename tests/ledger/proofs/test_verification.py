@@ -13,8 +13,9 @@ from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read,
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.proofs.checkpoints import NoteSigner, SignerKeyInvalid, make_checkpoint
+from orchestrator.ledger.proofs.raw_rows import export_rows
 from orchestrator.ledger.proofs.signed_note import NoteRefused, read_signed_root
-from orchestrator.ledger.proofs.verification import VerificationReport, export_rows, verify_database, verify_file
+from orchestrator.ledger.proofs.verification import VerificationReport, verify_database, verify_file
 from orchestrator.ledger.schema.database import Database
 from tests.ledger.sample_events import counts
 
@@ -36,6 +37,8 @@ def tamper(url: str, *statements: str, parameters: tuple[object, ...] = ()) -> N
         connection.execute("ALTER TABLE ledger.events DISABLE TRIGGER ALL; ALTER TABLE ledger.head DISABLE TRIGGER ALL")
         for constraint in ("events_pkey", "events_stream_version", "events_stream_key"):
             connection.execute(f"ALTER TABLE ledger.events DROP CONSTRAINT {constraint}".encode())
+        for column in ("position", "stored", "leaf_hash", "recorded_at", "version"):
+            connection.execute(f"ALTER TABLE ledger.events ALTER {column} DROP NOT NULL".encode())
         for statement in statements:
             connection.execute(statement.encode(), parameters or None)
 
@@ -107,6 +110,24 @@ async def test_an_empty_ledger_verifies(url: str, database: Database) -> None:
         ("UPDATE ledger.head SET position = 11", None, "it says 11, there are 12"),
         ("DELETE FROM ledger.events WHERE position = 12", None, "it says 12, there are 11"),
         ("DELETE FROM ledger.head", None, "it says nothing"),
+        ("UPDATE ledger.events SET stored = NULL WHERE position = 8", 8, "column stored is empty"),
+        ("UPDATE ledger.events SET leaf_hash = NULL WHERE position = 8", 8, "column leaf_hash is empty"),
+        ("UPDATE ledger.events SET version = NULL WHERE position = 8", 8, "column version differs"),
+        ("UPDATE ledger.events SET recorded_at = NULL WHERE position = 2", 2, "column recorded_at differs"),
+        ("UPDATE ledger.events SET recorded_at = 'infinity' WHERE position = 2", 2, "column recorded_at differs"),
+        ("UPDATE ledger.events SET recorded_at = '20000-01-01' WHERE position = 2", 2, "column recorded_at differs"),
+        (
+            "INSERT INTO ledger.events SELECT NULL, stream, version + 1, event_key || 'x', event_type, subject, "
+            "append_id, stored, leaf_hash, recorded_at FROM ledger.events WHERE position = 11",
+            None,
+            "ledger.events: 1 of its rows have no position",
+        ),
+        ("ALTER TABLE ledger.events ENABLE ROW LEVEL SECURITY", None, "readers can be shown other rows"),
+        (
+            "CREATE RULE r AS ON UPDATE TO ledger.head DO INSTEAD NOTHING",
+            None,
+            "ledger.head: it is not a table without",
+        ),
     ],
 )
 async def test_the_first_wrong_row_is_named(
@@ -128,6 +149,22 @@ async def test_changed_bytes_with_a_fitting_hash_break_the_stream(filled: Ledger
     found = verify_database(url)
     assert found.wrong is not None and found.wrong.position == 5
     assert "version 2 of its stream: that version was changed" in found.wrong.what
+
+
+@pytest.mark.parametrize(
+    "public",
+    [
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"stored_files":[{"stored":"00"}]}',
+        b'{"stored_files":[{"stored":"' + b"0" * 64 + b'","media_type":"a","bytes":1e400,"stored_at":'
+        b'"2026-01-01T00:00:00+00:00"}]}',
+    ],
+    ids=["nested deeply", "short digest", "infinite size"],
+)
+async def test_a_public_part_that_is_not_in_the_format_is_found(filled: Ledger, url: str, public: bytes) -> None:
+    rewrite(url, 3, public=public)
+    found = verify_database(url)
+    assert found.wrong is not None and found.wrong.position == 3 and "not in the written format" in found.wrong.what
 
 
 @pytest.mark.parametrize("changes", [{"key": "n1"}, {"version": 9}])
@@ -177,9 +214,31 @@ async def test_exported_rows_that_were_changed_are_found(filled: Ledger, url: st
     path.write_text("".join([*lines[:4], json.dumps(row) + "\n", *lines[5:]]), encoding="utf-8")
     found = verify_file(path)
     assert found.wrong is not None and found.wrong.position == 5
-    path.write_text("".join([*lines[:4], "{}\n"]), encoding="utf-8")
+    for changes in (
+        None,
+        {"position": "5"},
+        {"position": None},
+        {"stored": 5},
+        {"recorded_at": "0001-01-01T00:00+23:00"},
+    ):
+        changed = "{}" if changes is None else json.dumps(json.loads(lines[4]) | changes)
+        path.write_text("".join([*lines[:4], changed + "\n"]), encoding="utf-8")
+        found = verify_file(path)
+        assert found.wrong is not None and "line 5" in found.wrong.place, changes
+
+
+async def test_a_row_without_values_is_exported_and_found_in_the_export(
+    filled: Ledger, url: str, tmp_path: Path
+) -> None:
+    tamper(
+        url,
+        "UPDATE ledger.events SET stored = NULL WHERE position = 8",
+        "UPDATE ledger.events SET recorded_at = '-infinity' WHERE position = 9",
+    )
+    path = tmp_path / "export.jsonl"
+    assert await asyncio.to_thread(export_rows, url, path) == 12
     found = verify_file(path)
-    assert found.wrong is not None and "line 5" in found.wrong.place
+    assert found.wrong is not None and found.wrong.position == 8 and "stored is empty" in found.wrong.what
 
 
 async def test_a_false_checkpoint_is_refused(filled: Ledger, url: str, database: Database) -> None:

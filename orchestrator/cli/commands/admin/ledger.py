@@ -100,6 +100,9 @@ def verify(
 
     with working("Reading every row"):
         found = carry_out(work())
+    from orchestrator.ledger.proofs.coverage import not_covered
+
+    left_out = not_covered(found, exported=rows is not None) if found.ok else ()
     if json:
         print_json(
             {
@@ -108,6 +111,8 @@ def verify(
                 "streams": found.streams,
                 "root": found.root.hex(),
                 "checkpoints": found.checkpoints,
+                "covered": found.covered,
+                "not_covered": [{"place": one.place, "why": one.why} for one in left_out],
                 "wrong": None
                 if found.wrong is None
                 else {
@@ -127,6 +132,9 @@ def verify(
         counted = f"{found.events} events in {found.streams} streams"
         say(f"Verified, no tampering found: {counted} agree with each other{with_them}.", style="green")
         say(f"Root {found.root.hex()}")
+        say("Not covered:")
+        for one in left_out:
+            say(f"- {one.place}: {one.why}")
         if not found.checkpoints:
             note(
                 "To detect changes by database administrators, verify with a checkpoint kept elsewhere: --against FILE."
@@ -155,7 +163,7 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
 
     async def work() -> int:
         from orchestrator.cli.server.installation import server_settings
-        from orchestrator.ledger.proofs.verification import export_rows
+        from orchestrator.ledger.proofs.raw_rows import export_rows
 
         try:
             return await asyncio.to_thread(export_rows, server_settings(folder).database_url, out)
