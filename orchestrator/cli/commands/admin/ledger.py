@@ -176,7 +176,7 @@ def export(out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.
 
 
 def rebuild(folder: Folder = FOLDER) -> None:
-    """Rebuild the read tables from the events and report differences. Appends wait meanwhile."""
+    """Rebuild the read tables from the events and report differences. The installation stays in use."""
 
     async def work() -> dict[str, Rebuilt]:
         from orchestrator.cli.server.installation import server_settings
