@@ -89,7 +89,8 @@ _ROWS = (
     FaultRow(
         14,
         "Random edits of the ledger by the superuser of the database",
-        "`offboard verify --against` finds each edit of what is hashed, up to the checkpoint.",
+        "`offboard ledger verify --against` finds each edit of what is hashed, up to the checkpoint, and names what it "
+        "does not cover.",
     ),
 )
 ROWS: Final = {row.number: row for row in _ROWS}
