@@ -53,8 +53,9 @@ heavy-servers: setup
 browser: setup
 	@! .ci/absent | grep -q browser || .ci/install chromium-headless-shell "every test in a browser" chromium-headless-shell fonts-dejavu-core
 
+# A third of the generated runs of `make test`.
 check: lint ## Check style, types and imports, then run every test that needs no server (ARGS="-k name": some of them)
-	@$(PYTEST) --without-servers -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OFFBOARD_PROPERTY_EXAMPLES=20 $(PYTEST) --without-servers -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Linting uses one processor. Meanwhile another one compiles the tests, which otherwise each of the processes would do.
 test: setup browser ## Check style, types and imports, then run every test but the two below (ARGS="-k name": some of them)
@@ -79,7 +80,7 @@ soak: setup ## Try every route of the API with many made-up requests (EXAMPLES=n
 lint: setup ## Check the style, the types and the import rules only
 	@$(RUN)/python -m ruff check .
 	@$(RUN)/python -m ruff format --check --quiet .
-	@$(RUN)/python -m mypy
+	@$(RUN)/python -m mypy -n 2
 	@if grep -q 'tool.importlinter' pyproject.toml; then $(RUN)/lint-imports; fi
 
 docs: setup ## Write the generated pages in docs/reference

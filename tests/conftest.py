@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import hypothesis
 import pytest
 import pytest_asyncio
+from joserfc.jwk import RSAKey
 
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.embedded.company.company import Company
@@ -48,8 +49,9 @@ START_SERVERS = (
     "tests/integration/faults/test_background_tasks.py", "tests/ledger/book/test_following.py",
     "tests/ledger/book/test_store.py", "tests/ledger/schema/test_driver_pool.py", "tests/web/test_rendering.py",
     "tests/workflows/",
+    "tests/cli/commands/test_connector_new.py::test_the_skeleton_passes_its_own_tests_and_is_loaded",
 )  # fmt: skip
-"""Files and folders with tests that start one by themselves."""
+"""Files, folders and tests that start one by themselves, or that start pytest and mypy as processes."""
 NOTICES_GATHER_SECONDS = 30.0
 """In the stacks that tests share, whose mail no test reads: each look at the notices reads the inbox of all staff."""
 _numbers = itertools.count(1)
@@ -90,6 +92,26 @@ def many_runs_can_be_started() -> Iterator[None]:
             urgent_per_packet=10**6,
         ),
     )
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_keys_are_read_once() -> Iterator[None]:
+    """Reading an RSA key checks its primes. Tests make hundreds of connectors with the same few keys; checking
+    these again and again took a fifth of the processor time of the tests of vendors that sign with a key."""
+    read, known = RSAKey.import_key, dict[str, RSAKey]()
+
+    def import_key(cls: type[RSAKey], value: Any, *more: Any, **named: Any) -> RSAKey:
+        if cls is not RSAKey or more or named:
+            return read(value, *more, **named)
+        text = repr(value)
+        if text not in known:
+            known[text] = read(value)
+        return known[text]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(RSAKey, "import_key", classmethod(import_key))
     yield
     patch.undo()
 

@@ -12,7 +12,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,17 +70,17 @@ def python_texts(*patterns: str, root: Path = ROOT) -> Iterator[PlacedText]:
     """Strings in code: no docstrings, no keys of mappings or subscripts, no comparisons, no codes of one word."""
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
-            tree = ast.parse(path.read_text())
-            skipped = {id(node) for node in _not_read(tree)}
-            for node in ast.walk(tree):
+            every = list(ast.walk(ast.parse(path.read_text())))
+            skipped = {id(node) for node in _not_read(every)}
+            for node in every:
                 if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in skipped:
                     continue
                 if not (node.value.isidentifier() and node.value.islower()):
                     yield f"{path.relative_to(root)}:{node.lineno}", node.value
 
 
-def _not_read(tree: ast.AST) -> Iterator[ast.expr | None]:
-    for node in ast.walk(tree):
+def _not_read(nodes_of_file: Iterable[ast.AST]) -> Iterator[ast.expr | None]:
+    for node in nodes_of_file:
         match node:
             case ast.Expr():
                 yield node.value

@@ -522,7 +522,7 @@ def _approving(story: Story, step: PlannedStep) -> e.GateDecided | None:
     return about[-1] if about and step.digest in about[-1].approved else None
 
 
-MANY = int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60"))  # `make properties` sets more
+MANY = int(os.environ.get("OFFBOARD_PROPERTY_EXAMPLES", "60"))  # `make check` sets fewer, `make faults` more
 TestAttempts = Attempts.TestCase
 TestAttempts.settings = settings(
     max_examples=MANY, stateful_step_count=60, deadline=None, print_blob=True,
