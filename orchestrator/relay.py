@@ -36,6 +36,7 @@ from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine import engine_reports
 from orchestrator.ledger.engine.notices import is_look_late
 from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.persons.erasures import RecordedErasures
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger_marks import LedgerMarks
 
@@ -87,6 +88,7 @@ class Relay:
         failed: Callable[[str], None] = lambda task: None,
         service_owners: Callable[[], Awaitable[Collection[str]]] | None = None,
         marks: LedgerMarks | None = None,
+        erasures: RecordedErasures | None = None,
     ) -> None:
         """`failed` counts an error that was not expected, under the name of the task that met it. `service_owners` are
         the people (opaque ids) who answer for services: their own runs are checked like those that wait for decisions.
@@ -101,6 +103,7 @@ class Relay:
         self._failed = failed
         self._service_owners = service_owners
         self._marks = marks
+        self._erasures = erasures
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
@@ -131,6 +134,9 @@ class Relay:
                 with self._surviving("ledger marks"):
                     if self._marks is not None:
                         await self._marks.keep()
+                with self._surviving("erasures"):
+                    if self._erasures is not None:
+                        await self._erasures.carry_out()
                 with self._surviving("relay"):
                     await self.start_missing()
             with self._surviving("webhooks"):

@@ -35,6 +35,7 @@ from orchestrator.ledger.engine.notices import NoticeBook
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_uses import SystemUses
 from orchestrator.ledger.engine.webhooks import Webhooks
+from orchestrator.ledger.persons.erasures import RecordedErasures
 from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger_marks import LedgerMarks
 from orchestrator.reading.open_counts import open_counts
@@ -251,6 +252,7 @@ async def relaying(
         failed=_counter(watched),
         service_owners=service_owners,
         marks=LedgerMarks(backend.ledger, backend.lost_tails, engine),
+        erasures=RecordedErasures(backend.database, backend.keyring),
     )
     task = BackgroundTask(relay.run(), "relay")
     counting = BackgroundTask(_counting(backend, watched), "how much is open") if watched is not None else None

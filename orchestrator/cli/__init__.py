@@ -22,6 +22,7 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.commands import (
         away,
         decisions,
+        erasing,
         exception_records,
         exceptions,
         finding,
@@ -60,6 +61,7 @@ def make_app() -> typer.Typer:
         runs.urgent,
         runs.end,
         runs.embargo,
+        erasing.erase,
         runs.runs,
         runs.show,
         finding.find,

@@ -27,6 +27,7 @@ from orchestrator.commands.credentials import (
     revoke_token,
     sign_out_everywhere,
 )
+from orchestrator.commands.erasures import erase_person
 from orchestrator.commands.exceptions import (
     accept_exception,
     assign_exception,
@@ -92,6 +93,7 @@ __all__ = [
     "end_delegation",
     "end_run",
     "end_sessions",
+    "erase_person",
     "hold_run",
     "hold_system",
     "lift_legal_hold",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import TooLate
+from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
@@ -23,6 +23,12 @@ async def last_own_run(happened: Sequence[Recorded], load: Load) -> RunSnapshot 
             if not run.state.dry:
                 return run
     return None
+
+
+def require_not_erased(happened: Sequence[Recorded]) -> None:
+    """`happened` is the person's whole stream. Raises `Invalid` (`person_erased`)."""
+    if any(isinstance(one.event, e.PersonalDataErased) for one in happened):
+        raise Invalid("person_erased", "The personal data of this person has been erased.")
 
 
 async def last_run_of(ledger: Ledger, load: Load, person_id: str) -> RunSnapshot | None:
@@ -46,12 +52,14 @@ async def people_who_left(ledger: Ledger, load: Load, people: Iterable[str]) -> 
 async def latest_of_person(
     ledger: Ledger, load: Load, snapshot: RunSnapshot, caused: Sequence[Event]
 ) -> Sequence[StreamAppend]:
-    """What a decision that opens a closed run again rests on besides: that the person got no other run since. Raises
-    `TooLate` (`newer_run`) if there is one; nothing if the run is open or nothing was decided."""
+    """What a decision that opens a closed run again rests on besides: that the person got no other run since, and was
+    not erased. Raises `TooLate` (`newer_run`) and `Invalid` (`person_erased`); nothing if the run is open or nothing
+    was decided."""
     if not snapshot.state.finished or not caused:
         return ()
     stream = e.person_stream(snapshot.state.asked.person_id)
     page = await ledger.read({stream: 0})
+    require_not_erased(page.events[stream])
     last = await last_own_run(page.events[stream], load)
     if last is not None and last.state.run_id != snapshot.state.run_id:
         raise TooLate("newer_run", f"The person of run {snapshot.state.run_id} has a later run.")

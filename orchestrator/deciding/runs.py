@@ -26,7 +26,7 @@ from orchestrator.deciding.departures import Departures
 from orchestrator.deciding.folds import Folds
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF, PacketShelf, fold_shelf
-from orchestrator.deciding.person_runs import last_own_run, people_who_left
+from orchestrator.deciding.person_runs import last_own_run, people_who_left, require_not_erased
 from orchestrator.deciding.snapshots import (
     Decide,
     OrganisationSnapshot,
@@ -289,6 +289,7 @@ class Runs:
             page = await self.ledger.read({
                 person_stream: 0, packets: shelved[0], e.ORGANISATION: known[0], e.STARTS: counted[0],
             })  # fmt: skip
+            require_not_erased(page.events[person_stream])
             about, last_run = page.version(person_stream), await last_own_run(page.events[person_stream], self.load)
             _, shelf = self._shelves.advance(packets, shelved, page.events[packets])
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])

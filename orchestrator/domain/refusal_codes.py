@@ -32,7 +32,7 @@ CommonCode = Literal[
     "open_runs_unanswered", "owner_unsuitable",
     "only_people_govern", "own_colleague", "own_review", "own_run", "packet_not_in_use", "packet_not_live",
     "packet_problems", "packet_renamed", "packet_retired", "packet_unreadable", "pause_end_past", "pause_too_long",
-    "person_erased", "person_signs_in",
+    "person_erased", "person_in_use", "person_signs_in",
     "postpone_not_allowed", "preview_over", "reason_missing", "reports_to_person", "requester_never_decides",
     "role_missing", "role_of_others", "role_of_people", "run_finished", "run_open", "search_too_short",
     "second_person_needed",

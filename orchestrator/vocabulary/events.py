@@ -60,6 +60,8 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "ExceptionWaived": EventDisplay("Exception waived until a date", "clock", "warn"),
     "ExceptionReopened": EventDisplay("Waiver ended, exception open again", "triangle", "bad"),
     "RunOpened": EventDisplay("Run linked to this person", "flag", "quiet"),
+    "ErasureRequested": EventDisplay("Erasure of a person requested", "minus", "warn"),
+    "PersonalDataErased": EventDisplay("Personal data of a person erased", "minus", "warn"),
     "HoldPlaced": EventDisplay("Changes paused on a system", "pause", "warn"),
     "HoldReleased": EventDisplay("Changes resumed on a system", "play", "quiet"),
     "ActorRecorded": EventDisplay("Signed in", "dot", "quiet"),

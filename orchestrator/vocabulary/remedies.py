@@ -110,6 +110,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "pause_too_long": "Give an earlier time. The pause can be extended before it ends.",
         "postpone_not_allowed": "Ask a person with one of these roles. A cutoff can be moved to an earlier time.",
         "person_erased": "Erased data can't be restored. A task can be completed without files.",
+        "person_in_use": "Complete or cancel the run, lift the legal hold, or wait; then try again.",
         "reports_to_person": "Ask a person outside the reporting line.",
         "requester_never_decides": "Ask another person with one of the gate's roles.",
         "role_missing": _ASK_ROLE,

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
+from orchestrator.vocabulary.erasures import OBSTACLE
 from orchestrator.vocabulary.events import EVENTS
 from orchestrator.vocabulary.states import Vocabulary, in_words, role_label
 
@@ -125,6 +126,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "search": states.SEARCH,
     "replay": states.REPLAY,
     "difference": states.DIFFERENCE,
+    "obstacle": OBSTACLE,
     "level": states.LEVEL,
     "level_meaning": LEVEL_MEANING,
     "reversible": states.REVERSIBLE,

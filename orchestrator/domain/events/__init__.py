@@ -31,6 +31,7 @@ from orchestrator.domain.events.decisions import (
     GateVoted,
     GateWithdrawn,
 )
+from orchestrator.domain.events.erasures import ErasureRequested, PersonalDataErased
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
@@ -117,6 +118,7 @@ ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
     StartCounted, StartsTripped, StartHeld, StartConfirmed, StartsReleaseApproved, StartsReleased,
     TokenMade, TokenRevoked, ServiceOwnersChanged, SessionsEnded, WebhookAdded, WebhookSecretReplaced, WebhookDisabled,
+    ErasureRequested, PersonalDataErased,
 )  # fmt: skip
 
 __all__ = [
@@ -132,6 +134,7 @@ __all__ = [
     "DecisionsDelegated",
     "DelegationEnded",
     "EmbargoChanged",
+    "ErasureRequested",
     "Event",
     "ExceptionAssigned",
     "ExceptionClosed",
@@ -153,6 +156,7 @@ __all__ = [
     "LegalHoldPlaced",
     "MatchSettled",
     "MatchSettledBeforehand",
+    "PersonalDataErased",
     "PlanFrozen",
     "ReplayRequested",
     "RolesRevoked",

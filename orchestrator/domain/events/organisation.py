@@ -1,6 +1,7 @@
 """What can happen around runs: to the person, to what is on hold, and to who acts here.
 
-Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. Starts are in `starts.py`.
+Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. Starts are in `starts.py`, erasures in
+`erasures.py`.
 """
 
 from __future__ import annotations

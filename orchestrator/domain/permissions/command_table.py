@@ -20,7 +20,7 @@ CommandName = Literal[
     "change_service_owners",
     "check_systems", "comment_on_exception", "complete_task", "confirm_start", "delegate",
     "disable_webhook", "end_delegation", "end_run",
-    "end_sessions",
+    "end_sessions", "erase_person",
     "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
     "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
@@ -66,6 +66,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "end_run": CommandRule("cancel a run", keeps_access=True),
     "place_legal_hold": CommandRule("place a legal hold"),
     "lift_legal_hold": CommandRule("lift a legal hold"),
+    "erase_person": CommandRule("erase a person"),
     "set_embargo": CommandRule("change an embargo", keeps_access=True),
     # Approvers
     "approve_gate": CommandRule("decide at a gate", refused_with="only_people_decide"),

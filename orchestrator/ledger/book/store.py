@@ -54,6 +54,8 @@ _TAIL = "SELECT position FROM ledger.head"
 _LEAF = "SELECT leaf_hash FROM ledger.events WHERE position = %s"
 _LAST = "SELECT position, leaf_hash FROM ledger.events ORDER BY position DESC LIMIT 1"
 
+_RUNS_OF = "SELECT run_id FROM read.runs WHERE person_id = %s ORDER BY requested_at, run_id"
+
 _DEPARTED = """
 SELECT person_id FROM (
     SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs
@@ -204,6 +206,10 @@ class Ledger:
         cancelled and that not only its requester confirmed; dry runs do not count. A person who comes back under the
         same HR record stays among them: HR makes a new record for a new employment."""
         return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
+
+    async def runs_of(self, person_id: str) -> list[str]:
+        """The ids of all runs about this person (an opaque id), dry runs included, the oldest first."""
+        return [str(row[0]) for row in await self._rows(_RUNS_OF, (person_id,))]
 
     async def dry_runs_by(self, accounts: Iterable[str], within: timedelta) -> int:
         """How many dry runs these accounts have started in this time."""

@@ -27,6 +27,7 @@ from orchestrator.ledger.book.format import prefixed
 from orchestrator.ledger.persons.sealing import KEY_BYTES, PersonKey, expand, extract, seal, unseal
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.keyring_tables import lookups, person_keys
+from orchestrator.ledger.schema.tables import uploads
 
 CACHED_PERSONS = 4096
 CACHED_SECONDS = 30.0
@@ -174,9 +175,11 @@ class Keyring:
         return found
 
     async def erase_person(self, person_id: str) -> None:
-        """Destroys the wrapped key and every tag that leads to the person. Final. Raises `PersonUnknown`."""
+        """Destroys the wrapped key and every tag that leads to the person, and deletes files that no evidence names
+        yet. Final; doing it again changes nothing. Raises `PersonUnknown`."""
         async with self._database.transaction() as connection:
             await connection.execute(delete(lookups).where(lookups.c.person_id == person_id))
+            await connection.execute(delete(uploads).where(uploads.c.subject == person_id))
             erased = await connection.execute(
                 update(person_keys)
                 .where(person_keys.c.person_id == person_id)

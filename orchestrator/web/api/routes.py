@@ -20,6 +20,7 @@ from orchestrator.web.api.admin import (
 )
 from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
+    erasures,
     evidence,
     exceptions,
     gates,
@@ -38,8 +39,8 @@ from orchestrator.web.api.runs import (
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, search, starts, run_commands, replays, stream, inquiries, inbox, gates, tasks, evidence, exceptions, steps,
-    parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away,
+    runs, search, starts, run_commands, replays, erasures, stream, inquiries, inbox, gates, tasks, evidence, exceptions,
+    steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away,
     access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip

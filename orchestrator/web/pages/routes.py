@@ -19,7 +19,7 @@ from orchestrator.web.pages.admin import (
 )
 from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
 from orchestrator.web.pages.new_run import new_run
-from orchestrator.web.pages.run import changes, decisions, files, parked_steps, repairs, replays, run
+from orchestrator.web.pages.run import changes, decisions, erasures, files, parked_steps, repairs, replays, run
 
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
@@ -30,6 +30,7 @@ for part in (
     runs,
     run,
     replays,
+    erasures,
     decisions,
     changes,
     repairs,

@@ -16,6 +16,7 @@ from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import (
+    erasing,
     exception_commands,
     legal_holding,
     making_urgent,
@@ -28,6 +29,7 @@ from orchestrator.domain.commands import (
     systems,
 )
 from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.organisation.erasures import ErasureState
 from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet_history
@@ -183,6 +185,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "name_decider": lambda by: naming.name_decider(state, "x-1", "ben", "why", by, world),
         "end_delegation": lambda by: delegation.end_delegation(known, "d1", by, MONDAY),
         "retry_step": lambda by: operating.retry(state, "pay", False, "why", by, world),
+        "erase_person": lambda by: erasing.erase(state, erasing.PersonRecords(ErasureState(), ()), "why", by, world),
         "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),
         "settle_match": lambda by: operating.settle(state, "code", (), "why", by, world),
         "replan_run": lambda by: operating.replan(state, "why", by, world),

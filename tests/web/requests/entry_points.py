@@ -143,6 +143,12 @@ def replay(run_id: str, version: int | None, from_step: str = "") -> RunCommand:
     )
 
 
+def erase(run_id: str) -> RunCommand:
+    return _of_run(
+        run_id, "erasure", {"reason": WHY}, "erasure", {"reason": WHY}, ("erase", run_id, "--reason", WHY, "--yes")
+    )
+
+
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 

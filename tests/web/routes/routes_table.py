@@ -51,6 +51,7 @@ GET    /search                                         +  +  +  +  +  +  +  +  s
 POST   /search                                         +  +  +  +  +  +  +  +  s  s
 GET    /runs/{run_id}                                  +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/replay                           +  +  +  +  +  +  +  ?  s  s
+GET    /runs/{run_id}/erasure                          +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/stream                           +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/files/{stored}                   +  +  +  +  +  +  +  ?  s  s
 # New runs are for those who may prepare them.
@@ -72,6 +73,7 @@ POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s
 POST   /runs/{run_id}/replay                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
 POST   /runs/{run_id}/end                              +  x  x  x  x  x  x  ?  s  s   only HR's roles postpone
+POST   /runs/{run_id}/erasure                          +  x  x  x  +  +  x  ?  s  s
 POST   /runs/{run_id}/legal-holds                      +  x  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/legal-holds/lift                 +  x  x  x  x  x  x  ?  s  s   another person placed it
 # Deciding, doing, settling.
@@ -160,6 +162,8 @@ GET    /api/v1/runs/{run_id}/replay                    +  +  +  +  +  +  +  ?  +
 GET    /api/v1/runs/{run_id}/replay/differences        +  +  x  +  +  +  +  ?  +  s   who reads every system
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  x  x  x  x  x  x  ?  x  s
+GET    /api/v1/runs/{run_id}/erasure                   +  +  +  +  +  +  +  ?  +  s
+POST   /api/v1/runs/{run_id}/erasure                   +  x  x  x  +  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/legal-holds               +  x  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/legal-holds/lift          +  x  x  x  x  x  x  ?  x  s   another person placed it
 # Deciding, doing, settling.

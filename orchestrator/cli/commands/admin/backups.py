@@ -52,11 +52,13 @@ def restore(ledger: LedgerFile, keyring: KeyringFile, folder: Folder = FOLDER) -
         from orchestrator.ledger.book.backup import restore
         from orchestrator.ledger.book.codec import EventCodec
         from orchestrator.ledger.book.rebuild import rebuild
+        from orchestrator.ledger.persons.erasures import RecordedErasures
 
         settings = server_settings(folder)
         found = await asyncio.to_thread(restore, settings.database_url, {"ledger": ledger, "keyring": keyring})
         async with open_backend(settings, abilities={}) as backend:
             await rebuild(backend.database, EventCodec(RUN_EVENT_TYPES))
+            await RecordedErasures(backend.database, backend.keyring).carry_out()
             missing = await _missing_mark(settings, backend)
             await backend.lost_tails.pause(missing or f"after {found.position}:{found.leaf}")
         return found
@@ -65,6 +67,7 @@ def restore(ledger: LedgerFile, keyring: KeyringFile, folder: Folder = FOLDER) -
         found = carry_out(work())
     say(f"Restored {found.position} events, as of {found.taken_at:%Y-%m-%d %H:%M:%S} UTC.")
     say("Changes on all systems are paused, since what was done after the backup is not recorded.")
+    say("People whose erasure is recorded in the backup are erased. Repeat erasures that were recorded after it.")
     note("Next: verify the ledger against the last checkpoint (offboard ledger verify --against FILE).")
 
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
 from orchestrator.domain.commands import (
+    erasing,
     exception_commands,
     extending,
     legal_holding,
@@ -117,6 +118,9 @@ class Permissions:
         if refused is None or refused.code != "nothing_to_replay":
             return refused is None
         return any(known.status in ("verified", "attested") for known in self.state.work.steps.values())
+
+    def may_erase(self) -> bool:
+        return erasing.may_erase(self.state, self.actor, self.world)
 
     def replan_under_version(self) -> DryRun:
         version = self.world.current.version

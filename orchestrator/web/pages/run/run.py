@@ -133,6 +133,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "end": permissions.end(),
             "replan": permissions.replan().allowed,
             "replay": permissions.may_replay(),
+            "erase": permissions.may_erase(),
             "embargo": permissions.embargo(),
         },
         "pause_hint": _pause_hint(seen),
