@@ -20,6 +20,9 @@ from tests.faults.batch import Size, TrialBatch
 from tests.faults.full_run import FullRun
 from tests.faults.kept_seeds import read_kept
 from tests.faults.results import ResultStore, result_of
+from tests.integration.conftest import install
+
+__all__ = ("install",)  # a fixture of trials too
 
 FULL_RUN = FullRun.read()
 TIMEOUT_SECONDS = 900

@@ -3,13 +3,14 @@
     lost      an effect of a plan that the log of its system does not show
     repeated  an effect that the log of its system shows more than once: the sum of (count - 1)
 
-Effects that no run has planned fail the trial.
+Effects that no run has planned, and effects before their intent, fail the trial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connectors.protocols.smtp import message_id
@@ -50,16 +51,29 @@ class Journal:
 
     def count(self, state: RunState, step_id: str) -> int:
         """How often the effect of a step was done, under the keys of all its generations."""
+        return len(self._of(state, step_id))
+
+    def _of(self, state: RunState, step_id: str) -> list[dict[str, Any]]:
         step = state.plan.steps[step_id]
         keys = {effect_key(state.run_id, step_id, n + 1) for n in range(state.work.steps[step_id].generation)}
         keys |= {message_id(key, SENDER) for key in keys}
         account = state.accounts.details[step.account_id] if step.account_id else None
         # The directory's own log names entries.
         targets = {account["native_id"], user_dn(account["label"])} if account is not None else set()
-        return sum(
-            entry["key"] in keys if step.name in NEVER_TWICE else entry["target"] in targets
+        return [
+            entry
             for entry in self.entries[step.name]
-        )
+            if (entry["key"] in keys if step.name in NEVER_TWICE else entry["target"] in targets)
+        ]
+
+    def before_its_intent(self, state: RunState, step_id: str) -> bool:
+        """Whether an effect was done before the ledger had the step's first attempt. A later generation can find what
+        an earlier one did."""
+        known = state.work.steps[step_id]
+        if known.generation > 1:
+            return False
+        done = [datetime.fromisoformat(entry["at"]) for entry in self._of(state, step_id)]
+        return bool(done) and (known.first_started_at is None or min(done) < known.first_started_at)
 
 
 def open_intents(state: RunState) -> int:
@@ -87,5 +101,12 @@ async def count(batch: TrialBatch, company: Company, ended: Sequence[RunState]) 
         ),
         where=wrong,
     )
+    early = [
+        f"{state.run_id} {step.name}"
+        for state in ended
+        for id_, step in state.plan.steps.items()
+        if journal.before_its_intent(state, id_)
+    ]
+    assert not early, f"seed {batch.seed}: effects without an intent before them: {early}"
     planned = sum(times for _, _, times in counts)
     assert journal.total == planned, f"seed {batch.seed}: {journal.total - planned} effects that no run has planned"

@@ -137,16 +137,17 @@ class Installation:
             if loop.time() >= stop:
                 raise AssertionError(f"{run_id} did not get there in {deadline:.0f} s\n" + await self.story(run_id))
             if not state.finished:
-                await self._act_once(state, decide, settle, confirm)
+                await self.act_once(state, decide, settle, confirm)
             await asyncio.sleep(POLL)
 
-    async def _act_once(
+    async def act_once(
         self,
         state: RunState,
-        decide: bool,
-        settle: Callable[[RunState, str], Sequence[str]] | None,
-        confirm: str | None,
+        decide: bool = True,
+        settle: Callable[[RunState, str], Sequence[str]] | None = None,
+        confirm: str | None = None,
     ) -> None:
+        """What people would do now, as `attend` says."""
         run_id = state.run_id
         for gate_id, gate in state.decisions.gates.items():
             if gate.open and decide:

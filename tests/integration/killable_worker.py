@@ -47,6 +47,8 @@ StepPoint = Literal["before_intent", "after_intent", "during_call", "after_effec
 Point = StepPoint | Literal["after_start", "never"]
 POINTS: tuple[StepPoint, ...] = get_args(StepPoint)
 """Those that lie in the execution of a step."""
+ANY_NUMBER = 1000
+"""For how many attempts an activity counts before its intents: how many they will be is not known yet."""
 
 
 class Cliff:
@@ -88,7 +90,7 @@ class MortalActivities(SystemActivities):
         self._cliff = cliff
 
     async def record_intent(self, run_id: str, begin: Decide) -> RunDecision:
-        await self._cliff.reach("before_intent", steps=1000)  # how many it will be is not known yet
+        await self._cliff.reach("before_intent", steps=ANY_NUMBER)
         decided = await super().record_intent(run_id, begin)
         begun = sum(event.type_name() == "StepStarted" for event in decided.events)
         if begun:

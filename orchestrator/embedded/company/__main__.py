@@ -140,13 +140,10 @@ class CompanyProcess:
         return JSONResponse({}, status_code=201)
 
     async def clear_faults(self, request: Request) -> JSONResponse:
-        await self._guard(request).clear_faults()
-        return JSONResponse({})
+        return JSONResponse({"committed": await self._guard(request).clear_faults()})
 
     async def clear_all_faults(self, request: Request) -> JSONResponse:
-        for guard in self.guards.values():
-            await guard.clear_faults()
-        return JSONResponse({})
+        return JSONResponse({"committed": sum([await guard.clear_faults() for guard in self.guards.values()])})
 
     async def start(self, request: Request) -> JSONResponse:
         await self._open(self._name(request))

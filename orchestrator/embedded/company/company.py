@@ -144,15 +144,19 @@ class Company:
         path: str = "",
         times: int | None = None,
         seconds: float = 0.0,
+        share: float = 1.0,
+        seed: int = 0,
     ) -> None:
         """Make an HTTP system misbehave on requests whose path has a match for the regular expression `path` (see
         `effects.Fault`). The directory can only be stopped."""
         fault = {"method": method, "path": path, "mode": mode, "times": times, "seconds": seconds}
+        fault |= {"share": share, "seed": seed}
         await self._ask("POST", f"/systems/{system}/faults", fault)
 
-    async def clear_faults(self, system: str | None = None) -> None:
-        """Remove the faults of one system, or of all."""
-        await self._ask("DELETE", "/faults" if system is None else f"/systems/{system}/faults")
+    async def clear_faults(self, system: str | None = None) -> int:
+        """Remove the faults of one system, or of all; how often they were committed."""
+        path = "/faults" if system is None else f"/systems/{system}/faults"
+        return int((await self._ask("DELETE", path))["committed"])
 
     async def stop(self, system: str) -> None:
         """An outage: connections are cut and refused, until `restart`."""

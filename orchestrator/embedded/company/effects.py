@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import random
 import re
 import time
 from collections import deque
@@ -36,6 +37,8 @@ Mode = Literal[
 ]
 MODES = get_args(Mode)
 OVERSIZED_BYTES = 8 * 1024 * 1024
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+"""Methods of requests that change something."""
 KEY_HEADERS = (b"effect-key", b"idempotency-key")
 
 TRANSPORT = "company.transport"  # in the ASGI scope's state: the connection itself, so that a reply can be lost
@@ -55,13 +58,21 @@ class EffectEntry:
 class Fault:
     """How to misbehave on which requests. `times` None: until removed. `seconds`: the delay of `slow`, the time to come
     back of `429`, `503` and `limited` (a rate limit as a 403 with headers). `expired` is a 401; `one_a_page`
-    gives lists one item a page, however many were asked for."""
+    gives lists one item a page, however many were asked for. `share`: of the requests that it is about, chosen at
+    random by `seed`."""
 
     method: str
     path: str
     mode: Mode
     times: int | None = None
     seconds: float = 0.0
+    share: float = 1.0
+    seed: int = 0
+    committed: int = 0
+    _chance: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)  # noqa: S311 - which requests fail is no secret
 
     @classmethod
     def parse(cls, document: Any) -> Fault:
@@ -74,6 +85,8 @@ class Fault:
             mode=document.get("mode", ""),
             times=None if document.get("times") is None else int(document["times"]),
             seconds=float(document.get("seconds") or 0.0),
+            share=float(document.get("share", 1.0)),
+            seed=int(document.get("seed", 0)),
         )
         if fault.mode not in MODES:
             raise ValueError(f"mode: one of {', '.join(MODES)}")
@@ -88,6 +101,7 @@ class Fault:
             (self.times is None or self.times > 0)
             and self.method in ("*", method)
             and re.search(self.path, path) is not None
+            and (self.share >= 1.0 or self._chance.random() < self.share)
         )
 
 
@@ -127,13 +141,15 @@ class GuardedSystem:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def clear_faults(self) -> None:
-        """Also answers the requests that a fault slows down, and returns when they are answered: a test that gave one
-        up must not leave an effect to the next test."""
+    async def clear_faults(self) -> int:
+        """How often the faults were committed. Also answers the requests that a fault slows down, and returns when they
+        are answered: a test that gave one up must not leave an effect to the next test."""
+        committed = sum(fault.committed for fault in self.faults)
         self.faults.clear()
         for slowed in self._slowed:
             slowed.cancel()
         await self._idle.wait()
+        return committed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -163,6 +179,7 @@ class GuardedSystem:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         for fault in self.faults:
             if fault.applies(scope["method"], scope["path"]):
+                fault.committed += 1
                 if fault.times is not None:
                     fault.times -= 1
                 if await self._commit(fault, scope, receive, send):
@@ -224,8 +241,7 @@ class GuardedSystem:
             else:
                 await answer(send, 201, {"faults": len(self.faults)})
         elif (method, path) == ("DELETE", "/_company/faults"):
-            await self.clear_faults()
-            await answer(send, 200, {"faults": 0})
+            await answer(send, 200, {"faults": 0, "committed": await self.clear_faults()})
         else:
             await self.app(scope, receive, send)  # a system may have a `/_company` route of its own
 
