@@ -11,7 +11,7 @@ import pytest
 LONG_FILES: Final = (
     "tests/web/browser/test_every_page_looks.py", "tests/demo/test_demo.py", "tests/web/routes/test_every_route.py",
     "tests/demo/test_terminal.py", "tests/web/browser/test_stories_in_a_browser.py",
-    "tests/integration/faults/test_kills.py", "tests/web/pages/lists/test_inbox.py",
+    "tests/faults/test_killed_workers.py", "tests/web/pages/lists/test_inbox.py",
     "tests/production/test_processes.py", "tests/web/pages/run/test_run.py",
     "tests/web/requests/test_second_person_entry_points.py", "tests/web/test_rendering.py",
     "tests/integration/privacy/test_privacy.py", "tests/web/requests/test_adversary_bounds.py",

@@ -75,6 +75,12 @@ def run_tests(asked: FullRun, more: Sequence[str]) -> int:
     return subprocess.run(argv, cwd=ROOT, env={**os.environ, **asked.environment()}, check=False).returncode
 
 
+def run_others(more: Sequence[str]) -> int:
+    """Long tests with faults that count no effects: they are not in the table."""
+    argv = [sys.executable, "-m", "pytest", "-m", "faults", "--ignore=tests/faults", "tests", *more]
+    return subprocess.run(argv, cwd=ROOT, check=False).returncode
+
+
 def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make faults")
     parser.add_argument("--seed", type=int)
@@ -88,11 +94,14 @@ def main(words: Sequence[str]) -> int:
     seed, folder = folder_of(wanted.seed, at)
     print(f"Seed {seed}: `make faults SEED={seed}` continues or repeats this run. Results: {folder.relative_to(ROOT)}")
     code, began = 0, time.monotonic()
+    to_do = missing(folder)
     if not wanted.report:
         code = run_tests(FullRun(seed, folder, wanted.row, wanted.part, wanted.again), more)
         if code == NO_TESTS:
             print("All trials that were asked for are finished; AGAIN=1 runs them again.")
             code = 0
+        if to_do and wanted.row is None and wanted.part is None:
+            code = run_others(more) or code
     results = finished(folder)
     failed = [result for result in results if result.failure]
     for kept in keep(KeptSeed(result.trial, result.seed, "full", result.failure) for result in failed if result.seed):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.protocols.smtp import message_id
@@ -72,8 +72,13 @@ class Journal:
         known = state.work.steps[step_id]
         if known.generation > 1:
             return False
-        done = [datetime.fromisoformat(entry["at"]) for entry in self._of(state, step_id)]
+        done = [_latest(datetime.fromisoformat(entry["at"])) for entry in self._of(state, step_id)]
         return bool(done) and (known.first_started_at is None or min(done) < known.first_started_at)
+
+
+def _latest(at: datetime) -> datetime:
+    """The directory's log has whole seconds."""
+    return at if at.microsecond else at + timedelta(seconds=1)
 
 
 def open_intents(state: RunState) -> int:
