@@ -8,7 +8,7 @@ from tests.distribution import PROCESSES, STACKS, next_file, stack_of
 
 INBOX, RUN, SEEING, STORIES, KILLS = (
     "tests/web/pages/lists/test_inbox.py", "tests/web/pages/run/test_run.py", "tests/cli/test_seeing.py",
-    "tests/web/browser/test_stories_in_a_browser.py", "tests/integration/faults/test_kills.py",
+    "tests/web/browser/test_stories_in_a_browser.py", "tests/faults/test_killed_workers.py",
 )  # fmt: skip
 
 
