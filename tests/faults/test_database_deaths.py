@@ -33,9 +33,9 @@ RECOVERED_WITHIN_SECONDS = 120.0
 
 
 @asynccontextmanager
-async def own_database(folder: Path, temporal: TemporalServer, company: Company) -> AsyncIterator[
-    tuple[PostgresServer, Installation]
-]:  # fmt: skip
+async def own_database(
+    folder: Path, temporal: TemporalServer, company: Company
+) -> AsyncIterator[tuple[PostgresServer, Installation]]:
     async with PostgresServer.start(folder / "postgres") as server:
         await asyncio.to_thread(upgrade, server.url())
         async with installation(

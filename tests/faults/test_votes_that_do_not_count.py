@@ -72,8 +72,12 @@ async def test_only_two_of_many_approvals_count(
             async with web_process(here) as url, httpx.AsyncClient(base_url=url, timeout=120) as client:
                 for number, run in enumerate(runs):
                     for account in (
-                        "requester-as-it", f"leaver-{number}", f"report-{number}", "former-it", "program-of-it"
-                    ):  # fmt: skip
+                        "requester-as-it",
+                        f"leaver-{number}",
+                        f"report-{number}",
+                        "former-it",
+                        "program-of-it",
+                    ):
                         status, code = await approve(client, run, GATE, tokens[account])
                         assert status in (403, 404), (account, status, code)
                         refused[account] += 1
