@@ -45,8 +45,8 @@ async def own_database(
 
 
 async def recovered(batch: TrialBatch, url: str, here: Installation, probe: str) -> None:
-    """Returns when the web process says that the ledger, Temporal, a worker and the relay work, and the worker has begun
-    the steps of the run `probe`. Its approval sends no nudge, so only the relay can wake the workflow."""
+    """Returns when the web process says that the ledger, Temporal, a worker and the relay work, and the worker has
+    begun the steps of the run `probe`. Its approval sends no nudge, so only the relay can wake the workflow."""
     loop = asyncio.get_running_loop()
     began, approved, down = loop.time(), None, ["everything"]
     async with httpx.AsyncClient(base_url=url, timeout=10) as client:
