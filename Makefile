@@ -63,7 +63,7 @@ test: setup browser ## Check style, types and imports, then run every test but t
 	@$(PYTEST) $(SIDE_BY_SIDE) $(ARGS); code=$$?; .ci/absent; exit $$code
 
 test-servers: setup browser heavy-servers ## Run long tests and those that need heavy servers; those whose server is not installed are left out and named
-	@$(PYTEST) -m long -n 2 --dist loadfile --no-loadscope-reorder $(ARGS); long=$$?; \
+	@$(PYTEST) -m long $(SIDE_BY_SIDE) $(ARGS); long=$$?; \
 		PATH="$$PATH:$(CURDIR)/.cache/moto/bin:$(CURDIR)/.cache/scim/bin" $(PYTEST) -m servers $(ARGS); code=$$?; .ci/absent; .ci/absent servers; \
 		for one in $$long $$code; do test $$one = 0 || test $$one = 5 || exit $$one; done  # 5: there is no such test
 

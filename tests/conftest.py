@@ -32,6 +32,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.server_process import ServerProcess
 from orchestrator.embedded.temporal import TemporalServer
 from tests.long_files import longest_first
+from tests.long_tests import mark_long, whole_suite
 from tests.tally import write_outcome
 
 if TYPE_CHECKING:
@@ -269,18 +270,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return StackScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
-        longest_first(items)
-    if not config.getoption("--without-servers"):
-        return
-    left_out = {
-        item
+    """Before pytest selects by marks."""
+    with_servers = frozenset(
+        item.nodeid
         for item in items
         if SERVERS.intersection(getattr(item, "fixturenames", ())) or item.nodeid.startswith(START_SERVERS)
-    }
-    config.hook.pytest_deselected(items=list(left_out))
-    items[:] = [item for item in items if item not in left_out]
+    )
+    if whole_suite(config.args):
+        mark_long(items, with_servers)
+    if hasattr(config, "workerinput"):
+        longest_first(items)
+    if config.getoption("--without-servers"):
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in with_servers])
+        items[:] = [item for item in items if item.nodeid not in with_servers]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,7 @@
 """Whole runs at the vendors' simulators: every ability of a kind in one packet that is written for classes of systems,
 started through the API, from the search to "Access removed". What the leaver could use is refused afterwards, and
-nothing of another person has changed. The same with faults: the same end, and no effect twice. `make test` has every
-vendor once, every other one with faults; `make test-servers` has the rest."""
+nothing of another person has changed. The same with faults: the same end, and no effect twice. `make test` has one
+vendor; `make test-servers` has the rest."""
 
 from __future__ import annotations
 

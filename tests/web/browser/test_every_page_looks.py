@@ -1,8 +1,8 @@
 """Every page as people see it: light, dark and as wide as a phone, each kept as a picture. Nothing in it is wrong by
 axe's rules or by the browser's own, and nothing has to be scrolled sideways, not at four times the size either.
 
-In `make test` axe reads half of the pages in the light theme on a laptop and half in the dark one on a phone; in `make
-test-servers` it reads each in both.
+With `in one theme` axe reads half of the pages in the light theme on a laptop and half in the dark one on a phone; with
+`in both themes` it reads each in both. `make test` has the first page alone (`tests/long_tests.py`).
 
 Pictures are made and kept where OFFBOARD_SCREENSHOTS names a folder.
 """

@@ -1,0 +1,82 @@
+"""Which tests are `long` because of the place they are in: `make test-servers` runs them, `make test` does not.
+
+Of each file in `LONG`, `make test` keeps the first test that starts a server, with its first parameters, and those in
+`KEPT`; of a file in `LONG_AS_A_WHOLE`, only what needs no server. Where a command names a file or a folder, as `pytest
+tests/web/requests`, these tables do not apply: all of its tests run. What else is `long` says so by its own mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+LONG: Final = (
+    # Faults in processes and servers, time that passes, many at once, and systems: each with whole runs.
+    "tests/integration/faults/", "tests/integration/runs/", "tests/integration/systems/", "tests/demo/",
+    "tests/production/test_processes.py",
+    # One command at each entry point, again for each case of its rule.
+    "tests/web/requests/",
+    # Each page, component and route, one after the other.
+    "tests/web/browser/", "tests/web/test_rendering.py", "tests/web/routes/",
+    # Files of more than 25 s with a run or an installation for each test.
+    "tests/web/pages/lists/", "tests/web/pages/run/test_run.py", "tests/web/pages/new_run/test_new_run.py",
+    "tests/webhooks/test_webhooks.py", "tests/notices/test_notices.py", "tests/inquiries/test_starts.py",
+    "tests/cli/commands/test_administration.py",
+)  # fmt: skip
+"""The beginnings of paths."""
+LONG_AS_A_WHOLE: Final = ("tests/compatibility/test_open_runs.py",)
+"""Files whose tests share what takes long."""
+KEPT: Final = (
+    # Every starter packet and every entry point has a whole run.
+    "tests/integration/runs/test_starter_runs.py::test_a_run_of_a_starter_packet",
+    "tests/integration/runs/test_replay.py::test_fresh_histories_replay",
+    "tests/production/test_processes.py::test_a_whole_run_by_the_containers_commands",
+    # Who may do what, and what is hidden from whom.
+    "tests/web/routes/test_every_route.py::test_a_route_answers_each_as_the_table_says",
+    "tests/web/routes/test_every_route.py::test_nothing_anywhere_tells_of_a_run_under_embargo",
+    "tests/web/routes/test_routes_table.py::",
+    # They take less than 2 s.
+    "tests/cli/commands/test_administration.py::test_a_server_command_names_the_setting_that_is_missing",
+    "tests/cli/commands/test_administration.py::test_a_broken_packet_is_reported_by_file_line_and_field",
+    "tests/cli/commands/test_administration.py::test_every_command_says_what_it_does",
+    "tests/demo/test_compared_systems.py::", "tests/demo/test_without_directory.py::",
+    "tests/demo/test_demo.py::test_an_export_that_starts_nothing_says_what_to_do",
+    "tests/web/test_rendering.py::test_every_word_of_the_domain_has_words_on_pages",
+    "tests/web/test_rendering.py::test_every_event_and_exception_has_words_and_a_shape",
+    "tests/web/test_rendering.py::test_states_of_one_kind_are_distinguished_by_their_shapes",
+    "tests/web/test_rendering.py::test_a_code_that_is_new_is_shown_as_it_is",
+    "tests/web/test_rendering.py::test_lengths_of_time_have_their_two_largest_parts",
+    "tests/web/test_rendering.py::test_instants_are_in_the_readers_zone_with_the_persons_beside_it",
+    "tests/web/test_rendering.py::test_what_is_due_is_described_by_the_time_that_is_left",
+    "tests/web/test_rendering.py::test_names_are_escaped_and_a_name_that_a_page_lacks_is_an_error",
+    "tests/web/test_rendering.py::test_an_erased_person_is_still_called_something",
+    "tests/web/test_rendering.py::test_addresses_of_static_files_change_with_their_content",
+)  # fmt: skip
+"""The beginnings of node ids."""
+TESTS: Final = Path(__file__).parent
+
+
+def whole_suite(arguments: Sequence[str]) -> bool:
+    """Whether these arguments of pytest name all tests, as in `make test` and `make test-servers`."""
+    return bool(arguments) and all(Path(argument).resolve() == TESTS for argument in arguments)
+
+
+def mark_long(items: Sequence[pytest.Item], with_servers: frozenset[str]) -> None:
+    """Marks tests of a whole suite; `with_servers` has the node ids of those that start a server."""
+    begun = set[str]()
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if item.nodeid not in with_servers or not is_listed(file):
+            continue
+        kept = item.nodeid.startswith(KEPT) or (file not in begun and file not in LONG_AS_A_WHOLE)
+        if item.get_closest_marker("long") is None:
+            begun.add(file)
+            if not kept:
+                item.add_marker("long")
+
+
+def is_listed(file: str) -> bool:
+    return file.startswith(LONG) or file in LONG_AS_A_WHOLE
