@@ -17,7 +17,7 @@ import temporalio.converter
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, GetClusterInfoRequest
-from temporalio.client import Client, Interceptor, TLSConfig
+from temporalio.client import Client, Interceptor, TLSConfig, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -40,6 +40,8 @@ AWAY_FOR = timedelta(seconds=5)
 """After Temporal did not respond, nudges fail at once for so long: many decisions together wait no longer than one."""
 LISTED_PER_PAGE = 1000
 """Workflows that Temporal lists in one answer."""
+FAILING_AFTER = 3
+"""Attempts at a workflow's task, or at its activity that asks the ledger, from which on it fails each time."""
 _NOT_THERE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
@@ -78,6 +80,17 @@ def _strip(failure: temporalio.api.failure.v1.Failure) -> None:
         failure.application_failure_info.ClearField("details")
     if failure.HasField("cause"):
         _strip(failure.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSeen:
+    """`ended` is how the run's last workflow ended, such as `terminated`; `deleted` where Temporal has none, and empty
+    while one runs. `failing`: its tasks, or the activity that asks the ledger, fail each time. `busy`: an activity of
+    it is waiting or running."""
+
+    ended: str = ""
+    failing: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +148,12 @@ class Engine:
         self._away_until = 0.0
         return self.cluster
 
-    async def is_polled(self, within: timedelta) -> bool:
-        """Whether a worker has asked for activities of this installation's task queue in this time. Raises
-        `EngineUnavailable`."""
+    async def is_polled(self, within: timedelta, task_queue: str | None = None) -> bool:
+        """Whether a worker has asked for activities of this task queue, by default this installation's, in this time.
+        Raises `EngineUnavailable`."""
         request = DescribeTaskQueueRequest(
             namespace=self.client.namespace,
-            task_queue=TaskQueue(name=self.task_queue),
+            task_queue=TaskQueue(name=task_queue or self.task_queue),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
         )
         try:
@@ -175,32 +188,65 @@ class Engine:
     async def running(self, first: str, last: str) -> set[str]:
         """The IDs, from `first` to `last`, of runs whose workflow is running, as Temporal lists them. A workflow that
         has just started or ended may be missing. Raises `EngineUnavailable`."""
+        between = f"AND WorkflowId BETWEEN '{workflow_id(first)}' AND '{workflow_id(last)}'"
+        return {run_id for id_ in await self._listed(between) if (run_id := run_of(id_)) is not None}
+
+    async def workflow_ids(self) -> set[str]:
+        """The ids of all workflows of this installation that carry out runs, as `running`. Raises
+        `EngineUnavailable`."""
+        return await self._listed("")
+
+    async def _listed(self, condition: str) -> set[str]:
         queue = self.task_queue.replace("'", "''")
-        query = (
-            f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}' "
-            f"AND WorkflowId BETWEEN '{workflow_id(first)}' AND '{workflow_id(last)}'"
-        )
+        query = f"WorkflowType = 'Offboarding' AND ExecutionStatus = 'Running' AND TaskQueue = '{queue}' {condition}"
         try:
             listed = self.client.list_workflows(query, page_size=LISTED_PER_PAGE, rpc_timeout=ANSWER_WITHIN)
-            return {run_id async for found in listed if (run_id := run_of(found.id)) is not None}
+            return {found.id async for found in listed}
         except RPCError as error:
             raise self._unavailable(error) from error
 
-    async def start_again(self, run_id: str) -> None:
-        """Starts the run's workflow if it does not run; one that does is not disturbed. Raises `EngineUnavailable`."""
+    async def look_at_workflow(self, run_id: str) -> WorkflowSeen:
+        """The run's last workflow, as Temporal itself knows it: unlike a list, this is never behind. Raises
+        `EngineUnavailable`."""
         try:
-            await self._start(run_id, ANSWER_WITHIN)
+            handle = self.client.get_workflow_handle(workflow_id(run_id))
+            described = await handle.describe(rpc_timeout=ANSWER_WITHIN)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return WorkflowSeen(ended="deleted")
+            raise self._unavailable(error) from error
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            return WorkflowSeen(ended=described.status.name.lower() if described.status is not None else "deleted")
+        raw = described.raw_description
+        asking = [each for each in raw.pending_activities if each.activity_type.name == "advance"]
+        attempts = [raw.pending_workflow_task.attempt, *(each.attempt for each in asking)]
+        return WorkflowSeen(failing=max(attempts) >= FAILING_AFTER, busy=bool(raw.pending_activities))
+
+    async def start_again(self, run_id: str) -> bool:
+        """Starts the run's workflow if it does not run, and returns whether it did. One that runs is not disturbed.
+        Raises `EngineUnavailable`."""
+        try:
+            await self._start(run_id, ANSWER_WITHIN, conflict=WorkflowIDConflictPolicy.FAIL)
+        except WorkflowAlreadyStartedError:
+            return False
         except RPCError as error:
             raise self._unavailable(error) from error
+        return True
 
-    async def _start(self, run_id: str, within: timedelta, nudge: Nudge | None = None) -> None:
+    async def _start(
+        self,
+        run_id: str,
+        within: timedelta,
+        nudge: Nudge | None = None,
+        conflict: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.USE_EXISTING,
+    ) -> None:
         await self.client.start_workflow(
             Offboarding.run,
             RunRef(run_id=run_id),
             id=workflow_id(run_id),
             task_queue=self.task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_conflict_policy=conflict,
             rpc_timeout=within,
             start_signal=None if nudge is None else "nudge",
             start_signal_args=[] if nudge is None else [nudge],

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from orchestrator.deciding.runs import Runs
 from orchestrator.domain.events import (
     ActorRecorded,
     DecisionsDelegated,
@@ -28,6 +29,7 @@ from orchestrator.domain.events import (
     ServiceOwnersChanged,
     TokenMade,
     TokenRevoked,
+    WorkflowRestarted,
 )
 from orchestrator.domain.packet.packet_history import PacketMoved
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
@@ -89,9 +91,12 @@ class Relay:
         service_owners: Callable[[], Awaitable[Collection[str]]] | None = None,
         marks: LedgerMarks | None = None,
         erasures: RecordedErasures | None = None,
+        runs: Runs | None = None,
     ) -> None:
         """`failed` counts an error that was not expected, under the name of the task that met it. `service_owners` are
         the people (opaque ids) who answer for services: their own runs are checked like those that wait for decisions.
+
+        `runs` records which workflows were started again; without it only the log does.
 
         Notices are nudged once in `notices_every` seconds at most; None where no one is mailed."""
         self._database = database
@@ -104,12 +109,15 @@ class Relay:
         self._service_owners = service_owners
         self._marks = marks
         self._erasures = erasures
+        self._runs = runs
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
         self._notices_wait = True
         self._people_changed = False
         self._deciders_checked: float | None = None
         self._checked_to = ""
+        self._restarted: set[str] = set()
+        """Runs whose workflow was started again in another cluster, and has not reported from there yet."""
 
     def stop(self) -> None:
         """Ends `run` after the check that is in progress: a cancelled query may leave its connection unreturned."""
@@ -193,6 +201,9 @@ class Relay:
         cluster = await self._engine.look_at_cluster()
         behind = await engine_reports.runs_behind(self._database, cluster, self._cadence.grace)
         await self._nudge(behind)
+        elsewhere = await engine_reports.reported_elsewhere(self._database, cluster, behind)
+        await self._record_restarts(sorted(elsewhere - self._restarted))
+        self._restarted = elsewhere
         return len(behind)
 
     async def start_missing(self) -> int:
@@ -204,11 +215,20 @@ class Relay:
         missing = [run_id for run_id in opened if run_id not in running]
         if missing:  # a run that was closed in between is none without a workflow
             missing = await engine_reports.still_open(self._database, missing)
-        for run_id in missing:
-            await self._engine.start_again(run_id)
-        if missing:
-            log.warning("relay started %d workflows that did not run", len(missing))
+        started = [run_id for run_id in missing if await self._engine.start_again(run_id)]
+        if started:
+            log.warning("relay started %d workflows that did not run", len(started))
+            # The workflows of the others had not reported before: this was their first start.
+            again = await engine_reports.reported_before(self._database, started)
+            self._restarted |= again
+            await self._record_restarts(sorted(again))
         return len(missing)
+
+    async def _record_restarts(self, started: list[str]) -> None:
+        if self._runs is None:
+            return
+        for run_id in started:
+            await self._runs.record_fact(run_id, lambda state, world: [] if state.finished else [WorkflowRestarted()])
 
     async def follow_for_webhooks(self) -> int:
         """Starts the deliveries of new events, some at a time, and returns how many there were."""

@@ -74,7 +74,8 @@ class Settings:
     `secrets_folder` has the only files that a packet may name as `file:PATH`.
     `first_packet` (a starter packet's name, or a folder) says which HR system knows the owners who sign in to adopt the
     first packet. `hr_feed_packet` is the packet whose HR system is read every `hr_feed_seconds` for leavers, whose runs
-    start under it; without it HR's records start no run."""
+    start under it; without it HR's records start no run. The ledger is compared with Temporal, the read tables and
+    systems every `reconcile_seconds`."""
 
     database_url: str = field(repr=False)
     master_key: str = field(repr=False)
@@ -101,6 +102,7 @@ class Settings:
     secrets_folder: Path = SECRETS_FOLDER
     hr_feed_packet: str | None = None
     hr_feed_seconds: float = 60.0
+    reconcile_seconds: float = 600.0
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -144,6 +146,7 @@ class Settings:
             secrets_folder=path("SECRETS_FOLDER") or SECRETS_FOLDER,
             hr_feed_packet=get("HR_FEED_PACKET"),
             hr_feed_seconds=_number(given, "HR_FEED_SECONDS", 60, 1, 86_400),
+            reconcile_seconds=_number(given, "RECONCILE_SECONDS", 600, 10, 86_400),
             environment=given,
         )
 

@@ -40,6 +40,7 @@ from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger_marks import LedgerMarks
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.queries import Queries
+from orchestrator.reconciler import Reconciler
 from orchestrator.relay import Cadence, Relay
 from orchestrator.settings import MailAccount, Settings
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_queue
@@ -144,6 +145,7 @@ async def working(
             await stack.enter_async_context(
                 Worker(engine.client, task_queue=queue, activities=activities, build_id=BUILD_ID)
             )
+        await stack.enter_async_context(_reconciling(backend, engine, settings, failed))
         if settings.hr_feed_packet is not None:
             feed = HrFeed(
                 services,
@@ -156,6 +158,19 @@ async def working(
             )
             await stack.enter_async_context(_feeding(feed))
         yield backend, engine
+
+
+@asynccontextmanager
+async def _reconciling(
+    backend: Backend, engine: Engine, settings: Settings, failed: Callable[[str], None]
+) -> AsyncIterator[None]:
+    reconciler = Reconciler(backend.runs, backend.database, engine, every=settings.reconcile_seconds, failed=failed)
+    task = BackgroundTask(reconciler.run(), "comparisons")
+    try:
+        yield
+    finally:
+        reconciler.stop()
+        await task.stop(within=RELAY_STOPS_WITHIN_SECONDS)
 
 
 @asynccontextmanager
@@ -253,6 +268,7 @@ async def relaying(
         service_owners=service_owners,
         marks=LedgerMarks(backend.ledger, backend.lost_tails, engine),
         erasures=RecordedErasures(backend.database, backend.keyring),
+        runs=backend.runs,
     )
     task = BackgroundTask(relay.run(), "relay")
     counting = BackgroundTask(_counting(backend, watched), "how much is open") if watched is not None else None

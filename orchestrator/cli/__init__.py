@@ -29,6 +29,7 @@ def make_app() -> typer.Typer:
         hr_files,
         legal_holds,
         operating,
+        reconciling,
         replaying,
         runs,
         serving,
@@ -92,6 +93,7 @@ def make_app() -> typer.Typer:
     below = (systems.check, system_tests.test, connecting.connect, systems.orphans)
     _listing(app, OPERATORS, "systems", of_systems, systems.systems, *below)
     _add(app, OPERATORS, operating.retry, operating.skip, replaying.replay, operating.hold, operating.release)
+    _add(app, OPERATORS, reconciling.reconcile)
     of_tokens = "List and revoke API tokens; change who answers for a service."
     _listing(app, OWNERS, "tokens", of_tokens, credentials.tokens, credentials.owners, credentials.revoke)
     of_sessions = "List and end sessions in browsers."

@@ -48,6 +48,7 @@ CommonCode = Literal[
     "unknown_person", "unknown_question", "unknown_run", "unknown_sort", "unknown_standing", "unknown_starter",
     "unknown_state", "unknown_step", "unknown_system", "unknown_task", "unknown_to_hr", "unknown_token",
     "unknown_trip", "unknown_webhook", "unknown_zone", "urgent_not_allowed", "url_not_understood",
+    "comparing_already",
     "too_many_dry_runs", "version_conflicts", "version_not_offered",
 ]  # fmt: skip
 """Refused by what every entry point calls."""

@@ -116,6 +116,13 @@ class Queries:
             raise Invalid("several_runs", f"Several runs begin with {named}.")
         raise visibility.unknown_run(named)
 
+    async def visible_runs(self, viewer: Viewer, run_ids: Collection[str]) -> frozenset[str]:
+        """Those of these runs that the viewer sees."""
+        if not run_ids:
+            return frozenset()
+        query = select(runs.c.run_id).where(await self.visible(viewer), runs.c.run_id.in_(sorted(set(run_ids))))
+        return frozenset(str(row["run_id"]) for row in await self._database.rows(query))
+
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
         """The person's one open run, if the viewer sees it; not a dry run."""
         query = select(runs.c.run_id).where(

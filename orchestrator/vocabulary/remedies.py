@@ -27,6 +27,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "assignee_unsuitable": "Assign another person.",
         "attachment_empty": "Attach a file with content.",
         "attachment_too_large": _SMALLER,
+        "comparing_already": "Wait until it is finished, then try again.",
         "comment_missing": "Enter the text of the comment.",
         "cutoff_implausible": "Check the year.",
         "cutoff_in_gap": "Choose {before} or earlier, or {after} or later.",

@@ -174,6 +174,9 @@ DIFFERENCE: Vocabulary = {
 
 FAILURE: Vocabulary = {
     "effect_undone": "No longer in effect",
+    "workflow_missing": "No workflow in Temporal",
+    "workflow_failing": "Workflow fails each time",
+    "workflow_late": "Workflow did not start what is due",
     "unreachable": "System not reachable",
     "connection_lost": "Connection lost",
     "deadline_over": "Timed out",

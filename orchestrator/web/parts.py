@@ -16,6 +16,7 @@ from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine.engine_reports import position_of
+from orchestrator.ledger.engine.findings import Findings
 from orchestrator.ledger.schema.database import Database
 from orchestrator.relay import CURSOR
 
@@ -49,6 +50,9 @@ class Parts:
         self._looked_at: float | None = None
         self._behind: tuple[int, float] | None = None
         """The relay's position while it is behind, and when it was first seen there."""
+        self.findings: int | None = None
+        """How many findings of comparisons are open, at the last look; None if that is not known. Those about runs
+        under embargo are left out."""
 
     async def look(self) -> tuple[WatchedPart, ...]:
         """All parts, now or up to `KEPT_SECONDS` ago."""
@@ -60,8 +64,10 @@ class Parts:
                     self._within(self._ask_temporal()),
                     self._within(self._ask_for_workers()),
                     self._within(self._ask_for_relay()),
+                    self._within(self._ask_for_findings()),
                 )
-                ledger, temporal, worker, relay = found
+                ledger, temporal, worker, relay, unknown = found
+                self.findings = None if unknown else self.findings
                 self._note("ledger", ledger)
                 self._note("temporal", temporal)
                 self._note("worker", worker if not temporal else None)
@@ -101,6 +107,10 @@ class Parts:
     async def _ask_for_workers(self) -> str:
         if self._engine is not None and not await self._engine.is_polled(IDLE_FOR):
             return f"No worker has polled the task queue {self._engine.task_queue} in the last minutes."
+        return ""
+
+    async def _ask_for_findings(self) -> str:
+        self.findings = await Findings(self._database).reported()
         return ""
 
     async def _ask_for_relay(self) -> str:

@@ -45,6 +45,8 @@ def doctor(json: Json = False, folder: Folder = FOLDER) -> None:
         )
         for part in down:
             say(ACTIONS[part["part"]])
+        if found.get("findings"):
+            say(f"Comparisons of the ledger have open findings: {found['findings']}. See offboard reconcile.")
     if down:
         raise typer.Exit(REFUSED)
 

@@ -1,7 +1,8 @@
 """The events of runs, and of the people, holds and actors around them. Names are in the past tense; events are frozen.
 
 Import the package as `e`: `from orchestrator.domain import events as e`. The modules follow the parts of a run's state
-in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`, `replay`; `organisation`, `starts` and
+in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`, `replay`,
+`reconciliation`; `organisation`, `starts` and
 `credentials` have the events outside of runs.
 """
 
@@ -57,6 +58,12 @@ from orchestrator.domain.events.organisation import (
     RunOpened,
 )
 from orchestrator.domain.events.plan import PlanFrozen, RunReplanned
+from orchestrator.domain.events.reconciliation import (
+    ReadBackRequested,
+    WorkflowCompared,
+    WorkflowProblem,
+    WorkflowRestarted,
+)
 from orchestrator.domain.events.replay import ReplayRequested, StepReadBack
 from orchestrator.domain.events.starts import (
     StartConfirmed,
@@ -112,7 +119,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     TaskCompleted, TaskWithdrawn, ExceptionOpened, ExceptionClosed, EmbargoChanged, SecondRequestReceived,
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
     RunMadeUrgent, ExceptionAssigned, ExceptionSnoozed, ExceptionCommented, ExceptionWaived, ExceptionReopened,
-    ReplayRequested, StepReadBack,
+    ReplayRequested, StepReadBack, WorkflowCompared, WorkflowRestarted, ReadBackRequested,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -158,6 +165,7 @@ __all__ = [
     "MatchSettledBeforehand",
     "PersonalDataErased",
     "PlanFrozen",
+    "ReadBackRequested",
     "ReplayRequested",
     "RolesRevoked",
     "RunClosed",
@@ -203,6 +211,9 @@ __all__ = [
     "WebhookAdded",
     "WebhookDisabled",
     "WebhookSecretReplaced",
+    "WorkflowCompared",
+    "WorkflowProblem",
+    "WorkflowRestarted",
     "holds_stream",
     "person_stream",
     "run_stream",

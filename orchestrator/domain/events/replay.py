@@ -34,8 +34,8 @@ class ReplayRequested(Event):
 class StepReadBack(Event):
     """The effect of `generation` was read again in its system. `not_done`: the system does not show it any more. The
     step has failed, and a repeat has the next generation; `digest` is what its gate asks about then, where the repeat
-    needs a new approval. `unknown`: the system could not say, for the reason `code`, and is read again at `retry_at`.
-    """
+    needs a new approval. `unknown`: the system could not say, for the reason `code`, and is read again at `retry_at`,
+    if that is given."""
 
     step_id: str
     generation: int

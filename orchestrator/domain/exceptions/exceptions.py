@@ -87,6 +87,7 @@ from orchestrator.domain.exceptions.watch_conditions import (
     no_longer_found,
     operators_and_hr,
 )
+from orchestrator.domain.exceptions.workflow_conditions import workflow_runs, workflow_stopped
 
 
 def _question(kind: e.ExceptionKind, title: str, meaning: str, remedy: str, *more: Repair) -> ExceptionRule:
@@ -473,6 +474,18 @@ _RULES: Final = (
         opens=for_step(is_undone, with_code=True),
         overcome=while_step(is_undone),
         closed_by=frozenset({Repair.RETRY}),
+    ),
+    ExceptionRule(
+        kind="workflow_stopped",
+        title="Run does not continue",
+        meaning="A comparison with Temporal found that the run's workflow is missing, fails each time, or did not "
+        "start what is due. Nothing of the run is lost: it continues from the ledger.",
+        remedy="Check that Temporal, the worker and the relay run. The relay starts a missing workflow again. If the "
+        "workflow fails each time, terminate it in Temporal once the cause is corrected: the relay then starts a new "
+        "one. The exception closes once the workflow runs; or accept it and give a reason.",
+        repairs=(Repair.ACCEPT, Repair.WAIVE),
+        opens=(Trigger(Subject.RUN, workflow_stopped),),
+        overcome=workflow_runs,
     ),
 )
 

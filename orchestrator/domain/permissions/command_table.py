@@ -18,7 +18,7 @@ from orchestrator.domain.refusal_codes import RefusalCode
 CommandName = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "assign_exception", "bring_forward_run",
     "change_service_owners",
-    "check_systems", "comment_on_exception", "complete_task", "confirm_start", "delegate",
+    "check_systems", "comment_on_exception", "compare_ledger", "complete_task", "confirm_start", "delegate",
     "disable_webhook", "end_delegation", "end_run",
     "end_sessions", "erase_person",
     "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
@@ -95,6 +95,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "confirm_start": CommandRule("confirm a held start"),
     "release_starts": CommandRule("release a limit on starts"),
     "check_systems": CommandRule("check systems", kinds=EVERYONE),
+    "compare_ledger": CommandRule("compare the ledger with Temporal and systems"),
     # Owners of packets
     "adopt_packet": CommandRule(
         "adopt a packet", draft=True, refused_with="only_people_govern", unknown_with="only_people_govern"

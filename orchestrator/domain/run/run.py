@@ -41,7 +41,8 @@ class RunState:
     time. `held_until` is when a pause ends automatically, None for one without an end. `moved_by` is the account that
     set the cutoff, where it is not the requester's; not known from events of versions that did not record repeated
     steps. `leaving_change` is the last change of HR's record, with its version. `reopened` is how often the run was
-    opened again after it was closed. `replay` is the last replay, with its version."""
+    opened again after it was closed. `replay` is the last replay, with its version. `workflow_problem`
+    is what is wrong with the run's workflow in Temporal, with the version at which that was first recorded."""
 
     version: int = 0
     recorded_at: datetime = LONG_AGO
@@ -67,6 +68,7 @@ class RunState:
     finished_at: datetime | None = None
     reopened: int = 0
     replay: tuple[e.ReplayRequested, int] | None = None
+    workflow_problem: tuple[e.WorkflowCompared, int] | None = None
     accounts: AccountState = field(default_factory=AccountState)
     plan: PlanState = field(default_factory=PlanState)
     decisions: DecisionState = field(default_factory=DecisionState)
@@ -267,6 +269,20 @@ def _(event: e.ReplayRequested, state: RunState, at: datetime) -> RunState:
     if not event.reopens:
         return replayed
     return replace(replayed, finish=None, finished_at=None, reopened=state.reopened + 1)
+
+
+@_fold_run.register(e.WorkflowCompared)
+def _(event: e.WorkflowCompared, state: RunState, at: datetime) -> RunState:
+    if not event.problem:
+        return replace(state, workflow_problem=None)
+    since = state.workflow_problem[1] if state.workflow_problem is not None else state.version + 1
+    return replace(state, workflow_problem=(event, since))
+
+
+@_fold_run.register(e.WorkflowRestarted)
+def _(event: e.WorkflowRestarted, state: RunState, at: datetime) -> RunState:
+    missing = state.workflow_problem is not None and state.workflow_problem[0].problem == "missing"
+    return replace(state, workflow_problem=None) if missing else state
 
 
 @_fold_run.register(e.RunEnded)

@@ -135,14 +135,14 @@ def read_again(state: RunState, asked: DueReading, answer: ReadAnswer, world: Wo
     if known is None or known.reading_again is None or known.generation != asked.generation or state.finished:
         return []
     step = state.plan.steps[asked.step.step_id]
-    undone, unclear = answer.outcome == "not_done", answer.outcome == "unknown"
+    undone, unclear, once = answer.outcome == "not_done", answer.outcome == "unknown", known.reading_again.once
     approval = undone and needs_new_approval(step, world.pinned, world.abilities)
     read = e.StepReadBack(
         step_id=step.step_id,
         generation=asked.generation,
         outcome=answer.outcome,
         code=(answer.code or "not_shown") if unclear else UNDONE if undone else "",
-        retry_at=world.now + backoff(known.reading_again.failures + 1) if unclear else None,
+        retry_at=world.now + backoff(known.reading_again.failures + 1) if unclear and not once else None,
         digest=step_digest(step, asked.generation + 1) if approval else "",
         evidence=answer.evidence,
     )

@@ -32,11 +32,13 @@ UNDONE: Final = "effect_undone"
 @dataclass(frozen=True, slots=True)
 class ReadingAgain:
     """A step that is done is read again. `failures` counts the readings that said nothing; the next is due at
-    `retry_at`, or at once."""
+    `retry_at`, or at once. `once`: for a comparison, which makes one reading and takes the step as it is where that
+    says nothing."""
 
     since: datetime
     failures: int = 0
     retry_at: datetime | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class StepState:
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
     what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is
     the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's.
-    While it is `reading_again`, its status is still that of its result."""
+    While it is `reading_again`, its status is still that of its result. `read_at` is when it was last read again."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -66,6 +68,7 @@ class StepState:
     changed_at: datetime | None = None
     recorded: Mapping[str, Any] | None = field(default=None, repr=False)
     reading_again: ReadingAgain | None = None
+    read_at: datetime | None = None
 
     @property
     def final(self) -> bool:
@@ -239,11 +242,21 @@ def _(event: e.ReplayRequested, run: RunState, at: datetime) -> WorkState:
     return replace(run.work, steps=steps)
 
 
+@fold_work.register(e.ReadBackRequested)
+def _(event: e.ReadBackRequested, run: RunState, at: datetime) -> WorkState:
+    steps = dict(run.work.steps)
+    for id_ in event.steps:
+        steps[id_] = replace(steps[id_], reading_again=ReadingAgain(at, once=True))
+    return replace(run.work, steps=steps)
+
+
 @fold_work.register(e.StepReadBack)
 def _(event: e.StepReadBack, run: RunState, at: datetime) -> WorkState:
-    known = run.work.steps[event.step_id]
+    known = replace(run.work.steps[event.step_id], read_at=at)
     if event.outcome == "done":
         read = replace(known, reading_again=None, failing_since=None, code="")
+    elif known.reading_again is not None and known.reading_again.once and event.outcome == "unknown":
+        read = replace(known, reading_again=None)
     elif event.outcome == "not_done":
         read = replace(_repeated(known, event.generation + 1, at), status="failed", code=UNDONE)
     else:

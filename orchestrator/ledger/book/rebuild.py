@@ -169,7 +169,7 @@ async def _compare(
     async with cursor.copy("COPY rebuilt_rows FROM STDIN") as copy:
         for row in rows:
             columns = columns or list(row)
-            await copy.write_row((json.dumps(row, default=_plain, allow_nan=False),))
+            await copy.write_row((json.dumps(row, default=plain, allow_nan=False),))
             count += 1
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     if columns:
@@ -237,7 +237,8 @@ async def _rows_of(connection: psycopg.AsyncConnection[Any], names: list[str], a
     return gone
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A column's value as JSON has it."""
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"a read table cannot store a {type(value).__name__}")

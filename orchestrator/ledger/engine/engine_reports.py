@@ -45,6 +45,7 @@ _BEHIND = (
     "OR w.reported_at < r.watch_at OR w.due_at < late OR (w.version < r.version AND w.reported_at < late)) "
     "ORDER BY run_id LIMIT %s"
 )
+_ONE_BEHIND = _BEHIND.replace("r.closed_at IS", "r.run_id = %s AND r.closed_at IS")
 _TYPES_BETWEEN = (
     "SELECT DISTINCT event_type FROM ledger.events WHERE position > %s AND position <= %s AND stream NOT LIKE 'run:%%'"
 )
@@ -125,11 +126,16 @@ class EngineReports:
                 self._failed("reports")
 
 
-async def runs_behind(database: Database, cluster: str, grace: timedelta, most: int = 500) -> list[str]:
+async def runs_behind(
+    database: Database, cluster: str, grace: timedelta, most: int = 500, *, only: str | None = None
+) -> list[str]:
     """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue; and
-    closed ones whose systems are to be checked again."""
+    closed ones whose systems are to be checked again. `only`: whether this run is one of them."""
     async with database.driver() as connection:
-        rows = await connection.execute(_BEHIND, (grace, cluster, most))
+        if only is None:
+            rows = await connection.execute(_BEHIND, (grace, cluster, most))
+        else:
+            rows = await connection.execute(_ONE_BEHIND, (grace, cluster, only, only, most))
         return [row[0] for row in await rows.fetchall()]
 
 
@@ -139,8 +145,8 @@ async def open_runs(database: Database) -> list[str]:
         return [row[0] for row in rows]
 
 
-async def open_for(database: Database, grace: timedelta, after: str, most: int) -> list[str]:
-    """Open runs that were requested more than `grace` ago: the next `most` by id after the id `after`."""
+async def open_for(database: Database, grace: timedelta, after: str, most: int | None) -> list[str]:
+    """Open runs that were requested more than `grace` ago: the next `most`, or all, by id after the id `after`."""
     async with database.connect() as connection:
         rows = await connection.execute(
             text(
@@ -217,3 +223,59 @@ async def position_of(database: Database, cursor: str) -> int:
 async def keep_position(database: Database, cursor: str, position: int) -> None:
     async with database.driver() as connection:
         await connection.execute(_KEEP_POSITION, (cursor, position))
+
+
+async def reported_before(database: Database, run_ids: Collection[str]) -> set[str]:
+    """Those of these runs whose workflow has reported before."""
+    async with database.driver() as connection:
+        rows = await connection.execute(
+            "SELECT run_id FROM engine.reports WHERE run_id = ANY(%s::text[])", (sorted(run_ids),)
+        )
+        return {row[0] for row in await rows.fetchall()}
+
+
+async def reported_elsewhere(database: Database, cluster: str, run_ids: Collection[str]) -> set[str]:
+    """Those of these runs that are open and whose workflow has last reported from another cluster."""
+    async with database.driver() as connection:
+        rows = await connection.execute(
+            "SELECT w.run_id FROM engine.reports w JOIN read.runs r USING (run_id) "
+            "WHERE w.run_id = ANY(%s::text[]) AND w.cluster <> %s AND r.closed_at IS NULL",
+            (sorted(run_ids), cluster),
+        )
+        return {row[0] for row in await rows.fetchall()}
+
+
+async def closed_and_known(database: Database, run_ids: Collection[str]) -> dict[str, bool]:
+    """Which of these runs the read tables have, and whether each is closed with no check that is due."""
+    async with database.driver() as connection:
+        rows = await connection.execute(
+            "SELECT run_id, closed_at IS NOT NULL AND (watch_at IS NULL OR watch_at > engine.now()) FROM read.runs "
+            "WHERE run_id = ANY(%s::text[])",
+            (sorted(run_ids),),
+        )
+        return {row[0]: bool(row[1]) for row in await rows.fetchall()}
+
+
+async def runs_with_open(database: Database, kind: str) -> list[str]:
+    """The runs with an open exception of this kind."""
+    async with database.driver() as connection:
+        rows = await connection.execute(
+            "SELECT DISTINCT run_id FROM read.exceptions WHERE kind = %s AND closed_at IS NULL", (kind,)
+        )
+        return [row[0] for row in await rows.fetchall()]
+
+
+async def packet_names(database: Database) -> list[str]:
+    async with database.driver() as connection:
+        rows = await connection.execute("SELECT name FROM read.packets ORDER BY name")
+        return [row[0] for row in await rows.fetchall()]
+
+
+async def systems_in_use(database: Database) -> set[str]:
+    """Systems whose rate is used by now, and systems that fail."""
+    async with database.driver() as connection:
+        rows = await connection.execute(
+            "SELECT system FROM engine.rates WHERE free_at > clock_timestamp() "
+            "UNION SELECT system FROM engine.system_uses WHERE failing_since IS NOT NULL"
+        )
+        return {row[0] for row in await rows.fetchall()}

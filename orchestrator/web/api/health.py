@@ -28,6 +28,10 @@ class Health(BaseModel):
 
     status: Literal["ok"] = "ok"
     parts: list[PartHealth]
+    findings: int | None = Field(
+        None,
+        description="Open findings of comparisons of the ledger with Temporal and the read tables; `null` if not known",
+    )
 
 
 class Readiness(BaseModel):
@@ -41,8 +45,10 @@ class Readiness(BaseModel):
 
 @router.get("/health", summary="Liveness")
 async def health(request: Request) -> Health:
-    found = await state_of(request).parts.look()
-    return Health(parts=[PartHealth(part=p.name, up=p.up, since=p.since, cause=p.cause) for p in found])
+    parts = state_of(request).parts
+    found = await parts.look()
+    shown = [PartHealth(part=p.name, up=p.up, since=p.since, cause=p.cause) for p in found]
+    return Health(parts=shown, findings=parts.findings)
 
 
 @router.get(

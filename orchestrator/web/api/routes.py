@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from orchestrator.web.api import access, bamboohr_hook, health, hr_hook, inquiries, people
 from orchestrator.web.api.admin import (
     away,
+    comparisons,
     ledger,
     packets,
     setup_checklist,
@@ -40,8 +41,8 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, replays, erasures, stream, inquiries, inbox, gates, tasks, evidence, exceptions,
-    steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, outcomes, away,
-    access, tokens, users,
+    steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, comparisons,
+    outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""

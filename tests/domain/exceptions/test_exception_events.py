@@ -357,11 +357,25 @@ def undone() -> Story:
     return story
 
 
+def workflow_stops() -> Story:
+    """One exception for as long as there is a problem; the next problem has its own."""
+    story = at_cutoff()
+    for problem in ("missing", "failing", "", "late"):
+        story.append([e.WorkflowCompared.model_validate({"problem": problem})])
+    story.accept(story.exception("workflow_stopped"))
+    story.append([e.WorkflowCompared(problem="missing", code="terminated")])
+    story.append([e.WorkflowRestarted()])
+    story.append([e.WorkflowCompared(problem="missing", code="deleted")])
+    story.append([e.WorkflowRestarted()])
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
     kept_by_legal_hold, system_not_covered, leaving_changes, access_returns, undone,
+    workflow_stops,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -91,6 +91,11 @@ async def test_temporal_is_lost_and_a_new_cluster_takes_over(
             await asyncio.sleep(0.2)
         assert (await here.attend(waiting)).finish == "clean"
         assert set(statuses(await here.state(sleeping)).values()) == {"planned"}
+        while "WorkflowRestarted" not in await here.events(sleeping):
+            assert loop.time() < until, "the relay recorded no restart"
+            await asyncio.sleep(0.2)
+        for run in (waiting, sleeping):
+            assert (await here.events(run)).count("WorkflowRestarted") == 1
         await here.verify()
 
 

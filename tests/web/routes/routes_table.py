@@ -108,6 +108,7 @@ GET    /systems/{packet}/{system}/test/{inquiry_id}    x  x  x  ?  x  ?  x  ?  s
 POST   /systems/{packet}/{system}/orphans              +  +  x  +  +  +  +  ?  s  s   the packet grants finance nothing
 GET    /systems/{packet}/{system}/orphans/{inquiry_id} ?  ?  ?  ?  ?  ?  ?  ?  s  s   no list with this id
 GET    /ledger                                         +  +  +  +  +  +  +  +  s  s
+POST   /ledger/compare                                 +  +  +  +  +  +  +  x  s  s
 POST   /ledger/verify                                  +  +  +  +  +  +  +  x  s  s
 GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s  s   a verification is for all readers
 GET    /outcomes                                       +  +  +  +  +  +  +  +  s  s
@@ -201,6 +202,8 @@ POST   /api/v1/systems/{system}/test                   x  x  x  +  x  +  x  -  x
 POST   /api/v1/systems/{system}/orphans                +  +  x  +  +  +  +  -  x  s   the packet grants finance nothing
 GET    /api/v1/systems/{system}/test                   x  x  x  ?  x  ?  x  -  x  s   never tested
 GET    /api/v1/ledger                                  +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/ledger/findings                         +  +  +  +  +  +  +  x  +  s
+POST   /api/v1/ledger/comparisons                      +  +  +  +  +  +  +  x  x  s
 GET    /api/v1/ledger/history                          +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/ledger/verifications                    +  +  +  +  +  +  +  x  +  s
 GET    /api/v1/ledger/verifications/last               +  +  +  +  +  +  +  +  +  s

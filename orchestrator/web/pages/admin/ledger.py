@@ -11,8 +11,9 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.documents.findings import comparison_standing
 from orchestrator.documents.runs.questions import VerifyLedger
-from orchestrator.domain.errors import Refusal
+from orchestrator.domain.errors import Refusal, TooOften
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.ledger.book.codec import EventCodec
@@ -23,6 +24,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form
 from orchestrator.web.access.read_permissions import reads_runs, require_reading
 from orchestrator.web.api.admin.verification import verified
+from orchestrator.web.comparisons import compare
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given
@@ -57,6 +59,17 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
 
 
+@router.post("/ledger/compare")
+async def compare_now(request: Request, caller: PageCaller, form: Form) -> Response:
+    """With Temporal, the read tables and systems. Nothing is repaired."""
+    web = state_of(request)
+    try:
+        await compare(web, caller, None)
+    except (TooOften, EngineUnavailable) as error:
+        return await _page(request, caller, *refusal_flash(request, error))
+    return RedirectResponse("/ledger#comparison", 303)
+
+
 @router.get("/ledger/verifications/{inquiry_id}")
 async def verification(request: Request, caller: PageCaller, inquiry_id: str, look: int = 0) -> Response:
     """The result of a verification. While it is in progress, the page says so and reloads itself."""
@@ -87,6 +100,7 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     kept = await last_verification(web.database)
     staff = await web.queries.staff()
     can = await choices(web, caller)
+    reads = await reads_runs(web, caller)
     actors = (await web.queries.organisation_snapshot()).organisation.actors
     asked, misread = understood(request.query_params, {"system": dict(can.systems), "actor": actors})
     typed = {name: asked.get(name, "").strip()[:200] for name in FIELDS}
@@ -101,7 +115,8 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
         current="ledger",
         status=status_with(misread, status),
         flashes=((flash,) if flash is not None else ()) + misread,
-        may_verify=await reads_runs(web, caller),
+        may_verify=reads,
+        compared=await comparison_standing(web.database, web.queries, caller.viewer) if reads else None,
         size=await _reader(request).size(caller.viewer),
         last=verified(kept) if kept is not None else None,
         happened=[_line(one, dict(can.systems), staff) for one in history.happened],

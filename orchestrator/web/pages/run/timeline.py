@@ -107,6 +107,10 @@ def about(seen: RunAccess, event: Event) -> str:
             return f"{found} Nothing was changed."
         case e.ReplayRequested():
             return _replay(seen, event)
+        case e.WorkflowCompared():
+            return f"{words('workflow_' + event.problem, 'code')}." if event.problem else "It runs."
+        case e.ReadBackRequested():
+            return f"{', '.join(_step(seen, step_id) for step_id in event.steps)}."
         case e.EmbargoChanged():
             if event.until is None:
                 return "Ended. The complete record is visible like that of any other run."
