@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -56,6 +56,8 @@ log = logging.getLogger("offboard.worker")
 
 BUILD_ID = f"offboard-{version('offboard')}"
 """Shown by Temporal beside each worker. Without a name the SDK reads every imported module again to compute one."""
+WORKFLOWS: Final = (Offboarding, InquiryWorkflow, Notices, DeliverWebhook, LedgerMark)
+"""Those that earlier versions began are carried on: `tests/workflows/test_released_histories.py` replays them."""
 WIDEST_LAYER = 20
 """Steps that a workflow may begin at once without asking the server first (eager activities)."""
 MAX_INQUIRIES = 100
@@ -116,7 +118,7 @@ async def working(
             Worker(
                 engine.client,
                 task_queue=settings.temporal_task_queue,
-                workflows=[Offboarding, InquiryWorkflow, Notices, DeliverWebhook, LedgerMark],
+                workflows=WORKFLOWS,
                 activities=[
                     *activities,
                     inquiries.answer_inquiry,  # of workflows that a worker of an earlier version began
