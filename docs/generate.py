@@ -35,6 +35,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     (packet.PLATFORM_FILE, "hr", packet.HrSpec),
     (packet.APPROVALS_FILE, "", packet.Approvals),
     (packet.APPROVALS_FILE, "gates", packet.GateSpec),
+    (packet.APPROVALS_FILE, "close", packet.CloseSpec),
     (packet.APPROVALS_FILE, "urgent", packet.UrgentSpec),
     (packet.APPROVALS_FILE, "postpone", packet.PostponeSpec),
     (packet.APPROVALS_FILE, "pause", packet.PauseSpec),

@@ -264,12 +264,13 @@ def _described(item_id: str, item: Item, shelf: PacketShelf | None) -> PendingIt
         title=_title(shelf.version(item.packet_version), item),
         steps=int(item.detail.get("steps") or 0),
         exception=str(item.detail.get("exception") or ""),
+        close=bool(item.detail.get("close")),
     )
 
 
 def _title(packet: Packet, item: Item) -> str:
     if item.kind == "gate":
-        gate = packet.approvals.gates.get(str(item.detail.get("gate")))
+        gate = packet.approvals.decisions.get(str(item.detail.get("gate")))
         return gate.title if gate is not None else ""
     if item.kind == "task":
         name = item.detail.get("step")

@@ -37,7 +37,7 @@ class PacketShelf:
 
     def gate_title(self, version: str, gate: str) -> str:
         """What a version calls a gate; its name where the version has no such gate."""
-        spec = self.version(version).approvals.gates.get(gate) if self.has(version) else None
+        spec = self.version(version).approvals.decisions.get(gate) if self.has(version) else None
         return spec.title if spec is not None else gate
 
     def step_title(self, version: str, step: str) -> str:

@@ -106,7 +106,7 @@ def waits(state: RunState, world: World) -> Iterator[Wait]:
         yield Wait("stopped", role_words(exception.opened.owners), exception_words(exception, state, world))
     for gate in state.decisions.gates.values():
         if gate.open:
-            title = world.pinned.approvals.gates[gate.opened.gate].title
+            title = world.pinned.approvals.decisions[gate.opened.gate].title
             what = f'approve {counted(len(gate.opened.digests))} at gate "{title}"'
             yield Wait("gate", role_words(gate.roles), what)
     for task in state.work.tasks.values():

@@ -199,7 +199,7 @@ def _gate_panel(leaver: Leaver, gate: GateState, member: StaffEntry, steps: Sequ
             Text("cannot be undone" if step.reversible == "no" and not step.is_task else "", style="bold yellow"),
         )
     asked = Text(f"Approvers: {role_words(gate.roles)}. Only approved steps run; every change is read back.")
-    title = f"Gate: {approvals.gates[gate.opened.gate].title}  {leaver.name}"
+    title = f"Gate: {approvals.decisions[gate.opened.gate].title}  {leaver.name}"
     return _panel(title, member, [asked, table], "blue")
 
 

@@ -36,13 +36,13 @@ def timeline_entry(event: Event, leaver: Leaver) -> TimelineEntry | None:
             words = f"plan {event.revision}: {len(event.steps)} steps on {systems} of {len(known)} systems"
             return TimelineEntry("running", words + (", some await account matches" if event.open_steps else ""))
         case e.GateOpened():
-            title = leaver.world.pinned.approvals.gates[event.gate].title
+            title = leaver.world.pinned.approvals.decisions[event.gate].title
             return TimelineEntry(
                 "gate", f'gate "{title}": {len(event.digests)} steps await approval by {role_words(event.roles)}'
             )
         case e.GateDecided():
             gate = leaver.state.decisions.gates[event.gate_id].opened.gate
-            title = leaver.world.pinned.approvals.gates[gate].title
+            title = leaver.world.pinned.approvals.decisions[gate].title
             out = f", {len(event.excluded)} steps excluded" if event.excluded else ""
             return TimelineEntry("gate", f'gate "{title}" {event.outcome} by {", ".join(event.by)}{out}', weighty=True)
         case e.RunRescheduled():

@@ -26,7 +26,8 @@ def subject(item: Item) -> str:
     if item.kind == "gate":
         steps = f"{detail['steps']} step{'s' if detail['steps'] != 1 else ''}"
         votes = f", {detail['approvals']} of {detail['quorum']}" if detail["quorum"] > 1 else ""
-        return f"Approve {detail['gate']}: {steps}{votes}" + (" (escalated)" if detail["escalated"] else "")
+        what = "Sign the close for" if detail.get("close") else "Approve"
+        return f"{what} {detail['gate']}: {steps}{votes}" + (" (escalated)" if detail["escalated"] else "")
     if item.kind == "task":
         return f"{'Confirm the outcome of' if detail['task'] == 'confirm_outcome' else 'Complete'} {detail['step']}"
     about = detail.get("step") or item.system
@@ -40,6 +41,8 @@ def if_nobody_does(item: Item, packet: Packet) -> str:
     match item.kind:
         case "gate":
             gate = packet.approvals.gates.get(str(item.detail["gate"]))
+            if item.detail.get("close"):
+                return _if_not_signed(item, packet)
             if gate is None:
                 return "The steps that need this approval do not start."
             latest = spelled(gate.valid_for)
@@ -54,10 +57,18 @@ def if_nobody_does(item: Item, packet: Packet) -> str:
     return "The exception stays open as overdue, and the run stays open. Steps that do not depend on it continue."
 
 
+def _if_not_signed(item: Item, packet: Packet) -> str:
+    spec = packet.approvals.close.get(str(item.detail["gate"]))
+    if spec is not None and spec.escalate_to and not item.detail["escalated"]:
+        return sentence(f"it escalates to {roles(spec.escalate_to, 'and')}; the run stays open until it is signed")
+    owner = roles((packet.approvals.exceptions.owner,))
+    return sentence(f"an exception opens for the role {owner}; the run stays open until it is signed")
+
+
 def title(item: Item, packet: Packet) -> str:
     """The title that the packet gives to the gate or the step, else what `subject` says."""
     if item.kind == "gate":
-        gate = packet.approvals.gates.get(str(item.detail["gate"]))
+        gate = packet.approvals.decisions.get(str(item.detail["gate"]))
         return gate.title if gate is not None else str(item.detail["gate"])
     name = item.detail.get("step")
     return next((step.title for step in packet.workflow.steps if step.name == name), subject(item))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from orchestrator.documents.plain_words import joined, minutes, number, quoted, roles, sentence
 from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
-from orchestrator.domain.packet.packet import GateSpec, Packet, SystemSpec, WorkflowStep
+from orchestrator.domain.packet.packet import CloseSpec, DecisionSpec, GateSpec, Packet, SystemSpec, WorkflowStep
 from orchestrator.vocabulary.durations import spelled
 from orchestrator.vocabulary.states import SYSTEM_CLASS
 
@@ -115,11 +115,35 @@ def _effect(ability: AbilityFacts) -> str:
 
 
 def gate_sentence(name: str, gate: GateSpec, packet: Packet) -> str:
+    parts = _who_decides(gate, "decide", "decides")
+    parts.append(f"An approval is valid until {spelled(gate.valid_for)} after the cutoff.")
+    if gate.needed_when is not None:
+        parts.append(
+            f"Approval is needed if: {gate.needed_when}. Otherwise, reversible steps run without approval; "
+            "irreversible steps always need it."
+        )
+    return " ".join([*parts, *_together(gate)])
+
+
+def close_sentence(spec: CloseSpec) -> str:
+    """A signature that a run needs before it closes."""
+    parts = _who_decides(spec, "sign", "signs")
+    parts.append(f"A signature is valid for {spelled(spec.valid_for)} after people are asked.")
+    return " ".join([*parts, *_together(spec)])
+
+
+def _together(spec: DecisionSpec) -> list[str]:
+    return (
+        ["Several runs can be decided together; each decision is recorded separately."] if spec.decide_together else []
+    )
+
+
+def _who_decides(gate: DecisionSpec, decide: str, decides: str) -> list[str]:
     many = gate.quorum > 1
     who = f"{number(gate.quorum)} different people" if many else "one person"
     parts = [
         sentence(
-            f"{who} with the role {roles(gate.decided_by)} {'decide' if many else 'decides'} within "
+            f"{who} with the role {roles(gate.decided_by)} {decide if many else decides} within "
             f"{spelled(gate.decide_within)}"
         )
     ]
@@ -127,15 +151,7 @@ def gate_sentence(name: str, gate: GateSpec, packet: Packet) -> str:
         parts.append(sentence(f"it escalates to the role {roles(gate.escalate_to)} if it is not decided by then"))
     else:
         parts.append("There is no escalation if it is not decided by then.")
-    parts.append(f"An approval is valid until {spelled(gate.valid_for)} after the cutoff.")
-    if gate.needed_when is not None:
-        parts.append(
-            f"Approval is needed if: {gate.needed_when}. Otherwise, reversible steps run without approval; "
-            "irreversible steps always need it."
-        )
-    if gate.decide_together:
-        parts.append("Several runs can be decided together; each decision is recorded separately.")
-    return " ".join(parts)
+    return parts
 
 
 def gate_steps(name: str, packet: Packet) -> list[str]:

@@ -78,6 +78,10 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
             }
             for name, gate in packet.approvals.gates.items()
         ],
+        "close": [
+            {"name": name, "title": spec.title, "sentence": words.close_sentence(spec)}
+            for name, spec in packet.approvals.close.items()
+        ],
         "never_decide": words.NEVER_DECIDE,
         "thresholds": words.threshold_sentences(packet),
         "urgent": words.urgent_sentences(packet),

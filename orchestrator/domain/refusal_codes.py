@@ -10,7 +10,8 @@ from typing import Literal
 
 CommonCode = Literal[
     "access_limited", "address_not_allowed", "already_signed", "already_voted", "assignee_unsuitable",
-    "attachment_empty", "attachment_too_large", "bad_cursor", "comment_missing", "cutoff_implausible", "cutoff_in_gap",
+    "attachment_empty", "attachment_too_large", "bad_cursor", "close_signed_once",
+    "comment_missing", "cutoff_implausible", "cutoff_in_gap",
     "cutoff_missing",
     "cutoff_not_understood",
     "cutoff_offset_differs", "cutoff_twice", "cutoff_without_zone", "decided_one_by_one",

@@ -49,6 +49,8 @@ def _replay(event: e.ReplayRequested) -> dict[str, Any]:
 
 def _gate(event: e.GateOpened) -> dict[str, Any]:
     data = _fields("gate_id", "gate", "roles", "quorum", "decide_by", "valid_until")(event)
+    if event.close is not None:
+        return data | {"steps": len(event.close.steps), "close": event.close.outcome}
     return data | {"steps": len(event.digests)}
 
 

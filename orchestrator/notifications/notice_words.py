@@ -92,7 +92,7 @@ def _news(waiting: PendingItem) -> str | None:
 
 def _item(waiting: PendingItem) -> str:
     """`An approval`; with a capital letter, since it begins a sentence."""
-    named = UNNAMED if waiting.embargoed else _NAMED.get(waiting.kind, UNNAMED)
+    named = UNNAMED if waiting.embargoed else "signature" if waiting.close else _NAMED.get(waiting.kind, UNNAMED)
     return f"{'An' if named[0] in 'aeiou' else 'A'} {named}"
 
 
@@ -114,7 +114,8 @@ def _by(waiting: PendingItem, zone: str | None, now: datetime) -> list[str]:
     shown = when(waiting.due_at, zone)
     if waiting.due_at <= now:
         return [f"It was due on {shown}."]
-    return [f"{_REQUESTED.get(waiting.kind, 'Due')} by {shown}."]
+    requested = "Sign or reject" if waiting.close else _REQUESTED.get(waiting.kind, "Due")
+    return [f"{requested} by {shown}."]
 
 
 def _link(waiting: PendingItem, public_url: str) -> str:

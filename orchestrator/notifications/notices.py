@@ -27,9 +27,9 @@ News = Literal[
 @dataclass(frozen=True, slots=True)
 class PendingItem:
     """Something that waits for a person, as far as mail may tell: `title` is the packet's own for a gate or a step,
-    `steps` how many a gate is about. Of an `embargoed` run nothing is sent. Of the kind `news` is what people are only
-    informed of: `news` says what, and `run_id` is empty for a service and for
-    records of HR."""
+    `steps` how many a gate is about, `close` whether it is a signature of the close. Of an `embargoed` run nothing is
+    sent. Of the kind `news` is what people are only informed of: `news` says what, and `run_id` is empty for a service
+    and for records of HR."""
 
     item_id: str
     run_id: str
@@ -41,6 +41,7 @@ class PendingItem:
     exception: ExceptionKind | str = ""
     embargoed: bool = False
     news: News | None = None
+    close: bool = False
 
 
 @dataclass(frozen=True, slots=True)

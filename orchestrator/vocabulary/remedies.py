@@ -86,6 +86,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "nothing_left": "Reject the gate instead.",
         "newer_run": "View the person's latest run.",
         "nothing_to_replay": "View the preview of the replay: it says why each step is left as it is.",
+        "close_signed_once": "Ask another person with the gate's role.",
         "one_scope": "Give one of the two.",
         "one_person_signs_once": "Ask another person with that role to sign.",
         "open_runs_unanswered": "Choose whether they continue under this version or are paused.",

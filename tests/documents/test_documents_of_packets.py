@@ -58,6 +58,20 @@ def test_what_the_starters_do_not_use_has_words_too() -> None:
     assert "Several runs can be decided together" in said
 
 
+def test_signatures_of_the_close_have_words() -> None:
+    close = (
+        "close:\n  finance: {title: Finance signs, decided_by: [finance_approver], quorum: 2, decide_within: P5D, "
+        "escalate_to: [safety_owner], valid_for: P30D}\n\nexceptions:\n"
+    )
+    changed = renamed(STANDARD, "other", approvals=("exceptions:\n", close))
+    [said] = meaning(changed, connector_kinds())["close"]
+    assert said["title"] == "Finance signs" and said["sentence"] == (
+        "Two different people with the role finance approver sign within 5 days. It escalates to the role safety owner "
+        "if it is not decided by then. A signature is valid for 30 days after people are asked."
+    )
+    assert meaning(STANDARD, connector_kinds())["close"] == []
+
+
 def test_levels_are_the_furthest_that_any_line_grants() -> None:
     people, services, assistants = level_tables(STANDARD)
     rows = {row["who"]: row["levels"] for row in people["rows"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +34,16 @@ def test_one_decision_in_its_own_words() -> None:
         f"{URL}/runs/r1",
     ]
     assert f"{URL}/inbox" in told.text
+
+
+def test_a_signature_of_the_close_in_its_own_words() -> None:
+    told = letter([Notice(replace(gate(), title="Finance signs", steps=24, close=True), "first")], URL, None, NOW)
+    assert told.text.splitlines()[:2] == [
+        "A signature needs your attention: Finance signs, 24 steps.",
+        "Sign or reject by 27 Nov 2026 17:00 (UTC).",
+    ]
+    hidden = letter([Notice(replace(gate(), embargoed=True, close=True), "first")], URL, None, NOW)
+    assert hidden.subject == "Offboard: An item needs your attention"
 
 
 def test_a_reminder_says_that_it_is_one() -> None:

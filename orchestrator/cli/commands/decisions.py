@@ -80,14 +80,15 @@ def approve(
     reason: ReasonOption = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Approve the steps of a gate, all of them or with exclusions."""
+    """Approve the steps of a gate, all of them or with exclusions; or sign the close of a run."""
     carry_out(_decide(run_id, gate, {"verdict": "approve", "excluded": exclude or [], "reason": reason}, alias, folder))
 
 
 def reject(
     run_id: RunArgument, gate: Gate, reason: NeededReasonOption, alias: As = None, folder: Folder = FOLDER
 ) -> None:
-    """Reject the steps of a gate. They stay rejected until you, or the role that the gate escalates to, re-plan."""
+    """Reject the steps of a gate, or the close of a run. They stay rejected until you, or the role that the gate
+    escalates to, re-plan."""
     carry_out(_decide(run_id, gate, {"verdict": "reject", "reason": reason.strip() or None}, alias, folder))
 
 
@@ -110,6 +111,8 @@ async def _print_decision(server: Server, before: Document, gate_id: str, done: 
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         without = f", without {', '.join(excluded)}" if excluded else ""
         say(f"{which}: {in_sentence(label(gate['state'], GATE))}{without}.")
+        if gate.get("close") and run["finished_at"] is not None:
+            say("The run is completed.")
         blocked = dict.fromkeys(title for step in gate["steps"] if step["excluded"] for title in step["blocks"])
         if blocked:
             say(f"These steps do not run either: {', '.join(blocked)}.")

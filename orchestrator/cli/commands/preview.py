@@ -53,6 +53,12 @@ def print_preview(document: Document) -> None:
     titles = {step["name"]: step["title"] for step in document["steps"]}
     for gate in document["gates"]:
         people = "one person" if gate["quorum"] == 1 else f"{gate['quorum']} people"
+        if gate.get("close"):  # an older server has none
+            say(
+                f"Signature {gate['gate']} ({gate['title']}): by {role_words(gate['roles'])} ({people}, within "
+                f"{length(gate['decide_within'])}), once every step has ended"
+            )
+            continue
         say(
             f"Gate {gate['gate']} ({gate['title']}): approval by {role_words(gate['roles'])} ({people}, within "
             f"{length(gate['decide_within'])}): {', '.join(titles.get(step, step) for step in gate['steps'])}"

@@ -13,6 +13,7 @@ from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
 from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.documents.document import Document
+from orchestrator.vocabulary.close import changed_since, close_summary, systems_by_outcome
 from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.states import (
     EXCEPTION,
@@ -192,10 +193,33 @@ def print_gates(document: Document) -> None:
                 gate_name(document, gate["gate_id"]),
                 label_of(gate["state"], GATE),
                 votes or (waits if gate["state"] == "open" else ""),
-                about + (f" (without {', '.join(excluded)})" if excluded else ""),
+                "the close" if gate.get("close") else about + (f" (without {', '.join(excluded)})" if excluded else ""),
             )
         )
     table(("Gate", "State", "Decisions", "Steps"), rows)
+    for gate in document["gates"]:
+        # An older server has no signatures of the close.
+        if gate.get("close") and (gate["state"] == "open" or document["finished_at"] is not None):
+            for line in close_lines(document, gate):
+                say(line)
+
+
+def close_lines(document: Document, gate: Document) -> Iterator[str]:
+    """What is signed at a gate of the close, and why an earlier signature does not count."""
+    close = gate["close"]
+    if gate["state"] == "open":
+        yield f"{gate_name(document, gate['gate_id'])}: {close_summary(close)}"
+        for words, places in systems_by_outcome(close):
+            yield f"  {words}: {', '.join(places)}"
+        for one in close["exceptions"]:
+            place = f", {one['place']}" if one["place"] else ""
+            reason = f" “{one['reason']}”" if one["reason"] else ""
+            yield f"  Accepted: {label_of(one['kind'], EXCEPTION)}{place}, by {one['by']}{reason}"
+        if close["before"] is not None:
+            votes = "; ".join(_vote_words(vote | {"on_behalf_of": None}) for vote in close["before"]["votes"])
+            yield f"  No longer counts: {votes}. {changed_since(close['before']['changes'])}"
+    elif gate["state"] == "approved" and not close["counts"]:
+        yield f"{gate_name(document, gate['gate_id'])}: no longer counts, since the run has changed."
 
 
 def _vote_words(vote: Document) -> str:

@@ -112,7 +112,9 @@ def waits(run: Document, now: datetime) -> Iterator[Wait]:
             yield Wait("stopped", role_words(tuple(known["owners"])), words + why)
     for gate in run["gates"]:
         if gate["state"] == "open":
-            about = f"approve {counted(len(gate['steps']))} at gate {gate['gate']} ({gate_title(run, gate['gate_id'])})"
+            # An older server has no signatures of the close.
+            what = "sign the close" if gate.get("close") else f"approve {counted(len(gate['steps']))}"
+            about = f"{what} at gate {gate['gate']} ({gate_title(run, gate['gate_id'])})"
             yield Wait("gate", role_words(tuple(gate["roles"])), about)
     for task in run["tasks"]:
         if task["state"] == "open":

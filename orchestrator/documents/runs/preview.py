@@ -116,7 +116,8 @@ class PreviewStep(Shown):
 
 class PreviewGate(Shown):
     """`quorum` people with one of the `roles` decide. `deciders` are the users who can approve this run: not the
-    requester, the leaver and the leaver's reports, nor users who cannot see the run under its embargo."""
+    requester, the leaver and the leaver's reports, nor users who cannot see the run under its embargo. `close`: people
+    sign the close of the run there, once every step has ended; it has no `steps`."""
 
     gate: str
     title: str
@@ -125,6 +126,7 @@ class PreviewGate(Shown):
     decide_within: timedelta
     steps: tuple[str, ...]
     deciders: tuple[str, ...]
+    close: bool = False
 
 
 class PreviewWarning(Shown):
@@ -306,9 +308,10 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
     named = state.asked.named if state.asked.embargo_until is not None else None
     seeing = [actor for actor in actors if named is None or actor.actor_id in named]
     shown = []
-    for gate, spec in packet.approvals.gates.items():
+    for gate, spec in packet.approvals.decisions.items():
+        close = gate in packet.approvals.close
         digests = gates.undecided(state, gate, state.requested_at)
-        if not digests:
+        if not (digests or close):
             continue
         opened = _opened(state, gate, digests, packet)
         shown.append(
@@ -322,6 +325,7 @@ def _gates(state: RunState, packet: Packet, actors: Sequence[Actor]) -> tuple[Pr
                 deciders=tuple(
                     sorted(actor.actor_id for actor in seeing if gates.why_not_decide(state, opened, actor) is None)
                 ),
+                close=close,
             )
         )
     return tuple(shown)
@@ -333,9 +337,10 @@ def _opened(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
 
 def _warnings(state: RunState, packet: Packet, world: World) -> Iterator[PreviewWarning]:
     approvals = packet.approvals
-    for gate, spec in approvals.gates.items() if state.asked.phase != "shadow" else ():
+    for gate, spec in approvals.decisions.items() if state.asked.phase != "shadow" else ():
         digests = gates.undecided(state, gate, state.requested_at)
-        short = decidability.start_shortage(state, _opened(state, gate, digests, packet), world) if digests else None
+        wanted = digests or gate in approvals.close
+        short = decidability.start_shortage(state, _opened(state, gate, digests, packet), world) if wanted else None
         if short is not None:
             asked = either({*spec.decided_by, *spec.escalate_to})
             yield PreviewWarning(

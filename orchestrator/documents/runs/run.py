@@ -14,6 +14,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.runs.access_ended import ended_document
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.account_labels import account_shown
+from orchestrator.documents.runs.close import close_document
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.watch import watch_document
@@ -271,6 +272,7 @@ def _gate(state: RunState, world: World, people: PeopleByRole, gate_id: str) -> 
             }
             for digest, step in named.items()
         ],
+        "close": close_document(state, gate_id),
         "access": access_of(state, world.pinned, named.values()),
         "can_decide": sorted(deciders(state, gate_id, people, world)) if gate.open else [],
         "skipped_hand_overs": skipped_hand_overs(state, world, gate_id),
@@ -288,7 +290,7 @@ def _gate(state: RunState, world: World, people: PeopleByRole, gate_id: str) -> 
 
 
 def _gate_title(world: World, gate: str) -> str:
-    spec = world.pinned.approvals.gates.get(gate)
+    spec = world.pinned.approvals.decisions.get(gate)
     return spec.title if spec is not None else gate
 
 

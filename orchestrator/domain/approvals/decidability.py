@@ -59,7 +59,7 @@ def gate_shortage(state: RunState, gate: GateState, world: World) -> Shortage | 
 
 def start_shortage(state: RunState, gate: GateState, world: World) -> Shortage | None:
     """As `gate_shortage`, with the roles that the gate escalates to."""
-    roles = world.pinned.approvals.gates[gate.opened.gate].escalate_to
+    roles = world.pinned.approvals.decisions[gate.opened.gate].escalate_to
     return gate_shortage(state, gate.escalated(roles, world.now), world)
 
 

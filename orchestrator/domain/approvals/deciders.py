@@ -100,7 +100,7 @@ def effects_of_delay(state: RunState, item_id: str, world: World) -> DelayEffect
     if (gate := state.decisions.gates.get(item_id)) is not None:
         opened = gate.opened
         asked = {id_ for id_, step in state.plan.steps.items() if step.digest in opened.digests}
-        spec = world.pinned.approvals.gates[opened.gate]
+        spec = world.pinned.approvals.decisions[opened.gate]
         escalates = spec.escalate_to if gate.escalated_at is None else ()
         return DelayEffects(escalates, opened.decide_by, opened.valid_until, _with_successors(state, asked))
     if (task := state.work.tasks.get(item_id)) is not None:

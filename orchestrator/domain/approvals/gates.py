@@ -39,8 +39,16 @@ def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[st
     )
 
 
-def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet, now: datetime) -> e.GateOpened:
-    spec = packet.approvals.gates[gate]
+def opening(
+    state: RunState,
+    gate: str,
+    digests: tuple[str, ...],
+    packet: Packet,
+    now: datetime,
+    close: e.CloseRecord | None = None,
+) -> e.GateOpened:
+    """`close` is what people sign, if the gate is one of the close."""
+    spec = packet.approvals.decisions[gate]
     number = sum(1 for other in state.decisions.gates.values() if other.opened.gate == gate) + 1
     return e.GateOpened(
         gate_id=f"g-{gate}-{number}",
@@ -51,6 +59,7 @@ def opening(state: RunState, gate: str, digests: tuple[str, ...], packet: Packet
         decide_by=decision_due(now, state.cutoff, spec.decide_within),
         # Counted from the cutoff, but never over before an approver could act on it.
         valid_until=max(state.cutoff, now) + spec.valid_for,
+        close=close,
     )
 
 
@@ -123,10 +132,10 @@ def why_not_decide(state: RunState, gate: GateState, actor: Actor) -> NotAllowed
     if (refused := refusal("approve_gate", actor.model_copy(update={"up_to": None}))) is not None:
         return refused
     if actor.actor_id in state.decisions.assigned(gate.opened.gate_id):
-        return _conflict(state, actor, assigned=True)
+        return _conflict(state, gate, actor, assigned=True)
     if not actor.roles & gate.roles:
         return NotAllowed("role_missing", f"Only {any_of(gate.roles)} can decide at gate {gate.opened.gate_id}.")
-    return _conflict(state, actor)
+    return _conflict(state, gate, actor)
 
 
 def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -> tuple[Actor, ...]:
@@ -140,14 +149,14 @@ def who_may_vote(state: RunState, gate: GateState, actor: Actor, world: World) -
 def _candidates(state: RunState, gate: GateState, actor: Actor, world: World) -> list[Actor]:
     """The actor's own conflicts of interest count for every delegator."""
     refused = why_not_decide(state, gate, actor)
-    if refused is not None and (refused.code != "role_missing" or _conflict(state, actor) is not None):
+    if refused is not None and (refused.code != "role_missing" or _conflict(state, gate, actor) is not None):
         return []
     delegators = [one for one in absent_in(state, actor, world) if one.roles & gate.roles]
     absent = [one for one in delegators if why_not_decide(state, gate, one) is None]
     return absent if refused is not None else [actor, *absent]
 
 
-def _conflict(state: RunState, actor: Actor, *, assigned: bool = False) -> NotAllowed | None:
+def _conflict(state: RunState, gate: GateState, actor: Actor, *, assigned: bool = False) -> NotAllowed | None:
     """An account that two people assigned may report to the leaver: everyone may."""
     asked = state.asked
     if actor.requested(asked.requested_by, asked.requester_human):
@@ -158,6 +167,22 @@ def _conflict(state: RunState, actor: Actor, *, assigned: bool = False) -> NotAl
         return NotAllowed(
             "reports_to_person", "People who report to the leaver, directly or indirectly, can't approve or reject."
         )
+    return signed_at_another(state, gate, actor)
+
+
+def signed_at_another(state: RunState, gate: GateState, actor: Actor) -> NotAllowed | None:
+    """A person signs the close for one entry of the packet: HR, IT and finance are different people. Signatures that no
+    longer count keep no one from signing."""
+    for id_, other in state.decisions.gates.items():
+        if not gate.signs_close or other.opened.gate == gate.opened.gate or other.opened.close != gate.opened.close:
+            continue
+        approval = state.decisions.approved.get(other.opened.digests[0])
+        counts = other.open or (approval is not None and approval.gate_id == id_)
+        if counts and not actor.people.isdisjoint(other.voters):
+            return NotAllowed(
+                "close_signed_once",
+                f"A person signs the close of a run once, and this person has signed at gate {id_}.",
+            )
     return None
 
 
@@ -238,7 +263,7 @@ def vote(
 def require_together(state: RunState, gate_id: str, world: World) -> None:
     """Raises `Invalid` unless the packet lets several runs' gates of this name be decided in one go."""
     gate = state.decisions.gates.get(gate_id)
-    if gate is not None and not world.pinned.approvals.gates[gate.opened.gate].decide_together:
+    if gate is not None and not world.pinned.approvals.decisions[gate.opened.gate].decide_together:
         raise Invalid(
             "decided_one_by_one",
             f"Gate {gate_id} can't be approved together with others: its packet does not allow it.",
@@ -251,10 +276,14 @@ def _voted(said: str) -> TooLate:
 
 def too_late(gate: GateState) -> TooLate:
     if gate.outcome == "withdrawn":
+        why = (
+            "the run has changed since. People are asked to sign once every step has ended."
+            if gate.signs_close
+            else "its steps no longer need approval, or need it at another gate."
+        )
         return TooLate(
             "gate_withdrawn",
-            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: its steps "
-            "no longer need approval, or need it at another gate.",
+            f"Gate {gate.opened.gate_id} was withdrawn at {gate.decided_at:%Y-%m-%d %H:%M:%S} UTC: {why}",
         )
     who = ", ".join(f"{vote.by} ({vote.verdict}, {at:%Y-%m-%d %H:%M:%S} UTC)" for vote, at in gate.votes)
     when = f"{gate.decided_at:%Y-%m-%d %H:%M:%S} UTC" if gate.decided_at else "already"

@@ -134,6 +134,8 @@ def _unsuitable(state: RunState, item_id: str, decider: str, actor: Actor, world
     if gate is not None:
         if not known.people.isdisjoint(gate.voters):
             return "This person has already decided."
+        if (signed := gates.signed_at_another(state, gate, known)) is not None:
+            return signed.message
         if (missing := gates.level_missing(state, gate, known, known, (), world)) is not None:
             return missing.message
     return None

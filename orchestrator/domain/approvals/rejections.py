@@ -45,7 +45,7 @@ def why_not_taken_back(
     """Why a re-plan by this actor leaves the step rejected or excluded; None where it does not."""
     gate = state.decisions.gates[gate_id]
     against = [vote for vote, _ in gate.votes if vote.verdict == "reject" or digest in vote.excluded]
-    further = world.pinned.approvals.gates[gate.opened.gate].escalate_to
+    further = world.pinned.approvals.decisions[gate.opened.gate].escalate_to
     own = any(actor.is_person(vote.human) or actor.is_person(vote.for_human) for vote in against)
     escalated = bool(actor.roles.intersection(further)) and not is_blank(reason or "")
     if not own and not escalated:

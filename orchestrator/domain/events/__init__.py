@@ -25,12 +25,17 @@ from orchestrator.domain.events.credentials import (
     WebhookSecretReplaced,
 )
 from orchestrator.domain.events.decisions import (
+    CloseRecord,
     DeciderNamed,
     GateDecided,
     GateEscalated,
     GateOpened,
     GateVoted,
     GateWithdrawn,
+    SignedException,
+    SignedStep,
+    SignedSystem,
+    SystemOutcome,
 )
 from orchestrator.domain.events.erasures import ErasureRequested, PersonalDataErased
 from orchestrator.domain.events.event import Event
@@ -137,6 +142,7 @@ __all__ = [
     "STARTS",
     "AccountsSearched",
     "ActorRecorded",
+    "CloseRecord",
     "DeciderNamed",
     "DecisionsDelegated",
     "DelegationEnded",
@@ -182,6 +188,9 @@ __all__ = [
     "SecondRequestReceived",
     "ServiceOwnersChanged",
     "SessionsEnded",
+    "SignedException",
+    "SignedStep",
+    "SignedSystem",
     "StartConfirmed",
     "StartCounted",
     "StartHeld",
@@ -198,6 +207,7 @@ __all__ = [
     "StepStarted",
     "StepVerified",
     "StoredFile",
+    "SystemOutcome",
     "SystemSearched",
     "SystemsWatched",
     "TaskCompleted",

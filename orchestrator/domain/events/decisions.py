@@ -6,9 +6,52 @@ from datetime import datetime
 from typing import Literal
 
 from orchestrator.domain.events.event import Event, Personal, added_later
+from orchestrator.domain.planning.plan import Frozen
+
+SystemOutcome = Literal["verified", "attested", "with_exceptions"]
+"""`verified`: every step was read back. `attested`: every step was done, one at least without a read-back.
+`with_exceptions`: a step was skipped, or an exception about the system is open or was waived."""
+
+
+class SignedStep(Frozen):
+    """How a step ended. `digest` and `generation` name what was done, so that a repeat is something else."""
+
+    step_id: str
+    digest: str
+    generation: int
+    status: str
+
+
+class SignedSystem(Frozen):
+    """`place` is a system, or the name of a task without one."""
+
+    place: str
+    outcome: SystemOutcome
+
+
+class SignedException(Frozen):
+    """An exception that the account `by` accepted although its cause is still there."""
+
+    exception_id: str
+    kind: str
+    place: str = ""
+    by: str
+
+
+class CloseRecord(Frozen):
+    """What people sign before a run closes. `reopened` is how often the run had been opened again."""
+
+    outcome: Literal["clean", "with_exceptions"]
+    reopened: int
+    systems: tuple[SignedSystem, ...]
+    steps: tuple[SignedStep, ...]
+    exceptions: tuple[SignedException, ...]
 
 
 class GateOpened(Event):
+    """`close` is what people sign at a gate before the run closes; its digest is then the only one of the gate. None at
+    a gate about steps."""
+
     gate_id: str
     gate: str
     digests: tuple[str, ...]
@@ -16,6 +59,7 @@ class GateOpened(Event):
     quorum: int
     decide_by: datetime
     valid_until: datetime
+    close: CloseRecord | None = added_later()
 
 
 class GateVoted(Event):

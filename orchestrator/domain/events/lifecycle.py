@@ -131,7 +131,8 @@ class RunEnded(Event):
 class RunClosed(Event):
     """Everything planned is final and nothing is open. `outcome` is `shadow` where nothing was to be changed.
     `reopened` is how often the run had been opened again after it was closed. `watch_days`: so many days afterwards the
-    systems are checked again; none in events of versions that did not do that."""
+    systems are checked again; none in events of versions that did not do that. `signed_at` are the gates at which
+    people signed the close, empty where the packet asks for no signature."""
 
     outcome: Literal["clean", "with_exceptions", "shadow"]
     verified: int
@@ -139,3 +140,4 @@ class RunClosed(Event):
     skipped: int
     reopened: int = added_later(0)
     watch_days: tuple[int, ...] = added_later(())
+    signed_at: tuple[str, ...] = added_later(())

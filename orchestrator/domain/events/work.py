@@ -16,7 +16,7 @@ ExceptionKind = Literal[
     "pause_unconfirmed", "left_behind", "service_without_owner", "access_kept",
     "role_without_holder", "legal_hold", "system_not_covered",
     "leaving_changed", "access_returned", "watch_failed", "effect_undone",
-    "workflow_stopped",
+    "workflow_stopped", "close_rejected", "close_overdue",
 ]  # fmt: skip
 
 QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}

@@ -8,6 +8,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     Wanted,
 )
 from orchestrator.domain.permissions.postponing import postponing_roles
+from orchestrator.domain.run.decisions import signature_late_at
 from orchestrator.domain.run.leaving import leaving_differs, same_day
 from orchestrator.domain.run.run import RunState
 
@@ -58,14 +59,19 @@ def gate_rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
     state, gate = context.state, context.state.decisions.gates[gate_id]
     if gate.outcome != "rejected" or not _keeps_rejected(state, gate_id):
         return None
+    # A step can leave the plan and come back: the exception closes without it, and opens again with it.
+    return _again(context, "gate_rejected", gate_id)
+
+
+def _again(context: ExceptionContext, kind: e.ExceptionKind, gate_id: str) -> Wanted | None:
+    """One at a time about a gate, under another id after the one before is closed."""
     before = [
         known
-        for known in state.work.exceptions.values()
-        if known.opened.kind == "gate_rejected" and known.opened.gate_id == gate_id
+        for known in context.state.work.exceptions.values()
+        if known.opened.kind == kind and known.opened.gate_id == gate_id
     ]
     if any(known.open for known in before):
         return None
-    # A step can leave the plan and come back: the exception closes without it, and opens again with it.
     return Wanted(f"{gate_id}-again-{len(before)}" if before else gate_id, gate_id=gate_id)
 
 
@@ -79,6 +85,36 @@ def _keeps_rejected(state: RunState, gate_id: str) -> bool:
 
 def not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
     return opened.gate_id is None or not _keeps_rejected(context.state, opened.gate_id)
+
+
+def close_rejected(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    if not _close_stays_rejected(context, gate_id):
+        return None
+    # The run can change and be as before: the exception closes with the change, and opens again.
+    return _again(context, "close_rejected", gate_id)
+
+
+def _close_stays_rejected(context: ExceptionContext, gate_id: str) -> bool:
+    """Whether what a person refused to sign is what would be signed now."""
+    gate = context.state.decisions.gates[gate_id]
+    digest = context.close_digests.get(gate.opened.gate)
+    return gate.signs_close and digest is not None and context.state.decisions.rejected.get(digest) == gate_id
+
+
+def close_not_rejected(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id is None or not _close_stays_rejected(context, opened.gate_id)
+
+
+def close_overdue(context: ExceptionContext, gate_id: str) -> Wanted | None:
+    gate = context.state.decisions.gates[gate_id]
+    if not gate.signs_close or not gate.open:
+        return None
+    late_at = signature_late_at(gate, context.world.pinned)
+    return Wanted(gate_id, gate_id=gate_id) if late_at is not None and context.world.now >= late_at else None
+
+
+def close_decided(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
+    return opened.gate_id is None or not context.state.decisions.gates[opened.gate_id].open
 
 
 def decider_missing(context: ExceptionContext, gate_id: str) -> Wanted | None:

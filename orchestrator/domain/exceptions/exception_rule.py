@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
@@ -74,13 +74,15 @@ class Subject(Enum):
 @dataclass(frozen=True, slots=True)
 class ExceptionContext:
     """The input of rules. `unsettled` are the systems on which people still have to confirm the person's accounts,
-    `undecidable` the gates and reviews that too few people can decide."""
+    `undecidable` the gates and reviews that too few people can decide. `close_digests` has what people would sign now
+    to close the run (`approvals/close_gates.py`)."""
 
     state: RunState
     readiness: Mapping[str, StepReadiness]
     world: World
     unsettled: tuple[str, ...]
     undecidable: Collection[str] = ()
+    close_digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def patience(self) -> timedelta:

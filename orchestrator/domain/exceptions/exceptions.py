@@ -27,6 +27,10 @@ from orchestrator.domain.exceptions.account_conditions import (
     search_works,
 )
 from orchestrator.domain.exceptions.decision_conditions import (
+    close_decided,
+    close_not_rejected,
+    close_overdue,
+    close_rejected,
     decider_missing,
     gate_rejected,
     has_deciders,
@@ -486,6 +490,29 @@ _RULES: Final = (
         repairs=(Repair.ACCEPT, Repair.WAIVE),
         opens=(Trigger(Subject.RUN, workflow_stopped),),
         overcome=workflow_runs,
+    ),
+    ExceptionRule(
+        kind="close_rejected",
+        title="Close rejected",
+        meaning="A person who was asked to sign the close of this run rejected it. The run stays open.",
+        remedy="Correct what the reason names, for example with a retry or a replay: the close is then signed again. "
+        "If the run stays as it is, the person who rejected it, or a person with the role that the gate escalates to, "
+        "re-plans the run to request the signature again.",
+        repairs=(Repair.REPLAN,),
+        opens=(Trigger(Subject.GATE, close_rejected),),
+        overcome=close_not_rejected,
+        closed_by=frozenset({Repair.REPLAN}),
+    ),
+    ExceptionRule(
+        kind="close_overdue",
+        title="Close not signed in time",
+        meaning="Every step of this run has ended, and a signature of the close is missing after its due date. The run "
+        "stays open until it is signed.",
+        remedy="Ask the people who can sign; or accept the delay and give a reason. If they are absent, they can "
+        "delegate, or another person can get the role.",
+        repairs=(Repair.ACCEPT,),
+        opens=(Trigger(Subject.GATE, close_overdue),),
+        overcome=close_decided,
     ),
 )
 

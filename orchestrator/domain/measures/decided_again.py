@@ -90,7 +90,7 @@ def _approvals(state: RunState, world: World) -> Iterator[Difference]:
 
 
 def _outcome_today(state: RunState, gate_id: str, gate: GateState, world: World) -> str:
-    spec = world.current.approvals.gates.get(gate.opened.gate)
+    spec = world.current.approvals.decisions.get(gate.opened.gate)
     if spec is None:
         return "none"
     opened = gate.opened.model_copy(update={"roles": spec.decided_by, "quorum": spec.quorum})

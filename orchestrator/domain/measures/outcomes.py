@@ -10,10 +10,11 @@ from orchestrator.domain.run.run import RunState
 
 def approved_at(state: RunState) -> datetime | None:
     """When the last decision was taken that lets the plan go on. None while a gate is open, and where none was
-    approved."""
-    if any(gate.open for gate in state.decisions.gates.values()):
+    approved. Signatures of the close are no such decisions."""
+    gates = [gate for gate in state.decisions.gates.values() if not gate.signs_close]
+    if any(gate.open for gate in gates):
         return None
-    decided = [gate.decided_at for gate in state.decisions.gates.values() if gate.outcome == "approved"]
+    decided = [gate.decided_at for gate in gates if gate.outcome == "approved"]
     return max((at for at in decided if at is not None), default=None)
 
 

@@ -18,7 +18,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.domain.organisation.person import PERSON_FIELDS
 from orchestrator.domain.packet.ability import SystemClass
@@ -282,21 +291,35 @@ class Platform(_Written):
         return self
 
 
-class GateSpec(_Written):
+class DecisionSpec(_Written):
+    """What gates and signatures of the close have in common: who decides, and until when."""
+
+    title: Sentence
+    decided_by: tuple[Slug, ...] = ()
+    quorum: Annotated[int, Field(ge=1)] = 1
+    decide_within: PositiveDuration
+    escalate_to: tuple[Slug, ...] = ()
+    valid_for: PositiveDuration
+    decide_together: bool = False
+
+
+class GateSpec(DecisionSpec):
     """A point where people decide. `decided_by` are roles, any of which counts; `quorum` is a number of different
     people. The gate is not needed if `needed_when` (CEL over person, run, step) is false; it is needed without
     `needed_when`, and if its evaluation fails. `valid_for` counts from the cutoff: a decision is not used after that.
     `decide_together`: gates of this name in several runs can be decided in one request, each as a decision of its own.
     """
 
-    title: Sentence
-    decided_by: tuple[Slug, ...] = ()
-    quorum: Annotated[int, Field(ge=1)] = 1
     needed_when: str | None = None
-    decide_within: PositiveDuration
-    escalate_to: tuple[Slug, ...] = ()
-    valid_for: PositiveDuration
-    decide_together: bool = False
+
+
+class CloseSpec(DecisionSpec):
+    """A signature that a run needs before it closes, by people with a role of `decided_by`. They are asked once every
+    step has ended, and sign how each step and system ended and which exceptions were accepted. If that changes, they
+    are asked again. A person signs a run once, so that each entry needs another person. If no one signs within
+    `decide_within`, the roles of `escalate_to` are asked as well; an exception opens if there are none, or if they do
+    not sign in time either. `valid_for` counts from when people are asked: a signature is not used after that. `quorum`
+    and `decide_together` are as for gates."""
 
 
 class UrgentSpec(_Written):
@@ -364,9 +387,12 @@ class EmbargoSpec(_Written):
 
 
 class Approvals(_Written):
-    """`launch` is for what a move to production needs. Nothing checks that yet, so a new version leaves it empty."""
+    """`close` has the signatures that a run needs before it closes, by name; without it, a run closes once its last
+    step has ended. `launch` is for what a move to production needs. Nothing checks that yet, so a new version leaves it
+    empty."""
 
     gates: dict[Slug, GateSpec]
+    close: dict[Slug, CloseSpec] = Field(default_factory=dict)
     urgent: UrgentSpec | None = None
     postpone: PostponeSpec | None = None
     pause: PauseSpec | None = None
@@ -375,6 +401,19 @@ class Approvals(_Written):
     embargo: EmbargoSpec | None = None
     starts: StartLimits | None = None
     launch: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("close")
+    @classmethod
+    def _other_names(cls, close: dict[str, CloseSpec], known: ValidationInfo) -> dict[str, CloseSpec]:
+        same = sorted(close.keys() & known.data.get("gates", {}).keys())
+        if same:
+            raise ValueError(f"{', '.join(same)} is a gate as well; use another name")
+        return close
+
+    @property
+    def decisions(self) -> Mapping[str, DecisionSpec]:
+        """Everything that people decide, by name: gates and the signatures of the close."""
+        return {**self.gates, **self.close}
 
     @property
     def start_limits(self) -> StartLimits:

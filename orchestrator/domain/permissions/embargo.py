@@ -18,6 +18,7 @@ from orchestrator.domain.organisation.roles import either, role_words
 from orchestrator.domain.packet.ability import Catalogue, find_ability
 from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.command_table import require
+from orchestrator.domain.permissions.different_people import different_people
 from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.reports import require_independent
@@ -129,7 +130,8 @@ def missing_people(
     computed for a person who has no conflict with any of them."""
     approvals = packet.approvals
     people = [one for one in named if one.kind == "person" and one.human is not None]
-    for name, gate in approvals.gates.items():
+    signing: list[frozenset[str]] = []
+    for name, gate in approvals.decisions.items():
         steps = [step for step in packet.workflow.steps if step.gate == name]
         deciders = {
             one.human
@@ -139,9 +141,14 @@ def missing_people(
             and not (leaving is not None and leaving.keeps_out(one))
             and all(_may(one, step, packet, abilities) for step in steps)
         }
+        if name in approvals.close:
+            signing += [frozenset(deciders)] * gate.quorum
         if len(deciders) < gate.quorum:
             wanted = f"{gate.quorum} with the role {either(gate.decided_by)}"
-            yield f"the gate {gate.title!r} needs {wanted}; {len(deciders)} of them can decide"
+            what = "signature" if name in approvals.close else "gate"
+            yield f"the {what} {gate.title!r} needs {wanted}; {len(deciders)} of them can decide"
+    if all(signing) and (found := different_people(signing)) < len(signing):
+        yield f"the close is signed by {len(signing)} different people; {found} of them can sign together"
     if _none_has_role(people, (approvals.exceptions.owner,), leaving):
         yield f"none of them can resolve exceptions ({role_words(approvals.exceptions.owner)})"
     for step in packet.workflow.steps:

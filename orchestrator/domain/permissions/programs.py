@@ -57,7 +57,7 @@ def require_own_grants(actor: Actor, kind: ActorKind, roles: Collection[str], pa
 def _deciding(packet: Packet) -> Iterable[str]:
     yield packet.workflow.value_owner
     yield packet.platform.safety_owner
-    for gate in packet.approvals.gates.values():
+    for gate in packet.approvals.decisions.values():
         yield from (*gate.decided_by, *gate.escalate_to)
     if packet.approvals.urgent is not None:
         yield from packet.approvals.urgent.review_by

@@ -25,7 +25,7 @@ from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import roles_of
 from orchestrator.domain.run.accounts import AccountState, SearchState
-from orchestrator.domain.run.decisions import DecisionState
+from orchestrator.domain.run.decisions import DecisionState, GateState
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.watch import WatchState
@@ -242,7 +242,7 @@ class RunProjection:
     def _systems_of_item(self, item_id: str, event: Event) -> Iterator[str]:
         state = self.state_before
         if (gate := state.decisions.gates.get(item_id)) is not None:
-            yield from _of_digests(gate.opened.digests, self.digests)
+            yield from _of_gate(gate, self.digests)
         elif (task := state.work.tasks.get(item_id)) is not None:
             yield self.steps.get(task.opened.step_id, _UNKNOWN)
         elif (known := state.work.exceptions.get(item_id)) is not None and known.opened is not event:
@@ -274,7 +274,7 @@ def _asked_about(
     """The systems of the open gates, tasks and exceptions that wait for these roles."""
     for gate in state.decisions.gates.values():
         if gate.open and gate.roles & roles:
-            yield from _of_digests(gate.opened.digests, digests)
+            yield from _of_gate(gate, digests)
     for task in state.work.tasks.values():
         if task.open and task.opened.role in roles:
             yield steps.get(task.opened.step_id, _UNKNOWN)
@@ -284,8 +284,14 @@ def _asked_about(
             yield exception.opened.system or (steps.get(step_id, _UNKNOWN) if step_id else _NO_SYSTEM)
 
 
-def _of_digests(digests: Iterable[str], systems: Mapping[str, str]) -> Iterator[str]:
-    yield from (systems.get(digest, _UNKNOWN) for digest in digests)
+def _of_gate(gate: GateState, systems: Mapping[str, str]) -> Iterator[str]:
+    """`systems` has the system of each step, by its digest. The close of a run is about no single system; those who
+    sign it read why exceptions were accepted."""
+    if gate.opened.close is None:
+        yield from (systems.get(digest, _UNKNOWN) for digest in gate.opened.digests)
+        return
+    yield _NO_SYSTEM
+    yield from (exception.place for exception in gate.opened.close.exceptions)
 
 
 def _repeated(event: Event) -> Iterator[tuple[str, str]]:

@@ -84,7 +84,7 @@ class PlannedStep(Frozen):
 
 
 def step_id(ability: str, system: str, account_id: str) -> str:
-    return "s-" + _digest([ability, system, account_id])[:20]
+    return "s-" + digest_of([ability, system, account_id])[:20]
 
 
 def step_digest(step: PlannedStep, generation: int = 1) -> str:
@@ -112,7 +112,7 @@ def step_digest(step: PlannedStep, generation: int = 1) -> str:
             "task_instruction",
         },
     )
-    return _digest(covered if generation == 1 else {**covered, "generation": generation})
+    return digest_of(covered if generation == 1 else {**covered, "generation": generation})
 
 
 def sends_cutoff(step: PlannedStep) -> bool:
@@ -133,14 +133,15 @@ def sent_cutoff_by_first_rule(step: PlannedStep) -> bool:
 
 
 def plan_digest(steps: tuple[PlannedStep, ...]) -> str:
-    return _digest(sorted(step.digest for step in steps))
+    return digest_of(sorted(step.digest for step in steps))
 
 
 def effect_key(run_id: str, step: str, generation: int) -> str:
     """Names one intended effect for good: a retry of an unknown outcome uses the same key again."""
-    return "e-" + _digest([run_id, step, generation])[:32]
+    return "e-" + digest_of([run_id, step, generation])[:32]
 
 
-def _digest(value: object) -> str:
+def digest_of(value: object) -> str:
+    """SHA-256, in hex, of the value as JSON: keys sorted, no spaces, UTF-8."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

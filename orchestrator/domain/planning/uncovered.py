@@ -81,7 +81,8 @@ def _written(packet: Packet) -> Mapping[str, object]:
 
 def _gates(state: RunState, current: Packet) -> Iterator[str]:
     for gate in state.decisions.gates.values():
-        if gate.opened.gate not in current.approvals.gates:
+        known = current.approvals.close if gate.signs_close else current.approvals.gates
+        if gate.opened.gate not in known:
             yield gate.opened.gate
 
 

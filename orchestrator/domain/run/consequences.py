@@ -7,11 +7,11 @@ on the time are found when `advance` asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from orchestrator.domain import events as e
-from orchestrator.domain.approvals import decidability, gates
+from orchestrator.domain.approvals import close_gates, decidability, gates
 from orchestrator.domain.approvals import presettled as beforehand
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exception_events import opened_after_close, opened_exceptions, overcome_exceptions
@@ -75,18 +75,19 @@ def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> 
         return
     unsettled = tuple(searching.unsettled(state, world.pinned))
     undecidable = decidability.too_few_deciders(state, world)
-    context = ExceptionContext(state, readiness_by_step, world, unsettled, undecidable)
+    digests = close_gates.close_digests(state, world.pinned)
+    context = ExceptionContext(state, readiness_by_step, world, unsettled, undecidable, digests)
+    at_end = _at_end(state, readiness_by_step, world)
     following = [
-        *_gates(state, readiness_by_step, world),
+        *_gates(state, readiness_by_step, world, digests if at_end else {}),
         *_tasks(state, readiness_by_step, world),
         *opened_exceptions(context),
         *overcome_exceptions(context),
     ]
     yield from following
     # Closing comes alone: whatever else follows may be a reason to stay open.
-    closing = None if following else _closing(state, readiness_by_step, world)
-    if closing is not None:
-        yield closing
+    if at_end and not following:
+        yield from _closing(state, digests, world)
 
 
 def _reopening(state: RunState, world: World) -> e.RunReopened | None:
@@ -114,16 +115,22 @@ def _wider_plan(state: RunState, world: World) -> e.PlanFrozen | None:
     return widened_plan(state, world.pinned, world.abilities)
 
 
-def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Iterator[Event]:
+def _gates(
+    state: RunState, readiness_by_step: dict[str, StepReadiness], world: World, to_sign: Mapping[str, str]
+) -> Iterator[Event]:
+    """`to_sign` has the digests of the close, by name, once the run is at its end."""
     unfounded = _unfounded(state, readiness_by_step, world)
     waiting = {name: gates.undecided(state, name, world.now, unfounded) for name in world.pinned.approvals.gates}
     planned = {step.digest for step in state.plan.steps.values()}
     for gate_id, gate in state.decisions.gates.items():
         if not gate.open:
             continue
-        pending = set(waiting[gate.opened.gate]) & set(gate.opened.digests)
-        # Approvers see the steps of the plan. A step that a new plan left out could come back with their approval.
-        unseen = not planned.issuperset(gate.opened.digests)
+        if gate.signs_close:
+            pending, unseen = {to_sign.get(gate.opened.gate, "")} & set(gate.opened.digests), False
+        else:
+            pending = set(waiting[gate.opened.gate]) & set(gate.opened.digests)
+            # Approvers see the steps of the plan. A step that a new plan left out could come back with their approval.
+            unseen = not planned.issuperset(gate.opened.digests)
         if unseen or gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
@@ -131,7 +138,7 @@ def _gates(state: RunState, readiness_by_step: dict[str, StepReadiness], world: 
         if decision is not None:
             yield decision
         elif _escalates(state, gate, world):
-            spec = world.pinned.approvals.gates[gate.opened.gate]
+            spec = world.pinned.approvals.decisions[gate.opened.gate]
             yield e.GateEscalated(gate_id=gate_id, roles=spec.escalate_to)
     if state.asked.phase == "shadow" or state.plan.stale:
         return
@@ -156,14 +163,14 @@ def _escalates(state: RunState, gate: GateState, world: World) -> bool:
     """Once it is late; at once where too few people can decide it without the further roles."""
     if gate.escalated_at is not None:
         return False
-    further = world.pinned.approvals.gates[gate.opened.gate].escalate_to
+    further = world.pinned.approvals.decisions[gate.opened.gate].escalate_to
     return world.now >= gate.opened.decide_by or decidability.escalation_helps(state, gate, further, world)
 
 
 def _dated_too_late(state: RunState, gate: GateState, world: World) -> bool:
     """Whether the cutoff was moved to an earlier time since the gate opened, so that its date is too late. It opens
     again, unless a person has voted: a vote is not lost for the sake of a date."""
-    within = world.pinned.approvals.gates[gate.opened.gate].decide_within
+    within = world.pinned.approvals.decisions[gate.opened.gate].decide_within
     return not gate.votes and gate.opened.decide_by > decision_due(gate.opened_at, state.cutoff, within)
 
 
@@ -226,25 +233,42 @@ def _tasks(state: RunState, readiness_by_step: dict[str, StepReadiness], world: 
             yield e.TaskOpened(task_id=task_id, step_id=id_, kind="confirm_outcome", role=spec.owner, due=due)
 
 
-def _closing(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> Event | None:
-    if state.plan.planned_at is None or state.plan.stale or state.work.open_exceptions() or state.plan.open_steps:
-        return None
+def _at_end(state: RunState, readiness_by_step: dict[str, StepReadiness], world: World) -> bool:
+    """Whether everything has ended but the signatures of the close."""
+    if state.plan.planned_at is None or state.plan.stale or state.plan.open_steps:
+        return False
+    if any(not close_gates.is_about_close(state, known.opened) for known in state.work.open_exceptions()):
+        return False
     if any(look.at is None for look in state.accounts.searches.values()):
-        return None
+        return False
     if any(where.kind != "final" for where in readiness_by_step.values()) or any(
-        g.open for g in state.decisions.gates.values()
+        gate.open and not gate.signs_close for gate in state.decisions.gates.values()
     ):
-        return None
-    if state.asked.phase != "shadow" and (world.now < state.cutoff or searching.unseen_since_cutoff(state, world)):
-        return None
+        return False
+    return state.dry or not (world.now < state.cutoff or searching.unseen_since_cutoff(state, world))
+
+
+def _closing(state: RunState, digests: Mapping[str, str], world: World) -> Iterator[Event]:
+    """The gates at which people are asked to sign, or the close."""
+    wanted = close_gates.unsigned(state, digests, world.now)
+    asked = {digest for gate in state.decisions.gates.values() if gate.open for digest in gate.opened.digests}
+    asked |= state.decisions.rejected.keys()
+    record = close_gates.close_record(state) if wanted else None
+    for name, digest in wanted.items():
+        if digest not in asked:
+            yield gates.opening(state, name, (digest,), world.pinned, world.now, record)
+    if wanted or state.work.open_exceptions():
+        return
+    signed = (close_gates.signature(state, digest, world.now) for digest in digests.values())
     statuses = [known.status for known in state.work.steps.values()]
     skipped = statuses.count("skipped")
-    shadow = state.asked.phase == "shadow" and any(s.level > Level.PREPARE for s in state.plan.steps.values())
-    return e.RunClosed(
+    shadow = state.dry and any(s.level > Level.PREPARE for s in state.plan.steps.values())
+    yield e.RunClosed(
         outcome="shadow" if shadow else "with_exceptions" if skipped or exceptions_left(state) else "clean",
         verified=statuses.count("verified"),
         attested=statuses.count("attested"),
         skipped=skipped,
         reopened=state.reopened,
-        watch_days=() if state.asked.phase == "shadow" else world.pinned.workflow.watch.days,
+        watch_days=() if state.dry else world.pinned.workflow.watch.days,
+        signed_at=tuple(gate_id for gate_id in signed if gate_id is not None),
     )

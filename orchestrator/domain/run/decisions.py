@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.packet import Packet
 
 if TYPE_CHECKING:
     from orchestrator.domain.run.run import RunState
@@ -40,6 +41,11 @@ class GateState:
         return self.outcome == "open"
 
     @property
+    def signs_close(self) -> bool:
+        """Whether people sign the close of the run here, and decide about no step."""
+        return self.opened.close is not None
+
+    @property
     def roles(self) -> frozenset[str]:
         return frozenset(self.opened.roles) | frozenset(self.escalated_to)
 
@@ -60,6 +66,15 @@ class GateState:
     def lapsed(self, cutoff: datetime, now: datetime) -> bool:
         """Whether a decision made here no longer holds: it is too late, or the cutoff moved beyond it."""
         return now >= self.opened.valid_until or cutoff > self.opened.valid_until
+
+
+def signature_late_at(gate: GateState, packet: Packet) -> datetime | None:
+    """When an exception about a signature of the close opens: at its due date; if the gate escalates, once the further
+    roles have had as much time. None until it has escalated."""
+    spec = packet.approvals.decisions[gate.opened.gate]
+    if not spec.escalate_to:
+        return gate.opened.decide_by
+    return max(gate.opened.decide_by, gate.escalated_at + spec.decide_within) if gate.escalated_at else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.planning.missing_connectors import missing_systems
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
+from orchestrator.domain.run.decisions import signature_late_at
 from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.domain.run.readiness import (
     MAX_BACKOFF,
@@ -77,6 +78,13 @@ def _deadlines(state: RunState, readiness_by_step: Mapping[str, StepReadiness], 
     patience = world.pinned.workflow.thresholds.retries_become_exception_after
     dates = [g.opened.decide_by for g in state.decisions.gates.values() if g.open and g.escalated_at is None]
     dates += [g.opened.valid_until for g in state.decisions.gates.values() if g.open]
+    signing = [g for g in state.decisions.gates.values() if g.signs_close]
+    dates += [late_at for g in signing if g.open and (late_at := signature_late_at(g, world.pinned)) is not None]
+    dates += [
+        approval.valid_until
+        for g in signing
+        if (approval := state.decisions.approved.get(g.opened.digests[0])) is not None
+    ]
     dates += [
         approval.valid_until
         for step in state.plan.steps.values()

@@ -109,12 +109,13 @@ def _inbox(state: RunState) -> Iterator[tuple[str, dict[str, Any]]]:
                     "detail": {
                         "gate": gate.opened.gate,
                         "id": id_,
-                        "steps": len(gate.opened.digests),
+                        "steps": len(gate.opened.digests if gate.opened.close is None else gate.opened.close.steps),
                         "quorum": gate.opened.quorum,
                         "approvals": len(gate.votes),
                         "voted": sorted(gate.voters),
                         "escalated": bool(gate.escalated_to),
                         **_assigned(state, id_),
+                        **({"close": True} if gate.signs_close else {}),
                     },
                 },
             )

@@ -114,6 +114,12 @@ def approve(run_id: str, gate_id: str) -> RunCommand:
     return _of_run(run_id, f"gates/{gate_id}/decision", said, f"gates/{gate_id}", said, ("approve", run_id, gate_id))
 
 
+def reject(run_id: str, gate_id: str, reason: str) -> RunCommand:
+    said = {"verdict": "reject", "reason": reason}
+    typed = ("reject", run_id, gate_id, "--reason", reason)
+    return _of_run(run_id, f"gates/{gate_id}/decision", said, f"gates/{gate_id}", said, typed)
+
+
 def complete(run_id: str, task_id: str) -> RunCommand:
     said = {"outcome": "done", "note": WHY}
     typed = ("tasks", "complete", run_id, task_id, "--evidence", WHY)

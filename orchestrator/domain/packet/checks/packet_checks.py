@@ -17,6 +17,7 @@ from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.checks.class_checks import class_step_problems, handed_over_elsewhere
 from orchestrator.domain.packet.checks.expression_checks import expression_problems
 from orchestrator.domain.packet.checks.hr_checks import ExportProblems, hr_problems
+from orchestrator.domain.packet.checks.signer_checks import signer_problems
 from orchestrator.domain.packet.class_steps import places
 from orchestrator.domain.packet.formulas import Path
 from orchestrator.domain.packet.hand_overs import ability_of, hands_over
@@ -25,6 +26,7 @@ from orchestrator.domain.packet.packet import (
     PEOPLE_CSV,
     PLATFORM_FILE,
     WORKFLOW_FILE,
+    DecisionSpec,
     Packet,
     WorkflowStep,
 )
@@ -73,6 +75,7 @@ def check_packet(
         *check.hr(hr_kinds, export_problems),
         *check.levels(),
         *check.gates(actors),
+        *(documents[APPROVALS_FILE].problem(*found[1:]) for found in signer_problems(packet, actors or ()) if actors),
         *check.urgent(),
         *check.launch(),
         *(check.embargo(actors) if actors is not None else ()),
@@ -105,7 +108,7 @@ def roles_named_in(packet: Packet) -> frozenset[str]:
     urgent = packet.approvals.urgent
     return roles_spoken_of(packet).union(
         (rule.who for rule in packet.platform.levels),
-        (role for gate in packet.approvals.gates.values() for role in (*gate.decided_by, *gate.escalate_to)),
+        (role for gate in packet.approvals.decisions.values() for role in (*gate.decided_by, *gate.escalate_to)),
         urgent.review_by if urgent is not None else (),
         (step.task.role for step in packet.workflow.steps if step.task is not None),
     )
@@ -323,11 +326,12 @@ class _PacketCheck:
         return any(level is not None and Level(ability.level) <= level for level in levels)
 
     def gates(self, actors: Collection[Actor] | None) -> Iterator[PacketProblem]:
-        """Every gate has enough people who can decide it."""
-        for name, gate in self.packet.approvals.gates.items():
-            path: Path = ("gates", name, "decided_by")
+        """Every gate, and every signature of the close, has enough people who can decide it."""
+        for section, name, gate in self._decisions():
+            path: Path = (section, name, "decided_by")
+            what = f"the gate {name!r}" if section == "gates" else f"the signature {name!r} of the close"
             if not gate.decided_by:
-                said = f"the gate {name!r} has no roles that decide it"
+                said = f"{what} has no roles that decide it"
                 yield self._problem(APPROVALS_FILE, path, said, "name at least one role")
             elif actors is not None:
                 roles = {*gate.decided_by, *gate.escalate_to}
@@ -335,11 +339,15 @@ class _PacketCheck:
                     actor.human for actor in actors if actor.kind == "person" and actor.human and actor.roles & roles
                 }
                 if len(people) < gate.quorum:
-                    said = (
-                        f"the gate {name!r} needs {gate.quorum} people to decide, but only {len(people)} have its roles"
-                    )
+                    said = f"{what} needs {gate.quorum} people to decide, but only {len(people)} have its roles"
                     remedy = f"assign one of the roles {', '.join(sorted(roles))}, or lower 'quorum'"
-                    yield self._problem(APPROVALS_FILE, ("gates", name, "quorum"), said, remedy)
+                    yield self._problem(APPROVALS_FILE, (section, name, "quorum"), said, remedy)
+
+    def _decisions(self) -> Iterator[tuple[str, str, DecisionSpec]]:
+        """Each with its section of approvals.yaml and its name."""
+        approvals = self.packet.approvals
+        yield from (("gates", name, spec) for name, spec in approvals.gates.items())
+        yield from (("close", name, spec) for name, spec in approvals.close.items())
 
     def urgent(self) -> Iterator[PacketProblem]:
         """Some role that may start urgently has the level for each step that an urgent start runs."""
@@ -394,10 +402,10 @@ class _PacketCheck:
         for index, rule in enumerate(platform.levels):
             if rule.kind == "person":
                 yield PLATFORM_FILE, ("levels", index, "who"), rule.who
-        for name, gate in approvals.gates.items():
+        for section, name, gate in self._decisions():
             for field, roles in (("decided_by", gate.decided_by), ("escalate_to", gate.escalate_to)):
                 for position, role in enumerate(roles):
-                    yield APPROVALS_FILE, ("gates", name, field, position), role
+                    yield APPROVALS_FILE, (section, name, field, position), role
         if (urgent := approvals.urgent) is not None:
             for field, roles in (("allowed_to", urgent.allowed_to), ("review_by", urgent.review_by)):
                 for position, role in enumerate(roles):

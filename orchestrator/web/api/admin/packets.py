@@ -144,6 +144,12 @@ class GateMeant(ResponseModel):
     steps: list[str] = Field(description="Titles of the steps that need its approval")
 
 
+class SignatureMeant(ResponseModel):
+    name: str
+    title: str
+    sentence: str
+
+
 class SystemMeant(ResponseModel):
     name: str
     title: str
@@ -162,6 +168,7 @@ class Meaning(ResponseModel):
     class_steps: list[ClassStep] = Field([], description="The steps for every system of a class, as they are written")
     left_out: str
     gates: list[GateMeant]
+    close: list[SignatureMeant] = Field(default=[], description="Signatures that a run needs before it closes")
     never_decide: str
     thresholds: list[str]
     urgent: list[str]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from orchestrator.domain.measures.system_outcomes import SystemOutcome
+from orchestrator.domain.events import SystemOutcome
 from orchestrator.web.api.schema.description import ResponseModel
 
 

@@ -11,7 +11,12 @@ from orchestrator.documents.runs.preview import PreviewPerson
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus
-from orchestrator.web.api.schema.closed_run_answers import FailingCheckInRun, OutcomeInRun, WatchedStepInRun
+from orchestrator.web.api.schema.close_answers import CloseAtGate
+from orchestrator.web.api.schema.closed_run_answers import (
+    FailingCheckInRun,
+    OutcomeInRun,
+    WatchedStepInRun,
+)
 from orchestrator.web.api.schema.description import ResponseModel
 from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
 
@@ -157,6 +162,9 @@ class GateInRun(ResponseModel):
     decided_at: datetime | None
     escalated_to: list[str]
     steps: list[StepAtGate]
+    close: CloseAtGate | None = Field(
+        None, description="What people sign at a gate of the close, which has no steps; null at a gate about steps"
+    )
     access: list[AccountAccess] = Field(default=[], description="What the accounts can do, from the run's snapshots")
     can_decide: list[str] = Field(default=[], description="The accounts that can decide now, while it is open")
     skipped_hand_overs: list[str] = Field(

@@ -21,6 +21,7 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
+from orchestrator.web.pages.run.close_part import close_part
 from orchestrator.web.pages.run.permissions import DryRun
 from orchestrator.web.pages.run.run_access import RunAccess, under_embargo
 from orchestrator.web.words import words
@@ -142,6 +143,7 @@ def gate_card(seen: RunAccess, gate_id: str) -> Document:
             for vote, at in gate.votes
         ],
         "steps": steps,
+        "close": close_part(seen, gate_id),
         "access": [
             one | {"system": seen.system(one["system"])}
             for one in access_of(

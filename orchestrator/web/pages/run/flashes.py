@@ -56,6 +56,11 @@ def _outcome(seen: RunAccess, refused: Refusal, item_id: str) -> str:
     if refused.code == "gate_withdrawn" and gate is not None:
         when = instant(gate.decided_at, zone, seconds=True)
         title = seen.gate_title(gate.opened.gate)
+        if gate.signs_close:
+            return (
+                f"{title} was withdrawn at {when}: the run has changed since. People are asked to sign once every step "
+                "has ended."
+            )
         return f"{title} was withdrawn at {when}: its steps no longer need approval, or need a new one."
     if refused.code == "gate_lapsed" and gate is not None:
         return f"This approval expired on {instant(gate.opened.valid_until, zone)}."
@@ -94,6 +99,12 @@ def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
     decided = next((event for event in came_of_it.events if isinstance(event, e.GateDecided)), None)
     if decided is not None and decided.outcome == "rejected":
         owner = in_sentence(words(seen.world.pinned.approvals.exceptions.owner, "role"))
+        if gate.signs_close:
+            return done(
+                f"Rejected: {what}. An exception is open for the {owner}. If the run changes, people are asked to sign "
+                "again. If it stays as it is, you can re-plan the run to request the signature again.",
+                came_of_it,
+            )
         return done(
             f"Rejected: {what}. An exception is open for the {owner}, who can skip the steps. You can "
             "re-plan the run to request approval again.",
@@ -101,7 +112,8 @@ def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
         )
     if decided is not None:
         left = f", excluding {_steps(len(decided.excluded))}" if decided.excluded else ""
-        return done(f"Approved: {what}{left}.", came_of_it)
+        closed = " The run is completed." if gate.signs_close and seen.state.finished else ""
+        return done(f"{'Signed' if gate.signs_close else 'Approved'}: {what}{left}.{closed}", came_of_it)
     if not came_of_it.events:
         return Flash("done", f"You have already made this decision: {what}.")
     have, wanted = sum(vote.verdict == "approve" for vote, _ in gate.votes), gate.opened.quorum

@@ -70,7 +70,7 @@ class RunAccess:
         return next((step.title for step in steps if step.task is not None and step.name == name), self.system(name))
 
     def gate_title(self, gate: str) -> str:
-        spec = self.world.pinned.approvals.gates.get(gate)
+        spec = self.world.pinned.approvals.decisions.get(gate)
         return spec.title if spec is not None else gate
 
     def step(self, step: PlannedStep) -> Document:

@@ -12,6 +12,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage
+from orchestrator.vocabulary.close import close_summary
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.run_access import RunAccess
 from orchestrator.web.times import instant
@@ -96,7 +97,9 @@ def about(seen: RunAccess, event: Event) -> str:
             return f"Now {instant(event.leaving_at, seen.state.zone)}." if event.leaving_at else "No leaving any more."
         case e.RunClosed():
             done = f"{event.verified} verified, {event.attested} attested, {event.skipped} skipped"
-            return f"{words(event.outcome, 'run')}: {done}."
+            gates = [seen.state.decisions.gates[gate_id].opened.gate for gate_id in event.signed_at]
+            signed = f" Signed: {', '.join(seen.gate_title(gate) for gate in gates)}." if gates else ""
+            return f"{words(event.outcome, 'run')}: {done}.{signed}"
         case e.SystemsWatched():
             shown = (f"{seen.system(one.system)}: {in_sentence(words(one.outcome, 'watch'))}" for one in event.results)
             return f"Day {event.day}. {'; '.join(shown)}."
@@ -198,6 +201,10 @@ def _gate(seen: RunAccess, event: Any) -> str:
             roles = " or ".join(in_sentence(words(role, "role")) for role in event.roles)
             some = f"{event.quorum} of " if event.quorum > 1 else ""
             number = _number(len(event.digests), "step")
+            if event.close is not None:
+                due = instant(event.decide_by, seen.caller.zone)
+                summary = close_summary(_counts(event.close))
+                return f"{title}: signature of the close by {some}{roles}, due {due}. {summary}"
             return f"{title}: {number}, approval by {some}{roles}, due {instant(event.decide_by, seen.caller.zone)}."
         case e.GateVoted():
             left = f", excluding {_number(len(event.excluded), 'step')}" if event.excluded else ""
@@ -209,6 +216,11 @@ def _gate(seen: RunAccess, event: Any) -> str:
             also = " and ".join(in_sentence(words(role, "role")) for role in event.roles)
             return f"{title}: escalated to {also}." if also else f"{title}."
     return f"{title}."
+
+
+def _counts(close: e.CloseRecord) -> dict[str, int]:
+    statuses = [step.status for step in close.steps]
+    return {status: statuses.count(status) for status in ("verified", "attested", "skipped")}
 
 
 _READ = {"done": "still in effect", "not_done": "no longer in effect", "unknown": "could not be read"}

@@ -1,0 +1,154 @@
+"""The close of a run is signed at each entry point, rejected, and signed again after a step was repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.web.state import LocalMember
+from tests.cli.command_line import hired
+from tests.web.api.running import PAST, Leavers, gate_of, served, start, until
+from tests.web.requests.entry_points import (
+    ENTRY_POINTS,
+    SignedIn,
+    SignInAs,
+    approve,
+    packet_of,
+    reject,
+    replay,
+    signed_in,
+    text_of,
+)
+
+PACKET = "signed-leaver"
+STEPS = ("snapshot_code", "suspend_code")
+CLOSE = """\
+close:
+  it_signs: {title: IT signs the close, decided_by: [it_approver, it_clerk], decide_within: P5D, valid_for: P30D}
+  finance_signs:
+    title: Finance signs the close
+    decided_by: [finance_approver, finance_clerk]
+    decide_within: P5D
+    valid_for: P30D
+
+exceptions:
+"""
+WHY_NOT = "The token of the build server is still there"
+
+
+def open_names(run: Any) -> set[str]:
+    return {gate["gate"] for gate in run["gates"] if gate["state"] == "open"}
+
+
+def to_sign(run: Any) -> bool:
+    return open_names(run) == {"it_signs", "finance_signs"}
+
+
+async def in_inbox(who: SignedIn, run_id: str) -> list[Any]:
+    items = (await who.api.get("/inbox", params={"limit": 200})).json()["items"]
+    return [one for one in items if one["run_id"] == run_id]
+
+
+async def ended(stack: Stack, hr: SignedIn, leaver: Leavers) -> tuple[str, Any]:
+    """A run whose steps have ended, so that people are asked to sign."""
+    packet = packet_of(PACKET, STEPS, ("exceptions:\n", CLOSE), gate=None, at=None)
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    run_id = await start(hr.api, await leaver(), packet=PACKET, cutoff=PAST)
+    return run_id, await until(hr.api, run_id, to_sign)
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+async def test_people_sign_the_close(stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str) -> None:
+    hr, it, finance = await sign_in("hr"), await sign_in("it"), await sign_in("finance")
+    operator = await sign_in("operator")
+    run_id, run = await ended(stack, hr, leaver)
+    assert run["state"] == "awaiting_decision" and run["finished_at"] is None
+    first, second = gate_of(run, "it_signs"), gate_of(run, "finance_signs")
+    assert first["steps"] == [] and first["close"]["outcome"] == "clean" and first["close"]["before"] is None
+    assert first["close"]["systems"] == [{"place": "code", "outcome": "verified"}]
+    assert first["close"]["digest"] != second["close"]["digest"] and not first["close"]["counts"]
+
+    [item] = await in_inbox(it, run_id)
+    assert item["subject"] == "Sign the close for it_signs: 2 steps" and item["title"] == "IT signs the close"
+    page = await it.page.get(f"/runs/{run_id}")
+    assert "Every step has ended: 2 verified, 0 attested, none skipped." in text_of(page)
+    assert "Sign the close : IT signs the close" in text_of(page)
+    assert "Sign the close" in text_of(await it.page.get("/inbox"))
+    _, printed = await it.typed("show", run_id)
+    assert "it signs: Every step has ended: 2 verified, 0 attested, none skipped." in printed
+
+    await operator.refused_at(entry_point, approve(run_id, first["gate_id"]), 403, "can decide at gate")
+    await it.does(entry_point, approve(run_id, first["gate_id"]))
+    await it.refused_at(
+        entry_point,
+        approve(run_id, first["gate_id"]),
+        409,
+        "IT signs the close was approved" if entry_point == "page" else "was approved",
+    )
+
+    # Finance rejects, and a step is repeated: IT signs again, and reads why.
+    await finance.does(entry_point, reject(run_id, second["gate_id"], WHY_NOT))
+    run = await until(hr.api, run_id, lambda run: any(one["kind"] == "close_rejected" for one in run["exceptions"]))
+    rejected = next(one for one in run["exceptions"] if one["kind"] == "close_rejected")
+    assert rejected["owners"] == ["operator"] and rejected["decision"]["reason"] == WHY_NOT
+    assert run["state"] == "needs_attention" and gate_of(run, "it_signs")["close"]["counts"]
+    assert WHY_NOT in text_of(await operator.page.get(f"/runs/{run_id}"))
+    await operator.does("api", replay(run_id, None, "suspend_code"))
+    run = await until(hr.api, run_id, to_sign)
+    again = [gate for gate in run["gates"] if gate["gate"] == "it_signs"]
+    assert [gate["close"]["counts"] for gate in again] == [False, False]
+    assert [vote["by"] for vote in again[-1]["close"]["before"]["votes"]] == ["it"]
+    [change] = again[-1]["close"]["before"]["changes"]
+    assert (change["kind"], change["before"], change["after"]) == ("step", "verified", "verified")
+    shown = text_of(await it.page.get(f"/runs/{run_id}"))
+    assert "This no longer counts. The run has changed since: the step" in shown and "was repeated (verified)" in shown
+    assert "was repeated (verified)" in (await it.typed("show", run_id))[1]
+    await it.refused_at(entry_point, approve(run_id, first["gate_id"]), 409, "approved")
+
+    await finance.does(entry_point, approve(run_id, "g-finance_signs-2"))
+    said = await it.does(entry_point, approve(run_id, again[-1]["gate_id"]))
+    assert entry_point == "api" or "The run is completed." in said
+    run = await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+    assert run["state"] == "clean" and run["summary"]["verified"] == run["summary"]["steps"] == 2
+    events = (await hr.api.get(f"/runs/{run_id}/events")).json()["events"]
+    closed = next(event["data"] for event in events if event["type"] == "RunClosed")
+    assert sorted(closed["signed_at"]) == ["g-finance_signs-2", "g-it_signs-2"]
+    assert "Signed: IT signs the close, Finance signs the close." in text_of(await hr.page.get(f"/runs/{run_id}"))
+
+
+async def test_one_person_signs_once_whatever_their_roles(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, tmp_path: Path
+) -> None:
+    hr, it, finance = await sign_in("hr"), await sign_in("it"), await sign_in("finance")
+    run_id, run = await ended(stack, hr, leaver)
+    number = (await hired(stack)).employee_number
+    # Roles that no other packet of the stack has.
+    both = LocalMember("bo", number, ("it_clerk", "finance_clerk"), "")
+    async with served(stack, members=[both]) as url, signed_in(url, "bo", tmp_path) as bo:
+        await bo.does("api", approve(run_id, gate_of(run, "it_signs")["gate_id"]))
+        finance_gate = approve(run_id, gate_of(run, "finance_signs")["gate_id"])
+        await bo.refused(
+            finance_gate,
+            403,
+            "close_signed_once",
+            "A person signs the close of a run once",
+            "Ask another person with the gate's role",
+        )
+    await it.refused_at("api", finance_gate, 403, "can decide at gate")
+    await finance.does("api", finance_gate)
+    assert (await until(hr.api, run_id, lambda run: run["finished_at"] is not None))["state"] == "clean"
+
+
+async def test_two_signatures_at_once_close_the_run_once(stack: Stack, sign_in: SignInAs, leaver: Leavers) -> None:
+    hr, it, finance = await sign_in("hr"), await sign_in("it"), await sign_in("finance")
+    run_id, run = await ended(stack, hr, leaver)
+    signing = [approve(run_id, gate_of(run, name)["gate_id"]) for name in ("it_signs", "finance_signs")]
+    await asyncio.gather(*(who.does("api", what) for who, what in zip((it, finance), signing, strict=True)))
+    await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+    kinds = [event["type"] for event in (await hr.api.get(f"/runs/{run_id}/events")).json()["events"]]
+    assert kinds.count("RunClosed") == 1 and kinds.count("GateDecided") == 2 and kinds[-1] == "RunClosed"
