@@ -30,10 +30,11 @@ LONG: Final = (
 LONG_AS_A_WHOLE: Final = ("tests/compatibility/test_open_runs.py",)
 """Files whose tests share what takes long."""
 KEPT: Final = (
-    # Every starter packet and every entry point has a whole run.
+    # Every starter packet and every entry point has a whole run; a run's page is checked by axe.
     "tests/integration/runs/test_starter_runs.py::test_a_run_of_a_starter_packet",
     "tests/integration/runs/test_replay.py::test_fresh_histories_replay",
     "tests/production/test_processes.py::test_a_whole_run_by_the_containers_commands",
+    "tests/web/browser/test_every_page_looks.py::test_a_page_is_sound_in_both_themes_and_at_every_width[run-waiting]",
     # Who may do what, and what is hidden from whom.
     "tests/web/routes/test_every_route.py::test_a_route_answers_each_as_the_table_says",
     "tests/web/routes/test_every_route.py::test_nothing_anywhere_tells_of_a_run_under_embargo",

@@ -1,8 +1,7 @@
 """Every page as people see it: light, dark and as wide as a phone, each kept as a picture. Nothing in it is wrong by
 axe's rules or by the browser's own, and nothing has to be scrolled sideways, not at four times the size either.
 
-With `in one theme` axe reads half of the pages in the light theme on a laptop and half in the dark one on a phone; with
-`in both themes` it reads each in both. `make test` has the first page alone (`tests/long_tests.py`).
+`make test` has two of the pages, `make test-servers` the others (`tests/long_tests.py`).
 
 Pictures are made and kept where OFFBOARD_SCREENSHOTS names a folder.
 """
@@ -10,7 +9,7 @@ Pictures are made and kept where OFFBOARD_SCREENSHOTS names a folder.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,8 +29,6 @@ LAPTOP, PHONE, MAGNIFIED = (
     {"width": 390, "height": 844},
     {"width": 320, "height": 256},  # 1280 by 1024 at 400 % (WCAG 2.2, success criterion 1.4.10)
 )
-
-BOTH = LIGHT, DARK = ("light laptop", "dark phone")
 
 TOO_WIDE = """() => [...document.querySelectorAll('main *')]
   .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.scroll'))
@@ -98,20 +95,18 @@ async def furnished(stack: Stack) -> AsyncIterator[Furnished]:
         await auditor.post(f"/delegations/{made.delegation}/end")
 
 
-async def looked_at(page: Page, name: str, pictures: Path | None, looks: Collection[str] = BOTH) -> None:
-    """By all of axe's rules in these `looks`: the light theme on a laptop and the dark one on a phone. The page is not
-    loaded again, as when a person turns a phone."""
+async def looked_at(page: Page, name: str, pictures: Path | None) -> None:
+    """By all of axe's rules in the light theme on a laptop and in the dark one on a phone. The page is not loaded
+    again, as when a person turns a phone."""
     assert await page.locator("html").get_attribute("lang") == "en"
     await expect(page.locator("h1")).to_have_count(1)
     await kept(page, f"{name}-light", pictures)
-    if LIGHT in looks:
-        await nothing_wrong(page)
+    await nothing_wrong(page)
     await page.emulate_media(color_scheme="dark")
     await kept(page, f"{name}-dark", pictures)
     await fits(page)
     await kept(page, f"{name}-phone", pictures)
-    if DARK in looks:
-        await nothing_wrong(page)
+    await nothing_wrong(page)
     await page.emulate_media(color_scheme="light")
     await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
 
@@ -158,12 +153,10 @@ async def open_pages(chromium: Browser, stack: Stack, heard: Overheard) -> Async
     await browsing.aclose()
 
 
-@pytest.mark.parametrize("axe", ["in one theme", pytest.param("in both themes", marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_sound_in_both_themes_and_at_every_width(
-    open_pages: OpenPages, furnished: Furnished, pictures: Path | None, name: str, axe: str
+    open_pages: OpenPages, furnished: Furnished, pictures: Path | None, name: str
 ) -> None:
-    looks = BOTH if axe == "in both themes" else [BOTH[list(PAGES).index(name) % 2]]
     alias, to = PAGES[name]
     complaints = open_pages.browsing.complaints
     complaints.clear()
@@ -178,7 +171,7 @@ async def test_a_page_is_sound_in_both_themes_and_at_every_width(
         await fits(page)
         await page.evaluate("alike => document.querySelectorAll(alike).forEach(one => one.remove())", ALIKE[name])
         await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]  # as above
-    await looked_at(page, name, pictures, looks)
+    await looked_at(page, name, pictures)
     await open_pages.browsing.hear(page)
     if name in REFUSED:  # Chromium says so of every page whose status is an error
         complaints[:] = [said for said in complaints if "the server responded with" not in said]
