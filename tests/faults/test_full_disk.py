@@ -15,9 +15,9 @@ from tests.faults.small_disk import SmallDisk, small_disk
 from tests.faults.trial import Trial, trial, under
 
 MEBIBYTES = 192
-"""For PostgreSQL's data, with room for a second segment of its log."""
+"""For PostgreSQL's data and a second segment of its log."""
 STARTS = 40
-"""Of other people, while the disk is full: more than its last pages have room for."""
+"""Of other people, while the disk is full: more than fit into its last pages."""
 
 
 class FullDisk:
@@ -55,7 +55,7 @@ class FullDisk:
                 return
 
     async def _free(self, here: Trial) -> None:
-        """An administrator makes room, and starts the server if it ended."""
+        """An administrator frees space, and starts the server if it ended."""
         await asyncio.to_thread(self._disk.free)
         if here.postgres.pid is None:
             self.restarts += 1
