@@ -7,9 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.deciding.lost_tails import LostTails
+from orchestrator.deciding.master_keys import require_current_key
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.engine import EngineAddress
@@ -38,7 +40,7 @@ class Backend:
 @asynccontextmanager
 async def open_backend(settings: Settings, abilities: Catalogue | None = None) -> AsyncIterator[Backend]:
     """`abilities` are those of the connectors in the registry where none are given. Raises `LedgerUnavailable` on first
-    use, `WrongMasterKey` at once."""
+    use, `WrongMasterKey` at once, and before a key of a person is made with a master key that was replaced."""
     if abilities is None:
         from connectors.registry import connector_kinds  # all connectors: half a second that health checks don't need
 
@@ -47,6 +49,7 @@ async def open_backend(settings: Settings, abilities: Catalogue | None = None) -
     try:
         keyring = Keyring(database, *load_master_keys(settings.master_key, "OFFBOARD_MASTER_KEY"))
         ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
+        keyring.require_current = partial(require_current_key, ledger, keyring)
         lost_tails = LostTails(ledger)
         try:
             yield Backend(database, keyring, ledger, Runs(ledger, abilities), lost_tails)

@@ -24,6 +24,7 @@ from connectors.protocols.smtp import MailServer
 from orchestrator.backend import Backend, engine_address, keep_quiet, open_backend, telemetry_of
 from orchestrator.background import BackgroundTask
 from orchestrator.commands import Services
+from orchestrator.deciding.master_keys import require_current_key
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_files import named_packet
@@ -85,6 +86,7 @@ async def working(
         keep_quiet(watched, backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         await LedgerMarks(backend.ledger, backend.lost_tails, engine).compare()
+        await require_current_key(backend.ledger, backend.keyring)
         failed = _counter(watched)
         reports = EngineReports(backend.database, lambda: engine.cluster, failed)
         stack.push_async_callback(reports.aclose)

@@ -65,6 +65,8 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "RunOpened": EventDisplay("Run linked to this person", "flag", "quiet"),
     "ErasureRequested": EventDisplay("Erasure of a person requested", "minus", "warn"),
     "PersonalDataErased": EventDisplay("Personal data of a person erased", "minus", "warn"),
+    "MasterKeyReplacementStarted": EventDisplay("Replacement of the master key started", "again", "warn"),
+    "MasterKeyReplaced": EventDisplay("Master key replaced", "check", "good"),
     "HoldPlaced": EventDisplay("Changes paused on a system", "pause", "warn"),
     "HoldReleased": EventDisplay("Changes resumed on a system", "play", "quiet"),
     "ActorRecorded": EventDisplay("Signed in", "dot", "quiet"),

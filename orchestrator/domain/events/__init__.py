@@ -39,6 +39,7 @@ from orchestrator.domain.events.decisions import (
 )
 from orchestrator.domain.events.erasures import ErasureRequested, PersonalDataErased
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.events.keyring import MasterKeyReplaced, MasterKeyReplacementStarted
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
     LeavingChanged,
@@ -81,6 +82,7 @@ from orchestrator.domain.events.starts import (
 )
 from orchestrator.domain.events.streams import (
     EVERYTHING,
+    KEYRING,
     ORGANISATION,
     STARTS,
     holds_stream,
@@ -130,11 +132,12 @@ ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
     StartCounted, StartsTripped, StartHeld, StartConfirmed, StartsReleaseApproved, StartsReleased,
     TokenMade, TokenRevoked, ServiceOwnersChanged, SessionsEnded, WebhookAdded, WebhookSecretReplaced, WebhookDisabled,
-    ErasureRequested, PersonalDataErased,
+    ErasureRequested, PersonalDataErased, MasterKeyReplacementStarted, MasterKeyReplaced,
 )  # fmt: skip
 
 __all__ = [
     "EVERYTHING",
+    "KEYRING",
     "ORGANISATION",
     "ORGANISATION_EVENTS",
     "QUESTION_OF",
@@ -167,6 +170,8 @@ __all__ = [
     "LeavingChanged",
     "LegalHoldLifted",
     "LegalHoldPlaced",
+    "MasterKeyReplaced",
+    "MasterKeyReplacementStarted",
     "MatchSettled",
     "MatchSettledBeforehand",
     "PersonalDataErased",

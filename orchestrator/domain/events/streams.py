@@ -1,5 +1,5 @@
 """The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`,
-`organisation`, `starts`.
+`organisation`, `starts`, `keyring`.
 
 A packet's stream and its events are in `domain/packet/packet_history.py`.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 ORGANISATION = "organisation"
 STARTS = "starts"
 """How many runs are started, under any packet."""
+KEYRING = "keyring"
+"""The master key of people's keys."""
 EVERYTHING = "*"
 """In the place of a system: changes on every system."""
 

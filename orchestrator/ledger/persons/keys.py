@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -124,6 +124,8 @@ class Keyring:
                 "one of its keys was not made from the other, so that accounts would get other IDs",
                 "Create the new key with `offboard ledger new-master-key`",
             )
+        self.require_current: Callable[[], Awaitable[None]] | None = None
+        """Called once, before the first key of a person is made: raises for a master key that was replaced."""
         # `rewrap` finds the processes that encrypt with another key by it. The id is in every wrapped key as well.
         database.name_connections(self.connection_name)
         self._cache: OrderedDict[str, tuple[float, PersonKey | None]] = OrderedDict()
@@ -134,6 +136,7 @@ class Keyring:
     async def create_person(self, person_id: str | None = None) -> str:
         """Makes a key for the person (a new opaque id if none is given) and returns the id. Doing it again for the
         same id changes nothing; for an erased one it raises `PersonErased`."""
+        await self._require_current()
         person_id = person_id or new_person_id()
         async with self._database.transaction() as connection:
             await connection.execute(self._insertion(person_id))
@@ -237,6 +240,7 @@ class Keyring:
         several callers at once all get the same."""
         if (found := await self.find_person(kind, value)) is not None or not create:
             return found
+        await self._require_current()
         person_id = new_person_id()
         wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
         async with self._database.driver() as connection:
@@ -244,6 +248,11 @@ class Keyring:
             if await claimed.fetchone() is not None:
                 return person_id
         return await self.find_person(kind, value)
+
+    async def _require_current(self) -> None:
+        if self.require_current is not None:
+            await self.require_current()
+            self.require_current = None
 
     def _insertion(self, person_id: str):  # type: ignore[no-untyped-def]  # the dialect's Insert is generic in nothing useful
         wrapped = self._wrap(person_id, os.urandom(KEY_BYTES))
@@ -261,6 +270,15 @@ class Keyring:
     def wrapping_id(self) -> bytes:
         """The bytes after the first of every key that the master key encrypted."""
         return self._master.wrapping_id
+
+    @property
+    def key_id(self) -> str:
+        """The ID of the master key, as 16 hexadecimal digits."""
+        return self.wrapping_id.hex()
+
+    @property
+    def former_key_ids(self) -> tuple[str, ...]:
+        return tuple(one.wrapping_id.hex() for one in self._former)
 
     @property
     def connection_name(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 import pytest_asyncio
 
+from orchestrator.deciding.master_keys import require_current_key
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.access import answers, sessions
@@ -108,6 +110,23 @@ async def test_an_administrator_replaces_the_master_key(
     assert done.code == 0, done.err
     assert "the keys of 0 people" in done.out and "the former master key is not needed any more" in done.out
     assert "the keys of 0 people" in (await administer(both, "ledger", "rewrap")).out
+    newer, former = Keyring(database, *load_master_keys(both)), Keyring(database, MASTER_KEY, load_master_keys(new)[0])
+    book = Ledger(database, newer, EventCodec(RUN_EVENT_TYPES))
+    events = [one.event.model_dump() for one in (await book.read({"keyring": 0})).events["keyring"]]
+    assert [one.type for one in (await book.read({"keyring": 0})).events["keyring"]] == [
+        "MasterKeyReplacementStarted",
+        "MasterKeyReplaced",
+    ], "each once, however often it is run"
+    assert all(one["key_id"] == newer.key_id and one["former_key_ids"] == (former.key_id,) for one in events)
+    await require_current_key(book, newer)
+    refused = await administer(f"{OLD} {new}", "ledger", "rewrap")
+    assert refused.code == 1 and "was replaced by another one" in refused.err
+    former.require_current = partial(require_current_key, book, former)
+    for make in (former.create_person(), former.person_for("employee", "E-77")):
+        with pytest.raises(WrongMasterKey, match="was replaced by another one"):
+            await make
+    assert await former.find_person("employee", "E-77") is None
+    await book.aclose()
 
     assert await read(database, *load_master_keys(new)) == NAMES
     with pytest.raises(WrongMasterKey):
@@ -116,7 +135,7 @@ async def test_an_administrator_replaces_the_master_key(
     assert [await ring.find_person("employee", f"E-{number}") for number in range(5)] == people
     assert ring.lookup_tag("actor", "x") == Keyring(database, MASTER_KEY).lookup_tag("actor", "x")
     verified = await administer(new, "ledger", "verify")
-    assert verified.code == 0 and "no tampering found: 5 events" in verified.out and verify_database(url).ok
+    assert verified.code == 0 and "no tampering found: 7 events" in verified.out and verify_database(url).ok
     # Once more: the next key has the same hashes, too.
     third = next_master_key(*load_master_keys(new))
     assert Keyring(database, third).lookup_tag("actor", "x") == ring.lookup_tag("actor", "x")

@@ -248,7 +248,11 @@ def rewrap(folder: Folder = FOLDER) -> None:
 
     async def work() -> Rewrapped:
         from orchestrator.cli.server.installation import server_settings
+        from orchestrator.deciding.master_keys import record_end, record_start, require_current_key
+        from orchestrator.deciding.runs import RUN_EVENT_TYPES
         from orchestrator.ledger.access import answers, sessions
+        from orchestrator.ledger.book.codec import EventCodec
+        from orchestrator.ledger.book.store import Ledger
         from orchestrator.ledger.engine import hr_feeds, inquiries, webhooks
         from orchestrator.ledger.persons.keys import Keyring, load_master_keys
         from orchestrator.ledger.persons.rewrapping import rewrap
@@ -265,7 +269,16 @@ def rewrap(folder: Folder = FOLDER) -> None:
                 *inquiries.SEALED,
                 *hr_feeds.SEALED,
             )
-            return await rewrap(database, keyring, sealed)
+            ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
+            try:
+                await require_current_key(ledger, keyring)
+                await record_start(ledger, keyring)
+                done = await rewrap(database, keyring, sealed)
+                if done.finished:
+                    await record_end(ledger, keyring)
+            finally:
+                await ledger.aclose()
+            return done
         finally:
             await database.aclose()
 
