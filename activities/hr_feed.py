@@ -31,6 +31,7 @@ from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReason, Feed
 from orchestrator.domain.commands.reported_leavings import (
     DateChange,
     changed_leaving,
+    had_restored,
     had_run,
     started_for,
     taken_back,
@@ -250,9 +251,17 @@ class HrFeed:
     async def _had_run(self, leaver: ListedLeaver, run: LatestRun) -> bool:
         if await self._taken_back_by(run):
             return False
+        state = (await self._services.runs.load(run.run_id)).state
+        if state.restores is not None:
+            restored = (await self._services.runs.load(state.restores)).state
+            if state.finish != "ended":
+                return had_restored(state, restored, leaver.leaving_at)
+            ended = restored.finish == "ended"
+            same = had_run(leaver.leaving_at, restored.cutoff, ended, restored.finished_at)
+            return same or started_for(restored, leaver.leaving_at)
         if had_run(leaver.leaving_at, run.cutoff, run.state == "ended", run.closed_at):
             return True
-        return started_for((await self._services.runs.load(run.run_id)).state, leaver.leaving_at)
+        return started_for(state, leaver.leaving_at)
 
     @staticmethod
     def _of_another(state: RunState, person: Person | None, place: str, now: datetime, outcome: _Outcome) -> bool:

@@ -62,6 +62,11 @@ class Ability:
     without a condition, so that two attempts at once would undo each other. Attempts of all workers wait for each
     other.
     `ends` and `cannot_end`: what it ends besides, and what the system offers no way to end. A reply names both.
+    `undone_by`: the ability of the same connector that restores what this one took. `taken_as` is the key under which
+    a reply names the things that it took, each with its `id`; empty where there is one state only, such as disabled.
+    `recorded_as` is the key under which the snapshot of the system names such things.
+    `gives_access`: it restores what a run took. Restores use it, and no packet can. Of an account that was not active
+    before the run, only things that are named are restored.
     """
 
     name: str
@@ -83,6 +88,10 @@ class Ability:
     one_at_a_time: bool = False
     ends: tuple[Held, ...] = ()
     cannot_end: tuple[Held, ...] = ()
+    undone_by: str = ""
+    taken_as: str = ""
+    recorded_as: str = ""
+    gives_access: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,9 @@ class Effect:
     `effect_key` never names another effect; it is passed on wherever the system supports idempotency.
     `deadline` is the total time in seconds that one attempt (or one read-back) may take, name lookup included.
     `replied` is for a read-back just after an attempt: the detail of its reply, such as what it removed from a list.
-    Otherwise it is empty, such as for a read-back after a restart."""
+    Otherwise it is empty, such as for a read-back after a restart.
+    `taken`, for an ability that restores: the things that the run took and that are restored, each with its `id`
+    and what else the reply to the removal or the snapshot says of it."""
 
     ability: str
     effect_key: str
@@ -123,6 +134,7 @@ class Effect:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     deadline: float = 30.0
     replied: Mapping[str, Any] = field(default_factory=dict)
+    taken: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,12 @@ class ActTable(Generic[Do, Look]):
         self._acts = {act.ability.name: act for act in acts}
         if len(self._acts) != len(acts):
             raise IncompleteActError(f"{kind} declares an ability twice")
+        for act in acts:
+            inverse = self._acts.get(act.ability.undone_by)
+            if act.ability.undone_by and (inverse is None or not inverse.ability.gives_access):
+                raise IncompleteActError(
+                    f"{act.ability.name} is undone by {act.ability.undone_by}, which is no ability that gives access"
+                )
         self.abilities: Mapping[str, Ability] = types.MappingProxyType(
             {name: act.ability for name, act in self._acts.items()}
         )

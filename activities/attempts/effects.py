@@ -28,4 +28,5 @@ def effect_of(state: RunState, step: PlannedStep, key: str, person: PersonFacts)
         account=account,
         parameters=parameter_values(step.parameters, person=person, run=run_facts(state)),
         deadline=step.deadline,
+        taken=tuple((state.asked.taken or {}).get(step.step_id, ())),
     )

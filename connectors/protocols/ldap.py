@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from ldap3 import MODIFY_DELETE, MODIFY_REPLACE
+from ldap3 import MODIFY_ADD, MODIFY_DELETE, MODIFY_REPLACE
 from ldap3.utils.conv import escape_filter_chars
 
 from connectors.abilities import Ability, Account, Effect, Lookup, ReadBack, Reply
@@ -34,12 +34,12 @@ from connectors.protocols.ldap_entries import (
     require_supported_people,
     same_dn,
 )
-from connectors.protocols.ldap_groups import LdapMemberships, leave, memberships
+from connectors.protocols.ldap_groups import LdapMemberships, by_uuid, join, leave, memberships
 from connectors.protocols.ldap_locks import LOCK_ATTRIBUTES, PERMANENTLY, AccountLock, PasswordPolicyLock, lock_of
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
 from connectors.protocols.ldap_settings import LdapSettings
 from connectors.read_backs import none_left, seen
-from connectors.removals import GroupsLeft
+from connectors.removals import GroupsLeft, Removals
 
 _READ = (
     "entryUUID", "uid", "cn", "mail", "employeeNumber", "pwdChangedTime", "pwdPolicySubentry", "nsUniqueId",
@@ -174,7 +174,8 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
 
     def snapshot(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         groups = self._memberships(session, entry, names_of(effect, "groups"))
-        return none_left((), {**_state(entry), "groups": groups.shown}, shows_such=groups.members_shown)
+        evidence = {**_state(entry), "groups": groups.shown, "not_locked": self.account_lock.not_locked(entry)}
+        return none_left((), evidence, shows_such=groups.members_shown)
 
     def lock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         return self.account_lock.write(session, entry)
@@ -182,17 +183,61 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
     def leave_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         groups, left = self._memberships(session, entry, names_of(effect, "groups")), GroupsLeft()
         for membership in groups.found:
-            with left.leaving(membership.shown()):
+            with left.leaving({**membership.shown(), "attribute": membership.attribute}):
                 leave(session, membership, self.settings.placeholder_member)
         left.not_found(groups.missing)
         return Reply(left.reply(session.happened))
+
+    def unlock(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
+        lock = self.account_lock
+        before = next((one.get("before") for one in effect.taken if one["id"] == lock.attribute), None)
+        return lock.lift(session, entry, before)
+
+    def look_at_unlocking(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
+        return seen(self.account_lock.state(entry) != "locked", _state(entry))
+
+    def join_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
+        member_of = {one["id"] for one in self._memberships(session, entry, None).shown}
+        given = Removals("joined_groups", "groups_not_joined", verb="added to")
+        for group in effect.taken:
+            if group["id"] not in member_of:
+                with given.removing(group):
+                    join(session, self.settings.groups_base, entry, group)
+        return Reply(given.reply(session.happened))
+
+    def look_at_joining(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
+        groups = self._memberships(session, entry, None)
+        member_of = {one["id"] for one in groups.shown}
+        there: list[dict[str, Any]] = []
+        deleted: list[dict[str, Any]] = []
+        for one in effect.taken:
+            if one["id"] not in member_of:
+                found = session.any_entry(self.settings.groups_base, by_uuid(one["id"]))
+                (there if found else deleted).append(dict(one))
+        evidence = {**_state(entry), "groups": groups.shown, "not_joined": there, "deleted_groups": deleted}
+        return seen(not there, evidence)
+
+    def add_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
+        added = {}
+        for one in effect.taken:
+            lacking = [key for key in one["keys"] if key not in entry.every(one["id"])]
+            if lacking:
+                session.modify(entry.dn, {one["id"]: [(MODIFY_ADD, lacking)]})
+                added[one["id"]] = lacking
+        return Reply({"added_keys": added})
+
+    def look_at_added_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
+        there = all(set(one["keys"]) <= set(entry.every(one["id"])) for one in effect.taken)
+        counted = {one["id"]: len(entry.every(one["id"])) for one in effect.taken}
+        return seen(there, {**_state(entry), "ssh_keys": counted})
 
     def remove_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         """The keys are public; the reply has them, so that they can be added again."""
         keys = {name: list(values) for name in SSH_KEYS if (values := entry.values.get(name.lower()))}
         if keys:
             session.modify(entry.dn, {name: [(MODIFY_DELETE, values)] for name, values in keys.items()})
-        return Reply({"removed_keys": keys})
+        named = [{"id": name, "keys": values} for name, values in keys.items()]
+        return Reply({"removed_keys": keys, "keys_by_attribute": named})
 
     def look_at_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
         left = {name: len(values) for name in SSH_KEYS if (values := entry.values.get(name.lower()))}
@@ -241,9 +286,17 @@ ACTS: LdapActs = ActTable(
             reversible="yes",
             cuts_access=True,
             cannot_end=("sessions", "kerberos_tickets"),
+            undone_by="unlock_account",
+            taken_as="locked",
+            recorded_as="not_locked",
         ),
         LdapConnector.lock,
         LdapConnector.look_at_lock,
+    ),
+    Act(
+        Ability("unlock_account", "change", "lifts the lock that a run set", reversible="yes", gives_access=True),
+        LdapConnector.unlock,
+        LdapConnector.look_at_unlocking,
     ),
     Act(
         Ability(
@@ -252,9 +305,23 @@ ACTS: LdapActs = ActTable(
             "removes the entry from all groups, or from those in `groups`",
             reversible="yes",  # the groups it was in are in the reply and in the snapshot
             cuts_access=True,
+            undone_by="add_to_groups",
+            taken_as="left_groups",
+            recorded_as="groups",
         ),
         LdapConnector.leave_groups,
         LdapConnector.look_at_groups,
+    ),
+    Act(
+        Ability(
+            "add_to_groups",
+            "change",
+            "adds the entry to the groups from which a run removed it",
+            reversible="yes",
+            gives_access=True,
+        ),
+        LdapConnector.join_groups,
+        LdapConnector.look_at_joining,
     ),
     Act(
         Ability(
@@ -264,9 +331,22 @@ ACTS: LdapActs = ActTable(
             reversible="yes",  # the keys are in the reply
             cuts_access=True,
             tokens_last=timedelta(0),
+            undone_by="add_ssh_keys",
+            taken_as="keys_by_attribute",
         ),
         LdapConnector.remove_keys,
         LdapConnector.look_at_keys,
+    ),
+    Act(
+        Ability(
+            "add_ssh_keys",
+            "change",
+            "adds the SSH keys again that a run removed",
+            reversible="yes",
+            gives_access=True,
+        ),
+        LdapConnector.add_keys,
+        LdapConnector.look_at_added_keys,
     ),
     Act(
         Ability(

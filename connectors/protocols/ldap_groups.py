@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapS
 
 _MEMBERSHIPS = ("member", "uniqueMember", "memberUid")
 # RFC 4511 appendix A.1
-_NO_SUCH_ATTRIBUTE, _OBJECT_CLASS = 16, 65
+_NO_SUCH_ATTRIBUTE, _VALUE_EXISTS, _OBJECT_CLASS = 16, 20, 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,32 @@ def leave(session: LdapSession, membership: Membership, placeholder: str) -> Non
                 happened=session.happened,
             ) from None
         session.modify(group.dn, {attribute: [(MODIFY_ADD, [placeholder]), removal]})
+
+
+def by_uuid(group_id: object) -> str:
+    """A filter for a group with this entryUUID."""
+    return f"(entryUUID={escape_filter_chars(str(group_id))})"
+
+
+def join(session: LdapSession, base: str, entry: LdapEntry, group: Mapping[str, Any]) -> None:
+    """Adds the entry to the group (`id`, and the `attribute` that listed it, if it is known). A group that is not there
+    any more stays as it is."""
+    for found in session.search(base, by_uuid(group["id"]), ["cn", *_MEMBERSHIPS]):
+        used = (name for name in _MEMBERSHIPS if found.every(name))
+        attribute = str(group.get("attribute") or next(used, "member"))
+        value = entry.first("uid") if attribute == "memberUid" else entry.dn
+        if value is None:
+            raise RefusedError(
+                "uid_missing",
+                "The group lists its members by uid, and the entry has none.",
+                remedy="Add the person to the group by hand, then retry or skip the step.",
+                happened=session.happened,
+            )
+        try:
+            session.modify(found.dn, {attribute: [(MODIFY_ADD, [value])]})
+        except LdapRefusedError as error:
+            if error.result_code != _VALUE_EXISTS:
+                raise
 
 
 def _remove_other_spellings(session: LdapSession, membership: Membership) -> None:

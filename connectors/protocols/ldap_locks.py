@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
-from ldap3 import MODIFY_REPLACE
+from ldap3 import MODIFY_DELETE, MODIFY_REPLACE
 
 from connectors.abilities import Reply
 from connectors.account_set import comparable
@@ -52,11 +52,25 @@ class AccountLock(ABC):
     def write(self, session: LdapSession, entry: LdapEntry) -> Reply:
         """Raises `RefusedError` where the lock is not possible."""
 
+    def lift(self, session: LdapSession, entry: LdapEntry, before: str | None) -> Reply:
+        """Puts back the value from before the lock, None for no value. A lock that another value has is kept."""
+        shown = entry.first(self.attribute)
+        if self.state(entry) == "locked":
+            change = (MODIFY_DELETE, []) if before is None else (MODIFY_REPLACE, [before])
+            session.modify(entry.dn, {self.attribute: [change]})
+        return Reply({self.attribute: {"before": shown, "after": before}})
+
+    def not_locked(self, entry: LdapEntry) -> list[dict[str, str | None]]:
+        """What a later `lift` puts back, if the entry is not locked."""
+        if not self.attribute or self.state(entry) == "locked":
+            return []
+        return [{"id": self.attribute, "before": entry.first(self.attribute)}]
+
     def _replace(self, session: LdapSession, entry: LdapEntry, value: str) -> Reply:
         before = entry.first(self.attribute)
         if self.state(entry) != "locked":
             session.modify(entry.dn, {self.attribute: [(MODIFY_REPLACE, [value])]})
-        return Reply({self.attribute: {"before": before, "after": value}})
+        return Reply({self.attribute: {"before": before, "after": value}, "locked": self.not_locked(entry)})
 
 
 class PasswordPolicyLock(AccountLock):

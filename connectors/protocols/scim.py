@@ -26,11 +26,11 @@ from connectors.listing import ListedAccount
 from connectors.parameters import account_gone, account_of, names_of, unknown_attribute
 from connectors.protocols.scim_attributes import is_attribute_path, main_values, values_at
 from connectors.protocols.scim_documents import ScimUser, lowered
-from connectors.protocols.scim_groups import leave, memberships, patch
-from connectors.protocols.scim_server import LIST_USERS, ScimServer, every_user, quoted, resources
+from connectors.protocols.scim_groups import join, leave, memberships, patch
+from connectors.protocols.scim_server import GET_GROUP, LIST_USERS, ScimServer, every_user, quoted, resources
 from connectors.protocols.setups import SCIM_SETUP
 from connectors.read_backs import account_missing, deletion, none_left, seen
-from connectors.removals import GroupsLeft
+from connectors.removals import GroupsLeft, Removals
 
 _ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 # RFC 7644 section 3.2
@@ -129,13 +129,21 @@ def _add_matching(
 
 
 def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return (yield from _set_active(server, effect, False))
+
+
+def _enable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return (yield from _set_active(server, effect, True))
+
+
+def _set_active(server: ScimServer, effect: Effect, active: bool) -> Flow[Mapping[str, Any]]:
     account_id = account_of(effect).native_id
     if (yield from server.offers()).patch.supported:
         refusal = None
         # Some servers take `replace` with a path only, and some only without (RFC 7644 section 3.5.2.3 has both).
         for operation in (
-            {"op": "replace", "path": "active", "value": False},
-            {"op": "replace", "value": {"active": False}},
+            {"op": "replace", "path": "active", "value": active},
+            {"op": "replace", "value": {"active": active}},
         ):
             try:
                 yield from change(PATCH_USER.request(account_id, json=patch(operation), missing_ok=True), effect)
@@ -144,18 +152,18 @@ def _disable(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
                     raise
                 refusal = refusal or error
                 user, _ = yield from _user(effect)
-                if user is not None and user.active is False:  # a PATCH that changes nothing is refused by some
-                    return {"active": False, "already": True}
+                if user is not None and user.active is active:  # a PATCH that changes nothing is refused by some
+                    return {"active": active, "already": True}
             else:
-                return {"active": False}
+                return {"active": active}
         assert refusal is not None
         raise refusal
     fetched = yield from change(GET_USER.request(account_id, missing_ok=True), effect)
     _shown(fetched, effect)
-    answer = yield from server.put(PUT_USER, fetched, {"active": False})
+    answer = yield from server.put(PUT_USER, fetched, {"active": active})
     if answer.missing:
         raise account_gone(effect)
-    return {"active": False}
+    return {"active": active}
 
 
 def _leave_groups(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -169,6 +177,19 @@ def _leave_groups(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]
             yield from leave(server, group, user.id)
     left.not_found(groups.missing)
     return left.reply()
+
+
+def _join_groups(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
+    user, _ = yield from _user(effect)
+    if user is None:
+        raise account_gone(effect)
+    member_of = {group.id for group in (yield from memberships(server, user, None)).found}
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for group in effect.taken:
+        if group["id"] not in member_of:
+            with given.removing(group):
+                yield from join(server, str(group["id"]), user.id)
+    return given.reply()
 
 
 def _delete(server: ScimServer, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -213,6 +234,28 @@ def _look_at_state(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
     if user.active is None:
         return ReadBack("unknown", user.evidence())  # RFC 7643 lets a server leave `active` out: nothing is proven
     return seen(not user.active, user.evidence())
+
+
+def _look_at_enabling(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from _user(effect)
+    return account_missing() if user is None else seen(user.active, user.evidence())
+
+
+def _look_at_joining(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
+    """A group that the server has no more is not waited for."""
+    user, _ = yield from _user(effect)
+    if user is None:
+        return account_missing()
+    groups = yield from memberships(server, user, None)
+    member_of = {group.id for group in [*groups.found, *groups.on_user]}
+    lacking: list[dict[str, Any]] = []
+    deleted: list[dict[str, Any]] = []
+    for group in effect.taken:
+        if group["id"] not in member_of:
+            answer = yield GET_GROUP.request(str(group["id"]), missing_ok=True)
+            (deleted if answer.missing and _is_scim_error(answer) else lacking).append(dict(group))
+    shown = [group.shown() for group in [*groups.found, *groups.on_user]]
+    return seen(not lacking, {**user.evidence(), "groups": shown, "not_joined": lacking, "deleted_groups": deleted})
 
 
 def _look_at_groups(server: ScimServer, effect: Effect) -> Flow[ReadBack]:
@@ -274,9 +317,15 @@ SCIM = HttpKind(
                 reversible="yes",
                 cuts_access=True,
                 cannot_end=("sessions", "refresh_tokens", "access_tokens"),
+                undone_by="enable_account",
             ),
             _disable,
             _look_at_state,
+        ),
+        Act(
+            Ability("enable_account", "change", "activates the account again", reversible="yes", gives_access=True),
+            _enable,
+            _look_at_enabling,
         ),
         Act(
             Ability(
@@ -285,9 +334,23 @@ SCIM = HttpKind(
                 "removes the account from all groups, or from those in `groups`",
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
+                undone_by="add_to_groups",
+                taken_as="left_groups",
+                recorded_as="groups",
             ),
             _leave_groups,
             _look_at_groups,
+        ),
+        Act(
+            Ability(
+                "add_to_groups",
+                "change",
+                "adds the account to the groups from which a run removed it",
+                reversible="yes",
+                gives_access=True,
+            ),
+            _join_groups,
+            _look_at_joining,
         ),
         Act(
             Ability("delete_account", "change", "deletes the account permanently", destroys=True, ends_account=True),

@@ -97,6 +97,24 @@ def leave(server: ScimServer, group: ScimGroup, account_id: str) -> Flow[None]:
             raise refused from None
 
 
+def join(server: ScimServer, group_id: str, account_id: str) -> Flow[None]:
+    """Adds the one member (RFC 7644 section 3.5.2.1); a group that the server has no more stays as it is."""
+    if (yield from server.offers()).patch.supported:
+        operation = {"op": "add", "path": "members", "value": [{"value": account_id}]}
+        yield PATCH_GROUP.request(group_id, json=patch(operation), missing_ok=True)
+        return
+    fetched = yield GET_GROUP.request(group_id, missing_ok=True)
+    if fetched.missing:
+        return
+    shown = parse(lowered(fetched.body), ScimGroup)
+    if shown.id != group_id:
+        unexpected("The response shows another group than the one that was requested.")
+    if account_id in shown.member_ids():
+        return
+    name = next((name for name in fetched.body if name.lower() == "members"), "members")
+    yield from server.put(PUT_GROUP, fetched, {name: [*(fetched.body.get(name) or ()), {"value": account_id}]})
+
+
 def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, patches: bool) -> Flow[None]:
     """Under If-Match where the server has entity tags, so that no member that was added meanwhile is lost."""
     fetched = yield GET_GROUP.request(group.id, missing_ok=True)

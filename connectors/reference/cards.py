@@ -28,6 +28,7 @@ _PAGES = Cursor(items_at=("cards",), next_at=("next",), parameter="cursor")
 LIST_CARDS = Operation("GET", "/cards")
 GET_CARD = Operation("GET", "/cards/{id}")
 FREEZE_CARD = Operation("POST", "/cards/{id}/freeze")
+UNFREEZE_CARD = Operation("POST", "/cards/{id}/unfreeze")
 CLOSE_CARD = Operation("POST", "/cards/{id}/close")
 
 
@@ -66,6 +67,10 @@ def _freeze(settings: CardsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     return (yield from _set_state(FREEZE_CARD, effect))
 
 
+def _unfreeze(settings: CardsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return (yield from _set_state(UNFREEZE_CARD, effect))
+
+
 def _close(settings: CardsSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     return (yield from _set_state(CLOSE_CARD, effect))
 
@@ -90,9 +95,8 @@ def _card(effect: Effect) -> Flow[_Card | None]:
 
 def _is_done(card: _Card, effect: Effect) -> bool:
     """Neither a frozen nor a closed card can pay, so a closed card counts as frozen."""
-    return card.state in {"freeze_card": {"frozen", "closed"}, "close_card": {"closed"}}.get(
-        effect.ability, {card.state}
-    )
+    states = {"freeze_card": {"frozen", "closed"}, "unfreeze_card": {"active"}, "close_card": {"closed"}}
+    return card.state in states.get(effect.ability, {card.state})
 
 
 def _look(settings: CardsSettings, effect: Effect) -> Flow[ReadBack]:
@@ -127,8 +131,22 @@ CARDS = HttpKind(
                 reversible="yes",
                 cuts_access=True,
                 tokens_last=timedelta(0),
+                undone_by="unfreeze_card",
             ),
             _freeze,
+            _look,
+        ),
+        Act(
+            Ability(
+                "unfreeze_card",
+                "change",
+                "unfreezes a frozen card",
+                repeat="keyed",
+                keyed_for=_KEY_TTL,
+                reversible="yes",
+                gives_access=True,
+            ),
+            _unfreeze,
             _look,
         ),
         Act(

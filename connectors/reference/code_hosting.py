@@ -25,6 +25,7 @@ from connectors.parameters import account_of, text_of
 from connectors.read_backs import account_missing, none_left, seen
 from connectors.reference.changes import change_account
 
+_ADMIN = {"id": "admin", "name": "administrator"}
 _PAGES = Cursor(items_at=("accounts",), next_at=("next",), parameter="cursor")
 _SESSION_PAGES = Cursor(items_at=("sessions",), next_at=("next",), parameter="cursor")
 _TOKEN_PAGES = Cursor(items_at=("tokens",), next_at=("next",), parameter="cursor")
@@ -32,6 +33,8 @@ _TOKEN_PAGES = Cursor(items_at=("tokens",), next_at=("next",), parameter="cursor
 LIST_ACCOUNTS = Operation("GET", "/accounts")
 GET_ACCOUNT = Operation("GET", "/accounts/{id}")
 SUSPEND_ACCOUNT = Operation("POST", "/accounts/{id}/suspend")
+UNSUSPEND_ACCOUNT = Operation("POST", "/accounts/{id}/unsuspend")
+PROMOTE_ACCOUNT = Operation("POST", "/accounts/{id}/promote")
 DEMOTE_ACCOUNT = Operation("POST", "/accounts/{id}/demote")
 LIST_SESSIONS = Operation("GET", "/accounts/{id}/sessions")
 END_SESSIONS = Operation("DELETE", "/accounts/{id}/sessions")
@@ -106,8 +109,19 @@ def _suspend(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str,
     return {"state": parse((yield from change_account(SUSPEND_ACCOUNT, effect)).body, _Account).state}
 
 
+def _unsuspend(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"state": parse((yield from change_account(UNSUSPEND_ACCOUNT, effect)).body, _Account).state}
+
+
 def _demote(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    return {"admin": parse((yield from change_account(DEMOTE_ACCOUNT, effect)).body, _Account).admin}
+    before = yield from _account(effect)
+    after = parse((yield from change_account(DEMOTE_ACCOUNT, effect)).body, _Account)
+    removed = [_ADMIN] if before is not None and before.admin and not after.admin else []
+    return {"admin": after.admin, "removed_permissions": removed}
+
+
+def _promote(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    return {"admin": parse((yield from change_account(PROMOTE_ACCOUNT, effect)).body, _Account).admin}
 
 
 def _end_sessions(settings: CodeHostingSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -167,6 +181,18 @@ def _look_at_state(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBa
     if account is None:
         return account_missing()
     return seen(account.state == "suspended", account.evidence())
+
+
+def _look_at_unsuspension(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    return account_missing() if account is None else seen(account.state == "active", account.evidence())
+
+
+def _look_at_promotion(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
+    account = yield from _account(effect)
+    if account is None:
+        return account_missing()
+    return seen(account.admin, {**account.evidence(), "admin": account.admin})
 
 
 def _look_at_rights(settings: CodeHostingSettings, effect: Effect) -> Flow[ReadBack]:
@@ -250,9 +276,21 @@ CODE_HOSTING = HttpKind(
                 reversible="yes",
                 cuts_access=True,
                 tokens_last=timedelta(0),
+                undone_by="unsuspend_account",
             ),
             _suspend,
             _look_at_state,
+        ),
+        Act(
+            Ability(
+                "unsuspend_account",
+                "change",
+                "lifts the suspension of the account",
+                reversible="yes",
+                gives_access=True,
+            ),
+            _unsuspend,
+            _look_at_unsuspension,
         ),
         Act(
             Ability(
@@ -288,9 +326,22 @@ CODE_HOSTING = HttpKind(
                 reversible="yes",
                 cuts_access=True,
                 tokens_last=timedelta(0),
+                undone_by="promote_admin",
+                taken_as="removed_permissions",
             ),
             _demote,
             _look_at_rights,
+        ),
+        Act(
+            Ability(
+                "promote_admin",
+                "change",
+                "gives the administrator permissions back that a run removed",
+                reversible="yes",
+                gives_access=True,
+            ),
+            _promote,
+            _look_at_promotion,
         ),
         Act(
             Ability(

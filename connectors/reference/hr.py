@@ -28,7 +28,7 @@ from connectors.http.flows import Fields, all_pages, ask_if_present, parse, unex
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
 from connectors.listing import PeopleListed
-from connectors.parameters import account_of, instant_of
+from connectors.parameters import account_gone, account_of, instant_of
 from connectors.people import Asset, Person, number_key
 from connectors.read_backs import account_missing, seen
 from connectors.reference.changes import change_account
@@ -41,6 +41,7 @@ LIST_PEOPLE = Operation("GET", "/people")
 GET_PERSON = Operation("GET", "/people/{id}")
 LIST_MANAGERS = Operation("GET", "/people/{id}/managers")
 RECORD_LEAVING = Operation("POST", "/people/{id}/leaving")
+WITHDRAW_LEAVING = Operation("DELETE", "/people/{id}/leaving")
 BOOK_FINAL_PAY = Operation("POST", "/people/{id}/final-pay")
 LIST_FINAL_PAYMENTS = Operation("GET", "/people/{id}/final-payments")
 
@@ -135,8 +136,35 @@ def _find(settings: HrSettings, lookup: Lookup) -> Flow[Sequence[Account]]:
 
 
 def _record_leaving(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = yield from _person(account_of(effect).native_id)
     answer = yield from change_account(RECORD_LEAVING, effect, {"at": instant_of(effect, "at").isoformat()})
+    after = parse(answer.body, _Person).evidence()
+    if before is None:
+        return after
+    was, now = before.evidence()["leaving_at"], after["leaving_at"]
+    recorded = [] if was == now else [{"id": "leaving_at", "before": was, "after": now}]
+    return {**after, "recorded_leaving": recorded}
+
+
+def _withdraw_leaving(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    """HR has the date from before again. A date that HR was given since is kept."""
+    person = yield from _person(account_of(effect).native_id)
+    if person is None:
+        raise account_gone(effect)
+    mine = _last_recorded(effect, person)
+    if mine is None:
+        return {**person.evidence(), "already": True}
+    if mine["before"] is None:
+        answer = yield from change_account(WITHDRAW_LEAVING, effect)
+    else:
+        answer = yield from change_account(RECORD_LEAVING, effect, {"at": mine["before"]})
     return parse(answer.body, _Person).evidence()
+
+
+def _last_recorded(effect: Effect, person: _Person) -> Mapping[str, Any] | None:
+    """What the run recorded, if HR still shows it."""
+    shown = person.evidence()["leaving_at"]
+    return next((one for one in effect.taken if one["after"] == shown), None)
 
 
 def _book_final_pay(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
@@ -148,6 +176,13 @@ def _look_at_leaving(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
     if person is None:
         return account_missing()
     return seen(person.status != "active" and person.leaving_at == instant_of(effect, "at"), person.evidence())
+
+
+def _look_at_withdrawal(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
+    person = yield from _person(account_of(effect).native_id)
+    if person is None:
+        return account_missing()
+    return seen(_last_recorded(effect, person) is None, person.evidence())
 
 
 def _look_at_payments(settings: HrSettings, effect: Effect) -> Flow[ReadBack]:
@@ -184,9 +219,22 @@ HR = HttpKind(
                 "stage",
                 "records in HR that the person leaves at the time `at`",
                 reversible="yes",
+                undone_by="withdraw_leaving",
+                taken_as="recorded_leaving",
             ),
             _record_leaving,
             _look_at_leaving,
+        ),
+        Act(
+            Ability(
+                "withdraw_leaving",
+                "stage",
+                "takes back the leaving that a run recorded in HR",
+                reversible="yes",
+                gives_access=True,
+            ),
+            _withdraw_leaving,
+            _look_at_withdrawal,
         ),
         Act(
             Ability(

@@ -93,13 +93,40 @@ find_mailboxes: Find[None] = find_by(
 )
 
 
-def change_mailbox(effect: Effect, values: Mapping[str, Any]) -> Flow[Reply]:
-    """PUT replaces the whole document, so it is the one just fetched with the one change."""
+def change_mailbox(effect: Effect, values: Mapping[str, Any], taken_as: str = "") -> Flow[Reply]:
+    """PUT replaces the whole document, so it is the one just fetched with the one change. `taken_as` is the key under
+    which the reply names what was there before, if it was changed."""
     address = account_of(effect).native_id
     fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
     before = _shown(parse(fetched.body, _Mailbox), address)
     answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **values})
-    return Reply({"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()})
+    reply: dict[str, Any] = {"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()}
+    [name] = values
+    if taken_as:
+        was, now = reply["before"][name], reply["after"][name]
+        reply[taken_as] = [] if was == now else [{"id": name, "before": was, "after": now}]
+    return Reply(reply)
+
+
+def restore_mailbox(effect: Effect) -> Flow[Reply]:
+    """Puts back what a run changed, where the mailbox still shows the run's value."""
+    address = account_of(effect).native_id
+    fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
+    shown = _shown(parse(fetched.body, _Mailbox), address).evidence()
+    back = {one["id"]: one["before"] for one in effect.taken if shown.get(one["id"]) == one["after"]}
+    if not back:
+        return Reply({"before": shown, "after": shown})
+    answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **back})
+    return Reply({"before": shown, "after": parse(answer.body, _Mailbox).evidence()})
+
+
+def look_at_restored(effect: Effect) -> Flow[ReadBack]:
+    """Done where the mailbox shows nothing of what the run changed: a value that another person set since stays."""
+    return (
+        yield from look_at_mailbox(
+            effect, lambda mailbox: all(mailbox.evidence().get(one["id"]) != one["after"] for one in effect.taken)
+        )
+    )
 
 
 def look_at_mailbox(effect: Effect, done: Callable[[_Mailbox], bool | None]) -> Flow[ReadBack]:
@@ -219,7 +246,7 @@ async def _send_notice(mail: MailConnector, effect: Effect, pace: Pace) -> Reply
 async def _forward(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
     account_of(effect)
     forward_to = _mail_address(text_of(effect, "forward_to"), RefusedError, "The parameter forward_to")
-    flow = change_mailbox(effect, {"forward_to": forward_to})
+    flow = change_mailbox(effect, {"forward_to": forward_to}, "replaced_forwarding")
     return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
 
 
@@ -230,13 +257,21 @@ async def _look_at_forwarding(mail: MailConnector, effect: Effect, pace: Pace) -
 
 
 async def _release_license(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
-    flow = change_mailbox(effect, {"license": False})
+    flow = change_mailbox(effect, {"license": False}, "released_license")
     return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
 
 
 async def _look_at_license(mail: MailConnector, effect: Effect, pace: Pace) -> ReadBack:
     flow = look_at_mailbox(effect, lambda mailbox: None if mailbox.license is None else not mailbox.license)
     return await mail.administration.run(flow, deadline=effect.deadline, pace=pace)
+
+
+async def _restore(mail: MailConnector, effect: Effect, pace: Pace) -> Reply:
+    return await mail.administration.run(restore_mailbox(effect), deadline=effect.deadline, pace=pace)
+
+
+async def _look_at_restored(mail: MailConnector, effect: Effect, pace: Pace) -> ReadBack:
+    return await mail.administration.run(look_at_restored(effect), deadline=effect.deadline, pace=pace)
 
 
 ACTS: ActTable[
@@ -263,9 +298,22 @@ ACTS: ActTable[
             "forwards mail to the address `forward_to`",
             reversible="yes",
             hands_over=True,
+            undone_by="restore_forwarding",
+            taken_as="replaced_forwarding",
         ),
         _forward,
         _look_at_forwarding,
+    ),
+    Act(
+        Ability(
+            "restore_forwarding",
+            "change",
+            "ends the forwarding that a run set, and sets the forwarding from before",
+            reversible="yes",
+            gives_access=True,
+        ),
+        _restore,
+        _look_at_restored,
     ),
     Act(
         Ability(
@@ -275,9 +323,22 @@ ACTS: ActTable[
             reversible="limited",
             reversible_for=timedelta(days=30),
             destroys=True,
+            undone_by="assign_license",
+            taken_as="released_license",
         ),
         _release_license,
         _look_at_license,
+    ),
+    Act(
+        Ability(
+            "assign_license",
+            "change",
+            "assigns the mailbox's licence again that a run released",
+            reversible="yes",
+            gives_access=True,
+        ),
+        _restore,
+        _look_at_restored,
     ),
 )
 

@@ -45,6 +45,7 @@ from orchestrator.commands.integrations import (
 )
 from orchestrator.commands.parked_steps import MAX_BATCH_RETRIES, parked_steps, retry_parked_steps
 from orchestrator.commands.replays import replay_run
+from orchestrator.commands.restores import restore_access
 from orchestrator.commands.run_commands import (
     MAX_BATCH_APPROVALS,
     approve_gate,
@@ -116,6 +117,7 @@ __all__ = [
     "replay_run",
     "report_leaving",
     "reschedule_run",
+    "restore_access",
     "retry_parked_steps",
     "retry_step",
     "revoke_roles",

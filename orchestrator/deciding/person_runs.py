@@ -16,11 +16,12 @@ Load = Callable[[str], Awaitable[RunSnapshot]]
 
 
 async def last_own_run(happened: Sequence[Recorded], load: Load) -> RunSnapshot | None:
-    """The latest run, open or not, of the person whose whole stream this is."""
+    """The latest run, open or not, of the person whose whole stream this is. A restore that was cancelled is none: the
+    run that it was to undo counts again."""
     for one in reversed(happened):
         if isinstance(one.event, e.RunOpened):
             run = await load(one.event.run_id)
-            if not run.state.dry:
+            if not run.state.dry and not (run.state.restores is not None and run.state.finish == "ended"):
                 return run
     return None
 
@@ -38,13 +39,16 @@ async def last_run_of(ledger: Ledger, load: Load, person_id: str) -> RunSnapshot
 
 
 async def people_who_left(ledger: Ledger, load: Load, people: Iterable[str]) -> frozenset[str]:
-    """Those of these people (opaque ids) whose cutoff has passed, in their latest run, unless it was cancelled."""
+    """Those of these people (opaque ids) whose cutoff has passed, in their latest run, unless it was cancelled or gives
+    their access back."""
     left = set()
     for person_id in dict.fromkeys(people):
         stream = e.person_stream(person_id)
         page = await ledger.read({stream: 0})
         run = await last_own_run(page.events[stream], load)
-        if run is not None and run.state.finish != "ended" and run.state.cutoff <= page.now:
+        if run is None or run.state.finish == "ended" or run.state.restores is not None:
+            continue
+        if run.state.cutoff <= page.now:
             left.add(person_id)
     return frozenset(left)
 

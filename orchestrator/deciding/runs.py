@@ -52,12 +52,13 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.permissions.visibility import unknown_run
+from orchestrator.domain.planning.restoring_packet import packet_of
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.errors import VersionConflict
-from orchestrator.ledger.book.records import Recorded, StreamAppend
+from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
 RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET_EVENTS)
@@ -116,7 +117,7 @@ class Runs:
                 await self.shelf(name)
                 shelves[name] = self._shelves.get(packets[name])
         pinned = {
-            run_id: shelves[state.asked.packet][1].version(state.packet_version)
+            run_id: packet_of(state.asked, shelves[state.asked.packet][1].version(state.packet_version))
             for run_id, (_, state) in states.items()
         }
         systems = {system for packet in pinned.values() for system in packet.platform.systems} | {e.EVERYTHING}
@@ -144,7 +145,7 @@ class Runs:
             stream = e.run_stream(run_id)
             _, state = self._runs.advance(stream, before, page.events[stream])
             shelf_version, shelf = shelves[state.asked.packet]
-            current, about = shelf.today_for(state.packet_version), state.asked.person_id
+            current, about = packet_of(state.asked, shelf.today_for(state.packet_version)), state.asked.person_id
             placed = {system: holds[system] for system in (*pinned[run_id].platform.systems, e.EVERYTHING)}
             world = World(
                 now=page.now,
@@ -279,7 +280,8 @@ class Runs:
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
         which the first is `RunRequested`. A dry run is in a stream of its own only. Where the first is another event,
         the events are appended to the run that the person has already. A start that a limit holds is recorded, and then
-        refused. Raises what `request` raises, the refusal that it returns, and `LedgerUnavailable`. A start whose
+        refused. Events `before` are appended to the person's latest run. Raises what `request` raises, the refusal that
+        it returns, and `LedgerUnavailable`. A start whose
         `cutoff` is past can be urgent as well."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
@@ -320,22 +322,29 @@ class Runs:
                 if not caused and decided.starts:
                     self.starts.appended(await self.ledger.append(more))
                 return await self.append(open_run, caused, more if caused else ())
-            world = context.world(asked.packet_version)
+            world = context.world(asked.packet_version, asked)
             after, happened, _ = with_consequences(RunState(), caused, world)
             if after.dry:  # a start that is repeated finds its run; other starts find it in the person's stream
                 with contextlib.suppress(Invalid):
                     known = await self.load(asked.run_id)
                     return RunDecision(known.state, known.world, ())
+            rows: list[RowWrite] = []
             opened = [] if after.dry else drafts([e.RunOpened(run_id=asked.run_id)], about, person_id)
             if context.last_run is not None and not after.dry:  # it stays closed: no replay reopens it meanwhile
-                last = context.last_run.state
-                more = [*more, StreamAppend(e.run_stream(last.run_id), last.version)]
+                last, ended = context.last_run.state, context.last_run.state
+                before = list(decided.before)
+                if before:  # it is cancelled with the start
+                    ended, before, _ = with_consequences(last, before, context.last_run.world.after(last.recorded_at))
+                    rows = projections.changes(last, ended, world.now)
+                cancelled = drafts(before, last.version, person_id)
+                more = [*more, StreamAppend(e.run_stream(last.run_id), last.version, cancelled)]
             appends = [
                 StreamAppend(e.run_stream(asked.run_id), 0, drafts(happened, 0, person_id)),
                 StreamAppend(person_stream, about, opened),
                 *more,
             ]
-            self.starts.appended(await self.ledger.append(appends, projections.changes(RunState(), after, world.now)))
+            rows = [*rows, *projections.changes(RunState(), after, world.now)]
+            self.starts.appended(await self.ledger.append(appends, rows))
             return RunDecision(after, world, tuple(happened))
 
         # Every start changes the stream of starts. In this process they append one at a time, or they would conflict.

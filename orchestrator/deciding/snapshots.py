@@ -9,6 +9,7 @@ from datetime import datetime
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain.commands.starting import roles_with_last_holder
 from orchestrator.domain.errors import Refusal
+from orchestrator.domain.events import RunRequested
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.services import answers_for
@@ -17,6 +18,7 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.permissions.embargo import EmbargoTerms, embargo_of
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import sees
+from orchestrator.domain.planning.restoring_packet import packet_of
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
@@ -61,11 +63,12 @@ class RunDecision:
 @dataclass(frozen=True, slots=True)
 class StartDecision:
     """What a request for a run comes to: the run's events, and those of the stream of starts. Where it is `refused`,
-    only the latter are appended."""
+    only the latter are appended. `before` are events of the person's latest run, which is cancelled with them."""
 
     events: Sequence[Event] = ()
     starts: Sequence[Event] = ()
     refused: Refusal | None = None
+    before: Sequence[Event] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,13 @@ class StartContext:
         answering = answers_for(program, self.organisation.actors, {*self.departed, person_id})
         return actor if answering is None else actor.model_copy(update={"maker_human": answering.human})
 
-    def world(self, packet_version: str) -> World:
-        """The world of a run that begins now under this version of the packet."""
+    def world(self, packet_version: str, asked: RunRequested | None = None) -> World:
+        """The world of a run that begins now under this version of the packet, and with this request."""
+        pinned, current = self.shelf.version(packet_version), self.shelf.today_for(packet_version)
         return World(
             now=self.now,
-            pinned=self.shelf.version(packet_version),
-            current=self.shelf.today_for(packet_version),
+            pinned=pinned if asked is None else packet_of(asked, pinned),
+            current=current if asked is None else packet_of(asked, current),
             abilities=self.abilities,
             actors=self.organisation.actors,
             delegations=tuple(self.organisation.delegations.values()),

@@ -61,7 +61,7 @@ def _decided(event: e.GateDecided) -> dict[str, Any]:
 
 _DATA: Mapping[type[Event], tuple[str, _Data]] = MappingProxyType(
     {
-        e.RunRequested: ("run.requested", _fields("packet", "packet_version", "phase", "cutoff", "urgent")),
+        e.RunRequested: ("run.requested", _fields("packet", "packet_version", "phase", "cutoff", "urgent", "restores")),
         e.PlanFrozen: ("run.planned", lambda event: {"revision": event.revision, "steps": len(event.steps)}),
         e.RunRescheduled: ("run.rescheduled", _fields("cutoff")),
         e.RunHeld: ("run.held", _fields("until")),

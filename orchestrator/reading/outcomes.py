@@ -109,6 +109,10 @@ class OutcomeReader:
     now: datetime
 
 
+_OFFBOARDINGS = (not_(runs.c.shadow), runs.c.restores.is_(None))
+"""Neither dry runs nor restores."""
+
+
 class OutcomeQueries:
     """Raises `LedgerUnavailable`."""
 
@@ -121,13 +125,13 @@ class OutcomeQueries:
         span = span or Span()
         visible = await self._queries.visible(viewer)
         now = await self._queries.now()
-        where = [visible, not_(runs.c.shadow), *_of_packet(span), runs.c.cutoff <= now]
+        where = [visible, *_OFFBOARDINGS, *_of_packet(span), runs.c.cutoff <= now]
         if span.since is not None:
             where.append(runs.c.cutoff >= span.since)
         if span.until is not None:
             where.append(runs.c.cutoff < span.until)
         promises, promised = await self._promises(viewer)
-        exposed_runs, exposed = await self._exposed([visible, not_(runs.c.shadow), *_of_packet(span)], now)
+        exposed_runs, exposed = await self._exposed([visible, *_OFFBOARDINGS, *_of_packet(span)], now)
         saved = await self._saved(where)
         return OutcomeReader(
             span=span,

@@ -162,6 +162,24 @@ REPLAY: Vocabulary = {
 }
 """What a replay does about a step, or why it does nothing about it."""
 
+RESTORE: Vocabulary = {
+    "restore": "Restored",
+    "task": "Can't be restored: a task",
+    "none": "Nothing",
+    "no_inverse": "Offboard can't undo it",
+    "done_by_hand": "Done by a person",
+    "outcome_unknown": "Outcome unknown",
+    "record_in_hr": "HR's own record",
+    "not_recorded": "What it removed is not recorded",
+    "not_done": "Not done",
+    "changes_nothing": "Changes nothing in the system",
+    "signs_in_again": "Nothing lost: the person signs in again",
+    "inactive_before": "The account was not active before",
+    "account_ended": "Another step ended the account permanently",
+    "nothing_taken": "Removed nothing",
+}
+"""What a restore does about a step, or why Offboard does not restore it."""
+
 DIFFERENCE: Vocabulary = {
     "match": "Match",
     "step_added": "Step added",
@@ -182,6 +200,7 @@ FAILURE: Vocabulary = {
     "deadline_over": "Timed out",
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
+    "uid_missing": "Entry without a user ID",
     "change_in_progress": "Waiting for another run's change",
     "legal_hold": "Legal hold placed just before the request",
     "lease_over": "Attempt ran out of time before its request",

@@ -125,6 +125,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "event": {name: known.label for name, known in EVENTS.items()},
     "search": states.SEARCH,
     "replay": states.REPLAY,
+    "restore": states.RESTORE,
     "difference": states.DIFFERENCE,
     "obstacle": OBSTACLE,
     "level": states.LEVEL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,8 @@ TEXT_KEYS: Mapping[str, tuple[str, ...]] = {
 @dataclass(frozen=True)
 class Case:
     """One ability: the effects that one attempt leaves in the company's log, and those that a second one with the same
-    key adds; the method of the request that changes something; whether that request is the whole change."""
+    key adds; the method of the request that changes something; whether that request is the whole change; for an ability
+    that gives access, the one that it undoes, which comes first."""
 
     kind: str
     ability: str
@@ -44,6 +45,7 @@ class Case:
     method: str = ""
     one_request: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    undoes: str = ""
 
     @property
     def declared(self) -> Ability:
@@ -81,6 +83,17 @@ CASES = (
     Case("mail", "send_notice", 1, repeat_adds=1, parameters={"subject": "Your last day", "text": "Good bye, dear."}),
     Case("mail", "forward_mail", 1, method="PUT", parameters={"forward_to": "heir@wolkenmuehle.example"}),
     Case("mail", "release_license", 1, method="PUT"),
+    Case("scim", "enable_account", 1, method="PATCH", undoes="disable_account"),
+    Case("scim", "add_to_groups", 3, method="PATCH", one_request=False, undoes="remove_from_groups"),
+    Case("ldap", "unlock_account", 1, undoes="lock_account"),
+    Case("ldap", "add_to_groups", 3, undoes="remove_from_groups"),
+    Case("ldap", "add_ssh_keys", 0, undoes="remove_ssh_keys"),
+    Case("hr", "withdraw_leaving", 1, method="DELETE", undoes="record_leaving"),
+    Case("code_hosting", "unsuspend_account", 1, method="POST", undoes="suspend_account"),
+    Case("code_hosting", "promote_admin", 1, method="POST", undoes="demote_admin"),
+    Case("cards", "unfreeze_card", 1, method="POST", undoes="freeze_card"),
+    Case("mail", "restore_forwarding", 1, method="PUT", undoes="forward_mail"),
+    Case("mail", "assign_license", 1, method="PUT", undoes="release_license"),
 )
 CHANGES = tuple(case for case in CASES if case.effects)
 HTTP_CHANGES = tuple(case for case in CHANGES if case.over_http)
@@ -98,7 +111,13 @@ async def effect_for(case: Case, connector: Connector, person: Employee, heir: E
     if case.ability == "send_notice":
         parameters["to"] = heir.email
     account = await the_account(connector, person) if case.declared.needs_account else None
-    return Effect(case.ability, f"run-1/step-{secrets.token_hex(8)}/1", account, parameters, deadline=10.0)
+    taken: Sequence[Mapping[str, Any]] = ()
+    if case.undoes:
+        [removal] = [one for one in CASES if (one.kind, one.ability) == (case.kind, case.undoes)]
+        reply = await connector.attempt(await effect_for(removal, connector, person, heir))
+        taken = reply.detail[removal.declared.taken_as] if removal.declared.taken_as else ()
+    key = f"run-1/step-{secrets.token_hex(8)}/1"
+    return Effect(case.ability, key, account, parameters, deadline=10.0, taken=taken)
 
 
 class Counter:

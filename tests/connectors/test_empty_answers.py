@@ -5,7 +5,7 @@ document shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,6 +53,20 @@ OWN: Mapping[str, tuple[str, Any]] = {
     "aws_identity_center": ("DescribeUser", CENTER_USER),
 }
 """The path (for AWS the action) of the account's own document, and the document."""
+TAKEN_FROM: Mapping[str, Mapping[str, Any]] = {
+    "scim": {"active": False},
+    "okta": {"status": "SUSPENDED"},
+    "code_hosting": {"state": "suspended", "admin": False},
+    "cards": {"state": "frozen"},
+    "hr": {"status": "leaving", "leaving_at": "2026-11-30T17:00:00+00:00"},
+    "mail": {"forward_to": "bo@vendor.example", "license": False},
+}
+"""What the account's own document shows once a run has taken its access, for the abilities that restore it."""
+TAKEN: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("hr", "withdraw_leaving"): {"id": "leaving_at", "before": None, "after": "2026-11-30T17:00:00+00:00"},
+    ("mail", "restore_forwarding"): {"id": "forward_to", "before": None, "after": "bo@vendor.example"},
+    ("mail", "assign_license"): {"id": "license", "before": True, "after": False},
+}
 PARAMETERS = {
     "at": "2026-11-30T17:00:00+00:00", "to_email": "bo@vendor.example", "forward_to": "bo@vendor.example",
     "emails": ["isa@vendor.example"],
@@ -111,6 +125,10 @@ def cases() -> list[tuple[AnsweringKind, str]]:
 @pytest.mark.parametrize(("kind", "ability"), cases(), ids=lambda value: getattr(value, "name", value))
 async def test_an_empty_answer_alone_makes_nothing_done(kind: AnsweringKind, ability: str) -> None:
     path, document = OWN[kind.name]
+    taken: Sequence[Mapping[str, Any]] = ()
+    if connector_kinds()[kind.name][ability].gives_access:
+        document = document | TAKEN_FROM[kind.name]
+        taken = [TAKEN.get((kind.name, ability), {"id": "a-group", "name": "A group"})]
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         is_own = place_of(kind.name, asked) == path
@@ -118,7 +136,7 @@ async def test_an_empty_answer_alone_makes_nothing_done(kind: AnsweringKind, abi
 
     native_id = "isa@vendor.example" if kind.name == "mail" else "7"
     name = "isa.lund" if kind.name == "aws_iam" else "isa"
-    effect = Effect(ability, "key", Account(native_id, name), PARAMETERS)
+    effect = Effect(ability, "key", Account(native_id, name), PARAMETERS, taken=taken)
     async with kind.connected(answer) as (connector, server):
         try:
             outcome = (await connector.read_back(effect)).outcome

@@ -101,6 +101,10 @@ class SampleAbility:
     destroys: bool = False
     hands_over: bool = False
     tokens_last: timedelta | None = timedelta(0)
+    undone_by: str = ""
+    taken_as: str = ""
+    recorded_as: str = ""
+    gives_access: bool = False
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,9 @@ class Installation:
             if task.open and (task.opened.kind == "work" or confirm is not None):
                 outcome = "done" if task.opened.kind == "work" else confirm
                 assert outcome is not None
+                by = self.who_decides([task.opened.role])[0]
                 await commands.complete_task(
-                    self.services, self.actors["operator"], run_id, task_id, outcome, {"note": "seen to it"}
+                    self.services, self.actors[by], run_id, task_id, outcome, {"note": "seen to it"}
                 )
         for exception in state.work.open_exceptions():
             system, id_ = exception.opened.system, exception.opened.exception_id

@@ -81,6 +81,7 @@ def header(state: RunState) -> Document:
         "held": state.held,
         "held_until": state.held_until,
         "legal_hold": state.legal_hold,
+        "restores": state.restores,
         "embargo": {"until": state.embargo_until, "named": list(state.named)} if state.embargo_until else None,
         "version": state.version,
         "summary": counts(state),

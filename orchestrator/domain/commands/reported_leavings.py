@@ -58,6 +58,13 @@ def waits_earlier(state: RunState, leaving_at: datetime) -> bool:
     return any(known.opened.kind == "leaving_changed" for known in state.work.open_exceptions())
 
 
+def had_restored(restore: RunState, restored: RunState, leaving_at: datetime) -> bool:
+    """Whether a completed restore is of the run of this leaving. Another leaving is a new one, also if it is before the
+    restore was completed."""
+    same = abs(restored.cutoff - leaving_at) < SAME_LEAVING
+    return same or started_for(restored, leaving_at) or leaving_at == restore.asked.hr_leaving_at
+
+
 def started_for(state: RunState, leaving_at: datetime) -> bool:
     """Whether HR's record had this leaving when the run was started or later, whatever the run's cutoff is."""
     return leaving_at in (state.asked.hr_leaving_at, state.hr_leaving_at)
@@ -78,6 +85,8 @@ def changed_leaving(state: RunState, leaving_at: datetime | None) -> DateChange 
     known, before = state.hr_leaving_at, state.leaving_change is not None
     if leaving_at == known:
         return None
+    if state.restores is not None:  # that the leaving is taken back is what it is for; another one is a new leaving
+        return None if leaving_at is None else DateChange.LATER
     if leaving_at is None:
         return DateChange.TAKEN_BACK
     if leaving_at == state.cutoff:

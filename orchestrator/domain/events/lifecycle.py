@@ -6,13 +6,17 @@ from datetime import datetime
 from typing import Any, Literal
 
 from orchestrator.domain.events.event import Event, Personal, added_later
+from orchestrator.domain.planning.restoration import Restoration
 
 
 class RunRequested(Event):
     """`facts` are HR's words about the person (a `PersonFacts` as JSON). `local_cutoff` is the time as HR gave it.
     Until `embargo_until` the run exists for those `named` only, actors by their ids. `hr_disagrees`: HR's feed reported
     the leaving, and HR's own record did not have it. `hr_leaving_at`: when the person leaves by HR's own record at the
-    start; None where it had no leaving, and in events of versions that did not record it."""
+    start; None where it had no leaving, and in events of versions that did not record it.
+
+    `restores` is the run that this one undoes, None for an offboarding. `restorations` say of each step of that run
+    what is restored, in its order; `taken` are the things to restore, by the id of the step that gives them."""
 
     run_id: str
     person_id: str
@@ -31,6 +35,9 @@ class RunRequested(Event):
     reason: Personal[str] = None
     hr_disagrees: bool = added_later(False)
     hr_leaving_at: datetime | None = added_later()
+    restores: str | None = added_later()
+    restorations: tuple[Restoration, ...] = added_later(())
+    taken: Personal[dict[str, Any]] = added_later()
 
 
 class RunRescheduled(Event):

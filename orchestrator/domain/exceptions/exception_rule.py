@@ -136,14 +136,14 @@ def subjects(subject: Subject, context: ExceptionContext) -> list[str]:
 def services_left_alone(state: RunState, world: World) -> tuple[str, ...]:
     """The accounts of the leaver's services for which no one answers once this run has passed its cutoff. A dry run
     locks no one out."""
-    if state.asked.phase == "shadow":
+    if state.asked.phase == "shadow" or state.restores is not None:
         return ()
     return without_owner_after(state.asked.person_id, world.programs, world.actors, world.departed, world.now)
 
 
 def roles_only_the_leaver_has(state: RunState, world: World) -> tuple[str, ...]:
-    """None in a dry run, which locks no one out."""
-    if state.asked.phase == "shadow":
+    """None in a dry run and in a restore, which lock no one out."""
+    if state.asked.phase == "shadow" or state.restores is not None:
         return ()
     return roles_left_alone(state.asked.person_id, world.actors.values(), world.departed)
 

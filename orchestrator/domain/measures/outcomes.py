@@ -59,6 +59,6 @@ def exposed(state: RunState) -> bool:
     """Whether access is to end and a step for that is not done: from its cutoff on such a run is open exposure. A run
     in shadow cuts nothing, and one that is over has said what became of it. For how long tokens are accepted after the
     steps is in `access_end`."""
-    if state.finished or state.asked.phase == "shadow" or access_end(state) is not None:
+    if state.finished or state.dry or state.restores is not None or access_end(state) is not None:
         return False
     return state.plan.planned_at is None or bool(state.plan.open_steps) or bool(systems_open(state))

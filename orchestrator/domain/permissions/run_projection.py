@@ -108,6 +108,7 @@ class RunProjection:
             planned_on={system: self.result(result) for system, result in accounts.planned_on.items()},
             presettled={system: self._same(event) for system, event in accounts.presettled.items()},
             details=self._details(accounts.details),
+            before_change=self._details(accounts.before_change),
         )
 
     def _search(self, system: str, search: SearchState) -> SearchState:
@@ -157,8 +158,9 @@ class RunProjection:
 
     def _step(self, step_id: str, known: StepState) -> StepState:
         if not self.reads(self.steps.get(step_id, _UNKNOWN)):
-            return replace(known, code="", recorded=None)
-        return known if known.recorded is None else replace(known, recorded=self.scrubbed(known.recorded))
+            return replace(known, code="", recorded=None, replies=())
+        recorded = None if known.recorded is None else self.scrubbed(known.recorded)
+        return replace(known, recorded=recorded, replies=tuple(self.scrubbed(known.replies)))
 
     # Events
 
@@ -169,7 +171,8 @@ class RunProjection:
             return event
         match event:
             case e.RunRequested():
-                return event if self.record else _without_record(event)
+                shown = self._restored(event)
+                return shown if self.record else _without_record(shown)
             case e.AccountsSearched() | e.SystemsWatched():
                 return self._searched(event)
             case _ if set(self._systems(event)) <= self.readable:
@@ -182,6 +185,13 @@ class RunProjection:
         if isinstance(event, e.TaskCompleted):
             hidden["stored_files"] = ()
         return event.model_copy(update=hidden)
+
+    def _restored(self, event: e.RunRequested) -> e.RunRequested:
+        """Of a restore: without what was found on systems that the actor does not read."""
+        restorations = tuple(one for one in event.restorations if self.reads(one.system))
+        steps = {one.step_id for one in restorations}
+        taken = {id_: self.scrubbed(things) for id_, things in (event.taken or {}).items() if id_ in steps}
+        return event.model_copy(update={"restorations": restorations, "taken": taken or None})
 
     def _searched(self, event: e.AccountsSearched | e.SystemsWatched) -> Event:
         troubles = {

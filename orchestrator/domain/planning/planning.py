@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Literal
 
 from orchestrator.domain.events import PlanFrozen
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.ability import AbilityFacts, Catalogue, find_ability
 from orchestrator.domain.packet.access_removal import ending_steps, removal_steps
 from orchestrator.domain.packet.expressions import Expression, ExpressionFailed, RunFacts, StepFacts
-from orchestrator.domain.packet.packet import Packet, SystemSpec, WorkflowStep
+from orchestrator.domain.packet.packet import Packet, WorkflowStep
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.matching import FoundAccount
-from orchestrator.domain.planning.plan import PlannedStep, plan_digest, step_digest, step_id
+from orchestrator.domain.planning.plan import PlannedStep, plan_digest, step_digest
+from orchestrator.domain.planning.planned_step import planned_step, tokens_last
+from orchestrator.domain.planning.restore_plan import restore_plan
 from orchestrator.domain.run.run import RunState
 
 
 def make_plan(state: RunState, packet: Packet, catalogue: Catalogue) -> PlanFrozen:
     """The plan for what is known now. Steps are left open on systems whose accounts are still a question, and on
-    systems whose connector this process does not have; of the latter the steps of the plan before are kept."""
+    systems whose connector this process does not have; of the latter the steps of the plan before are kept. A run that
+    restores access has the steps of its request."""
+    if state.restores is not None:
+        return restore_plan(state, packet, catalogue)
     person = PersonFacts.model_validate(state.asked.facts)
     run = run_facts(state)
     unsettled = set(searching.unsettled(state, packet))
@@ -110,7 +113,7 @@ def _as_removal(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> Plan
     """A step that is what removes access on its system, although its ability is for more than that."""
     system = packet.platform.systems[step.system]
     ability = find_ability(catalogue, system.connector, step.ability)
-    lasts = step.tokens_last if ability is None else _tokens_last(ability, system)
+    lasts = step.tokens_last if ability is None else tokens_last(ability, system)
     return step.model_copy(update={"ends_access": True, "tokens_last": lasts})
 
 
@@ -169,13 +172,13 @@ def _for_account(
         except ExpressionFailed:
             # Whether the step is wanted cannot be said, so it is planned and people decide about it.
             gate = gate or next(iter(packet.approvals.gates), None)
-            return [_as_uncertain(_planned(step, ability, account, packet, gate))]
+            return [_as_uncertain(planned_step(step, ability, account, packet, gate))]
     if not wanted:
         return []
-    plain = _planned(step, ability, account, packet, gate)
+    plain = planned_step(step, ability, account, packet, gate)
     # What cannot be taken back keeps its gate, whatever the condition says.
     if gate is not None and plain.reversible != "no" and not _gate_needed(gate, plain, account, packet, person, run):
-        plain = _planned(step, ability, account, packet, None)
+        plain = planned_step(step, ability, account, packet, None)
     return [plain]
 
 
@@ -206,67 +209,3 @@ def _gate_needed(
         return Expression.compile(source, ("person", "run", "step")).evaluate(person=person, run=run, step=facts)
     except ExpressionFailed:
         return True
-
-
-def _planned(
-    step: WorkflowStep, ability: AbilityFacts | None, account: FoundAccount | None, packet: Packet, gate: str | None
-) -> PlannedStep:
-    if step.task is not None:
-        draft = PlannedStep(
-            step_id=step_id(f"task {step.name}", "", ""),
-            digest="",
-            name=step.name,
-            title=step.title,
-            level=Level.CHANGE,
-            cuts_access=step.task.cuts_access,
-            needs=step.needs,
-            anchor=step.at.anchor,
-            offset=step.at.offset,
-            gate=gate,
-            minutes_saved=step.minutes_saved,
-            task_role=step.task.role,
-            task_instruction=step.task.instruction,
-            task_due_within=step.task.due_within or packet.workflow.thresholds.task_due_within,
-            evidence_required=step.task.evidence_required,
-        )
-    else:
-        assert ability is not None and step.system is not None
-        system = packet.platform.systems[step.system]
-        account_id = account.account_id if account is not None else ""
-        settle = system.settle if system.settle is not None else ability.settles_within
-        draft = PlannedStep(
-            step_id=step_id(ability.name, step.system, account_id),
-            digest="",
-            name=step.name,
-            title=step.title,
-            system=step.system,
-            ability=ability.name,
-            account_id=account_id,
-            level=Level(ability.level),
-            repeat=ability.repeat,
-            keyed_for=ability.keyed_for,
-            read_back=ability.read_back,
-            reversible=ability.reversible,
-            reversible_for=ability.reversible_for,
-            cuts_access=ability.cuts_access,
-            needs=step.needs,
-            anchor=step.at.anchor,
-            offset=step.at.offset,
-            gate=gate,
-            parameters=step.parameters,
-            deadline=system.deadline.total_seconds(),
-            settle=settle.total_seconds(),
-            tokens_last=_tokens_last(ability, system) if ability.cuts_access else timedelta(0),
-            queue=system.queue,
-            minutes_saved=step.minutes_saved,
-        )
-    return draft.model_copy(update={"digest": step_digest(draft)})
-
-
-def _tokens_last(ability: AbilityFacts, system: SystemSpec) -> timedelta | Literal["unknown"]:
-    """The setting of the system counts before the ability's default. What leaves no tokens stays at zero."""
-    if ability.tokens_last == timedelta(0):
-        return timedelta(0)
-    if system.token_lifetime is not None:
-        return system.token_lifetime
-    return ability.tokens_last if ability.tokens_last is not None else "unknown"

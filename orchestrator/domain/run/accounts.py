@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.time import LONG_AGO
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class AccountState:
     `settled_by` which account said so;
     `presettled` is what the requester said before the run began. `details` maps an account's opaque id to what the
     system shows of it. `grown` are accounts that were not active, or not privileged, when the plan was made, and that a
-    search has shown active or privileged since."""
+    search has shown active or privileged since. `before_change` has what the system showed of an account when the run
+    first began to change it."""
 
     searches: Mapping[str, SearchState] = field(default_factory=dict)
     planned_on: Mapping[str, e.SystemSearched] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class AccountState:
     presettled: Mapping[str, e.MatchSettledBeforehand] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     grown: frozenset[str] = frozenset()
+    before_change: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, system: str) -> tuple[str, ...] | None:
         """The accounts that a person or an exact match said are the person's; None while that is an open question."""
@@ -103,13 +106,12 @@ def _(event: e.AccountsSearched, run: RunState, at: datetime) -> AccountState:
             planned_on[result.system] = result
             if (said := presettled.get(result.system)) is not None and not same_accounts(said.seen, result):
                 del presettled[result.system]
-    return AccountState(
+    return replace(
+        known,
         searches=searches,
         planned_on=planned_on,
         changed_systems=frozenset(changed),
         settled=settled,
-        settled_at=known.settled_at,
-        settled_by=known.settled_by,
         presettled=presettled,
         details={**known.details, **(event.details or {})},
         grown=known.grown | grown(known.details, event.details or {}),
@@ -126,6 +128,17 @@ def grown(before: Mapping[str, Any], shown: Mapping[str, Any]) -> frozenset[str]
         return known.get("active") is False or bool(now.get("privileged") and not known.get("privileged"))
 
     return frozenset(account for account, now in shown.items() if has_more(account, now))
+
+
+@fold_accounts.register(e.StepStarted)
+def _(event: e.StepStarted, run: RunState, at: datetime) -> AccountState:
+    known, step = run.accounts, run.plan.steps.get(event.step_id)
+    if step is None or step.level <= Level.PREPARE or step.account_id in known.before_change:
+        return known
+    if step.account_id not in known.details:
+        return known
+    shown = known.details[step.account_id]
+    return replace(known, before_change={**known.before_change, step.account_id: shown})
 
 
 @fold_accounts.register(e.PlanFrozen)

@@ -109,6 +109,11 @@ class RunState:
         return any(hold.in_force for hold in self.legal_holds)
 
     @property
+    def restores(self) -> str | None:
+        """The run whose removals this one undoes; None for an offboarding."""
+        return self.asked.restores
+
+    @property
     def dry(self) -> bool:
         """Whether it only searches and plans: it takes no place of the person, and nothing follows from it."""
         return self.asked.phase == "shadow"

@@ -34,9 +34,12 @@ def run_status(state: RunState) -> RunStatus:
 def confirmed(state: RunState) -> bool:
     """Whether not only its requester says that the person leaves: another person approved a gate or reviewed the urgent
     start, HR's own system reported it and has it in its record, or the run was completed, also if it is open again.
-    Until then the leaver keeps access to Offboard itself. A dry run confirms nothing."""
+    Until then the leaver keeps access to Offboard itself. A dry run confirms nothing. A restore counts once it
+    is completed: from then on the person has access again."""
     if state.asked.phase == "shadow":
         return False
+    if state.restores is not None:
+        return state.finish in ("clean", "with_exceptions")
     reported = state.asked.requested_by == HR_FEED and not state.asked.hr_disagrees
     if reported or state.reopened or state.finish in ("clean", "with_exceptions"):
         return True

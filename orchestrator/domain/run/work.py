@@ -49,7 +49,9 @@ class StepState:
     the lease of the last attempt with an unknown outcome: until then its call may still take effect. `recorded` is
     what a step that only reads has read in its system: personal data, None once the person is erased. `skipped_by` is
     the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's.
-    While it is `reading_again`, its status is still that of its result. `read_at` is when it was last read again."""
+    While it is `reading_again`, its status is still that of its result. `read_at` is when it was last read
+    again. `replies` are what the system replied to the attempts that took effect, the first one first: personal data.
+    `reply_lost`: an attempt may have had effects that no reply names."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -69,6 +71,8 @@ class StepState:
     recorded: Mapping[str, Any] | None = field(default=None, repr=False)
     reading_again: ReadingAgain | None = None
     read_at: datetime | None = None
+    replies: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    reply_lost: bool = False
 
     @property
     def final(self) -> bool:
@@ -223,6 +227,8 @@ def _repeated(known: StepState, generation: int, at: datetime) -> StepState:
         settled_generation=known.settled_generation,
         changed_at=at,
         recorded=known.recorded,
+        replies=known.replies,
+        reply_lost=known.reply_lost,
     )
 
 
@@ -287,10 +293,18 @@ def _(event: e.StepStarted, run: RunState, at: datetime) -> WorkState:
     )
 
 
+def _replied(known: StepState, detail: Mapping[str, Any] | None) -> dict[str, Any]:
+    reply = (detail or {}).get("reply")
+    if isinstance(reply, Mapping):
+        return {"replies": (*known.replies, reply)}
+    return {"reply_lost": True}
+
+
 def _done(run: RunState, event: e.StepVerified | e.StepAttested, status: StepStatus, at: datetime) -> WorkState:
     return run.work.with_step(
         event.step_id,
         at,
+        **_replied(run.work.steps[event.step_id], event.evidence),
         status=status,
         lease_until=None,
         failing_since=None,
@@ -322,6 +336,7 @@ def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
     return run.work.with_step(
         event.step_id,
         at,
+        **_replied(before, event.detail),
         status="retrying",
         lease_until=None,
         retry_at=event.retry_at,
@@ -337,6 +352,7 @@ def _(event: e.StepFailed, run: RunState, at: datetime) -> WorkState:
     return run.work.with_step(
         event.step_id,
         at,
+        **_replied(before, event.detail),
         status="unknown" if unknown else "failed",
         lease_until=None,
         retry_at=None,

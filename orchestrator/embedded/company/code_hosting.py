@@ -22,6 +22,7 @@ class CodeHosting:
                 Route("/accounts/{id}", self.read),
                 Route("/accounts/{id}/suspend", self.suspend, methods=["POST"]),
                 Route("/accounts/{id}/unsuspend", self.unsuspend, methods=["POST"]),
+                Route("/accounts/{id}/promote", self.promote, methods=["POST"]),
                 Route("/accounts/{id}/demote", self.demote, methods=["POST"]),
                 Route("/accounts/{id}/sessions", self.sessions),
                 Route("/accounts/{id}/sessions", self.end_sessions, methods=["DELETE"]),
@@ -48,6 +49,9 @@ class CodeHosting:
 
     async def unsuspend(self, request: Request) -> JSONResponse:
         return self._change(request, "POST /accounts/{id}/unsuspend", "state", "active")
+
+    async def promote(self, request: Request) -> JSONResponse:
+        return self._change(request, "POST /accounts/{id}/promote", "admin", True)
 
     async def demote(self, request: Request) -> JSONResponse:
         return self._change(request, "POST /accounts/{id}/demote", "admin", False)

@@ -27,6 +27,7 @@ class HrSystem:
                 Route("/people/{id}", self.read),
                 Route("/people/{id}/managers", self.managers),
                 Route("/people/{id}/leaving", self.record_leaving, methods=["POST"]),
+                Route("/people/{id}/leaving", self.withdraw_leaving, methods=["DELETE"]),
                 Route("/people/{id}/final-pay", self.book_final_pay, methods=["POST"]),
                 Route("/people/{id}/final-payments", self.final_payments),
             ],
@@ -70,6 +71,13 @@ class HrSystem:
         if person["status"] != "leaving" or known != _instant(at):
             person["status"], person["leaving_at"] = "leaving", at
             self.log.record("POST /people/{id}/leaving", person["id"])
+        return JSONResponse(person)
+
+    async def withdraw_leaving(self, request: Request) -> JSONResponse:
+        person = self._person(request)
+        if person["leaving_at"] is not None or person["status"] != "active":
+            person["status"], person["leaving_at"] = "active", None
+            self.log.record("DELETE /people/{id}/leaving", person["id"])
         return JSONResponse(person)
 
     async def book_final_pay(self, request: Request) -> JSONResponse:

@@ -37,7 +37,7 @@ _SEEN = "UPDATE access.sessions SET seen_at = engine.now() WHERE session_hash = 
 _LEFT = """
 SELECT 1 FROM read.runs
 WHERE person_id = %s AND cutoff <= engine.now() AND state <> 'ended'
-AND confirmed IS NOT FALSE AND NOT shadow AND (cutoff > %s OR closed_at IS NULL)
+AND confirmed IS NOT FALSE AND NOT shadow AND restores IS NULL AND (cutoff > %s OR closed_at IS NULL)
 LIMIT 1
 """
 

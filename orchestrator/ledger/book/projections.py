@@ -86,6 +86,7 @@ def _run(state: RunState) -> dict[str, Any]:
         "watch_at": check[0] + check[1] if check is not None else None,
         "confirmed": confirmed(state),
         "shadow": state.dry,
+        "restores": state.restores,
         "exposed": outcomes.exposed(state),
         "minutes_saved": outcomes.minutes_saved(state),
         "systems": outcomes.systems_touched(state),

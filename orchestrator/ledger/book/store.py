@@ -58,10 +58,10 @@ _RUNS_OF = "SELECT run_id FROM read.runs WHERE person_id = %s ORDER BY requested
 
 _DEPARTED = """
 SELECT person_id FROM (
-    SELECT DISTINCT ON (person_id) person_id, cutoff FROM read.runs
+    SELECT DISTINCT ON (person_id) person_id, cutoff, restores FROM read.runs
     WHERE person_id = ANY(%s) AND state <> 'ended' AND confirmed IS NOT FALSE AND NOT shadow
     ORDER BY person_id, requested_at DESC
-) AS last WHERE cutoff <= engine.now()
+) AS last WHERE cutoff <= engine.now() AND restores IS NULL
 """
 
 _DRY_RUNS = """
@@ -204,7 +204,8 @@ class Ledger:
     async def departed(self, humans: Iterable[str]) -> frozenset[str]:
         """Which of these people, by opaque id, are past their own cutoff, in the last run about them that was not
         cancelled and that not only its requester confirmed; dry runs do not count. A person who comes back under the
-        same HR record stays among them: HR makes a new record for a new employment."""
+        same HR record stays among them, since HR makes a new record for a new employment, unless a restore of the run
+        was completed."""
         return frozenset(str(row[0]) for row in await self._rows(_DEPARTED, (sorted(humans),)))
 
     async def runs_of(self, person_id: str) -> list[str]:

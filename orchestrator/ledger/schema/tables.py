@@ -85,6 +85,7 @@ runs = Table(
     Column("exposed", Boolean, nullable=False, server_default=text("false")),
     Column("confirmed", Boolean),
     Column("shadow", Boolean, nullable=False, server_default=text("false")),
+    Column("restores", Text),
     Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
     _json("systems", "[]"),
     _json("open_systems", "[]"),

@@ -29,6 +29,7 @@ from orchestrator.web.api.runs import (
     outcomes,
     parked_steps,
     replays,
+    restores,
     run_commands,
     runs,
     search,
@@ -40,9 +41,9 @@ from orchestrator.web.api.runs import (
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, search, starts, run_commands, replays, erasures, stream, inquiries, inbox, gates, tasks, evidence, exceptions,
-    steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger, comparisons,
-    outcomes, away, access, tokens, users,
+    runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
+    exceptions, steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger,
+    comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""

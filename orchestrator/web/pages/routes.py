@@ -19,7 +19,17 @@ from orchestrator.web.pages.admin import (
 )
 from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
 from orchestrator.web.pages.new_run import new_run
-from orchestrator.web.pages.run import changes, decisions, erasures, files, parked_steps, repairs, replays, run
+from orchestrator.web.pages.run import (
+    changes,
+    decisions,
+    erasures,
+    files,
+    parked_steps,
+    repairs,
+    replays,
+    restores,
+    run,
+)
 
 router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
@@ -31,6 +41,7 @@ for part in (
     run,
     replays,
     erasures,
+    restores,
     decisions,
     changes,
     repairs,

@@ -25,6 +25,7 @@ from orchestrator.domain.commands import (
     replaying,
     reported_leavings,
     requests,
+    restoring,
     starting,
     systems,
 )
@@ -177,6 +178,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "postpone_run": lambda by: story.reschedule(EVENING + timedelta(days=1), by=by),
         "bring_forward_run": lambda by: story.reschedule(EVENING - timedelta(hours=1), by=by),
         "make_run_urgent": lambda by: making_urgent.make_urgent(state, "why", by, world),
+        "restore_access": lambda by: restoring.restore(state, "r2", "why", None, by, by, world),
         "end_run": lambda by: requests.end(state, "why", by, world),
         "set_embargo": lambda by: embargo.change_embargo(state, None, (), by, world),
         "approve_gate": lambda by: gates.vote(state, "g-access-1", by, "approve", (), None, world),

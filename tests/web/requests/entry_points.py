@@ -155,6 +155,18 @@ def erase(run_id: str) -> RunCommand:
     )
 
 
+def restore(run_id: str, version: int | None = None) -> RunCommand:
+    """With `version`, as if the run had been previewed then; the terminal previews it itself."""
+    return _of_run(
+        run_id,
+        "restore",
+        {"reason": WHY, "version": version},
+        "restore",
+        {"reason": WHY, "version": str(version or "")},
+        ("restore-access", run_id, "--yes", "--reason", WHY),
+    )
+
+
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 

@@ -47,6 +47,7 @@ TRAITS = dict.fromkeys(("settle", "page settle", "own"), ("two_code_accounts",))
 RUNS = (
     "visible", "hidden", "held", "replanned", "embargo", "page embargo", "end", "page end", "gate", "page gate",
     "together", "page together", "task", "page task", "urgent", "page urgent", "made urgent", "page made urgent",
+    "restored", "page restored",
     "settle", "page settle", "skipped", "own",
 )  # fmt: skip
 

@@ -54,6 +54,18 @@ def sent(run: str = "", body: object = None, **values: str) -> MakeRequest:
     return make
 
 
+def restored(run: str) -> MakeRequest:
+    """Once the run has changed a system."""
+
+    async def make(office: RoutesOffice) -> Ask:
+        await office.run(run, lambda found: any(step["changed"] for step in found["steps"]))
+        page = run.startswith("page")
+        values = {"run_id": office.runs[run]}
+        return Ask(values, form=dict(REASON)) if page else Ask(values, json=REASON)
+
+    return make
+
+
 async def later_cutoff(office: RoutesOffice) -> Ask:
     return Ask({"run_id": office.runs["visible"]}, query={"cutoff": "2030-01-15T18:00", "zone": "Europe/Berlin"})
 
@@ -250,6 +262,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /runs/{run_id}/hold": posted("held", dict(REASON)),
     "POST /runs/{run_id}/release": posted("held"),
     "POST /runs/{run_id}/replan": posted("replanned"),
+    "POST /runs/{run_id}/restore": restored("page restored"),
     "POST /runs/{run_id}/replay": posted("held", {"from_step": "snapshot_cards"}),
     "POST /runs/{run_id}/embargo": change_embargo_on_page,
     "POST /runs/{run_id}/end": posted("page end", dict(REASON)),
@@ -312,6 +325,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/runs/{run_id}/hold": sent("held", REASON),
     "POST /api/v1/runs/{run_id}/release": sent("held"),
     "POST /api/v1/runs/{run_id}/replan": sent("replanned", {}),
+    "POST /api/v1/runs/{run_id}/restore": restored("restored"),
     "POST /api/v1/runs/{run_id}/replay": sent("held", {"from_step": "snapshot_cards"}),
     "POST /api/v1/runs/{run_id}/embargo": change_embargo,
     "GET /api/v1/runs/{run_id}/exposure": later_cutoff,

@@ -50,6 +50,7 @@ GET    /exceptions/stream                              +  +  +  +  +  +  +  +  s
 GET    /search                                         +  +  +  +  +  +  +  +  s  s
 POST   /search                                         +  +  +  +  +  +  +  +  s  s
 GET    /runs/{run_id}                                  +  +  +  +  +  +  +  ?  s  s
+GET    /runs/{run_id}/restore                          +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/replay                           +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/erasure                          +  +  +  +  +  +  +  ?  s  s
 GET    /runs/{run_id}/stream                           +  +  +  +  +  +  +  ?  s  s
@@ -70,6 +71,7 @@ POST   /runs/{run_id}/urgent                           +  +  x  x  x  x  x  ?  s
 POST   /runs/{run_id}/hold                             +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/release                          +  x  x  +  x  +  x  ?  s  s
 POST   /runs/{run_id}/replan                           x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/restore                          +  x  x  x  x  x  x  ?  s  s
 POST   /runs/{run_id}/replay                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/embargo                          +  +  +  +  x  +  x  ?  s  s   named, and may do more than read
 POST   /runs/{run_id}/end                              +  x  x  x  x  x  x  ?  s  s   only HR's roles postpone
@@ -160,6 +162,8 @@ POST   /api/v1/runs/{run_id}/release                   +  x  x  +  x  +  x  ?  x
 POST   /api/v1/runs/{run_id}/replan                    x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/replay                    x  x  x  +  x  x  x  ?  x  s
 GET    /api/v1/runs/{run_id}/replay                    +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/runs/{run_id}/restore                   +  +  x  +  +  +  +  ?  +  s   who reads every system
+POST   /api/v1/runs/{run_id}/restore                   +  x  x  x  x  x  x  ?  x  s
 GET    /api/v1/runs/{run_id}/replay/differences        +  +  x  +  +  +  +  ?  +  s   who reads every system
 POST   /api/v1/runs/{run_id}/embargo                   +  +  +  +  x  +  x  ?  ?  s   named, and may do more than read
 POST   /api/v1/runs/{run_id}/end                       +  x  x  x  x  x  x  ?  x  s

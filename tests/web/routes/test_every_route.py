@@ -159,7 +159,8 @@ async def test_accounts_that_only_read_are_refused_at_every_route_that_changes_s
 LATER = {**FUTURE, "cutoff": "2031-12-05T17:00"}
 WHY = {"reason": "To see who may."}
 KEEPS_ACCESS = (
-    "reschedule", "hold", "end", "skip", "settle", "replan", "accept", "gate", "together", "waive", "snooze", "assign",
+    "reschedule", "hold", "end", "restore", "skip", "settle", "replan", "accept", "gate", "together", "waive",
+    "snooze", "assign",
 )  # fmt: skip
 """What the people who report to the leaver don't do either. The rest speeds the run up, or changes nothing in it."""
 
@@ -185,6 +186,7 @@ async def conflicted_requests(made: RoutesOffice) -> dict[str, list[tuple[str, s
         "hold": ("hold", WHY, "hold", WHY),
         "release": ("release", None, "release", {}),
         "end": ("end", WHY, "end", WHY),
+        "restore": ("restore", WHY, "restore", WHY),
         "legal hold": ("legal-holds", WHY, "legal-holds", WHY),
         "replan": ("replan", {}, "replan", {}),
         "embargo": (
@@ -273,6 +275,7 @@ async def test_conflicted_accounts_change_nothing_at_a_terminal(
         "hold": ("hold", run_id, *why),
         "release": ("release", run_id),
         "end": ("end", run_id, *why),
+        "restore": ("restore-access", run_id, "--yes", *why),
         "replan": ("exceptions", "replan", run_id),
         "embargo": ("embargo", run_id, "--end"),
         "gate": ("reject", run_id, gate, *why),

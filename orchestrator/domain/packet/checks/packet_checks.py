@@ -199,6 +199,9 @@ class _PacketCheck:
             said = f"{ability.name!r} acts on an account, and {step.system!r} has no match keys to find one"
             remedy = f"give the system {step.system!r} match keys in {PLATFORM_FILE}"
             yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, remedy)
+        if ability.gives_access:
+            said = f"{ability.name!r} restores what a run removed, so it is used by restores only"
+            yield self._problem(WORKFLOW_FILE, (*here, "ability"), said, "remove the step")
         if ability.level == "change" and step.gate is None:
             if ability.repeat == "never":
                 said = f"{ability.name!r} takes effect twice if it is repeated, so it needs approval"

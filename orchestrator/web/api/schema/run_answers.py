@@ -261,6 +261,7 @@ class RunHeader(ResponseModel):
         None, description="When a paused run resumes automatically; null for a pause without an end"
     )
     legal_hold: bool = Field(False, description="Whether a legal hold is in force")
+    restores: str | None = Field(None, description="The run that this one restores; null for an offboarding")
     embargo: Embargo | None
     version: int = Field(description="The number of its events")
     summary: Summary

@@ -21,6 +21,7 @@ from orchestrator.domain.commands import (
     pausing,
     replaying,
     requests,
+    restoring,
 )
 from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.errors import Refusal
@@ -108,6 +109,17 @@ class Permissions:
 
     def replan(self) -> DryRun:
         return self._try(lambda: operating.replan(self.state, SAID, self.actor, self.world))
+
+    def restore(self) -> DryRun:
+        return self._try(lambda: self._restored())
+
+    def _restored(self) -> Sequence[Event]:
+        requester = self.actor
+        return restoring.restore(self.state, "", SAID, None, self.actor, requester, self.world)[1]
+
+    def may_restore(self) -> bool:
+        """Whether a restore of the run is offered: something was removed that comes back, or a task."""
+        return self.restore().allowed
 
     def replay(self, scope: Scope) -> DryRun:
         return self._try(lambda: replaying.replay(self.state, scope, None, None, self.actor, self.world))

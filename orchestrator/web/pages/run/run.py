@@ -134,6 +134,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "replan": permissions.replan().allowed,
             "replay": permissions.may_replay(),
             "erase": permissions.may_erase(),
+            "restore": permissions.may_restore(),
             "embargo": permissions.embargo(),
         },
         "pause_hint": _pause_hint(seen),

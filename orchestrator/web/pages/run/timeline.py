@@ -75,6 +75,8 @@ def about(seen: RunAccess, event: Event) -> str:
     """What an event is about, as a person would say it; empty where its name says all."""
     match event:
         case e.RunRequested():
+            if event.restores is not None:
+                return f"Restores what run {event.restores} removed."
             when = instant(event.cutoff, event.zone)
             return f"Cutoff {when}{', urgent' if event.urgent else ''}. Packet {event.packet}, {event.phase}."
         case e.AccountsSearched():

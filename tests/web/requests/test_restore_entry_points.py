@@ -1,0 +1,72 @@
+"""What a run removed is restored at each entry point: the preview, the restore, and who is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.embedded.stack import Stack, put_in_production
+from tests.web.api.running import PAST, Leavers, start, until
+from tests.web.pages.pressing import ParsedPage
+from tests.web.requests.entry_points import ENTRY_POINTS, SignedIn, SignInAs, approve, packet_of, restore, text_of
+
+STEPS = ("snapshot_code", "suspend_code", "revoke_code_tokens")
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+async def test_a_closed_run_is_restored(stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str) -> None:
+    hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
+    packet = packet_of("restored", STEPS, at=None)
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    run_id = await start(hr.api, await leaver(), packet="restored", cutoff=PAST)
+    run = await until(hr.api, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    await it.does("api", approve(run_id, run["gates"][0]["gate_id"]))
+    run = await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+
+    preview = (await hr.api.get(f"/runs/{run_id}/restore")).json()
+    assert (preview["cancels"], preview["version"], preview["approved_by"]) == (False, run["version"], ["it_approver"])
+    assert {step["name"]: (step["act"], step["why"]) for step in preview["steps"]} == {
+        "snapshot_code": ("none", "changes_nothing"),
+        "suspend_code": ("restore", None),
+        "revoke_code_tokens": ("task", "no_inverse"),
+    }
+    page = await hr.page.get(f"/runs/{run_id}/restore")
+    assert "Offboard can't undo it" in text_of(page) and ParsedPage(page.text).has_button("Restore access")
+    assert "Preview restore" in text_of(await hr.page.get(f"/runs/{run_id}"))
+    assert "Preview restore" not in text_of(await operator.page.get(f"/runs/{run_id}"))
+    _, printed = await hr.typed("restore-access", run_id, "--json")
+    assert '"act": "restore"' in printed
+    code, asked = await hr.typed("restore-access", run_id)
+    assert code == 1 and "The restore was not confirmed" in asked and "after approval" in asked
+
+    for account in (it, operator):
+        await account.refused_at(entry_point, restore(run_id), 403, "can restore access")
+    if entry_point != "terminal":  # which previews it
+        await hr.refused_at(entry_point, restore(run_id, run["version"] - 1), 409, "Preview the restore again")
+    await hr.does(entry_point, restore(run_id, run["version"]))
+    restores = await the_restore_of(hr, run_id)
+    await hr.refused_at(entry_point, restore(run_id), 409, f"Run {restores} restores run {run_id}")
+    await hr.refused_at(entry_point, restore(restores), 409, "is itself the restore of run")
+    again = await until(hr.api, restores, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    assert again["restores"] == run_id
+    [gate] = again["gates"]
+    assert gate["title"] == "Restore access" and [step["title"] for step in gate["steps"]] == [
+        f"Undo: {next(step['title'] for step in run['steps'] if step['name'] == 'suspend_code')}"
+    ]
+    assert "This run restores access" in text_of(await hr.page.get(f"/runs/{restores}"))
+    await hr.refused_at(entry_point, approve(restores, gate["gate_id"]), 403, "can decide at gate")
+    await it.does(entry_point, approve(restores, gate["gate_id"]))
+    await until(hr.api, restores, lambda run: ("undo_suspend_code", "verified") in _statuses(run))
+
+
+async def the_restore_of(hr: SignedIn, run_id: str) -> str:
+    for one in (await hr.api.get("/runs", params={"packet": "restored"})).json()["runs"]:
+        if (await hr.api.get(f"/runs/{one['run_id']}")).json()["restores"] == run_id:
+            return str(one["run_id"])
+    raise AssertionError(f"no run restores {run_id}")
+
+
+def _statuses(run: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(step["name"], step["status"]) for step in run["steps"]}
