@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.vocabulary.states import EXCEPTION, STEP, SYSTEM_OUTCOME, in_sentence, label
+from orchestrator.vocabulary.states import EXCEPTION, STEP, SYSTEM_OUTCOME, Vocabulary, in_sentence, label
+
+CLOSE_CHANGE: Vocabulary = {
+    "step": "Step",
+    "exception": "Exception",
+    "reopened": "It was opened again",
+}
+"""What can differ from what people signed."""
 
 
 def close_summary(close: Mapping[str, Any]) -> str:
@@ -32,7 +39,7 @@ def changed_since(changes: Sequence[Mapping[str, Any]]) -> str:
 
 def _changed(change: Mapping[str, Any]) -> str:
     if change["kind"] == "reopened":
-        return "it was opened again"
+        return in_sentence(CLOSE_CHANGE["reopened"])
     if change["kind"] == "exception":
         what = in_sentence(label(change["title"], EXCEPTION))
         return f"an exception was accepted ({what})" if change["after"] else f"an exception is open again ({what})"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.vocabulary import states
+from orchestrator.vocabulary.close import CLOSE_CHANGE
 from orchestrator.vocabulary.erasures import OBSTACLE
 from orchestrator.vocabulary.events import EVENTS
 from orchestrator.vocabulary.states import Vocabulary, in_words, role_label
@@ -107,6 +108,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "run": states.RUN,
     "step": states.STEP,
     "system_outcome": states.SYSTEM_OUTCOME,
+    "close_change": CLOSE_CHANGE,
     "watch": states.WATCH,
     "watch_ended": states.WATCH_ENDED,
     "waits_for": states.WAITS_FOR,
