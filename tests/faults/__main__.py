@@ -75,9 +75,9 @@ def run_tests(asked: FullRun, more: Sequence[str]) -> int:
     return subprocess.run(argv, cwd=ROOT, env={**os.environ, **asked.environment()}, check=False).returncode
 
 
-def run_others(more: Sequence[str]) -> int:
+def run_others() -> int:
     """Long tests with faults that count no effects: they are not in the table."""
-    argv = [sys.executable, "-m", "pytest", "-m", "faults", "--ignore=tests/faults", "tests", *more]
+    argv = [sys.executable, "-m", "pytest", "-m", "faults", "--ignore=tests/faults", "tests"]
     return subprocess.run(argv, cwd=ROOT, check=False).returncode
 
 
@@ -100,8 +100,8 @@ def main(words: Sequence[str]) -> int:
         if code == NO_TESTS:
             print("All trials that were asked for are finished; AGAIN=1 runs them again.")
             code = 0
-        if to_do and wanted.row is None and wanted.part is None:
-            code = run_others(more) or code
+        if to_do and wanted.row is None and wanted.part is None and not more:
+            code = run_others() or code
     results = finished(folder)
     failed = [result for result in results if result.failure]
     for kept in keep(KeptSeed(result.trial, result.seed, "full", result.failure) for result in failed if result.seed):
