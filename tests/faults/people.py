@@ -64,6 +64,13 @@ async def approve_all(here: Installation, runs: Sequence[str], gate_id: str = GA
     await asyncio.gather(*(commands.approve_gate(here.services, it, run, gate_id, (), "looks right") for run in runs))
 
 
+async def each_gate_decided_once(here: Installation, run: str) -> None:
+    """By one vote. There is a second gate where a system did not respond in time to the first search."""
+    happened, state = await here.events(run), await here.state(run)
+    approved = [gate for gate in state.decisions.gates.values() if gate.outcome == "approved"]
+    assert happened.count("GateDecided") == happened.count("GateVoted") == len(approved), await here.story(run)
+
+
 def asks_a_person(state: RunState) -> bool:
     return any(task.open and task.opened.kind == "confirm_outcome" for task in state.work.tasks.values())
 

@@ -12,7 +12,7 @@ from orchestrator.embedded.company.company import Company
 from tests.conftest import Hire
 from tests.faults.batch import TrialBatch
 from tests.faults.counting import count
-from tests.faults.people import GATE, at_their_gates, to_the_end
+from tests.faults.people import GATE, at_their_gates, each_gate_decided_once, to_the_end
 from tests.faults.web_process import approve, token_for, web_process
 from tests.integration.conftest import Install
 from tests.integration.faults.test_kills import packet_here
@@ -44,6 +44,6 @@ async def test_an_approver_approves_often_while_no_worker_runs(
         async with worker_here(here):
             ended = await to_the_end(here, company, runs)
         for run in runs:
-            assert (await here.events(run)).count("GateDecided") == 1
+            await each_gate_decided_once(here, run)
         await count(batch, company, ended)
         await here.verify()

@@ -17,7 +17,7 @@ from orchestrator.workflows.offboarding import workflow_id
 from tests.conftest import Hire
 from tests.faults.batch import TrialBatch
 from tests.faults.counting import count
-from tests.faults.people import GATE, approve_all, at_their_gates, to_the_end
+from tests.faults.people import GATE, approve_all, at_their_gates, each_gate_decided_once, to_the_end
 from tests.integration.conftest import Install
 from tests.integration.faults.test_kills import packet_here
 from tests.integration.installation import installation, worker_here
@@ -76,7 +76,7 @@ async def test_temporal_dies_with_nudges(
         async with worker_here(here):
             ended = await to_the_end(here, company, runs)
         for run in runs:
-            assert (await here.events(run)).count("GateDecided") == 1, await here.story(run)
+            await each_gate_decided_once(here, run)
         await count(batch, company, ended)
         await here.verify()
 
