@@ -5,8 +5,8 @@ system is placed or lifted. By sweep: every open run whose workflow has not repo
 another cluster than today's, or is overdue for something. By Temporal's list: open runs that have no workflow, 1,000
 at a time.
 
-Beside these it follows for webhooks, which send events, and for the workflow that mails people what waits for
-them.
+It records the end of pauses of systems. Beside these it follows for webhooks, which send events, and for the workflow
+that mails people what waits for them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from orchestrator.deciding.ended_pauses import EndedPauses
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.events import (
     ActorRecorded,
@@ -56,7 +57,8 @@ PEOPLE = frozenset(
         ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded, TokenMade, TokenRevoked, ServiceOwnersChanged,
     )
 )  # fmt: skip
-ALL_RUNS = frozenset({HoldPlaced.type_name(), HoldReleased.type_name(), PacketMoved.type_name()})
+HOLDS = frozenset({HoldPlaced.type_name(), HoldReleased.type_name()})
+ALL_RUNS = HOLDS | {PacketMoved.type_name()}
 """A pause that keeps access open is reported to HR, and so are systems that only a later packet version covers, also by
 a run that nothing else would wake before its cutoff."""
 
@@ -91,6 +93,7 @@ class Relay:
         service_owners: Callable[[], Awaitable[Collection[str]]] | None = None,
         marks: LedgerMarks | None = None,
         erasures: RecordedErasures | None = None,
+        pauses: EndedPauses | None = None,
         runs: Runs | None = None,
     ) -> None:
         """`failed` counts an error that was not expected, under the name of the task that met it. `service_owners` are
@@ -109,6 +112,7 @@ class Relay:
         self._service_owners = service_owners
         self._marks = marks
         self._erasures = erasures
+        self._pauses = pauses
         self._runs = runs
         self._stopped = asyncio.Event()
         self._notices_after = 0.0
@@ -147,6 +151,9 @@ class Relay:
                         await self._erasures.carry_out()
                 with self._surviving("relay"):
                     await self.start_missing()
+            with self._surviving("pauses"):
+                if self._pauses is not None:
+                    await self._pauses.record()
             with self._surviving("webhooks"):
                 await self.follow_for_webhooks()
             with self._surviving("notices"):
@@ -173,6 +180,8 @@ class Relay:
         if tail == position:
             return False
         happened = await engine_reports.event_types_between(self._database, position, tail)
+        if self._pauses is not None and HOLDS & happened:
+            self._pauses.changed()
         if ALL_RUNS & happened:
             await self._nudge(await engine_reports.open_runs(self._database))
         elif happened:

@@ -24,6 +24,7 @@ from connectors.protocols.smtp import MailServer
 from orchestrator.backend import Backend, engine_address, keep_quiet, open_backend, telemetry_of
 from orchestrator.background import BackgroundTask
 from orchestrator.commands import Services
+from orchestrator.deciding.ended_pauses import EndedPauses
 from orchestrator.deciding.master_keys import require_current_key
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.packet.ability import Catalogue
@@ -272,6 +273,7 @@ async def relaying(
         service_owners=service_owners,
         marks=LedgerMarks(backend.ledger, backend.lost_tails, engine),
         erasures=RecordedErasures(backend.database, backend.keyring),
+        pauses=EndedPauses(backend.database, backend.ledger),
         runs=backend.runs,
     )
     task = BackgroundTask(relay.run(), "relay")

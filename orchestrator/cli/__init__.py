@@ -22,6 +22,7 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.commands import (
         away,
         decisions,
+        doing_by_hand,
         erasing,
         exception_records,
         exceptions,
@@ -81,7 +82,7 @@ def make_app() -> typer.Typer:
     of_tasks = "List and complete manual tasks."
     _listing(app, OPERATORS, "tasks", of_tasks, tasks.tasks, tasks.complete)
     of_exceptions = "List and resolve exceptions."
-    settling = (exceptions.settle, exceptions.accept, exceptions.assign, exceptions.replan)
+    settling = (exceptions.settle, doing_by_hand.done, exceptions.accept, exceptions.assign, exceptions.replan)
     records = (
         exception_records.waive,
         exception_records.owner,

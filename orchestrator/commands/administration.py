@@ -12,7 +12,7 @@ from orchestrator.commands.services import Services, active_people, packets_in_u
 from orchestrator.deciding.appending import append_to, drafts
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
-from orchestrator.domain.commands import operating, pausing, systems
+from orchestrator.domain.commands import pausing, revoking_roles, systems
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import (
@@ -38,16 +38,24 @@ from orchestrator.ledger.book.records import RowWrite
 
 
 async def hold_system(
-    services: Services, actor: Actor, system: str, packet: str, packets: Sequence[str], reason: str | None = None
+    services: Services,
+    actor: Actor,
+    system: str,
+    packet: str,
+    packets: Sequence[str],
+    reason: str | None = None,
+    until: datetime | None = None,
 ) -> bool:
     """Holds back every change on one system, or on all (`*`), in all runs. False if it was held already. `packets` are
-    the names of those there are: a system is held by people who look after it in each packet in use that names it."""
+    the names of those there are: a system is held by people who look after it in each packet in use that names it.
+    `until`: when the hold ends automatically; None for the packet's longest time, if it has one."""
     require("hold_system", actor)
     current, others = await _current(services, packet), await packets_in_use(services, packets)
+    now, active = await services.runs.ledger.now(), await active_people(services)
 
     def place(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         acting = acting_now(actor, people)
-        placed = systems.hold_system(holds_of(events), system, reason, acting, current, others)
+        placed = systems.hold_system(holds_of(events), system, reason, acting, current, others, now, until, active)
         return drafts(placed, len(events), actor.human)
 
     return bool(await append_to(services.runs.ledger, e.holds_stream(system), services.runs.organisation, place))
@@ -260,7 +268,7 @@ async def revoke_roles(
     strange = set(roles) - roles_named_in(shelf.version(in_use.version))
 
     def revoke(known: Organisation, now: datetime) -> Sequence[Event]:
-        revoked = operating.revoke_roles(
+        revoked = revoking_roles.revoke_roles(
             actor_of(known, actor_id),
             roles,
             acting_now(by, known),

@@ -18,6 +18,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand
 from orchestrator.domain.commands import (
+    doing_by_hand,
     extending,
     legal_holding,
     operating,
@@ -307,6 +308,14 @@ async def skip_step(services: Services, actor: Actor, run_id: str, step: str, re
     steps = (step, *further)
     return await decide_on(
         services, actor, run_id, lambda actor, state, world: operating.skip_steps(state, steps, reason, actor, world)
+    )
+
+
+async def do_step_by_hand(services: Services, actor: Actor, run_id: str, step: str, evidence: str) -> Done:
+    """Reports that a failed step was done by hand. Where the system can be read, a worker reads it first."""
+    said = {"note": evidence}
+    return await decide_on(
+        services, actor, run_id, lambda actor, state, world: doing_by_hand.do_by_hand(state, step, said, actor, world)
     )
 
 

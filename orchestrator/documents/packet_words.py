@@ -199,8 +199,8 @@ def _pause(packet: Packet) -> list[str]:
     spec = packet.approvals.pause
     if spec is None:
         return []
-    who = "; before that, a person other than the one who paused it resumes it" if spec.second_person else ""
-    return [f"A paused run resumes automatically after {spelled(spec.ends_within)} at the latest{who}."]
+    who = "; before that, a person other than the one who paused resumes them" if spec.second_person else ""
+    return [f"Paused runs and systems resume automatically after {spelled(spec.ends_within)} at the latest{who}."]
 
 
 def _legal_hold(packet: Packet) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from orchestrator.domain.organisation.roles import any_of
 
-CONFIRMED: Final = ("access_kept", "pause_unconfirmed")
+CONFIRMED: Final = ("access_kept", "done_by_hand", "pause_unconfirmed")
 """The kinds of exceptions with which a second person confirms a decision."""
 
 

@@ -47,6 +47,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "StepFailed": EventDisplay("Step failed", "cross", "bad"),
     "StepRetryOrdered": EventDisplay("Step retry requested", "again", "active"),
     "ReplayRequested": EventDisplay("Replay requested", "again", "warn"),
+    "StepDoneByHand": EventDisplay("Step reported as done by hand", "signed", "quiet"),
     "StepReadBack": EventDisplay("Step read again", "search", "quiet"),
     "WorkflowCompared": EventDisplay("Workflow compared with the ledger", "search", "quiet"),
     "WorkflowRestarted": EventDisplay("Workflow started again", "again", "warn"),

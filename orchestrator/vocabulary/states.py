@@ -117,6 +117,7 @@ EXCEPTION_STATE: Vocabulary = {"open": "Open", "waived": "Waived until a date", 
 DISPOSITION: Vocabulary = {
     "settled": "Account match resolved",
     "retried": "Retried",
+    "done_by_hand": "Done by hand",
     "skipped": "Step skipped",
     "replanned": "Re-planned",
     "accepted": "Accepted",

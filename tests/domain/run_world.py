@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.commands import (
+    doing_by_hand,
     exception_commands,
     legal_holding,
     making_urgent,
@@ -23,6 +24,7 @@ from orchestrator.domain.commands import (
     pausing,
     replaying,
     requests,
+    revoking_roles,
 )
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
@@ -289,7 +291,7 @@ class Story:
         people = Organisation(actors=self.world.actors, revoked=self.revoked)
         for account, role in revoked:
             before = people.revoked.get(account, {})
-            for event in operating.revoke_roles(people.actors[account], [role], by, "safety_owner", "no", before):
+            for event in revoking_roles.revoke_roles(people.actors[account], [role], by, "safety_owner", "no", before):
                 people = fold_organisation(people, event)
         kept = roles_kept(people, PERSON_ID, [self.world.pinned], self.world.departed)
         self.revoked = people.revoked
@@ -389,6 +391,10 @@ class Story:
 
     def skip(self, step: str, *, by: Actor = OLE) -> list[Event]:
         return self.append(operating.skip(self.state, step, "why", by, self.world))
+
+    def do_by_hand(self, step: str, *, by: Actor = OLE, evidence: str = "Disabled in the console.") -> list[Event]:
+        said = {"note": evidence}
+        return self.append(doing_by_hand.do_by_hand(self.state, step, said, by, self.world))
 
     def settle(self, system: str, *accounts: str, by: Actor = OLE) -> list[Event]:
         return self.append(operating.settle(self.state, system, accounts, "why", by, self.world))

@@ -11,7 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+def _service(resource: Resource) -> str:
+    return next(one.value.string_value for one in resource.attributes if one.key == "service.name")
 
 
 class Collector:
@@ -23,6 +28,22 @@ class Collector:
         requests = [ExportTraceServiceRequest.FromString(body) for path, body in self.bodies if path == "/v1/traces"]
         scopes = [scope for one in requests for of in one.resource_spans for scope in of.scope_spans]
         return [span for scope in scopes for span in scope.spans]
+
+    def spans_of(self, service: str) -> set[str]:
+        """The names of the spans that the process of this name sent."""
+        requests = [ExportTraceServiceRequest.FromString(body) for path, body in self.bodies if path == "/v1/traces"]
+        sent = [of for one in requests for of in one.resource_spans if _service(of.resource) == service]
+        return {span.name for of in sent for scope in of.scope_spans for span in scope.spans}
+
+    def metrics_of(self, service: str) -> set[str]:
+        requests = [ExportMetricsServiceRequest.FromString(body) for path, body in self.bodies if path == "/v1/metrics"]
+        sent = [of for one in requests for of in one.resource_metrics if _service(of.resource) == service]
+        return {metric.name for of in sent for scope in of.scope_metrics for metric in scope.metrics}
+
+    def services(self) -> set[str]:
+        """The names of the processes that sent spans."""
+        requests = [ExportTraceServiceRequest.FromString(body) for path, body in self.bodies if path == "/v1/traces"]
+        return {_service(of.resource) for one in requests for of in one.resource_spans}
 
     def metrics(self) -> dict[str, list[Metric]]:
         """By name, oldest first."""

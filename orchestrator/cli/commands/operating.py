@@ -96,15 +96,13 @@ def hold(
         typer.Option(
             "--until",
             metavar="TIME",
-            help="When the run resumes automatically: 2026-11-30T17:00, in your time zone or with an offset.",
+            help="When changes resume automatically: 2026-11-30T17:00, in your time zone or with an offset.",
         ),
     ] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Pause a run, or all changes on a system. With another --until, change the end of a run's pause."""
-    if until is not None and system is not None:
-        raise typer.BadParameter("A pause of a system has no end. Use --until with a RUN.")
+    """Pause a run, or all changes on a system. With another --until, change the end of the pause."""
     ends = instant_given(until) if until is not None else None
     carry_out(_switch(True, run_id, system, packet, {"reason": reason, "until": ends}, alias, folder))
 
@@ -134,10 +132,12 @@ async def _switch(
     verb = "hold" if on else "release"
     async with entering(folder, alias) as server:
         if system is not None:
-            said = {"packet": packet, "reason": body.get("reason")}
-            changed = (await server.post("systems", system, verb, body=said))["changed"]
+            said = {"packet": packet, **body} if on else {"packet": packet}
+            standing = await server.post("systems", system, verb, body=said)
             words = ("paused", "already paused") if on else ("resumed", "not paused")
-            say(f"Changes on {_named(system)} are {words[0 if changed else 1]}.")
+            say(f"Changes on {_named(system)} are {words[0 if standing['changed'] else 1]}.")
+            if standing.get("until") is not None:
+                say(f"They resume automatically at {instant(standing['until'])}.")
             return
         run = await server.run(str(run_id))
         found = run["run_id"]

@@ -12,6 +12,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "complete_task": "offboard tasks complete RUN STEP --evidence …",
         "retry": "offboard retry RUN STEP",
         "retry_anew": "offboard retry RUN STEP --again",
+        "do_by_hand": "offboard exceptions done RUN STEP --evidence …",
         "skip": "offboard skip RUN STEP --reason …",
         "replan": "offboard exceptions replan RUN",
         "replan_under_version": "offboard exceptions replan RUN --new-version",

@@ -12,7 +12,13 @@ from typing import Final
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.delegation import on_behalf_of
 from orchestrator.domain.commands import kept_access
-from orchestrator.domain.commands.operating import authority_of, closing, open_exception, own_review
+from orchestrator.domain.commands.operating import (
+    authority_of,
+    closing,
+    open_exception,
+    own_review,
+    require_gates_after,
+)
 from orchestrator.domain.commands.requests import still_going
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
@@ -57,6 +63,12 @@ def accept(state: RunState, exception_id: str, reason: str, actor: Actor, world:
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to accept an exception.")
     happened: list[Event] = [closing(exception_id, "accepted", actor, on_behalf_of(actor, rests_on), reason)]
+    step_id = exception.opened.step_id
+    if kind == "access_returned" and step_id is not None and not state.work.steps[step_id].final:
+        # A replay found that the step is undone. It is not repeated, as it is not after a check.
+        require_gates_after(state, state.plan.steps[step_id].name, world)
+        by = {"by": actor.actor_id, "on_behalf_of": on_behalf_of(actor, rests_on)}
+        happened.append(e.StepSkipped.model_validate({"step_id": step_id, "reason": reason, **by}))
     if state.finished and RULES[kind].is_review:
         # Nothing follows after the end of a run, so what said that the review had no reviewer is closed here.
         happened += [

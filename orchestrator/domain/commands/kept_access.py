@@ -32,7 +32,7 @@ from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.readiness import World, account_gone
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.work import ExceptionState, is_about_selection
+from orchestrator.domain.run.work import BY_ONE_PERSON, ExceptionState, is_about_selection
 
 
 def kept_by_skip(state: RunState, step_id: str, actor: Actor, world: World) -> list[Event]:
@@ -52,6 +52,16 @@ def kept_by_attesting(state: RunState, step_id: str, actor: Actor, world: World)
     if not _removes(step, world) or _is_hr(actor, world):
         return []
     return [_opened(state, step_id, actor, world, step_id=step_id, system=step.system)]
+
+
+def who_confirms(state: RunState, step_id: str, actor: Actor, world: World) -> tuple[str, ...]:
+    """The roles of which a second person confirms that this actor did the step by hand; empty where none has to. Of a
+    step that removes access, HR does, as of an outcome that a person reports; of any step if the packet asks."""
+    step, spec = state.plan.steps[step_id], world.pinned.approvals.exceptions
+    removes = _removes(step, world)
+    if not spec.second_person and (not removes or _is_hr(actor, world)):
+        return ()
+    return _owners(state, RULES["access_kept"].owners(world.pinned) if removes else (spec.owner,), actor, world)
 
 
 def may_stay_open(state: RunState, opened: e.ExceptionOpened, world: World) -> bool:
@@ -156,7 +166,7 @@ def open_about(state: RunState, *, step_id: str | None = None, system: str | Non
     """The open exception about this skipped or attested step, or about the answer on this system."""
     for known in state.work.open_exceptions():
         opened = known.opened
-        if step_id is not None and opened.kind == "access_kept" and opened.step_id == step_id:
+        if step_id is not None and opened.kind in BY_ONE_PERSON and opened.step_id == step_id:
             return known
         if system is not None and is_about_selection(opened, system):
             return known
@@ -171,7 +181,7 @@ def why_not_second(state: RunState, exception: ExceptionState, actor: Actor, wor
         return _why_not_second_of_system(opened.system, actor, world)
     if opened.kind == "pause_unconfirmed":
         by, said = state.held_by, "The person who paused a run can't confirm the pause."
-    elif opened.kind == "access_kept":
+    elif opened.kind in BY_ONE_PERSON:
         by, said = _kept_by(state, opened), "The person who decided this alone can't confirm it."
     else:
         return None
@@ -229,19 +239,22 @@ def _opened(
     state: RunState, about: str, by: Actor | None, world: World, *, system: str | None, step_id: str | None = None
 ) -> e.ExceptionOpened:
     rule, packet = RULES["access_kept"], world.pinned
-    owners = rule.owners(packet)
-    others = independent_people(state, has_one_of(owners), world) - {by.human if by is not None else None}
     return e.ExceptionOpened(
         exception_id=f"x-access_kept-{about}-{state.version}",
         kind="access_kept",
-        owners=owners if others else _also_owners_of_packet(owners, packet),
+        owners=_owners(state, rule.owners(packet), by, world),
         due=world.now + rule.due_within(packet),
         step_id=step_id,
         system=system,
     )
 
 
+def _owners(state: RunState, roles: tuple[str, ...], by: Actor | None, world: World) -> tuple[str, ...]:
+    others = independent_people(state, has_one_of(roles), world) - {by.human if by is not None else None}
+    return roles if others else _also_owners_of_packet(roles, world.pinned)
+
+
 def _also_owners_of_packet(owners: tuple[str, ...], packet: Packet) -> tuple[str, ...]:
-    """No other person of HR can confirm it, so that these are asked as well: a run must be able to complete."""
+    """No other person with the roles can confirm it, so these are asked as well: a run must be able to complete."""
     packet_owners = (packet.platform.safety_owner, packet.workflow.value_owner, packet.approvals.exceptions.owner)
     return tuple(dict.fromkeys((*owners, *packet_owners)))

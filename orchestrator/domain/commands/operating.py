@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
-from types import MappingProxyType
 from typing import Any, Final
 
 from orchestrator.domain import events as e
@@ -26,6 +25,7 @@ from orchestrator.domain.permissions.reports import has_one_of, require_independ
 from orchestrator.domain.planning.searching import unsettled
 from orchestrator.domain.run.hand_overs import needs_hand_over
 from orchestrator.domain.run.readiness import World, readiness
+from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.work import ExceptionState, StepState, steps_that_came_back
 
@@ -37,9 +37,10 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     """Retry a parked step. `again` repeats it under a new effect key, although the first attempt may have worked.
     A skipped step whose access HR has not confirmed is taken up again: it goes on with what was decided about it, so
     that HR needs no permission of its own on the system. One that a person reported as done, and HR has not confirmed,
-    is read back first, and repeated if it shows no effect; it is a new effect, since a result is recorded once."""
+    is read back first, and repeated if it shows no effect; it is a new effect, since a result is recorded once. So is
+    one that was done and is not in effect any more: what destroys is then approved again (`repeats.py`)."""
     require("retry_step", actor, state.asked.person_id)
-    step_id, known = _step(state, step)
+    step_id, known = step_named(state, step)
     planned = state.plan.steps[step_id]
     level = planned.level if not planned.is_task else None
     reported = known.status == "attested"
@@ -52,12 +53,16 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
     if known.status not in ("failed", "unknown", "retrying") and not takes_over and kept is None and not came_back:
         raise TooLate("nothing_to_retry", f"Step {step_id} is {known.status}, so it can't be retried.")
+    has_result = known.settled_generation >= known.generation
+    generation = known.generation + (1 if again or has_result else 0)
+    undone = has_result and not (reported and not came_back)
     happened: list[Event] = [
         e.StepRetryOrdered(
             step_id=step_id,
-            generation=known.generation + (1 if again or reported or came_back else 0),
+            generation=generation,
             by=actor.actor_id,
             on_behalf_of=rests_on,
+            digest=digest_of_repeat(planned, generation, world.pinned, world.abilities) if undone else "",
             reason=reason,
         )
     ]
@@ -71,7 +76,7 @@ def retry_parked(
     """As `retry`, for a step on this system that failed or whose outcome is unknown. Other steps are refused, so that a
     retry of many steps does not undo what a person decided about one."""
     require("retry_step", actor, state.asked.person_id)
-    step_id, known = _step(state, step)
+    step_id, known = step_named(state, step)
     ordered = retry(state, step_id, False, reason, actor, world)
     if not is_parked(state, step_id, system):
         raise TooLate("nothing_to_retry", f"Step {step_id} on system {system} is {known.status}: it is not retried.")
@@ -89,13 +94,13 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     hand-over, steps that delete data or cannot be undone wait for a new decision at their gate. Raises `TooLate`
     (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
-    step_id, known = _step(state, step)
+    step_id, known = step_named(state, step)
     rests_on = operator_of(state, actor, world, independent=True)
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to skip a step.")
-    if known.final or known.status == "started":
+    if (known.final and step_id not in steps_that_came_back(state)) or known.status == "started":
         raise TooLate("step_not_open", f"Step {step_id} is {known.status}, so it can't be skipped.")
-    _require_gates_after(state, state.plan.steps[step_id].name, world)
+    require_gates_after(state, state.plan.steps[step_id].name, world)
     happened: list[Event] = [e.StepSkipped(step_id=step_id, by=actor.actor_id, on_behalf_of=rests_on, reason=reason)]
     kinds = tuple(x.opened.kind for x in state.work.open_exceptions() if x.opened.step_id == step_id)
     happened += _closed(state, step_id, "skipped", actor, rests_on, reason, kinds)
@@ -113,7 +118,7 @@ def skip_steps(state: RunState, steps: Sequence[str], reason: str, actor: Actor,
     return happened
 
 
-def _require_gates_after(state: RunState, skipped: str, world: World) -> None:
+def require_gates_after(state: RunState, skipped: str, world: World) -> None:
     """A step that deletes data and has no gate would run without any decision about the skipped hand-over."""
     for id_, later in state.plan.steps.items():
         if later.gate is not None or state.work.steps[id_].final:
@@ -257,21 +262,6 @@ def _hands_over(state: RunState, step_id: str, world: World) -> bool:
     )
 
 
-def revoke_roles(
-    known: Actor, roles: Collection[str], by: Actor, safety_owner: str, reason: str | None = None,
-    revoked: Mapping[str, Collection[str]] = MappingProxyType({}),
-) -> list[Event]:  # fmt: skip
-    """Takes roles from an account at once. `safety_owner` is the role that owns a packet's platform file. Nothing
-    happens where the account has none of the roles. `revoked` are its roles that are revoked already, with the accounts
-    that revoked them: a revocation by another account is recorded beside it, because one by the leaver, or by people
-    who report to the leaver, does not count in the leaver's own run (`roles_kept`)."""
-    require("revoke_roles", by)
-    require_one_of(by, (safety_owner,))
-    others = {role for role, accounts in revoked.items() if by.actor_id not in accounts}
-    gone = tuple(sorted((known.roles | others) & set(roles)))
-    return [e.RolesRevoked(actor_id=known.actor_id, roles=gone, by=by.actor_id, reason=reason)] if gone else []
-
-
 def _owners(world: World) -> tuple[str, ...]:
     """The roles that can act as an operator of a run."""
     return (world.pinned.approvals.exceptions.owner,)
@@ -352,7 +342,7 @@ def require_one_of(actor: Actor, roles: Collection[str]) -> None:
         raise NotAllowed("role_missing", f"Only {any_of(roles)} can do this.")
 
 
-def _step(state: RunState, named: str) -> tuple[str, StepState]:
+def step_named(state: RunState, named: str) -> tuple[str, StepState]:
     if named in state.plan.steps:
         return named, state.work.steps[named]
     same = [id_ for id_, step in state.plan.steps.items() if step.name == named]

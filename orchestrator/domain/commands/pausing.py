@@ -1,7 +1,6 @@
 """Commands that pause a run and resume it. HR's pause is resumed by HR, a safety owner's by a safety owner or HR.
 
-A pause can have an end, at which the run resumes automatically. The section `pause` of approvals.yaml says for how long
-a pause lasts at most, and whether another person than the one who paused resumes the run before its end.
+A pause can have an end, at which the run resumes automatically (`ends_of_pauses.py`).
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from orchestrator.domain import events as e
+from orchestrator.domain.commands import ends_of_pauses
 from orchestrator.domain.commands.operating import require_one_of
-from orchestrator.domain.commands.requests import require_plausible, require_prepare, still_going
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.commands.requests import require_prepare, still_going
+from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.permissions.command_table import require
@@ -29,7 +29,7 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World, until:
     require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
     require_independent(state, actor, has_one_of(_holders(world)), world)
-    ends = _end_of_pause(until, world)
+    ends = ends_of_pauses.end_of_pause(until, (world.pinned, world.current), world.now)
     if state.held and not _takes_over(state, actor, world):
         if until is None or until == state.held_until:
             return []
@@ -57,22 +57,7 @@ def release(state: RunState, actor: Actor, world: World) -> list[Event]:
 
 def latest_end(world: World) -> datetime | None:
     """The latest end of a pause that is placed now; None where the packet sets none."""
-    specs = [packet.approvals.pause for packet in (world.pinned, world.current)]
-    longest = min((spec.ends_within for spec in specs if spec is not None), default=None)
-    return world.now + longest if longest is not None else None
-
-
-def _end_of_pause(until: datetime | None, world: World) -> datetime | None:
-    """The end that was asked for, or the latest one that the packet allows; None where neither has one."""
-    latest = latest_end(world)
-    if until is None:
-        return latest
-    if until <= world.now:
-        raise Invalid("pause_end_past", f"The end of the pause, {until:%Y-%m-%d %H:%M} UTC, has passed.")
-    require_plausible(until, world.now)
-    if latest is not None and until > latest:
-        raise Invalid("pause_too_long", f"The packet allows pauses until {latest:%Y-%m-%d %H:%M} UTC at the latest.")
-    return until
+    return ends_of_pauses.latest_end((world.pinned, world.current), world.now)
 
 
 def _require_rank(state: RunState, actor: Actor, world: World) -> None:
@@ -86,19 +71,8 @@ def _require_rank(state: RunState, actor: Actor, world: World) -> None:
 
 
 def _require_second_person(state: RunState, actor: Actor, world: World) -> None:
-    """Raises `NotAllowed` for the person who paused the run, with any account, where the packet asks for another one.
-    A pause without an end, from before the packet asked, is resumed by one person: it would never end otherwise."""
-    specs = [packet.approvals.pause for packet in (world.pinned, world.current)]
-    asked = any(spec is not None and spec.second_person for spec in specs)
-    if not state.held or state.held_until is None or not asked:
-        return
-    by = world.actors.get(state.held_by)
-    if actor.actor_id == state.held_by or (by is not None and by.is_person(actor.human)):
-        raise NotAllowed(
-            "second_person_needed",
-            "The packet asks for a second person to resume a paused run. The pause ends automatically at "
-            f"{state.held_until:%Y-%m-%d %H:%M} UTC.",
-        )
+    by, packets = [state.held_by] if state.held else [], (world.pinned, world.current)
+    ends_of_pauses.require_second_person("a paused run", by, state.held_until, packets, actor, world.actors)
 
 
 def _takes_over(state: RunState, actor: Actor, world: World) -> bool:

@@ -22,10 +22,10 @@ from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.planning.plan import PlannedStep, step_digest
+from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import needs_new_approval
 from orchestrator.domain.run.work import StepState
 
 ReplayAct = Literal["read_back", "repeat", "retry", "none"]
@@ -124,9 +124,9 @@ def replay(
             retried=planned.of("retry"),
             generations=generations,
             digests={
-                id_: step_digest(state.plan.steps[id_], generation)
+                id_: digest
                 for id_, generation in generations.items()
-                if planned.steps[id_].approval
+                if (digest := digest_of_repeat(state.plan.steps[id_], generation, world.pinned, world.abilities))
             },
             reopens=planned.reopens,
             reason=reason,
@@ -195,8 +195,9 @@ def _repeated(step: PlannedStep, known: StepState, named: bool, world: World) ->
         return StepReplay("none", _untouched(known))
     if skipped and known.may_have_taken_effect and step.repeat != "freely":
         return StepReplay("none", "never_repeated")
-    approval = needs_new_approval(step, world.pinned, world.abilities)
-    return StepReplay("repeat", generation=known.generation + 1, approval=approval)
+    generation = known.generation + 1
+    digest = digest_of_repeat(step, generation, world.pinned, world.abilities)
+    return StepReplay("repeat", generation=generation, approval=bool(digest))
 
 
 def _read_again(step: PlannedStep) -> StepReplay:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 
 from orchestrator.domain import events as e
+from orchestrator.domain.commands import ends_of_pauses
 from orchestrator.domain.commands.operating import require_one_of
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
@@ -17,18 +20,35 @@ from orchestrator.domain.permissions.levels import Actor, Level
 
 
 def hold_system(
-    holds: Holds, system: str, reason: str | None, actor: Actor, packet: Packet, others: Iterable[Packet]
+    holds: Holds,
+    system: str,
+    reason: str | None,
+    actor: Actor,
+    packet: Packet,
+    others: Iterable[Packet],
+    now: datetime,
+    until: datetime | None = None,
+    actors: Mapping[str, Actor] = MappingProxyType({}),
 ) -> list[Event]:
     """Pauses every change on a system in all runs; with `*`, on every system. `packet` names the systems and who may
     pause them; raises `Invalid` or `NotAllowed`. `others` are the packets in use: an actor needs the permission in each
-    of them that names the system, with `*` in all. Nothing happens if this account has paused the system already. A
-    pause by another account is recorded beside it, because a pause by the leaver, or by people who report to the
-    leaver, does not count in the leaver's own run (`Holds.holds`)."""
+    of them that names the system, with `*` in all. A pause by another account is recorded beside it, because a pause by
+    the leaver, or by people who report to the leaver, does not count in the leaver's own run (`Holds.holds`).
+
+    `until` is when the pause ends automatically. Nothing happens if this account has paused the system already, unless
+    it gives another end. An earlier end is as a resumption, for which a packet can ask for a second person."""
     require("hold_system", actor)
-    _looks_after(system, actor, packet, others)
+    packets = (packet, *others)
+    _looks_after(system, actor, packet, packets)
+    concerned = [one for one in packets if _concerns(system, one)]
+    ends = ends_of_pauses.end_of_pause(until, concerned, now)
     if holds.held and (not holds.by or actor.actor_id in holds.by):
-        return []
-    return [e.HoldPlaced(by=actor.actor_id, reason=reason)]
+        if until is None or until == holds.ends.get(actor.actor_id) or actor.actor_id not in holds.by:
+            return []
+        before = holds.ends.get(actor.actor_id)
+        if ends is not None and before is not None and ends < before:
+            ends_of_pauses.require_second_person(_paused(system), holds.by, holds.until, concerned, actor, actors)
+    return [e.HoldPlaced(by=actor.actor_id, reason=reason, until=ends)]
 
 
 def release_system(
@@ -39,12 +59,25 @@ def release_system(
     require("release_system", actor)
     packets = (packet, *others)
     _looks_after(system, actor, packet, packets)
-    owners = {one.platform.safety_owner for one in packets if _concerns(system, one)}
+    concerned = [one for one in packets if _concerns(system, one)]
+    owners = {one.platform.safety_owner for one in concerned}
     placed = [actors[account] for account in holds.by if account in actors]
     needed = {role for one in placed for role in one.roles & owners}
     if holds.held and needed and actor.roles.isdisjoint(needed):
         raise NotAllowed("role_missing", f"A safety owner paused this, so only {any_of(sorted(needed))} can resume it.")
+    if holds.held:
+        ends_of_pauses.require_second_person(_paused(system), holds.by, holds.until, concerned, actor, actors)
     return [e.HoldReleased(by=actor.actor_id)] if holds.held else []
+
+
+def end_hold(holds: Holds, now: datetime) -> list[Event]:
+    """The end of a pause whose time has come."""
+    ended = holds.held and holds.until is not None and now >= holds.until
+    return [e.HoldReleased(by="")] if ended else []
+
+
+def _paused(system: str) -> str:
+    return "all systems" if system == e.EVERYTHING else "a paused system"
 
 
 def require_check(system: str, actor: Actor, packet: Packet) -> None:

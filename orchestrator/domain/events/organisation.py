@@ -22,14 +22,17 @@ class HoldPlaced(Event):
     """`lost_tail` is why Offboard placed the hold itself, on everything: the ledger's last events are missing, since an
     older copy of its database was restored. It names an event that is not there any more, `POSITION:HASH` of the
     ledger or `STREAM@VERSION`, or the last one of a backup that was restored: `after POSITION:HASH`. `by` is then
-    empty."""
+    empty. `until` is when this account's hold ends automatically, None where it has no end."""
 
     by: str
     reason: Personal[str] = None
     lost_tail: str | None = added_later()
+    until: datetime | None = added_later()
 
 
 class HoldReleased(Event):
+    """`by` is empty where the hold ended at its time."""
+
     by: str
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from pydantic import field_validator
 
 from orchestrator.domain.events.event import Event, Personal, added_later
 from orchestrator.domain.planning.plan import Frozen
@@ -15,9 +19,12 @@ ExceptionKind = Literal[
     "connector_missing", "start_limit", "decider_missing", "reviewer_missing",
     "pause_unconfirmed", "left_behind", "service_without_owner", "access_kept",
     "role_without_holder", "legal_hold", "system_not_covered",
-    "leaving_changed", "access_returned", "watch_failed", "effect_undone",
-    "workflow_stopped", "close_rejected", "close_overdue",
+    "leaving_changed", "access_returned", "watch_failed",
+    "workflow_stopped", "close_rejected", "close_overdue", "done_by_hand",
 ]  # fmt: skip
+
+_MERGED_KINDS: Final[Mapping[str, ExceptionKind]] = MappingProxyType({"effect_undone": "access_returned"})
+"""Kinds of stored events that are read as another one: a replay and a check after the close find the same."""
 
 QUESTION_OF: dict[str, ExceptionKind] = {"ambiguous": "ambiguous_match", "weak": "weak_match", "none": "no_account"}
 """What a system's answer asks of a person, where it does not say which account is theirs."""
@@ -51,6 +58,20 @@ class StepAttested(Event):
     evidence: Personal[dict[str, Any]] = None
 
 
+class StepDoneByHand(Event):
+    """A person reports that a step which failed was done by hand. `read_back`: the system is read before that counts.
+    Then `StepAttested` follows, unless the system shows that it was not done. `confirmed_by` are the roles of which a
+    second person confirms the report; empty where none is needed."""
+
+    step_id: str
+    generation: int
+    by: str
+    read_back: bool
+    confirmed_by: tuple[str, ...] = ()
+    on_behalf_of: str | None = None
+    evidence: Personal[dict[str, Any]] = None
+
+
 class StepAttemptFailed(Event):
     """One attempt did not work and another is due at `retry_at`."""
 
@@ -75,12 +96,14 @@ class StepFailed(Event):
 
 
 class StepRetryOrdered(Event):
-    """`generation` is unchanged to settle an unknown outcome under the same effect key, and one more to repeat."""
+    """`generation` is unchanged to settle an unknown outcome under the same effect key, and one more to repeat.
+    `digest` is what the step's gate asks about then, where the repeat needs a new approval."""
 
     step_id: str
     generation: int
     by: str
     on_behalf_of: str | None = None
+    digest: str = added_later("")
     reason: Personal[str] = None
 
 
@@ -138,6 +161,11 @@ class ExceptionOpened(Event):
     gate_id: str | None = None
     code: str = ""
 
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _as_merged(cls, kind: Any) -> Any:
+        return _MERGED_KINDS.get(kind, kind)
+
 
 class ExceptionAssigned(Event):
     """`to` is the account of the person who is to resolve it; empty where it goes back to its roles."""
@@ -185,7 +213,7 @@ class ExceptionReopened(Event):
 
 class ExceptionClosed(Event):
     exception_id: str
-    disposition: Literal["settled", "retried", "skipped", "replanned", "accepted", "overcome", "ended"]
+    disposition: Literal["settled", "retried", "skipped", "replanned", "accepted", "overcome", "ended", "done_by_hand"]
     by: str = ""
     on_behalf_of: str | None = None
     reason: Personal[str] = None

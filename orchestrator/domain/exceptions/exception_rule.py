@@ -33,6 +33,8 @@ class Repair(StrEnum):
     """Try the step once more under the same effect key."""
     RETRY_ANEW = "retry_anew"
     """Try the step once more under a new effect key, although the first attempt may have taken effect."""
+    DO_BY_HAND = "do_by_hand"
+    """Report that the step was done by hand, with evidence."""
     SKIP = "skip"
     REPLAN = "replan"
     REPLAN_UNDER_VERSION = "replan_under_version"

@@ -75,7 +75,6 @@ from orchestrator.domain.exceptions.step_conditions import (
     is_kept_by_legal_hold,
     is_ready_or_started,
     is_unapproved,
-    is_undone,
     is_unknown,
     keeps_failing,
     lacks_level,
@@ -90,6 +89,7 @@ from orchestrator.domain.exceptions.watch_conditions import (
     check_works,
     no_longer_found,
     operators_and_hr,
+    step_undone,
 )
 from orchestrator.domain.exceptions.workflow_conditions import workflow_runs, workflow_stopped
 
@@ -184,8 +184,8 @@ _RULES: Final = (
         kind="step_failed",
         title="Step failed",
         meaning="The step failed and is not retried automatically. Steps that do not depend on it continue.",
-        remedy="Correct the cause, then retry the step; or skip it and give a reason.",
-        repairs=(Repair.RETRY, Repair.SKIP, Repair.WAIVE),
+        remedy="Correct the cause, then retry the step; do it by hand and give evidence; or skip it and give a reason.",
+        repairs=(Repair.RETRY, Repair.DO_BY_HAND, Repair.SKIP, Repair.WAIVE),
         opens=for_step(has_failed, with_code=True),
         overcome=while_step(has_failed),
         closed_by=frozenset({Repair.RETRY}),
@@ -442,13 +442,16 @@ _RULES: Final = (
     ),
     ExceptionRule(
         kind="access_returned",
-        title="Access came back",
-        meaning="A check after the close of this run found access that the run had removed, or an account that is new, "
-        "active again or privileged. Nothing was changed because of that.",
-        remedy="If it is about a step, retry the step: it removes the access again, once its gate is approved. If it "
-        "is about an account, re-plan the run. If the access is right, HR accepts the exception and gives a reason.",
-        repairs=(Repair.RETRY, Repair.REPLAN, Repair.ACCEPT),
-        opens=(Trigger(Subject.RETURNED, access_found),),
+        title="Access came back or change undone",
+        meaning="The system was read again, in a check after the close or in a replay. It has access that the run had "
+        "removed, an account that is new, active again or privileged, or it does not show a change any more that the "
+        "run had made. Nothing was changed because of that.",
+        remedy="Find out who undid it and why. If it is about a step, retry the step, which repeats it: a step that "
+        "deletes data or can't be undone is approved again first, and any other step if its approval is no longer "
+        "valid. If it is about an account, re-plan the run. If it is right as it is, HR accepts the exception and "
+        "gives a reason; or skip the step.",
+        repairs=(Repair.RETRY, Repair.SKIP, Repair.REPLAN, Repair.ACCEPT),
+        opens=(Trigger(Subject.RETURNED, access_found), Trigger(Subject.STEP, step_undone)),
         overcome=no_longer_found,
         closed_by=frozenset({Repair.RETRY}),
         owners=operators_and_hr,
@@ -466,18 +469,6 @@ _RULES: Final = (
         opens=(Trigger(Subject.UNCHECKED_SYSTEM, check_fails),),
         overcome=check_works,
         waived_when_accepted=True,
-    ),
-    ExceptionRule(
-        kind="effect_undone",
-        title="No longer in effect",
-        meaning="The step was done. When its system was read again, the system no longer showed it: access that the "
-        "step removed can be open again.",
-        remedy="Find out who undid it and why, then retry the step, which repeats it. A step that deletes data or "
-        "can't be undone is approved again first. If it is right as it is, skip the step and give a reason.",
-        repairs=(Repair.RETRY, Repair.SKIP),
-        opens=for_step(is_undone, with_code=True),
-        overcome=while_step(is_undone),
-        closed_by=frozenset({Repair.RETRY}),
     ),
     ExceptionRule(
         kind="workflow_stopped",
@@ -513,6 +504,19 @@ _RULES: Final = (
         repairs=(Repair.ACCEPT,),
         opens=(Trigger(Subject.GATE, close_overdue),),
         overcome=close_decided,
+    ),
+    ExceptionRule(
+        kind="done_by_hand",
+        title="Done by hand, not confirmed",
+        meaning="One person reported that this step, which had failed, was done by hand. It counts once a second "
+        "person has confirmed that.",
+        remedy="Check the system and the evidence, then accept the exception and say what you found. If it was not "
+        "done, retry the step.",
+        repairs=(Repair.ACCEPT, Repair.RETRY),
+        opens=(),
+        overcome=no_longer_kept,
+        closed_by=frozenset({Repair.RETRY}),
+        people_only=True,
     ),
 )
 

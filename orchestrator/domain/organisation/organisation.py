@@ -251,7 +251,8 @@ class Holds:
     """One stream of holds: a system's, or `*` for everything. `by` are the accounts that placed the hold there is, and
     `since` is the version of the stream at which it began. `lost_tails` are the lost tails of the ledger that were ever
     noticed (`HoldPlaced.lost_tail`), and `restored_at` is when the last of them was. `older_ledger` is whether the hold
-    there is was placed for that reason."""
+    there is was placed for that reason. `ends` has, by account, when the hold of this account ends; None for one
+    without an end."""
 
     version: int = 0
     held: bool = False
@@ -260,6 +261,13 @@ class Holds:
     lost_tails: frozenset[str] = field(default=frozenset(), compare=False)
     restored_at: datetime | None = field(default=None, compare=False)
     older_ledger: bool = field(default=False, compare=False)
+    ends: Mapping[str, datetime | None] = field(default_factory=dict, compare=False)
+
+    @property
+    def until(self) -> datetime | None:
+        """When changes are resumed automatically: at the last end, if each account's hold has one."""
+        ends = [end for end in self.ends.values() if end is not None]
+        return max(ends) if ends and len(ends) == len(self.ends) else None
 
     def holds(
         self, person_id: str, actors: Mapping[str, Actor], roles: Collection[str], departed: Collection[str]
@@ -297,13 +305,15 @@ def fold_holds(state: Holds, event: Event, at: datetime | None = None) -> Holds:
     """`at` is when the event was recorded: None where that is of no interest."""
     held, by, since, version = state.held, state.by, state.since, state.version + 1
     lost_tails, restored_at, older_ledger = state.lost_tails, state.restored_at, state.older_ledger
+    ends = state.ends
     if isinstance(event, e.HoldPlaced):
+        ends = {**ends, event.by: event.until}
         held, by, since = True, by | {event.by}, since if held else version
         if event.lost_tail is not None:
             lost_tails, restored_at, older_ledger = lost_tails | {event.lost_tail}, at, True
     elif isinstance(event, e.HoldReleased):
-        held, by, older_ledger = False, frozenset(), False
-    return Holds(version, held, since, by, lost_tails, restored_at, older_ledger)
+        held, by, older_ledger, ends = False, frozenset(), False, {}
+    return Holds(version, held, since, by, lost_tails, restored_at, older_ledger, ends)
 
 
 def holds_of(events: Iterable[Event]) -> Holds:

@@ -339,8 +339,8 @@ class PostponeSpec(_Written):
 
 
 class PauseSpec(_Written):
-    """A pause of a run ends automatically after `ends_within` at the latest. `second_person`: only a person other than
-    the one who paused the run resumes it before that."""
+    """A pause, of a run, a system or all systems, ends automatically after `ends_within` at the latest.
+    `second_person`: only a person other than the one who paused resumes changes before that."""
 
     ends_within: PositiveDuration
     second_person: bool = False
@@ -372,10 +372,12 @@ DEFAULT_START_LIMITS = StartLimits()
 
 class ExceptionSpec(_Written):
     """Who owns what did not go as planned, and by when it must be settled. A delay that one person accepts, of a step
-    or a search that keeps failing, is an exception again after `due_within`."""
+    or a search that keeps failing, is an exception again after `due_within`. `second_person`: that a failed step was
+    done by hand is confirmed by a second person, as it always is for steps that remove access."""
 
     owner: Slug
     due_within: PositiveDuration = timedelta(days=1)
+    second_person: bool = False
 
 
 class EmbargoSpec(_Written):

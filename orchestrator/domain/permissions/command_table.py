@@ -19,7 +19,7 @@ CommandName = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "assign_exception", "bring_forward_run",
     "change_service_owners",
     "check_systems", "comment_on_exception", "compare_ledger", "complete_task", "confirm_start", "delegate",
-    "disable_webhook", "end_delegation", "end_run",
+    "disable_webhook", "do_step_by_hand", "end_delegation", "end_run",
     "end_sessions", "erase_person",
     "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
@@ -81,6 +81,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     # Operators
     "retry_step": CommandRule("retry a step", kinds=NO_ASSISTANTS),
     "skip_step": CommandRule("skip a step", keeps_access=True),
+    "do_step_by_hand": CommandRule("report a step as done by hand", keeps_access=True),
     "settle_match": CommandRule("confirm an account match", keeps_access=True),
     "replan_run": CommandRule("plan a run again", kinds=NO_ASSISTANTS),
     "replay_run": CommandRule("replay a run", kinds=NO_ASSISTANTS),

@@ -308,7 +308,7 @@ def _repeated(event: Event) -> Iterator[tuple[str, str]]:
     """The steps, by id, that an event gives a digest of their own for a repeat, each with the digest."""
     if isinstance(event, e.ReplayRequested):
         yield from event.digests.items()
-    elif isinstance(event, e.StepReadBack) and event.digest:
+    elif isinstance(event, (e.StepReadBack, e.StepRetryOrdered)) and event.digest:
         yield event.step_id, event.digest
 
 

@@ -110,6 +110,11 @@ def _(event: e.StepReadBack, run: RunState, at: datetime) -> PlanState:
     return _new_approvals(run.plan, {event.step_id: (event.digest, event.generation + 1)} if event.digest else {})
 
 
+@fold_plan.register(e.StepRetryOrdered)
+def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> PlanState:
+    return _new_approvals(run.plan, {event.step_id: (event.digest, event.generation)} if event.digest else {})
+
+
 def _new_approvals(plan: PlanState, repeated: Mapping[str, tuple[str, int]]) -> PlanState:
     """The plan with other digests for steps that are repeated, so that no earlier approval is theirs."""
     digests = {id_: plan.steps[id_].model_copy(update={"digest": digest}) for id_, (digest, _) in repeated.items()}

@@ -26,7 +26,7 @@ from orchestrator.domain.run.legal_holds import LegalHolds, fold_legal_holds
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.watch import WatchState, fold_watch
-from orchestrator.domain.run.work import WorkState, fold_work, is_about_selection
+from orchestrator.domain.run.work import BY_ONE_PERSON, WorkState, fold_work, is_about_selection
 
 MAX_EMBARGO: Final = timedelta(days=365)
 """After the cutoff, or after the request if that is later. An embargo ends then at the latest."""
@@ -156,7 +156,7 @@ class RunState:
         return status == "verified" or (
             status == "attested"
             and not any(
-                known.opened.kind == "access_kept"
+                known.opened.kind in BY_ONE_PERSON
                 and known.opened.step_id == step_id
                 and known.disposition in (None, "ended")
                 for known in self.work.exceptions.values()

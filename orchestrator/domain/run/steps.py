@@ -15,12 +15,11 @@ from typing import Any, Literal
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.packet.ability import Catalogue
-from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff, step_digest
-from orchestrator.domain.run.hand_overs import needs_hand_over
+from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
+from orchestrator.domain.run.by_hand import attested
 from orchestrator.domain.run.legal_holds import destroys
 from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
+from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.work import UNDONE, StepState
 
@@ -135,23 +134,31 @@ def read_again(state: RunState, asked: DueReading, answer: ReadAnswer, world: Wo
     if known is None or known.reading_again is None or known.generation != asked.generation or state.finished:
         return []
     step = state.plan.steps[asked.step.step_id]
+    if known.by_hand is not None:
+        return _read_for_report(state, known.by_hand, answer, world)
     undone, unclear, once = answer.outcome == "not_done", answer.outcome == "unknown", known.reading_again.once
-    approval = undone and needs_new_approval(step, world.pinned, world.abilities)
     read = e.StepReadBack(
         step_id=step.step_id,
         generation=asked.generation,
         outcome=answer.outcome,
         code=(answer.code or "not_shown") if unclear else UNDONE if undone else "",
         retry_at=world.now + backoff(known.reading_again.failures + 1) if unclear and not once else None,
-        digest=step_digest(step, asked.generation + 1) if approval else "",
+        digest=digest_of_repeat(step, asked.generation + 1, world.pinned, world.abilities) if undone else "",
         evidence=answer.evidence,
     )
     return [read]
 
 
-def needs_new_approval(step: PlannedStep, packet: Packet, catalogue: Catalogue) -> bool:
-    """Whether a repeat needs an approval of its own: the step deletes data or cannot be undone, and has a gate."""
-    return step.gate is not None and needs_hand_over(step, packet, catalogue)
+def _read_for_report(state: RunState, report: e.StepDoneByHand, answer: ReadAnswer, world: World) -> list[Event]:
+    """The system was read because a person did the step by hand. It is read once: it may be what failed."""
+    read = e.StepReadBack(
+        step_id=report.step_id,
+        generation=report.generation,
+        outcome=answer.outcome,
+        code=(answer.code or "not_shown") if answer.outcome == "unknown" else "",
+        evidence=answer.evidence,
+    )
+    return [read] if answer.outcome == "not_done" else [read, *attested(state, report, world)]
 
 
 def lease(step: PlannedStep) -> timedelta:

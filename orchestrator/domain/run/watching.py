@@ -104,7 +104,7 @@ def _known_accounts(state: RunState, system: str) -> set[str]:
 
 def returned(state: RunState) -> dict[str, Returned]:
     """The access that the last checks found and that is not dealt with, by `about`. A step is dealt with once it is
-    ordered again, an account once a plan was made after the check."""
+    ordered again or skipped, an account once a plan was made after the check."""
     found = {}
     planned_at = state.plan.planned_at
     for system in state.accounts.searches:
@@ -113,7 +113,8 @@ def returned(state: RunState) -> dict[str, Returned]:
             continue
         for step_id, generation in last.result.steps.items():
             known = state.work.steps.get(step_id)
-            if known is not None and known.final and known.generation == generation:
+            done = known is not None and known.status in ("verified", "attested")
+            if known is not None and done and known.generation == generation:
                 about = f"{step_id}-{generation}"
                 found[about] = Returned(about, system, step_id)
         if planned_at is not None and planned_at < last.at:

@@ -51,7 +51,8 @@ class StepState:
     the account that skipped it last, `attested_by` the one whose word is its result: empty where it is the system's.
     While it is `reading_again`, its status is still that of its result. `read_at` is when it was last read
     again. `replies` are what the system replied to the attempts that took effect, the first one first: personal data.
-    `reply_lost`: an attempt may have had effects that no reply names."""
+    `reply_lost`: an attempt may have had effects that no reply names. `by_hand` is the report that it was done by hand,
+    until the system was read."""
 
     status: StepStatus = "planned"
     generation: int = 1
@@ -73,6 +74,7 @@ class StepState:
     read_at: datetime | None = None
     replies: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     reply_lost: bool = False
+    by_hand: e.StepDoneByHand | None = None
 
     @property
     def final(self) -> bool:
@@ -137,6 +139,10 @@ class ExceptionState:
         return self.snoozed.until if self.snoozed is not None else None
 
 
+BY_ONE_PERSON: Final = ("access_kept", "done_by_hand")
+"""The kinds of exceptions in which a second person confirms what one person decided or reported."""
+
+
 def is_about_selection(opened: e.ExceptionOpened, system: str) -> bool:
     """Whether the exception asks a second person which accounts on the system are the leaver's."""
     return opened.kind == "access_kept" and opened.step_id is None and opened.system == system
@@ -166,8 +172,8 @@ class WorkState:
 
 
 def steps_that_came_back(run: RunState) -> set[str | None]:
-    """The ids of the steps of which a check after the close found that they are not in effect any more, while the
-    exceptions about that are open."""
+    """The ids of the steps that were done and are not in effect any more, as a check after the close or a replay
+    found, while the exceptions about that are open."""
     return {known.opened.step_id for known in run.work.open_exceptions() if known.opened.kind == "access_returned"}
 
 
@@ -259,7 +265,10 @@ def _(event: e.ReadBackRequested, run: RunState, at: datetime) -> WorkState:
 @fold_work.register(e.StepReadBack)
 def _(event: e.StepReadBack, run: RunState, at: datetime) -> WorkState:
     known = replace(run.work.steps[event.step_id], read_at=at)
-    if event.outcome == "done":
+    if known.by_hand is not None:
+        shown = "not_done" if event.outcome == "not_done" else known.code
+        read = replace(known, reading_again=None, by_hand=None, code=shown, changed_at=at)
+    elif event.outcome == "done":
         read = replace(known, reading_again=None, failing_since=None, code="")
     elif known.reading_again is not None and known.reading_again.once and event.outcome == "unknown":
         read = replace(known, reading_again=None)
@@ -328,6 +337,16 @@ def _(event: e.StepAttested, run: RunState, at: datetime) -> WorkState:
     return _done(run, event, "attested", at).with_step(event.step_id, at, attested_by=event.by)
 
 
+@fold_work.register(e.StepDoneByHand)
+def _(event: e.StepDoneByHand, run: RunState, at: datetime) -> WorkState:
+    return run.work.with_step(
+        event.step_id,
+        at,
+        by_hand=event if event.read_back else None,
+        reading_again=ReadingAgain(at) if event.read_back else None,
+    )
+
+
 @fold_work.register(e.StepAttemptFailed)
 def _(event: e.StepAttemptFailed, run: RunState, at: datetime) -> WorkState:
     before = run.work.steps[event.step_id]
@@ -381,12 +400,23 @@ def _(event: e.StepRetryOrdered, run: RunState, at: datetime) -> WorkState:
         ordered_by=before.ordered_by if undone else event.on_behalf_of or event.by,
         may_have_taken_effect=before.may_have_taken_effect and (reported or not is_new_generation),
         first_started_at=None if is_new_generation else before.first_started_at,
+        reading_again=None,
+        by_hand=None,
     )
 
 
 @fold_work.register(e.StepSkipped)
 def _(event: e.StepSkipped, run: RunState, at: datetime) -> WorkState:
-    return run.work.with_step(event.step_id, at, status="skipped", lease_until=None, retry_at=None, skipped_by=event.by)
+    return run.work.with_step(
+        event.step_id,
+        at,
+        status="skipped",
+        lease_until=None,
+        retry_at=None,
+        skipped_by=event.by,
+        reading_again=None,
+        by_hand=None,
+    )
 
 
 @fold_work.register(e.TaskOpened)

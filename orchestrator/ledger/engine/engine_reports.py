@@ -214,6 +214,13 @@ async def event_types_between(database: Database, after: int, last: int) -> set[
         return {row[0] for row in await rows.fetchall()}
 
 
+async def streams_of_holds(database: Database) -> list[str]:
+    """The streams of all systems that were ever paused, and of `*`."""
+    async with database.driver() as connection:
+        rows = await connection.execute("SELECT DISTINCT stream FROM ledger.events WHERE stream LIKE 'holds:%'")
+        return [row[0] for row in await rows.fetchall()]
+
+
 async def position_of(database: Database, cursor: str) -> int:
     async with database.driver() as connection:
         row = await (await connection.execute(_POSITION, (cursor,))).fetchone()

@@ -25,6 +25,7 @@ from tests.domain.run_world import (
     HOUR,
     HR,
     LEA,
+    MONDAY,
     OLE,
     PERSON_ID,
     SAM,
@@ -188,10 +189,10 @@ def test_a_pause_that_only_the_leaver_placed_does_not_hold_their_own_run() -> No
     actors = {one.actor_id: one for one in (ada, ole)}
     own = fold_holds(Holds(), e.HoldPlaced(by="ada"))
     assert own.held and holds(own, "p-other", actors) and not holds(own, PERSON_ID, actors)
-    assert systems.hold_system(own, "code", "why", ada, packet(), []) == []
-    both = holds_of([e.HoldPlaced(by="ada"), *systems.hold_system(own, "code", "why", ole, packet(), [])])
+    assert systems.hold_system(own, "code", "why", ada, packet(), [], MONDAY) == []
+    both = holds_of([e.HoldPlaced(by="ada"), *systems.hold_system(own, "code", "why", ole, packet(), [], MONDAY)])
     assert holds(both, PERSON_ID, actors), "another person paused it as well"
-    assert systems.hold_system(both, "code", "why", ole, packet(), []) == []
+    assert systems.hold_system(both, "code", "why", ole, packet(), [], MONDAY) == []
     assert both.since == 1
     over = fold_holds(both, e.HoldReleased(by="ole"))
     assert not over.held and fold_holds(over, e.HoldPlaced(by="ole")).since == 4

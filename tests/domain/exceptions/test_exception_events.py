@@ -397,12 +397,21 @@ def close_is_signed() -> Story:
     return story
 
 
+def reported() -> Story:
+    story = at_cutoff()
+    story.attempt("disable", REFUSED)
+    story.do_by_hand("disable")
+    story.read_again("disable", "unknown", "down")
+    story.accept(story.exception("done_by_hand"), by=HR)
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
     kept_by_legal_hold, system_not_covered, leaving_changes, access_returns, undone,
-    workflow_stops, close_is_signed,
+    workflow_stops, close_is_signed, reported,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

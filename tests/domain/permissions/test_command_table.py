@@ -16,6 +16,7 @@ from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
 from orchestrator.domain.commands import (
+    doing_by_hand,
     erasing,
     exception_commands,
     legal_holding,
@@ -26,6 +27,7 @@ from orchestrator.domain.commands import (
     reported_leavings,
     requests,
     restoring,
+    revoking_roles,
     starting,
     systems,
 )
@@ -187,6 +189,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "name_decider": lambda by: naming.name_decider(state, "x-1", "ben", "why", by, world),
         "end_delegation": lambda by: delegation.end_delegation(known, "d1", by, MONDAY),
         "retry_step": lambda by: operating.retry(state, "pay", False, "why", by, world),
+        "do_step_by_hand": lambda by: doing_by_hand.do_by_hand(state, "pay", {"note": "why"}, by, world),
         "erase_person": lambda by: erasing.erase(state, erasing.PersonRecords(ErasureState(), ()), "why", by, world),
         "skip_step": lambda by: operating.skip(state, "pay", "why", by, world),
         "settle_match": lambda by: operating.settle(state, "code", (), "why", by, world),
@@ -202,7 +205,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "release_run": lambda by: pausing.release(state, by, world),
         "place_legal_hold": lambda by: legal_holding.place(state, "why", by, world),
         "lift_legal_hold": lambda by: legal_holding.lift(state, None, "why", by, world),
-        "hold_system": lambda by: systems.hold_system(Holds(), "code", "why", by, pinned, [pinned]),
+        "hold_system": lambda by: systems.hold_system(Holds(), "code", "why", by, pinned, [pinned], MONDAY),
         "confirm_start": lambda by: starting.confirm(HELD, "held-1", by, pinned, MONDAY, {}),
         "release_starts": lambda by: starting.release(HELD, "trip-1", by, pinned, {}),
         "release_system": lambda by: systems.release_system(Holds(held=True), "code", by, pinned, [pinned], {}),
@@ -211,7 +214,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
         "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),
         "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),
-        "revoke_roles": lambda by: operating.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
+        "revoke_roles": lambda by: revoking_roles.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
         "make_token": lambda by: programs.require_safety_owner(by, [pinned], "make_token"),
         "change_service_owners": lambda by: programs.require_safety_owner(by, [pinned], "change_service_owners"),
         "add_webhook": lambda by: programs.require_safety_owner(by, [pinned], "add_webhook"),

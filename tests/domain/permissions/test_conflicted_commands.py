@@ -39,6 +39,7 @@ from tests.domain.run_world import (
     EVENING,
     HOUR,
     LEA,
+    MONDAY,
     NOT_YET,
     OLE,
     PERSON_ID,
@@ -148,7 +149,7 @@ def pause_a_system(story: Story, holds: dict[str, tuple[int, Holds]], by: Actor,
     """A pause is an event of the system's, and not of the run's."""
     name = (e.EVERYTHING, "code")[number % 2]
     _, known = holds.get(name, (0, Holds()))
-    for event in systems.hold_system(known, name, "no", by, GRANTED, [GRANTED]):
+    for event in systems.hold_system(known, name, "no", by, GRANTED, [GRANTED], MONDAY):
         holds[name] = (known.version + 1, fold_holds(known, event))
     story.on_hold(*systems.held_back(holds, PERSON_ID, story.world.actors, [GRANTED], story.world.departed))
 

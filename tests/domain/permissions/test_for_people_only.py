@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import operating, systems
+from orchestrator.domain.commands import revoking_roles, systems
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds, holds_of
+from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.organisations import organisation_of
-from tests.domain.run_world import ANNA, DAY, EVENING, EVERYBODY, OLE, ROBOT, SAM, Story, actor, packet
+from tests.domain.run_world import ANNA, DAY, EVENING, EVERYBODY, MONDAY, OLE, ROBOT, SAM, Story, actor, packet
 
 PACKET = packet()
 SERVICE_GRANT = ("levels:\n", "levels:\n  - {who: requester, kind: service, up_to: prepare}\n")
@@ -24,6 +25,10 @@ def refusal(act: Callable[[], object]) -> NotAllowed:
     with pytest.raises(NotAllowed) as refused:
         act()
     return refused.value
+
+
+def held_by(by: Actor, pinned: Packet, system: str) -> list[Event]:
+    return systems.hold_system(Holds(), system, None, by, pinned, [pinned], MONDAY)
 
 
 # Runs
@@ -59,7 +64,7 @@ def test_only_people_end_a_run(by: Actor) -> None:
 
 
 def hold(by: Actor, system: str = "cards", held: bool = False) -> list[Event]:
-    return systems.hold_system(Holds(held=held), system, "why", by, PACKET, [PACKET])
+    return systems.hold_system(Holds(held=held), system, "why", by, PACKET, [PACKET], MONDAY)
 
 
 def release(by: Actor, system: str = "cards", held: bool = True) -> list[Event]:
@@ -85,18 +90,16 @@ def test_holding_needs_the_role_and_the_level_on_that_system() -> None:
     narrow = packet(
         platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, systems: [code], up_to: prepare}\n")
     )
-    assert systems.hold_system(Holds(), "code", None, OLE, narrow, [narrow])
+    assert held_by(OLE, narrow, "code")
     for system in ("cards", e.EVERYTHING):
-        refused = refusal(lambda system=system: systems.hold_system(Holds(), system, None, OLE, narrow, [narrow]))  # type: ignore[misc]  # bound in the loop
+        refused = refusal(lambda system=system: held_by(OLE, narrow, system))  # type: ignore[misc]  # bound in the loop
         assert refused.code == "level_not_granted"
     assert (
         refusal(lambda: systems.release_system(Holds(held=True), "cards", OLE, narrow, [narrow], EVERYBODY)).code
         == "level_not_granted"
     )
     reader = packet(platform=("  - {who: operator, up_to: change}\n", "  - {who: operator, up_to: read}\n"))
-    assert (
-        refusal(lambda: systems.hold_system(Holds(), "code", None, OLE, reader, [reader])).code == "level_not_granted"
-    )
+    assert refusal(lambda: held_by(OLE, reader, "code")).code == "level_not_granted"
 
 
 def test_an_unknown_system_is_said_with_those_there_are() -> None:
@@ -110,17 +113,17 @@ def test_an_unknown_system_is_said_with_those_there_are() -> None:
 
 
 def test_a_safety_owner_takes_roles_away() -> None:
-    taken = operating.revoke_roles(ANNA, ["lead", "approver"], SAM, "safety_owner")
+    taken = revoking_roles.revoke_roles(ANNA, ["lead", "approver"], SAM, "safety_owner")
     assert taken == [e.RolesRevoked(actor_id="anna", roles=("approver",), by="sam")]
-    assert operating.revoke_roles(ANNA, ["lead"], SAM, "safety_owner") == []
+    assert revoking_roles.revoke_roles(ANNA, ["lead"], SAM, "safety_owner") == []
 
 
 def test_roles_are_taken_away_by_people_with_the_packets_own_role() -> None:
-    assert refusal(lambda: operating.revoke_roles(ANNA, ["approver"], OLE, "safety_owner")).code == "role_missing"
-    refused = refusal(lambda: operating.revoke_roles(ANNA, ["approver"], SAM, "platform_lead"))
+    assert refusal(lambda: revoking_roles.revoke_roles(ANNA, ["approver"], OLE, "safety_owner")).code == "role_missing"
+    refused = refusal(lambda: revoking_roles.revoke_roles(ANNA, ["approver"], SAM, "platform_lead"))
     assert refused.code == "role_missing" and "platform lead" in refused.message
-    assert refusal(lambda: operating.revoke_roles(ANNA, ["approver"], ROBOT, "safety_owner")).code == "only_people"
-    assert operating.revoke_roles(ANNA, ["approver"], actor("pat", "platform_lead"), "platform_lead")
+    assert refusal(lambda: revoking_roles.revoke_roles(ANNA, ["approver"], ROBOT, "safety_owner")).code == "only_people"
+    assert revoking_roles.revoke_roles(ANNA, ["approver"], actor("pat", "platform_lead"), "platform_lead")
 
 
 def test_whole_streams_fold() -> None:
@@ -143,7 +146,7 @@ def test_systems_are_held_and_released_by_people_who_look_after_them_in_every_pa
     both = actor("bo", "clerk", "operator")
     for system in ("code", e.EVERYTHING):
         for act in (
-            lambda others, by, system=system: systems.hold_system(Holds(), system, "why", by, small, others),
+            lambda others, by, system=system: systems.hold_system(Holds(), system, "why", by, small, others, MONDAY),
             lambda others, by, system=system: systems.release_system(
                 Holds(held=True), system, by, small, others, EVERYBODY
             ),

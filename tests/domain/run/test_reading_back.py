@@ -48,7 +48,7 @@ def test_access_that_is_back_opens_an_exception_and_is_not_removed_by_the_compar
     compared(story)
     started = len(story.events(e.StepStarted))
     story.read_again("disable", "not_done")
-    assert [known.opened.kind for known in story.state.work.open_exceptions()] == ["effect_undone"]
+    assert [known.opened.kind for known in story.state.work.open_exceptions()] == ["access_returned"]
     assert len(story.events(e.StepStarted)) == started
 
 

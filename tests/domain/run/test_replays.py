@@ -85,7 +85,7 @@ def test_access_that_is_open_again_is_an_exception_until_a_person_repeats_the_st
     story.replay()
     story.read_again("sessions", "not_done")
     story.work()
-    assert not story.state.finished and story.exceptions() == [("effect_undone", "sessions")]
+    assert not story.state.finished and story.exceptions() == [("access_returned", "sessions")]
     assert story.step("sessions").status == "failed" and story.begin("sessions") is None
     story.retry("sessions")
     assert story.exceptions() == [] and story.step("sessions").generation == 2

@@ -243,8 +243,8 @@ async def test_access_that_is_back_before_the_close_is_found_and_not_removed(ins
 
         await here.set_clock_ahead((DAY + timedelta(minutes=1)).total_seconds())
         await reconciler(here).compare_now()
-        state = await here.wait_until(run, lambda state: "effect_undone" in open_kinds(state), "the exception")
-        undone = next(one for one in state.work.open_exceptions() if one.opened.kind == "effect_undone")
+        state = await here.wait_until(run, lambda state: "access_returned" in open_kinds(state), "the exception")
+        undone = next(one for one in state.work.open_exceptions() if one.opened.kind == "access_returned")
         assert state.plan.steps[undone.opened.step_id or ""].name == "suspend_code"
         await here.wait_until(
             run, lambda state: not any(one.reading_again for one in state.work.steps.values()), "all steps read"

@@ -127,7 +127,7 @@ async def test_a_replay_from_the_second_of_six_steps_repeats_only_what_was_asked
         await commands.replay_run(here.services, operator, run, Scope())
         state = await here.wait_until(run, lambda state: bool(state.work.open_exceptions()), "an exception")
         [exception] = state.work.open_exceptions()
-        assert exception.opened.kind == "effect_undone" and exception.opened.system == "identity"
+        assert exception.opened.kind == "access_returned" and exception.opened.system == "identity"
         assert await effects(company) == before + Counter(identity=1), "what the administrator did"
         assert await started(here, run) == begun
         await commands.retry_step(here.services, operator, run, "disable_identity")

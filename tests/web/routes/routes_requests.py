@@ -180,6 +180,17 @@ def step(name: str, page: bool) -> MakeRequest:
     return make
 
 
+def by_hand(page: bool) -> MakeRequest:
+    async def make(office: RoutesOffice) -> Ask:
+        run = await office.run("skipped")
+        step_id = next(one["step_id"] for one in run["steps"] if one["name"] == "disable_identity")
+        values = {"run_id": office.runs["skipped"], "step": step_id}
+        said = {"evidence": "Disabled in the console."}
+        return Ask(values, form={"step": step_id, **said}) if page else Ask(values, json=said)
+
+    return make
+
+
 async def draft(office: RoutesOffice) -> str:
     """HR's, as a page has it."""
     form = {"csrf": office.csrf["hr"], "packet": PACKET, "text": "quillmarknext"}
@@ -284,6 +295,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /runs/{run_id}/settle": settle("page settle", page=True),
     "POST /runs/{run_id}/retry": step("disable_identity", page=True),
     "POST /runs/{run_id}/skip": step("close_card", page=True),
+    "POST /runs/{run_id}/done-by-hand": by_hand(page=True),
     "POST /packets/{name}/versions/{version}/sign": of_packet("page sign", form={"phase": "shadow"}),
     "POST /packets/{name}/versions/{version}/move": of_packet("page move", form={"phase": "retired"}),
     "POST /systems/{packet}/check": posted(),
@@ -352,6 +364,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/runs/{run_id}/systems/{system}/accounts": settle("settle", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/retry": step("disable_identity", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/skip": step("freeze_card", page=False),
+    "POST /api/v1/runs/{run_id}/steps/{step}/done-by-hand": by_hand(page=False),
     "GET /api/v1/systems/{system}/parked-steps": posted(system="identity"),
     "POST /api/v1/systems/{system}/parked-steps/retry": retry_together("skipped", page=False),
     "POST /api/v1/packets": version_again,

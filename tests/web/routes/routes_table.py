@@ -91,6 +91,7 @@ POST   /runs/{run_id}/name-decider                     -  -  -  -  -  -  -  ?  s
 POST   /runs/{run_id}/settle                           x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/retry                            x  x  x  +  x  x  x  ?  s  s
 POST   /runs/{run_id}/skip                             x  x  x  +  x  x  x  ?  s  s
+POST   /runs/{run_id}/done-by-hand                     x  x  x  +  x  x  x  ?  s  s   no step has failed
 POST   /exceptions/retry                               x  x  x  +  x  x  x  ?  s  s   no step has failed
 # What governs and surrounds runs.
 GET    /packets                                        +  +  +  +  +  +  +  +  s  s
@@ -185,6 +186,7 @@ POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/decider      -  -  -  -  
 POST   /api/v1/runs/{run_id}/systems/{system}/accounts x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/retry        x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/skip         x  x  x  +  x  x  x  ?  x  s
+POST   /api/v1/runs/{run_id}/steps/{step}/done-by-hand x  x  x  +  x  x  x  ?  x  s   no step has failed
 GET    /api/v1/systems/{system}/parked-steps           +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/systems/{system}/parked-steps/retry     x  x  x  +  x  x  x  ?  x  s   no step has failed
 # What governs and surrounds runs.

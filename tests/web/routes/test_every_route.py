@@ -54,7 +54,7 @@ TABLE = {row.route: row for row in rows()}
 ASKING = each_outcome_once()
 NO_RUN = "r0000000000000000"
 UNNAMED = tuple(who for who in WHO if who not in ("hr", "nobody", *NAMED))
-NOTHING_TO_DO = ("/retry", "/erasure")
+NOTHING_TO_DO = ("/retry", "/done-by-hand", "/erasure")
 """Nothing has failed in these runs, and they are open: accounts with the permission get a 409."""
 _ID = re.compile(r"r[0-9a-f]{16}")
 

@@ -120,7 +120,7 @@ def _show(found: Document, json: bool) -> None:
                 system["kind"],
                 REACHABLE[system["reachable"]],
                 _in_runs(system.get("in_use")),
-                "paused" if system["held"] else "",
+                _paused(system),
                 instant(system["checked_at"]),
                 system["detail"],
                 system["support"] if not system["reachable"] else "",
@@ -130,9 +130,16 @@ def _show(found: Document, json: bool) -> None:
     )
     if found.get("older_ledger"):
         say("The ledger is an older copy of its database. Changes on all systems are paused until you resume them.")
+    if found.get("all_held_until") is not None:
+        say(f"Changes on all systems resume automatically at {instant(found['all_held_until'])}.")
     for system in found["systems"]:
         if system.get("feed") is not None:
             _show_feed(system["title"], system["feed"])
+
+
+def _paused(system: Document) -> str:
+    until = system.get("held_until")  # an older server does not say it
+    return f"paused until {instant(until)}" if until is not None else "paused" if system["held"] else ""
 
 
 def _show_feed(title: str, feed: Document) -> None:

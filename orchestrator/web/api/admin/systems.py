@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
@@ -78,6 +78,9 @@ class System(ResponseModel):
     title: str
     kind: str = Field(description="The connector")
     held: bool = Field(description="Whether changes on it are paused")
+    held_until: datetime | None = Field(
+        None, description="When they resume automatically; null if the pause has no end, or all systems are paused"
+    )
     reachable: bool | None = Field(
         None,
         description="Result of the last check; null before it, and if only its own network can check it",
@@ -97,6 +100,9 @@ class Systems(ResponseModel):
     packet: str
     systems: list[System] = Field(description="In the packet's order")
     all_held: bool = Field(description="Whether changes on all systems are paused")
+    all_held_until: datetime | None = Field(
+        None, description="When changes on all systems resume automatically; null if the pause has no end"
+    )
     older_ledger: bool = Field(description="Whether they are paused because the ledger is an older copy")
 
 
@@ -107,6 +113,10 @@ class SystemsAsked(RequestModel):
 class Hold(RequestModel):
     packet: Id = Field(description="The packet whose permissions apply", examples=["standard-leaver"])
     reason: Reason | None = None
+    until: AwareDatetime | None = Field(
+        None,
+        description="When changes resume automatically. Null: the packet's longest time, or no end if it has none",
+    )
 
 
 class Release(RequestModel):
@@ -117,6 +127,7 @@ class HoldStanding(ResponseModel):
     system: str
     held: bool
     changed: bool = Field(description="False if it was already in this state")
+    until: datetime | None = Field(None, description="When changes resume automatically; null if the pause has no end")
 
 
 @router.get("/systems", summary="List a packet's systems", responses=problems())
@@ -130,6 +141,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     return Systems(
         packet=current.name,
         all_held="*" in held,
+        all_held_until=held["*"].until if "*" in held else None,
         older_ledger="*" in held and held["*"].older_ledger,
         systems=[
             System(
@@ -137,6 +149,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
                 title=spec.title,
                 kind=spec.connector,
                 held=name in held or "*" in held,
+                held_until=held[name].until if name in held and "*" not in held else None,
                 reachable=seen.reachable if (seen := reports.get(name)) is not None else None,
                 code=seen.code or None if seen is not None else None,
                 detail=seen.detail or None if seen is not None else None,
@@ -211,12 +224,16 @@ async def orphans(
 async def hold(
     request: Request, caller: ApiCaller, system: SystemName, asked: Hold, key: IdempotencyKey = None
 ) -> HoldStanding:
-    """In all runs. The system `*` pauses all changes on all systems."""
+    """In all runs. The system `*` pauses all changes on all systems. With another `until`, the end of a pause is
+    changed."""
     web = state_of(request)
     await readable(web, caller, asked.packet)
     names = await packet_names(web)
-    changed = await commands.hold_system(web.services, caller.actor, system, asked.packet, names, asked.reason)
-    return HoldStanding(system=system, held=True, changed=changed)
+    changed = await commands.hold_system(
+        web.services, caller.actor, system, asked.packet, names, asked.reason, asked.until
+    )
+    held = await web.services.runs.held_systems([system])
+    return HoldStanding(system=system, held=True, changed=changed, until=held[system].until if system in held else None)
 
 
 @router.post("/systems/{system}/release", summary="Resume changes on a system", responses=problems_of_post(404))

@@ -1,4 +1,4 @@
-"""Retries or skips a step."""
+"""Retries or skips a step, or reports that it was done by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
-from orchestrator.web.api.schema.parameters import Reason, RunId, StepId
+from orchestrator.web.api.schema.parameters import Reason, RunId, StepId, Text
 from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.state import state_of
 
@@ -26,6 +26,13 @@ class Retry(RequestModel):
 
 class Skip(RequestModel):
     reason: Reason = Field(examples=["Done by hand this morning."])
+
+
+class DoneByHand(RequestModel):
+    evidence: Text = Field(
+        description="What shows that it was done. Encrypted; visible to everyone who can see the run",
+        examples=["Disabled in the console; ticket 4711 has the picture."],
+    )
 
 
 @router.post("/retry", summary="Retry a step", responses={**problems_of_post(404), **LATER})
@@ -55,4 +62,21 @@ async def skip(
 ) -> RunStanding:
     """The step never runs; steps that depend on it continue."""
     done = await commands.skip_step(state_of(request).services, caller.actor, run_id, step, asked.reason)
+    return run_outcome(done, response)
+
+
+@router.post("/done-by-hand", summary="Report a step as done by hand", responses={**problems_of_post(404), **LATER})
+async def done_by_hand(
+    request: Request,
+    caller: ApiCaller,
+    run_id: RunId,
+    step: StepId,
+    asked: DoneByHand,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> RunStanding:
+    """For a step that failed. Where its system can be read, it is read first; if it shows that the step was not done,
+    the step stays failed. Otherwise the step is attested. If it removes access, or the packet asks for it, an exception
+    (`done_by_hand`) is open until a second person has confirmed the report."""
+    done = await commands.do_step_by_hand(state_of(request).services, caller.actor, run_id, step, asked.evidence)
     return run_outcome(done, response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,6 +16,7 @@ from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
 from orchestrator.documents.system_uses import uses_of
+from orchestrator.domain.commands.ends_of_pauses import latest_end
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import EVERYTHING
@@ -30,6 +32,7 @@ from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.access.read_permissions import looks_after, require_looking_after
+from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.state import state_of
@@ -51,6 +54,7 @@ class SystemLine:
     seen: SystemReport | None
     use: dict[str, Any] | None
     held: bool
+    held_until: datetime | None
     may_hold: bool
     may_release: bool
     may_list: bool
@@ -90,6 +94,7 @@ class PacketSystems:
     packet: Packet
     lines: tuple[SystemLine, ...]
     all_held: bool
+    all_held_until: datetime | None
     older_ledger: bool
     may_hold_all: bool
     may_release_all: bool
@@ -124,14 +129,18 @@ async def check(request: Request, caller: PageCaller, form: Form, packet: str) -
 
 @router.post("/systems/{packet}/hold")
 async def hold(request: Request, caller: PageCaller, form: Form, packet: str) -> Response:
-    """`system` is one of the packet's, or `*` for all."""
+    """`system` is one of the packet's, or `*` for all. `until` is a time in `zone` at which changes resume."""
     web = state_of(request)
     current = await readable(web, caller, packet)
     system = text(form, "system")[:100]
-    reason = text(form, "reason")
+    reason, typed = text(form, "reason"), text(form, "until")
     try:
+        zone = text(form, "zone") or caller.zone
+        until = instant_given(typed, zone, "The end of the pause") if typed else None
         names = await packet_names(web)
-        changed = await commands.hold_system(web.services, caller.actor, system, current.name, names, reason or None)
+        changed = await commands.hold_system(
+            web.services, caller.actor, system, current.name, names, reason or None, until
+        )
     except Refusal as refused:
         return await _page(request, caller, *refusal_flash(request, refused))
     said = f"{_title(current, system)}: changes are paused in all runs." if changed else "Changes were already paused."
@@ -181,6 +190,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
     uses = await uses_of(web.database, web.queries, caller.viewer, packet.name)
     held = await web.services.runs.held_systems(packet.platform.systems)
     active = await active_people(web.services) if held else {}
+    now = await web.services.runs.ledger.now()
     feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, packet)
     lines = tuple(
         SystemLine(
@@ -189,7 +199,8 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
             seen=reports.get(name),
             use=uses.get(name),
             held=name in held,
-            may_hold=name not in held and _may_hold(caller, name, packet, in_use),
+            held_until=held[name].until if name in held else None,
+            may_hold=_may_hold(caller, held.get(name, Holds()), name, packet, in_use, active, now),
             may_release=name in held and _may_release(caller, held[name], name, packet, in_use, active),
             may_list=bool(spec.match) and LISTS_ACCOUNTS.get(spec.connector, True) and _may_list(caller, name, packet),
             feed=feed if name == packet.platform.hr.system else None,
@@ -201,19 +212,32 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
         packet=packet,
         lines=lines,
         all_held=everything,
+        all_held_until=held[EVERYTHING].until if everything else None,
         older_ledger=everything and held[EVERYTHING].older_ledger,
-        may_hold_all=not everything and _may_hold(caller, EVERYTHING, packet, in_use),
+        may_hold_all=_may_hold(caller, held.get(EVERYTHING, Holds()), EVERYTHING, packet, in_use, active, now),
         may_release_all=everything and _may_release(caller, held[EVERYTHING], EVERYTHING, packet, in_use, active),
         may_check=looks_after(caller, packet),
     )
 
 
-def _may_hold(caller: Caller, system: str, packet: Packet, in_use: Sequence[Packet]) -> bool:
+def _may_hold(
+    caller: Caller,
+    holds: Holds,
+    system: str,
+    packet: Packet,
+    in_use: Sequence[Packet],
+    active: Mapping[str, Actor],
+    now: datetime,
+) -> bool:
+    """Whether the caller can pause changes there, or change the end of a pause of theirs."""
+    if holds.held and caller.actor.actor_id not in holds.by:
+        return False
+    latest = latest_end((packet, *in_use), now)
+    until = (latest or (holds.until or now) + timedelta(days=1)) if holds.held else None
     try:
-        hold_system(Holds(), system, None, caller.actor, packet, in_use)
+        return bool(hold_system(holds, system, None, caller.actor, packet, in_use, now, until, active))
     except Refusal:
         return False
-    return True
 
 
 def _may_release(

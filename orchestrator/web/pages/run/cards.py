@@ -283,7 +283,7 @@ def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
 
 CLOSED: Document = {
     "accept": False, "settle": None, "candidates": [], "not_selected": [], "none": False, "retry": False,
-    "again": False, "skip": False, "skip_all": [], "replan": False, "version": "",
+    "again": False, "by_hand": False, "skip": False, "skip_all": [], "replan": False, "version": "",
     "release_starts": False, "deciders": [], "waive": False, "assignees": [], "snooze": False, "comment": False,
     "task_kind": None, "task": None, "may": False, "instead_of": "", "why_not": None,
 }  # fmt: skip
@@ -296,6 +296,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     accept = permissions.accept(exception_id) if Repair.ACCEPT in repairs else None
     settle = permissions.settle(opened.system or "") if Repair.SETTLE in repairs and opened.system else None
     retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
+    by_hand = permissions.do_by_hand(step_id) if Repair.DO_BY_HAND in repairs and step_id in state.work.steps else None
     skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
     replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
     extend = permissions.replan_under_version() if Repair.REPLAN_UNDER_VERSION in repairs else None
@@ -304,9 +305,8 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
     rejected = [id_ for id_ in rejections.rejected_steps(state, opened) if not state.work.steps[id_].final]
     finals = [permissions.skip_steps(rejected)] if rejected else []
     waive = permissions.waive(exception_id) if Repair.WAIVE in repairs else None
-    trials = [
-        trial for trial in (accept, settle, retry, skip, replan, extend, name, waive, *finals) if trial is not None
-    ]
+    asked = (accept, settle, retry, by_hand, skip, replan, extend, name, waive, *finals)
+    trials = [trial for trial in asked if trial is not None]
     found = state.accounts.planned_on.get(opened.system or "")
     task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
     allowed = [trial for trial in trials if trial.allowed]
@@ -324,6 +324,7 @@ def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Docum
         "none": Repair.ACCEPT not in repairs or bool(state.accounts.settled.get(opened.system or "")),
         "retry": retry is not None and retry.allowed,
         "again": Repair.RETRY_ANEW in repairs,
+        "by_hand": by_hand is not None and by_hand.allowed,
         "skip": skip is not None and skip.allowed,
         "skip_all": rejected if any(trial.allowed for trial in finals) else [],
         "replan": replan is not None and replan.allowed,

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from orchestrator.domain.approvals import gates, naming, rejections
 from orchestrator.domain.commands import (
+    doing_by_hand,
     erasing,
     exception_commands,
     extending,
@@ -100,6 +101,10 @@ class Permissions:
 
     def retry(self, step_id: str) -> DryRun:
         return self._try(lambda: operating.retry(self.state, step_id, False, None, self.actor, self.world))
+
+    def do_by_hand(self, step_id: str) -> DryRun:
+        said = {"note": SAID}
+        return self._try(lambda: doing_by_hand.do_by_hand(self.state, step_id, said, self.actor, self.world))
 
     def skip(self, step_id: str) -> DryRun:
         return self.skip_steps([step_id])

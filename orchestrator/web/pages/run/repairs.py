@@ -1,4 +1,5 @@
-"""Forms about exceptions: settle matches, retry or skip a step, re-plan, accept, waive, assign, snooze, comment."""
+"""Forms about exceptions: settle matches, retry or skip a step, report it as done by hand, re-plan, accept, waive,
+assign, snooze, comment."""
 
 from __future__ import annotations
 
@@ -195,6 +196,30 @@ async def skip(request: Request, caller: PageCaller, form: Form, run_id: str) ->
         text(form, "exception"),
         lambda: commands.skip_step(
             state_of(request).services, caller.actor, run_id, step, text(form, "reason"), *further
+        ),
+        describe,
+    )
+
+
+@router.post("/runs/{run_id}/done-by-hand")
+async def done_by_hand(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
+    """Reports that `step` was done by hand, with `evidence`."""
+    step = text(form, "step")
+
+    def describe(seen: RunAccess) -> str:
+        known = seen.state.work.steps.get(step)
+        reads = known is not None and known.by_hand is not None
+        then = "its system is read before that counts." if reads else "attested."
+        return f"{_title(seen, step)}: reported as done by hand; {then}"
+
+    return await _carry_out(
+        request,
+        caller,
+        form,
+        run_id,
+        text(form, "exception"),
+        lambda: commands.do_step_by_hand(
+            state_of(request).services, caller.actor, run_id, step, text(form, "evidence")
         ),
         describe,
     )

@@ -225,7 +225,7 @@ def _counts(close: e.CloseRecord) -> dict[str, int]:
     return {status: statuses.count(status) for status in ("verified", "attested", "skipped")}
 
 
-_READ = {"done": "still in effect", "not_done": "no longer in effect", "unknown": "could not be read"}
+_READ = {"done": "in effect", "not_done": "not in effect", "unknown": "could not be read"}
 
 
 def _of_step(seen: RunAccess, event: Any) -> str:
@@ -242,6 +242,8 @@ def _of_step(seen: RunAccess, event: Any) -> str:
         case e.StepReadBack():
             code = f" ({words(event.code, 'code').lower()})" if event.outcome == "unknown" and event.code else ""
             return f"{where}: {_READ[event.outcome]}{code}."
+        case e.StepDoneByHand():
+            return f"{where}{': the system is read before that counts' if event.read_back else ''}."
         case e.StepRetryOrdered():
             return f"{where}{', run again' if event.generation > 1 else ''}."
     return f"{where}."
