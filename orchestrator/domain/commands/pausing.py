@@ -25,7 +25,9 @@ from orchestrator.domain.run.run import RunState
 def hold(state: RunState, reason: str | None, actor: Actor, world: World, until: datetime | None = None) -> list[Event]:
     """A pause by HR takes the place of one by others, who could resume theirs; one by a safety owner that of one by an
     operator. `until` is when it ends automatically. With another `until`, a person who can resume the run changes the
-    end of its pause. Raises `Invalid` for an end that has passed, or that the packet does not allow."""
+    end of its pause. For an earlier end, the packet can ask for a second person, as for resuming the run: also where
+    the pause takes the place of the present one. Raises `Invalid` for an end that has passed, or that the packet does
+    not allow."""
     require("hold_run", actor, state.asked.person_id)
     _may_hold(state, actor, world)
     require_independent(state, actor, has_one_of(_holders(world)), world)
@@ -34,8 +36,8 @@ def hold(state: RunState, reason: str | None, actor: Actor, world: World, until:
         if until is None or until == state.held_until:
             return []
         _require_rank(state, actor, world)
-        if ends is not None and (state.held_until is None or ends < state.held_until):
-            _require_second_person(state, actor, world)
+    if ends is not None and (state.held_until is None or ends < state.held_until):
+        _require_second_person(state, actor, world)
     return [e.RunHeld(by=actor.actor_id, reason=reason, until=ends)]
 
 

@@ -3,19 +3,31 @@ are over."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from orchestrator.domain import events as e
 from orchestrator.domain.exceptions.exception_rule import ExceptionContext, Wanted
 from orchestrator.domain.exceptions.owners import hr_roles
 from orchestrator.domain.exceptions.step_conditions import is_undone, while_step
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.run.watch import exception_about
-from orchestrator.domain.run.watching import returned
-from orchestrator.domain.run.work import steps_that_came_back
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.watch import exception_about, says
+from orchestrator.domain.run.watching import Returned, returned
+from orchestrator.domain.run.work import ExceptionState, steps_that_came_back
+
+_AGAIN: Final = "-again-"
+"""In the ID of an exception about access that came back before: it is followed by how many times."""
 
 
 def access_found(context: ExceptionContext, about: str) -> Wanted | None:
-    found = returned(context.state)[about]
-    return Wanted(about, step_id=found.step_id, system=found.system)
+    """Once for each time that it comes back. What HR accepted is not reported again until a check has shown that it
+    was gone."""
+    state = context.state
+    found, before = returned(state)[about], [one for id_, one in _reported(state) if _is_about(id_, about)]
+    if any(known.open or _stays_accepted(state, known, found) for known in before):
+        return None
+    again = f"{about}{_AGAIN}{len(before)}" if before else about
+    return Wanted(again, step_id=found.step_id, system=found.system)
 
 
 def step_undone(context: ExceptionContext, step_id: str) -> Wanted | None:
@@ -27,9 +39,27 @@ def step_undone(context: ExceptionContext, step_id: str) -> Wanted | None:
 
 
 def no_longer_found(context: ExceptionContext, opened: e.ExceptionOpened) -> bool:
-    if opened.exception_id.removeprefix("x-access_returned-") in returned(context.state):
+    if any(_is_about(opened.exception_id, about) for about in returned(context.state)):
         return False
     return opened.step_id is None or while_step(is_undone)(context, opened)
+
+
+def _reported(state: RunState) -> list[tuple[str, ExceptionState]]:
+    return [(id_, known) for id_, known in state.work.exceptions.items() if known.opened.kind == "access_returned"]
+
+
+def _is_about(exception_id: str, about: str) -> bool:
+    first = f"x-access_returned-{about}"
+    return exception_id == first or exception_id.startswith(f"{first}{_AGAIN}")
+
+
+def _stays_accepted(state: RunState, known: ExceptionState, found: Returned) -> bool:
+    """Whether HR accepted the access, and every check since has shown it."""
+    accepted_at = known.closed_at
+    if known.disposition != "accepted" or accepted_at is None:
+        return False
+    since = [one.result for one in state.watch.checks if one.result.system == found.system and one.at > accepted_at]
+    return all(found.account_id in one.accounts or found.step_id in one.steps for one in since if says(one))
 
 
 def check_fails(context: ExceptionContext, system: str) -> Wanted | None:

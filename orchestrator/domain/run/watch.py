@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import singledispatch
@@ -54,10 +54,23 @@ class WatchState:
 
     def last(self, system: str) -> Check | None:
         """The last check of this series that the system answered."""
-        if self.since is None:
-            return None
-        found = (one for one in reversed(self.checks) if one.result.system == system and one.at >= self.since)
-        return next(found, None)
+        return next(self._of_series(system), None)
+
+    def last_that_says(self, system: str) -> Check | None:
+        """The last check of this series that shows whether access is there (`says`)."""
+        return next((one for one in self._of_series(system) if says(one.result)), None)
+
+    def _of_series(self, system: str) -> Iterator[Check]:
+        """The last first."""
+        since = self.since
+        for one in reversed(self.checks):
+            if since is not None and one.result.system == system and one.at >= since:
+                yield one
+
+
+def says(result: e.WatchedSystem) -> bool:
+    """Whether a check shows if access is there. One that a step's read-back left unknown is no proof either way."""
+    return result.outcome != "unknown"
 
 
 def exception_about(watch: WatchState, system: str, day: int) -> str:

@@ -104,11 +104,12 @@ def _known_accounts(state: RunState, system: str) -> set[str]:
 
 def returned(state: RunState) -> dict[str, Returned]:
     """The access that the last checks found and that is not dealt with, by `about`. A step is dealt with once it is
-    ordered again or skipped, an account once a plan was made after the check."""
+    ordered again or skipped, an account once a plan was made after the check. A check that says nothing changes
+    nothing."""
     found = {}
     planned_at = state.plan.planned_at
     for system in state.accounts.searches:
-        last = state.watch.last(system)
+        last = state.watch.last_that_says(system)
         if last is None or last.result.outcome != "access_found":
             continue
         for step_id, generation in last.result.steps.items():

@@ -107,6 +107,21 @@ def test_the_person_who_paused_extends_the_pause_and_does_not_shorten_it() -> No
     assert story.hold(by=OLE) == [], "without another end it is paused already"
 
 
+def test_the_person_who_paused_does_not_shorten_the_pause_with_an_account_of_a_higher_role() -> None:
+    """The packet asks for another person to resume the run. A pause that takes the place of the present one can end
+    in a minute, which resumes the run as well."""
+    story = paused(bounded())
+    end = story.state.held_until
+    story.later(HOUR)
+    for role in ("requester", "safety_owner"):
+        same = actor(f"ole-{role}", role, human="h-ole")
+        with pytest.raises(NotAllowed, match="second_person_needed"):
+            story.hold(by=same, until=story.now + MINUTE)
+    assert story.state.held_until == end
+    story.hold(by=HR, until=story.now + MINUTE)
+    assert story.state.held_until == story.now + MINUTE, "another person takes it over with an earlier end"
+
+
 def test_a_pause_that_is_extended_is_confirmed_again() -> None:
     story = Story()
     story.hold(until=story.now + HOUR)

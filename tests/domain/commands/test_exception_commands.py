@@ -44,6 +44,7 @@ ADA = actor("ada", "operator", human=PERSON_ID)
 WAIVABLE = {
     "search_failed", "connector_missing", "step_failed", "outcome_unknown", "step_failing", "level_missing",
     "not_carried_out", "task_overdue", "legal_hold", "system_not_covered",
+    "workflow_stopped",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.planning.searching import judge
 from orchestrator.domain.run.status import confirmed, run_status
 from orchestrator.domain.run.watch import next_check
-from orchestrator.domain.run.watching import ChecksDue, checks_due, judge_check, steps_to_read
+from orchestrator.domain.run.watching import ChecksDue, ReadAgain, checks_due, judge_check, steps_to_read
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -51,9 +51,11 @@ def due(story: Story) -> ChecksDue:
     return checks_due(story.state, story.world)
 
 
-def check(story: Story, back: Collection[str] = (), fails: Collection[str] = ()) -> list[e.Event]:
+def check(
+    story: Story, back: Collection[str] = (), fails: Collection[str] = (), unclear: Collection[str] = ()
+) -> list[e.Event]:
     """Checks what is due, as the activity does: `back` are the steps that are not in effect any more, `fails` the
-    systems that cannot be read."""
+    systems that cannot be read, `unclear` the steps whose read-back shows neither."""
     now = due(story)
     results = []
     for system in now.systems:
@@ -62,8 +64,9 @@ def check(story: Story, back: Collection[str] = (), fails: Collection[str] = ())
             continue
         shown = story.finds[system] or []
         found = judge(PERSON, story.world.pinned, system, "confirm", shown)
-        read = {
-            step.step_id: "not_done" if step.name in back else "done" for step in steps_to_read(story.state, system)
+        read: dict[str, ReadAgain] = {
+            step.step_id: "not_done" if step.name in back else "unknown" if step.name in unclear else "done"
+            for step in steps_to_read(story.state, system)
         }
         details = {one.account_id: one.model_dump(mode="json") for one in shown}
         results.append(judge_check(story.state, found, details, read))
@@ -173,6 +176,57 @@ def test_only_hr_accepts_access_that_came_back_and_the_run_is_not_clean() -> Non
     days_after(story, 7)
     check(story, back=["disable"])
     assert story.state.finish == "with_exceptions" and not story.exceptions(), "HR is not asked about the same again"
+
+
+def test_access_that_comes_back_after_it_was_removed_in_the_system_is_found_again() -> None:
+    """A synchronisation enables the account, an administrator disables it, and the synchronisation runs again."""
+    story = days_after(closed(), 1)
+    check(story, back=["disable"])
+    days_after(story, 7)
+    check(story)
+    assert story.state.finish == "clean" and not story.exceptions()
+    days_after(story, 30)
+    check(story, back=["disable"])
+    assert story.exceptions() == [("access_returned", "disable")] and not story.state.finished
+    assert len({opened.exception_id for opened in story.events(e.ExceptionOpened)}) == 2
+    story.retry("disable")
+    story.approve_all()
+    assert story.work() == ["disable"] and story.state.finish == "clean"
+    assert story.state == story.refolded()
+
+
+def test_a_new_account_that_is_created_again_is_found_again() -> None:
+    story = closed()
+    story.finds["cards"] = [account("cards"), account("cards", "second")]
+    check(days_after(story, 1))
+    story.finds["cards"] = [account("cards")]
+    check(days_after(story, 7))
+    assert story.state.finish == "clean" and not story.exceptions()
+    story.finds["cards"] = [account("cards"), account("cards", "second")]
+    check(days_after(story, 30))
+    assert story.exceptions() == [("access_returned", "cards")] and not story.state.finished
+
+
+def test_access_that_hr_accepted_is_found_again_after_a_check_showed_that_it_was_gone() -> None:
+    story = days_after(closed(), 1)
+    check(story, back=["disable"])
+    story.accept(story.exception("access_returned"), by=HR)
+    days_after(story, 7)
+    check(story)
+    days_after(story, 30)
+    check(story, back=["disable"])
+    assert story.exceptions() == [("access_returned", "disable")] and not story.state.finished
+
+
+def test_a_check_that_shows_neither_does_not_close_what_an_earlier_one_found() -> None:
+    story = days_after(closed(), 1)
+    check(story, back=["disable"])
+    days_after(story, 7)
+    check(story, unclear=["disable"])
+    assert story.exceptions() == [("access_returned", "disable")] and not story.state.finished
+    days_after(story, 30)
+    check(story)
+    assert not story.exceptions() and story.state.finish == "clean"
 
 
 def test_a_step_without_a_finding_is_not_retried_after_the_close() -> None:
