@@ -62,6 +62,8 @@ class Ability:
     without a condition, so that two attempts at once would undo each other. Attempts of all workers wait for each
     other.
     `ends` and `cannot_end`: what it ends besides, and what the system offers no way to end. A reply names both.
+    `regained_by_sign_in`: it takes sessions or tokens only, and the person gets others by signing in, so that there is
+    nothing to restore.
     `undone_by`: the ability of the same connector that restores what this one took. `taken_as` is the key under which
     a reply names the things that it took, each with its `id`; empty where there is one state only, such as disabled.
     `recorded_as` is the key under which the snapshot of the system names such things.
@@ -88,6 +90,7 @@ class Ability:
     one_at_a_time: bool = False
     ends: tuple[Held, ...] = ()
     cannot_end: tuple[Held, ...] = ()
+    regained_by_sign_in: bool = False
     undone_by: str = ""
     taken_as: str = ""
     recorded_as: str = ""

@@ -300,6 +300,7 @@ CODE_HOSTING = HttpKind(
                 reversible="yes",  # nothing is lost: an account that may still sign in signs in again
                 cuts_access=True,
                 tokens_last=timedelta(0),
+                regained_by_sign_in=True,
                 ends=("sessions",),
             ),
             _end_sessions,

@@ -106,6 +106,23 @@ def test_what_cuts_access_before_gates_can_be_undone() -> None:
     }
 
 
+def test_only_sessions_are_regained_by_signing_in() -> None:
+    """A restore says of all else that it is restored, or that a person does it."""
+    regained = {
+        (kind, ability.name)
+        for kind, abilities in connector_kinds().items()
+        for ability in abilities.values()
+        if ability.regained_by_sign_in
+    }
+    assert regained == {
+        *(
+            (kind, "revoke_sessions")
+            for kind in ("aws_iam", "code_hosting", "entra", "google_workspace", "okta", "slack")
+        ),
+        ("postgresql", "end_sessions"),
+    }
+
+
 def test_how_long_tokens_last_is_declared_or_stated_as_unknown() -> None:
     unknown = {
         (kind, name)

@@ -101,6 +101,7 @@ class SampleAbility:
     destroys: bool = False
     hands_over: bool = False
     tokens_last: timedelta | None = timedelta(0)
+    regained_by_sign_in: bool = False
     undone_by: str = ""
     taken_as: str = ""
     recorded_as: str = ""

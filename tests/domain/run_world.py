@@ -126,7 +126,7 @@ CATALOGUE = {
         for act in (
             SampleAbility("snapshot", level="read"),
             SampleAbility("disable", cuts_access=True),
-            SampleAbility("sessions", cuts_access=True),
+            SampleAbility("sessions", cuts_access=True, regained_by_sign_in=True),
             SampleAbility("tokens", cuts_access=True, reversible="no"),
             SampleAbility("rename"),
             SampleAbility("notify", repeat="never", read_back=False, reversible="no"),

@@ -80,6 +80,7 @@ ENTRA = HttpKind(
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
+                regained_by_sign_in=True,
                 ends=("sessions", "refresh_tokens"),
                 cannot_end=("access_tokens", "application_sessions"),
             ),

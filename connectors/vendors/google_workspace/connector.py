@@ -83,6 +83,7 @@ GOOGLE_WORKSPACE = HttpKind(
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
+                regained_by_sign_in=True,
                 ends=("sessions",),
                 cannot_end=("application_sessions",),
             ),

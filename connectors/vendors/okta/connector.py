@@ -78,6 +78,7 @@ OKTA = HttpKind(
                 reversible="yes",  # an account that may still sign in signs in again
                 cuts_access=True,
                 tokens_last=TOKENS_LAST,
+                regained_by_sign_in=True,
                 ends=("sessions", "refresh_tokens"),
                 cannot_end=("application_sessions",),
             ),

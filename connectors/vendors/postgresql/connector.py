@@ -158,6 +158,7 @@ ACTS: ActTable[_DoRole, _CheckRole] = ActTable(
             reversible="yes",  # an account that may still sign in signs in again
             cuts_access=True,
             tokens_last=_NO_TOKENS,
+            regained_by_sign_in=True,
             ends=("sessions",),
         ),
         end_sessions,

@@ -80,6 +80,7 @@ SLACK = HttpKind(
                 "change",
                 "ends all web and mobile sessions of the account; needs an organisation",
                 reversible="yes",  # an account that may still sign in signs in again
+                regained_by_sign_in=True,
                 ends=("sessions",),
                 cannot_end=("access_tokens", "refresh_tokens"),  # of apps
                 settles_within=_SETTLE_TIME,

@@ -13,6 +13,7 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import label as account_label
+from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.cli.terminal.screen import print_json, say, table
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import RESTORE, in_sentence, label
@@ -74,7 +75,7 @@ def _print_preview(preview: Document) -> None:
         ],
     )
     if preview["approved_by"]:
-        say(f"Approval by: {' or '.join(preview['approved_by'])}.")
+        say(f"Approval by: {role_words(preview['approved_by'])}.")
 
 
 def _what(step: Document) -> str:

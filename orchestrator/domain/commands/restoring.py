@@ -154,7 +154,7 @@ def _of_step(state: RunState, step: PlannedStep, known: StepState, world: World)
     ability = find_ability(world.abilities, spec.connector, step.ability)
     inverse = find_ability(world.abilities, spec.connector, ability.undone_by) if ability is not None else None
     if ability is None or inverse is None:
-        nothing_lost = step.reversible == "yes" and step.cuts_access
+        nothing_lost = ability is not None and ability.regained_by_sign_in
         return none("signs_in_again") if nothing_lost else task("no_inverse")
     if _ended_for_good(state, step, world):
         return none("account_ended")

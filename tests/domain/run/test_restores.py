@@ -175,6 +175,16 @@ def test_what_ended_the_account_makes_no_card_usable_again() -> None:
     assert shown(story)["hand_over"] == "done_by_hand"
 
 
+@pytest.mark.parametrize("ability", ["disable", "groups"])
+def test_a_removal_that_offboard_cannot_undo_is_a_task(ability: str) -> None:
+    """It is not enough that the system can undo it, and that it removes access."""
+    story = removing()
+    facts = replace(FORGE[ability], undone_by="")
+    story.world = replace(story.world, abilities={**ABILITIES, "forge": {**FORGE, ability: facts}})
+    assert facts.reversible == "yes" and facts.cuts_access
+    assert shown(story)[ability] == "no_inverse"
+
+
 def test_an_open_run_is_cancelled_and_the_account_comes_before_its_groups() -> None:
     story = removing()
     other = restored(story)

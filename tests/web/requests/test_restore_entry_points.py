@@ -33,13 +33,14 @@ async def test_a_closed_run_is_restored(stack: Stack, sign_in: SignInAs, leaver:
         "revoke_code_tokens": ("task", "no_inverse"),
     }
     page = await hr.page.get(f"/runs/{run_id}/restore")
-    assert "Offboard can't undo it" in text_of(page) and ParsedPage(page.text).has_button("Restore access")
+    assert "Can't be undone by Offboard" in text_of(page) and ParsedPage(page.text).has_button("Restore access")
     assert "Preview restore" in text_of(await hr.page.get(f"/runs/{run_id}"))
     assert "Preview restore" not in text_of(await operator.page.get(f"/runs/{run_id}"))
     _, printed = await hr.typed("restore-access", run_id, "--json")
     assert '"act": "restore"' in printed
     code, asked = await hr.typed("restore-access", run_id)
     assert code == 1 and "The restore was not confirmed" in asked and "after approval" in asked
+    assert "Approval by: IT approver." in asked and "Task for a person: can't be undone by Offboard" in asked
 
     for account in (it, operator):
         await account.refused_at(entry_point, restore(run_id), 403, "can restore access")

@@ -120,6 +120,7 @@ AWS_IAM = HttpKind(
                 reversible="yes",  # the policy can be deleted
                 cuts_access=True,
                 tokens_last=_ROLE_SESSIONS_LAST,
+                regained_by_sign_in=True,
                 ends=("sessions",),
                 cannot_end=("access_tokens",),
                 settles_within=_SETTLE_TIME,
