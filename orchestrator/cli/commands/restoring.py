@@ -13,8 +13,8 @@ from orchestrator.cli.terminal.options import FOLDER, As, Folder, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.run_pages import label as account_label
-from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.cli.terminal.screen import print_json, say, table
+from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import RESTORE, in_sentence, label
 
