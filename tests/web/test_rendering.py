@@ -222,7 +222,10 @@ def test_every_word_of_the_domain_has_words_on_pages() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal":
-                said = {str(n.value) for n in ast.walk(node.slice) if isinstance(n, ast.Constant)} - known - internal
+                said = {str(n.value) for n in ast.walk(node.slice) if isinstance(n, ast.Constant)} - internal
+                if path.name == "reconciliation.py":
+                    said = {f"workflow_{problem}" for problem in said if problem}  # pages use the finding's words
+                said -= known
                 if said:
                     missing.setdefault(path.name, set()).update(said)
     assert missing == {}, "say them in orchestrator/web/words.py"
