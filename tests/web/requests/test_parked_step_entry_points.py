@@ -73,6 +73,8 @@ async def test_each_entry_point_shows_and_retries_the_steps_that_failed_on_a_sys
     repeated = (await operator.api.post("/systems/code/parked-steps/retry", json=selection)).json()["outcomes"]
     assert repeated[0]["refused"]["code"] == "nothing_to_retry", "the same steps are not retried twice"
 
+    systems = await operator.page.get("/systems")
+    assert 'href="/exceptions?system=code"' in systems.text, "the page Systems leads to the steps that failed on it"
     listed = await operator.page.get("/exceptions?system=code")
     assert "Retry ticked steps" in listed.text and f"{second}/{steps[second]}" in listed.text
     assert "Retry ticked steps" not in (await it.page.get("/exceptions?system=code")).text

@@ -63,3 +63,23 @@ async def test_a_closed_run_is_replayed(stack: Stack, sign_in: SignInAs, leaver:
     await operator.does(entry_point, replay(run_id, None, "suspend_code"))
     again = await until(hr.api, run_id, lambda run: run["finished_at"] and run["steps"][-1]["generation"] == 2)
     assert again["state"] == "clean"
+
+
+async def test_what_a_changed_packet_would_decide_is_shown_at_each_entry_point_and_changes_nothing(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
+) -> None:
+    hr, operator = await sign_in("hr"), await sign_in("operator")
+    actors = (await stack.services.runs.organisation()).actors
+    owners = actors["value-owner"], actors["safety-owner"]
+    await put_in_production(stack.services, packet_of("decided-again", STEPS, gate=None), *owners)
+    run_id = await start(hr.api, await leaver(), packet="decided-again", cutoff=PAST)
+    run = await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+    await put_in_production(stack.services, packet_of("decided-again", STEPS[1:], gate=None), *owners)
+
+    [difference] = (await operator.api.get(f"/runs/{run_id}/replay/differences")).json()["differences"]
+    assert (difference["kind"], difference["subject"]) == ("step_removed", "snapshot_code")
+    page = text_of(await operator.page.get(f"/runs/{run_id}/replay?differences=yes"))
+    _, printed = await operator.typed("replay", run_id, "--dry")
+    for shown in (page, printed):
+        assert "snapshot_code" in shown and "The outcome is the same" not in shown
+    assert (await hr.api.get(f"/runs/{run_id}")).json()["version"] == run["version"]
