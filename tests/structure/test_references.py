@@ -100,3 +100,18 @@ def test_a_missing_one_is_found(tmp_path: Path) -> None:
     there = files(tmp_path)
     assert is_module("web.pages", there, tmp_path) and is_module("web.pages.CARD", there, tmp_path)
     assert not is_module("web.cards", there, tmp_path) and not is_module("web.pages.OTHER", there, tmp_path)
+
+
+def test_decisions_are_numbered_one_after_the_other_and_references_name_the_right_one() -> None:
+    records = {path.name[:4]: path.name for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))}
+    names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
+    titles = {number: (ROOT / "docs" / "decisions" / name).read_text().split()[1] for number, name in records.items()}
+    assert {number: title.rstrip(":") for number, title in titles.items()} == {number: number for number in records}
+    wrong = [
+        f"{path.relative_to(ROOT)}: {said} names {name}"
+        for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+        for said, name in re.findall(r"\[decision (\d{4})\]\((?:[\w./]*/)?([\w-]+\.md)\)", path.read_text())
+        if records.get(said) != name
+    ]
+    assert wrong == []
