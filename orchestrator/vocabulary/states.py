@@ -201,6 +201,7 @@ FAILURE: Vocabulary = {
     "deadline_over": "Timed out",
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
+    "account_deactivated": "Account deactivated",
     "uid_missing": "Entry without a user ID",
     "change_in_progress": "Waiting for another run's change",
     "legal_hold": "Legal hold placed just before the request",

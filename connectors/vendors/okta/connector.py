@@ -19,7 +19,7 @@ from connectors.vendors.okta.api_tokens import look_at_api_tokens, revoke_api_to
 from connectors.vendors.okta.applications import look_at_apps, look_at_grants, remove_from_apps, revoke_grants
 from connectors.vendors.okta.check import check_credential
 from connectors.vendors.okta.factors import look_at_factors, reset_factors
-from connectors.vendors.okta.groups import leave_groups, look_at_groups
+from connectors.vendors.okta.groups import join_groups, leave_groups, look_at_groups, look_at_joining
 from connectors.vendors.okta.organisation import SETTLE_TIME, TOKENS_LAST, OktaSettings, auth_of, error_code
 from connectors.vendors.okta.roles import look_at_admin_roles, remove_admin_roles
 from connectors.vendors.okta.search import find_users, list_users
@@ -31,8 +31,10 @@ from connectors.vendors.okta.users import (
     look_at_deactivation,
     look_at_deletion,
     look_at_suspension,
+    look_at_unsuspension,
     revoke_sessions,
     suspend,
+    unsuspend,
 )
 
 OKTA = HttpKind(
@@ -65,9 +67,21 @@ OKTA = HttpKind(
                 reversible="yes",
                 cuts_access=True,
                 tokens_last=TOKENS_LAST,
+                undone_by="unsuspend_account",
             ),
             suspend,
             look_at_suspension,
+        ),
+        Act(
+            Ability(
+                "unsuspend_account",
+                "change",
+                "lifts the suspension of the account",
+                reversible="yes",
+                gives_access=True,
+            ),
+            unsuspend,
+            look_at_unsuspension,
         ),
         Act(
             Ability(
@@ -92,9 +106,23 @@ OKTA = HttpKind(
                 reversible="yes",  # the groups it was in are in the reply and in the snapshot
                 cuts_access=True,
                 tokens_last=TOKENS_LAST,  # a token can list the groups
+                undone_by="add_to_groups",
+                taken_as="left_groups",
+                recorded_as="groups",
             ),
             leave_groups,
             look_at_groups,
+        ),
+        Act(
+            Ability(
+                "add_to_groups",
+                "change",
+                "adds the account to the groups from which a run removed it",
+                reversible="yes",
+                gives_access=True,
+            ),
+            join_groups,
+            look_at_joining,
         ),
         Act(
             Ability(

@@ -14,14 +14,16 @@ from connectors.http.flows import Fields, all_pages, parse
 from connectors.http.pages import LinkHeader
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, names_of
-from connectors.read_backs import none_left
-from connectors.removals import GroupsLeft
-from connectors.vendors.okta.organisation import OktaSettings
+from connectors.read_backs import none_left, seen
+from connectors.removals import GroupsLeft, Removals
+from connectors.vendors.okta.organisation import OktaSettings, is_gone
 from connectors.vendors.okta.users import UserRecord, with_user
 
 LIST_GROUPS = Operation("GET", "/api/v1/users/{id}/groups", "listUserGroups")
 FIND_GROUPS = Operation("GET", "/api/v1/groups", "listGroups")
 LEAVE_GROUP = Operation("DELETE", "/api/v1/groups/{groupId}/users/{userId}", "unassignUserFromGroup")
+JOIN_GROUP = Operation("PUT", "/api/v1/groups/{groupId}/users/{userId}", "assignUserToGroup")
+GET_GROUP = Operation("GET", "/api/v1/groups/{groupId}", "getGroup")
 _OWN_GROUP = "OKTA_GROUP"  # groups of other types belong to an application or to Okta, and cannot be left here
 
 
@@ -74,6 +76,31 @@ def leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, An
             yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
     left.not_found(missing)
     return left.reply()
+
+
+def join_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    """A group that Okta does not have any more stays as it is."""
+    member_of = {group.id for group in (yield from groups_of(effect))}
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for group in effect.taken:
+        if group["id"] not in member_of:
+            with given.removing(group):
+                yield JOIN_GROUP.request(str(group["id"]), account_of(effect).native_id, missing_ok=True)
+    return given.reply()
+
+
+@with_user
+def look_at_joining(user: UserRecord, effect: Effect) -> Flow[ReadBack]:
+    groups = yield from groups_of(effect)
+    member_of = {group.id for group in groups}
+    lacking: list[dict[str, Any]] = []
+    deleted: list[dict[str, Any]] = []
+    for group in effect.taken:
+        if group["id"] not in member_of:
+            answer = yield GET_GROUP.request(str(group["id"]), missing_ok=True)
+            (deleted if answer.missing and is_gone(answer) else lacking).append(dict(group))
+    shown = {"groups": [group.shown() for group in groups], "not_joined": lacking, "deleted_groups": deleted}
+    return seen(not lacking, {**user.evidence(), **shown})
 
 
 @with_user

@@ -21,6 +21,7 @@ from connectors.vendors.okta.organisation import OktaSettings, is_gone
 LIST_USERS = Operation("GET", "/api/v1/users", "listUsers")
 GET_USER = Operation("GET", "/api/v1/users/{id}", "getUser")
 SUSPEND_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/suspend", "suspendUser")
+UNSUSPEND_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/unsuspend", "unsuspendUser")
 DEACTIVATE_USER = Operation("POST", "/api/v1/users/{id}/lifecycle/deactivate", "deactivateUser")
 DELETE_USER = Operation("DELETE", "/api/v1/users/{id}", "deleteUser")
 REVOKE_SESSIONS = Operation("DELETE", "/api/v1/users/{userId}/sessions", "revokeUserSessions")
@@ -107,6 +108,27 @@ def look_at_suspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]
         return account_missing()
     # Neither a suspended nor a deactivated account can sign in.
     return seen(user.status in ("SUSPENDED", "DEPROVISIONED"), user.evidence())
+
+
+def unsuspend(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = _shown((yield from change(user_request(GET_USER, effect), effect)), effect)
+    if before.status == "DEPROVISIONED":
+        raise RefusedError(
+            "account_deactivated",
+            "The account was deactivated since, and its applications may have deleted its data.",
+            remedy="Activate the account in Okta if the person needs it again, then retry or skip the step.",
+            happened="no",
+        )
+    if before.status == "SUSPENDED":  # Okta refuses it for any other account
+        yield from change(user_request(UNSUSPEND_USER, effect), effect)
+    return {"before": before.status}
+
+
+def look_at_unsuspension(settings: OktaSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    return seen(user.status not in ("SUSPENDED", "DEPROVISIONED"), user.evidence())
 
 
 def deactivate(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:

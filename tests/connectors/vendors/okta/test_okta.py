@@ -2,6 +2,8 @@
 exchanges.
 
 The recordings are written by hand from the description's schemas and examples, and are not from a real organisation.
+
+Over 400 lines: the abilities of one connector, which share its recordings.
 """
 
 from __future__ import annotations
@@ -177,6 +179,29 @@ def test_an_account_is_deactivated_once() -> None:
     assert do("deactivate_account", "deactivation_under_way") == {"before": "SUSPENDED"}
     assert look("deactivate_account", "deactivation_under_way").outcome == "not_done"
     assert look("deactivate_account", "deactivated").outcome == "done"
+
+
+def test_a_suspension_is_lifted_and_a_deactivated_account_is_refused() -> None:
+    assert do("unsuspend_account", "unsuspend") == {"before": "SUSPENDED"}
+    assert do("unsuspend_account", "active") == {"before": "ACTIVE"}
+    with pytest.raises(RefusedError, match="account_deactivated"):
+        do("unsuspend_account", "unsuspend_deactivated")
+    assert look("unsuspend_account", "active").outcome == "done"
+    assert look("unsuspend_account", "suspended").outcome == "not_done"
+    assert look("unsuspend_account", "deactivated").outcome == "not_done"
+    assert look("unsuspend_account", "gone").outcome == "unknown"
+
+
+def test_the_groups_that_a_run_left_are_joined_and_deleted_ones_are_named() -> None:
+    taken = do("remove_from_groups", "leave_groups")["left_groups"]
+    act = OKTA.acts.act("add_to_groups")
+    assert act.do is not None and act.look is not None
+    wanted = replace(effect("add_to_groups"), taken=taken)
+    joined = replay(act.do(SETTINGS, wanted), exchanges("join_groups"), OKTA.dialect)
+    assert [one["id"] for one in joined["joined_groups"]] == [one["id"] for one in taken]
+    assert replay(act.look(SETTINGS, wanted), exchanges("groups_joined"), OKTA.dialect).outcome == "done"
+    gone = replay(act.look(SETTINGS, wanted), exchanges("groups_deleted"), OKTA.dialect)
+    assert gone.outcome == "done" and len(gone.evidence["deleted_groups"]) == len(taken)
 
 
 @pytest.mark.parametrize("name", ["suspend", "deactivate", "remove_admin_roles", "revoke_api_tokens"])
