@@ -308,3 +308,18 @@ def test_no_packet_can_give_access() -> None:
     pinned = packet(workflow=("ability: sessions", "ability: enable"))
     found = [problem.message for problem in check_packet(pinned, ABILITIES)]
     assert any("'enable' restores what a run removed" in message for message in found)
+
+
+def test_access_that_was_removed_after_a_restore_is_not_given_again_without_a_new_approval() -> None:
+    """An administrator disables the account after the restore. A replay, which a program can request, gives access only
+    once people have approved it again."""
+    other = restored(removing())
+    other.approve_all()
+    assert other.work() == ["undo_disable", "undo_groups"]
+    other.replay(from_step="undo_disable")
+    [gate] = other.open_gates()
+    assert other.asked_at(gate) == {"undo_disable", "undo_groups"} and other.work() == []
+    with pytest.raises(NotAllowed):
+        other.vote(gate, HR)
+    other.vote(gate, ANNA)
+    assert other.work() == ["undo_disable", "undo_groups"] and other.state.finish == "clean"
