@@ -29,7 +29,7 @@ def end_of_pause(until: datetime | None, packets: Iterable[Packet], now: datetim
         return latest
     if until <= now:
         raise Invalid("pause_end_past", f"The end of the pause, {until:%Y-%m-%d %H:%M} UTC, has passed.")
-    require_plausible(until, now)
+    require_plausible(until, now, "The end of the pause")
     if latest is not None and until > latest:
         raise Invalid("pause_too_long", f"The packet allows pauses until {latest:%Y-%m-%d %H:%M} UTC at the latest.")
     return until

@@ -103,7 +103,7 @@ def waive(
             by=actor.actor_id,
             on_behalf_of=on_behalf_of(actor, rests_on),
             reason=reason,
-            compensating_control=control or None,
+            compensating_control=None if is_blank(control or "") else control,
         )
     ]
 

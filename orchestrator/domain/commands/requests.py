@@ -262,12 +262,12 @@ def _left_behind(state: RunState, world: World) -> list[Event]:
     ]
 
 
-def require_plausible(cutoff: datetime, now: datetime) -> None:
-    """Raises `Invalid` for a year that is most likely a typing error."""
-    if not now - MAX_PAST <= cutoff <= now + MAX_FUTURE:
-        where = "past" if cutoff < now else "future"
-        years = (MAX_PAST if cutoff < now else MAX_FUTURE).days // 365
-        raise Invalid("cutoff_implausible", f"The cutoff {cutoff:%Y-%m-%d} is more than {years} years in the {where}.")
+def require_plausible(instant: datetime, now: datetime, what: str = "The cutoff") -> None:
+    """Raises `Invalid` for a year that is most likely a typing error. `what` is what the refusal speaks of."""
+    if not now - MAX_PAST <= instant <= now + MAX_FUTURE:
+        where = "past" if instant < now else "future"
+        years = (MAX_PAST if instant < now else MAX_FUTURE).days // 365
+        raise Invalid("cutoff_implausible", f"{what} {instant:%Y-%m-%d} is more than {years} years in the {where}.")
 
 
 def require_prepare(actor: Actor, pinned: Packet, current: Packet, workflow: str) -> None:

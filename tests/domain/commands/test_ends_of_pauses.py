@@ -58,6 +58,13 @@ def test_an_end_that_has_passed_or_is_too_late_is_refused(after: object, code: s
     assert not story.state.held
 
 
+def test_an_end_with_a_year_that_is_most_likely_wrong_is_refused_in_words_about_the_pause() -> None:
+    story = Story()
+    with pytest.raises(Invalid, match="cutoff_implausible") as refused:
+        story.hold(until=story.now + 5000 * DAY)
+    assert refused.value.message.startswith("The end of the pause")
+
+
 def test_a_packet_can_end_every_pause() -> None:
     story = paused(bounded(second_person=False))
     assert story.state.held_until == story.now + DAY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,28 @@ async def test_a_card_shows_who_closed_an_exception_and_why(sign_in: SignInAs, l
     assert (seen["state"], seen["by"], seen["reason"]) == ("closed", "operator", WHY) and seen["closed_at"]
     page, (_, terminal) = text_of(await operator.page.get(f"/runs/{run_id}")), await operator.typed("show", run_id)
     assert WHY in page and WHY in terminal
+
+
+async def test_a_time_with_any_offset_is_taken_in_utc_and_a_control_that_no_one_sees_is_none(
+    sign_in: SignInAs, leaver: Leavers
+) -> None:
+    """PostgreSQL keeps no offset of 16 hours or more."""
+    hr, operator = await sign_in("hr"), await sign_in("operator")
+    run_id, about = await late(hr, leaver)
+    end = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
+    far = end.astimezone(timezone(timedelta(hours=23, minutes=59))).isoformat()
+    path = f"/runs/{run_id}/exceptions/{about}"
+    said = {"until": far, "reason": WHY, "compensating_control": "\u200b"}
+    for who, place, body in ((operator, "snooze", {"until": far, "reason": WHY}), (operator, "waiver", said)):
+        answer = await who.api.post(f"{path}/{place}", json=body)
+        assert answer.status_code == 200, (place, answer.text)
+    card = await shown(hr, run_id, about)
+    assert datetime.fromisoformat(card["waived_until"]) == datetime.fromisoformat(card["snoozed_until"]) == end
+    assert card["waiver"]["compensating_control"] is None
+    answer = await hr.api.post(f"/runs/{run_id}/hold", json={"until": far})
+    assert answer.status_code == 200, answer.text
+    run = (await hr.api.get(f"/runs/{run_id}")).json()
+    assert datetime.fromisoformat(run["held_until"]) == end
+    over = await operator.api.post(f"{path}/waiver", json={"until": "9999-12-31T23:59:59-14:00", "reason": WHY})
+    assert (over.status_code, over.json()["code"]) == (422, "invalid_request")
+    assert "years 1 to 9999" in over.text

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.domain.organisation.organisation import DelegationState as Held
@@ -14,7 +14,7 @@ from orchestrator.domain.permissions.levels import ActorKind
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id, Reason
+from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, GivenInstant, Id, Reason
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["away"], route_class=IdempotentRoute)
@@ -37,8 +37,8 @@ class Delegations(ResponseModel):
 
 class NewDelegation(RequestModel):
     to: Id = Field(description="A colleague's account", examples=["finance"])
-    since: AwareDatetime | None = Field(None, description="Default: now")
-    until: AwareDatetime = Field(description="The end, exclusive; at most 90 days after the start")
+    since: GivenInstant | None = Field(None, description="Default: now")
+    until: GivenInstant = Field(description="The end, exclusive; at most 90 days after the start")
     reason: Reason | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
@@ -20,7 +20,7 @@ from orchestrator.web.access.read_permissions import require_looking_after
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, result_at_location
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import Id, InPacket, Reason, SystemName
+from orchestrator.web.api.schema.parameters import GivenInstant, Id, InPacket, Reason, SystemName
 from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import state_of
 
@@ -113,7 +113,7 @@ class SystemsAsked(RequestModel):
 class Hold(RequestModel):
     packet: Id = Field(description="The packet whose permissions apply", examples=["standard-leaver"])
     reason: Reason | None = None
-    until: AwareDatetime | None = Field(
+    until: GivenInstant | None = Field(
         None,
         description="When changes resume automatically. Null: the packet's longest time, or no end if it has none",
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.documents.runs.exceptions import exception_documents
@@ -21,6 +21,7 @@ from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REAS
 from orchestrator.web.api.schema.parameters import (
     After,
     ExceptionId,
+    GivenInstant,
     Id,
     Limit,
     Reason,
@@ -90,7 +91,7 @@ class Acceptance(RequestModel):
 
 
 class WaiverRequest(RequestModel):
-    until: AwareDatetime = Field(description="The exception is open again from then on; at most 90 days ahead")
+    until: GivenInstant = Field(description="The exception is open again from then on; at most 90 days ahead")
     reason: Reason = Field(examples=["The vendor restores the account on Monday."])
     compensating_control: Text | None = Field(
         None, description="What protects the company until then", examples=["Its network access is blocked."]
@@ -103,7 +104,7 @@ class AssignmentRequest(RequestModel):
 
 
 class Snooze(RequestModel):
-    until: AwareDatetime | None = Field(description="At most 90 days ahead; null shows it again")
+    until: GivenInstant | None = Field(description="At most 90 days ahead; null shows it again")
     reason: Reason | None = Field(None, description="Required if it is due before that time")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.domain.measures.added_exposure import added_exposure
@@ -15,7 +15,7 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER, run_outcome
 from orchestrator.web.api.runs.starts import Local, Zone
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import TEXT, Id, Reason, RunId
+from orchestrator.web.api.schema.parameters import TEXT, GivenInstant, Id, Reason, RunId
 from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.state import state_of
 
@@ -38,7 +38,7 @@ class WithReason(RequestModel):
 
 
 class Pausing(WithReason):
-    until: AwareDatetime | None = Field(
+    until: GivenInstant | None = Field(
         None,
         description="When the run resumes automatically. Null: the packet's longest time, or no end if it has none",
     )
@@ -64,7 +64,7 @@ class LegalHoldLifting(LegalHoldReason):
 
 
 class EmbargoChange(RequestModel):
-    until: AwareDatetime | None = Field(
+    until: GivenInstant | None = Field(
         description="The new end; null ends the embargo now, and the complete record becomes visible"
     )
     named: list[Id] = Field(

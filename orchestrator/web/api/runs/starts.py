@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from orchestrator.documents.runs.preview import Preview
 from orchestrator.documents.runs.questions import PreviewAsked, StartAsked
@@ -17,7 +17,7 @@ from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, 
 from orchestrator.web.api.people import PersonReference, may_prepare
 from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
-from orchestrator.web.api.schema.parameters import TEXT, Id, Reason
+from orchestrator.web.api.schema.parameters import TEXT, GivenInstant, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
 from orchestrator.web.state import state_of
 
@@ -41,7 +41,7 @@ Zone = Annotated[
 class WantedEmbargo(RequestModel):
     """Until then the run is visible only to the requester and the accounts named."""
 
-    until: AwareDatetime
+    until: GivenInstant
     named: list[Id] = Field([], max_length=100, description="Account IDs; the requester is always included")
 
 

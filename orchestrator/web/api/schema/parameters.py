@@ -5,10 +5,11 @@ A text holds no NUL, which PostgreSQL cannot keep; an id no control character at
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
 from orchestrator.web.access.forms import MAX_REASON_CHARACTERS
 
@@ -21,6 +22,18 @@ Text = Annotated[str, StringConstraints(max_length=4000, pattern=TEXT, strip_whi
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_REASON_CHARACTERS, pattern=TEXT, strip_whitespace=True)
 ]
+
+
+def _in_utc(given: datetime) -> datetime:
+    """PostgreSQL knows no offset of 16 hours or more, and Python no UTC before the year 1 or after 9999."""
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is not in the years 1 to 9999 in UTC") from None
+
+
+GivenInstant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time with an offset, taken in UTC."""
 
 _id = {"min_length": 1, "max_length": MAX_ID_CHARACTERS, "pattern": ID}
 
@@ -37,6 +50,6 @@ InPacket = Annotated[str, Query(description="The packet's name", examples=["stan
 After = Annotated[str | None, Query(description="The cursor from the previous page", max_length=400, pattern=TEXT)]
 Limit = Annotated[int, Query(description="Maximum number of results", ge=1, le=500)]
 Word = Annotated[str | None, Query(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)]
-InstantParameter = Annotated[AwareDatetime | None, Query()]
-FromParameter = Annotated[AwareDatetime | None, Query(alias="from", description="From this time, inclusive")]
-UntilParameter = Annotated[AwareDatetime | None, Query(alias="to", description="Until this time, exclusive")]
+InstantParameter = Annotated[GivenInstant | None, Query()]
+FromParameter = Annotated[GivenInstant | None, Query(alias="from", description="From this time, inclusive")]
+UntilParameter = Annotated[GivenInstant | None, Query(alias="to", description="Until this time, exclusive")]

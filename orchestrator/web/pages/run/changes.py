@@ -16,6 +16,7 @@ from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
+from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
 from orchestrator.web.pages.run.run import show_run
@@ -30,7 +31,8 @@ router = APIRouter()
 async def hold(request: Request, caller: PageCaller, form: Form, run_id: str) -> Response:
     try:
         typed = text(form, "until")
-        until = parse_cutoff(typed, text(form, "zone") or caller.zone).instant if typed else None
+        zone, what = text(form, "zone") or caller.zone, "The end of the pause"
+        until = instant_given(typed, zone, what) if typed else None
         reason = text(form, "reason") or None
         came_of_it = await commands.hold_run(state_of(request).services, caller.actor, run_id, reason, until)
     except Refusal as refusal:
