@@ -64,7 +64,7 @@ class AccountLock(ABC):
         """What a later `lift` puts back, if the entry is not locked."""
         if not self.attribute or self.state(entry) == "locked":
             return []
-        return [{"id": self.attribute, "before": entry.first(self.attribute)}]
+        return [{"id": self.attribute, "name": "lock of the account", "before": entry.first(self.attribute)}]
 
     def _replace(self, session: LdapSession, entry: LdapEntry, value: str) -> Reply:
         before = entry.first(self.attribute)

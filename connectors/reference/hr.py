@@ -142,7 +142,7 @@ def _record_leaving(settings: HrSettings, effect: Effect) -> Flow[Mapping[str, A
     if before is None:
         return after
     was, now = before.evidence()["leaving_at"], after["leaving_at"]
-    recorded = [] if was == now else [{"id": "leaving_at", "before": was, "after": now}]
+    recorded = [] if was == now else [{"id": "leaving_at", "name": "leaving date", "before": was, "after": now}]
     return {**after, "recorded_leaving": recorded}
 
 

@@ -92,6 +92,9 @@ find_mailboxes: Find[None] = find_by(
     ),
 )
 
+_NAMES = {"forward_to": "forwarding address", "license": "mailbox licence"}
+"""What a restore shows of the mailbox."""
+
 
 def change_mailbox(effect: Effect, values: Mapping[str, Any], taken_as: str = "") -> Flow[Reply]:
     """PUT replaces the whole document, so it is the one just fetched with the one change. `taken_as` is the key under
@@ -104,7 +107,7 @@ def change_mailbox(effect: Effect, values: Mapping[str, Any], taken_as: str = ""
     [name] = values
     if taken_as:
         was, now = reply["before"][name], reply["after"][name]
-        reply[taken_as] = [] if was == now else [{"id": name, "before": was, "after": now}]
+        reply[taken_as] = [] if was == now else [{"id": name, "name": _NAMES[name], "before": was, "after": now}]
     return Reply(reply)
 
 

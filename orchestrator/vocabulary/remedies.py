@@ -90,6 +90,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "restore_exists": "View run {run_id}.",
         "restore_of_restore": "If access is to end again, start a new run.",
         "restore_outdated": "Preview the restore again.",
+        "restore_urgent": "Ask the approvers of the restore to decide now.",
         "nothing_to_replay": "View the preview of the replay: it says why each step is left as it is.",
         "close_signed_once": "Ask another person with the gate's role.",
         "one_scope": "Give one of the two.",

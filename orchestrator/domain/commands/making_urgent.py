@@ -41,6 +41,8 @@ def make_urgent(
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
     if state.dry:
         raise Invalid("dry_run_urgent", "A dry run removes no access, so it can't be urgent.")
+    if state.restores is not None:
+        raise Invalid("restore_urgent", "A run that restores access removes none, so it can't be urgent.")
     for packet in (world.pinned, world.current):
         require_urgent(actor, packet)
     if state.urgent:

@@ -185,6 +185,13 @@ def test_a_removal_that_offboard_cannot_undo_is_a_task(ability: str) -> None:
     assert shown(story)[ability] == "no_inverse"
 
 
+def test_a_restore_is_never_urgent() -> None:
+    """It removes no access, and what it gives is approved before."""
+    other = restored(removing())
+    with pytest.raises(Invalid, match="restore_urgent"):
+        other.make_urgent()
+
+
 def test_an_open_run_is_cancelled_and_the_account_comes_before_its_groups() -> None:
     story = removing()
     other = restored(story)

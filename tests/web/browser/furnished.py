@@ -12,12 +12,24 @@ from typing import Any
 
 import httpx
 
+from orchestrator.domain.packet.packet import WORKFLOW_FILE
+from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.company.people import Employee
-from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.stack import Stack, put_in_production
 from tests.cli.command_line import hired
+from tests.web.requests.entry_points import packet_of
 from tests.web.visitor import api, token_of
 
 PACKET = "standard-leaver"
+SIGNED_PACKET = "signed-leaver"
+SIGNED_STEPS = ("snapshot_code", "suspend_code", "revoke_code_tokens")
+CLOSE = """\
+close:
+  it_signs: {title: IT signs the close, decided_by: [it_approver], decide_within: P5D, valid_for: P30D}
+  finance_signs: {title: Finance signs the close, decided_by: [finance_approver], decide_within: P5D, valid_for: P30D}
+
+exceptions:
+"""
 FUTURE, PAST = "2031-11-28T17:00", "2026-01-05T18:00"
 WITHIN = 60.0  # seconds
 PEOPLE = (
@@ -29,13 +41,18 @@ PEOPLE = (
     ("held", "Haruki", "Shirotsuchi", "Software Engineer", "Asia/Tokyo", ()),
     ("ended", "Persephone", "Underhill-Featherstonehaugh", "Principal Engineer, Platform", "America/New_York", ()),
     ("embargoed", "Leocadia", "Verschwiegen", "Head of Product", "Europe/Berlin", ()),
+    ("failed", "Anneliese", "Kupferschmied", "Account Manager", "Europe/Zurich", ()),
+    ("waived", "Oluwaseun", "Adebayo-Williams", "Sales Director", "Africa/Lagos", ()),
+    ("signing", "Guðrún", "Sigurðardóttir", "Recruiter", "Atlantic/Reykjavik", ()),
+    ("restored", "Tadhg", "Ó Súilleabháin", "Office Manager", "Europe/Dublin", ()),
 )
 """(what becomes of their run, given name, family name, title, zone, traits)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """`runs` and `people` by what became of them; one of the people has no run yet."""
+    """`runs` and `people` by what became of them; one of the people has no run yet. The run "restoring" restores what
+    the run "restored" removed."""
 
     runs: dict[str, str]
     people: dict[str, Employee]
@@ -91,6 +108,56 @@ class FurnishedOffice:
                 await self.post("operator", path, {"outcome": "done", "note": "Handed to their line manager."})
 
 
+def card_frozen(run: Any) -> bool:
+    return any((step["name"], step["status"]) == ("freeze_card", "verified") for step in run["steps"])
+
+
+async def fail(services: FurnishedOffice, stack: Stack, people: dict[str, Employee]) -> dict[str, str]:
+    """Two urgent runs of which a step has failed: one with an owner and a comment, one waived by HR."""
+    await stack.company.break_("cards", "error_in_200", method="POST", path="/freeze$")
+    urgent = {"cutoff": None, "urgent": True, "reason": "Their account was used from abroad."}
+    runs = {key: await services.start(people[key], **urgent) for key in ("failed", "waived")}
+    failed = {}
+    for key, run_id in runs.items():
+        run = await services.until(f"/runs/{run_id}", step_failed)
+        failed[key] = f"/runs/{run_id}/exceptions/{step_failed(run)['exception_id']}"
+    await stack.company.clear_faults("cards")
+    await services.post("operator", f"{failed['failed']}/assignment", {"account": "operator"})
+    await services.post("operator", f"{failed['failed']}/comments", {"text": "The bank looks into it: case 4711."})
+    until = (datetime.now(UTC) + timedelta(days=6)).isoformat()
+    waiver = {"until": until, "reason": "The bank is closed.", "compensating_control": "Finance watches the card."}
+    await services.post("hr", f"{failed['waived']}/waiver", waiver)
+    return runs
+
+
+def step_failed(run: Any) -> Any:
+    return next((one for one in run["exceptions"] if one["kind"] == "step_failed"), None)
+
+
+async def sign(services: FurnishedOffice, stack: Stack, people: dict[str, Employee]) -> dict[str, str]:
+    """A run whose close is to be signed, one that is closed, and one that restores what the closed one removed."""
+    packet = packet_of(SIGNED_PACKET, SIGNED_STEPS, ("exceptions:\n", CLOSE), gate=None, at=None)
+    titled = packet.files[WORKFLOW_FILE].replace(b"title: Employee offboarding", b"title: Signed offboarding", 1)
+    packet = parse_packet({**packet.files, WORKFLOW_FILE: titled})
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    keys = ("signing", "restored")
+    runs = {key: await services.start(people[key], packet=SIGNED_PACKET) for key in keys}
+
+    def to_sign(run: Any) -> bool:
+        return [gate["gate"] for gate in run["gates"] if gate["state"] == "open"] == ["it_signs", "finance_signs"]
+
+    for key in keys:
+        await services.until(f"/runs/{runs[key]}", to_sign)
+    await services.decide(runs["restored"], "it_signs", "it")
+    await services.decide(runs["restored"], "finance_signs", "finance")
+    await services.until(f"/runs/{runs['restored']}", lambda run: run["finished_at"])
+    asked = await services.post("hr", f"/runs/{runs['restored']}/restore", {"reason": "They stay after all."})
+    runs["restoring"] = str(asked["run_id"])
+    await services.until(f"/runs/{runs['restoring']}", lambda run: run["gates"])
+    return runs
+
+
 async def furnish(stack: Stack) -> Furnished:
     async with AsyncExitStack() as open_ones:
         clients: dict[str, httpx.AsyncClient] = {}
@@ -120,7 +187,7 @@ async def furnish(stack: Stack) -> Furnished:
         )
         two_days = (datetime.now(UTC) + timedelta(days=2)).isoformat()
         named = ["it", "finance", "operator", "safety-owner"]
-        keys = [key for key, *_ in PEOPLE]
+        keys = [key for key, *_ in PEOPLE if key not in ("failed", "waived", "signing", "restored")]
         hows: dict[str, Any] = {
             "waiting": {"cutoff": FUTURE},
             "urgent": {"cutoff": None, "urgent": True, "reason": "Their laptop was stolen, and is signed in."},
@@ -134,6 +201,10 @@ async def furnish(stack: Stack) -> Furnished:
         await services.post("hr", f"/runs/{runs['ended']}/end", {"reason": "They stay after all."})
         await services.decide(runs["working"], "access", "it", excluded=["freeze_card"], reason="The card is shared.")
         await services.finish(runs["finished"])
+        await services.until(f"/runs/{runs['urgent']}", card_frozen)
+        runs |= await fail(services, stack, people)
+        runs |= await sign(services, stack, people)
+        await services.post("operator", "/ledger/comparisons", {})
         await services.post("operator", "/systems/check", {"packet": PACKET})
         inquiry = await services.post("auditor", "/ledger/verifications")
         await services.until(

@@ -167,6 +167,11 @@ def restore(run_id: str, version: int | None = None) -> RunCommand:
     )
 
 
+def make_urgent(run_id: str) -> RunCommand:
+    typed = ("urgent", run_id, "--yes", "--reason", WHY)
+    return _of_run(run_id, "urgent", {"reason": WHY}, "urgent", {"reason": WHY}, typed)
+
+
 def hold(run_id: str) -> RunCommand:
     return _of_run(run_id, "hold", {"reason": WHY}, "hold", {"reason": WHY}, ("hold", run_id, "--reason", WHY))
 

@@ -9,7 +9,16 @@ import pytest
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import PAST, Leavers, start, until
 from tests.web.pages.pressing import ParsedPage
-from tests.web.requests.entry_points import ENTRY_POINTS, SignedIn, SignInAs, approve, packet_of, restore, text_of
+from tests.web.requests.entry_points import (
+    ENTRY_POINTS,
+    SignedIn,
+    SignInAs,
+    approve,
+    make_urgent,
+    packet_of,
+    restore,
+    text_of,
+)
 
 STEPS = ("snapshot_code", "suspend_code", "revoke_code_tokens")
 
@@ -57,6 +66,8 @@ async def test_a_closed_run_is_restored(stack: Stack, sign_in: SignInAs, leaver:
         f"Undo: {next(step['title'] for step in run['steps'] if step['name'] == 'suspend_code')}"
     ]
     assert "This run restores access" in text_of(await hr.page.get(f"/runs/{restores}"))
+    await hr.refused_at(entry_point, make_urgent(restores), 422, "it can't be urgent")
+    assert "Make urgent" not in text_of(await it.page.get(f"/runs/{restores}"))
     await hr.refused_at(entry_point, approve(restores, gate["gate_id"]), 403, "can decide at gate")
     await it.does(entry_point, approve(restores, gate["gate_id"]))
     await until(hr.api, restores, lambda run: ("undo_suspend_code", "verified") in _statuses(run))

@@ -8,9 +8,8 @@ from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import FUTURE, Leavers, planned, start, until
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
-    WHY,
-    RunCommand,
     SignInAs,
+    make_urgent,
     packet_of,
     text_of,
 )
@@ -23,17 +22,6 @@ async def packets(stack: Stack) -> None:
     actors = (await stack.services.runs.organisation()).actors
     packet = packet_of(PACKET, ("snapshot_code", "suspend_code"))
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-
-
-def make_urgent(run_id: str) -> RunCommand:
-    at = f"/runs/{run_id}"
-    return RunCommand(
-        f"{at}/urgent",
-        {"reason": WHY},
-        f"{at}/urgent",
-        {"back": at, "reason": WHY},
-        ("urgent", run_id, "--yes", "--reason", WHY),
-    )
 
 
 async def test_a_scheduled_run_is_made_urgent_at_each_entry_point(sign_in: SignInAs, leaver: Leavers) -> None:
