@@ -160,12 +160,19 @@ async def _operator(office: Office) -> None:
         await page.goto("/?kind=exception")
         match = page.locator("li.card", has_text="Several possible matches").first
         await _take("operator-match", match)
-        await page.goto("/runs")
-        await page.get_by_role("link", name=LEAVER).first.click()
+        await page.goto(f"{await _address(page, URGENT)}/replay")
+        await _take("operator-replay", page.locator(".page-head"), page.locator("#preview tbody tr").nth(8))
+        await page.goto(await _address(page, LEAVER))
         await page.locator("#change-hold summary").click()
         await page.locator("#hold-reason").fill("The team finishes a migration")
         await page.locator("#change-hold").get_by_role("button", name="Pause").click()
         await page.get_by_text("This run is paused.").wait_for()
+
+
+async def _address(page: Page, person: str) -> str:
+    """Of the person's run."""
+    await page.goto("/runs")
+    return str(await page.get_by_role("link", name=person).first.get_attribute("href"))
 
 
 async def _pause(office: Office) -> None:
