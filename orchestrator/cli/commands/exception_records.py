@@ -37,9 +37,13 @@ def waive(
     folder: Folder = FOLDER,
 ) -> None:
     """Waive an exception until a date. Then it is open again."""
-    ends = instant_given(until)
-    body = {"until": ends, "reason": reason, "compensating_control": control}
-    carry_out(_send(run_id, exception, "waiver", body, f"is waived until {instant(ends)}", alias, folder))
+
+    async def work() -> None:
+        ends = instant_given(until)
+        body = {"until": ends, "reason": reason, "compensating_control": control}
+        await _send(run_id, exception, "waiver", body, f"is waived until {instant(ends)}", alias, folder)
+
+    carry_out(work())
 
 
 def owner(
@@ -75,9 +79,13 @@ def snooze(
     """Hide an exception from inboxes until a time. It stays due as before."""
     if (until is not None) == none:
         raise typer.BadParameter("Give --until or --none.")
-    ends = instant_given(until) if until is not None else None
-    said = f"is snoozed until {instant(ends)}" if ends is not None else "is in the inbox again"
-    carry_out(_send(run_id, exception, "snooze", {"until": ends, "reason": reason}, said, alias, folder))
+
+    async def work() -> None:
+        ends = instant_given(until) if until is not None else None
+        said = f"is snoozed until {instant(ends)}" if ends is not None else "is in the inbox again"
+        await _send(run_id, exception, "snooze", {"until": ends, "reason": reason}, said, alias, folder)
+
+    carry_out(work())
 
 
 def comment(

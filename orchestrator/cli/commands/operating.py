@@ -103,8 +103,12 @@ def hold(
     folder: Folder = FOLDER,
 ) -> None:
     """Pause a run, or all changes on a system. With another --until, change the end of the pause."""
-    ends = instant_given(until) if until is not None else None
-    carry_out(_switch(True, run_id, system, packet, {"reason": reason, "until": ends}, alias, folder))
+
+    async def work() -> None:
+        ends = instant_given(until) if until is not None else None
+        await _switch(True, run_id, system, packet, {"reason": reason, "until": ends}, alias, folder)
+
+    carry_out(work())
 
 
 def release(
