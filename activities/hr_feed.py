@@ -214,9 +214,12 @@ class HrFeed:
                     continue
                 if self._of_another(state, person, leaver.place, now, outcome):
                     continue
-                outcome.with_run += 1
                 facts = state.asked.facts
                 is_unsure = facts and person and may_be_another_person(PersonFacts.model_validate(facts), person)
+                if not is_unsure and await self._ends_restore(leaver, run, state, packet, since, now):
+                    due.append((leaver, run.run_id))
+                    continue
+                outcome.with_run += 1
                 (unsure if is_unsure else changed).append((leaver, state))
             elif run is not None and await self._had_run(leaver, run):
                 outcome.with_run += 1
@@ -244,6 +247,15 @@ class HrFeed:
             await self._report(actor, state, leaver.leaving_at, leaver.place, now, outcome, moves=False)
         await self._taken_back(actor, packet, people, known.values(), now, outcome)
         return outcome
+
+    async def _ends_restore(
+        self, leaver: ListedLeaver, run: LatestRun, state: RunState, packet: Packet, since: datetime, now: datetime
+    ) -> bool:
+        """Whether a run starts for this leaving although a restore is open, which the start cancels: it is another
+        leaving than the one that was taken back. About one that is long ago, HR is asked."""
+        if state.restores is None or waits_for_hr(leaver.leaving_at, packet, since, now):
+            return False
+        return not await self._had_run(leaver, run)
 
     async def _taken_back_by(self, run: LatestRun) -> bool:
         return run.state == "ended" and taken_back((await self._services.runs.load(run.run_id)).state)
@@ -300,7 +312,7 @@ class HrFeed:
     async def _start_one(
         self, actor: Actor, packet: Packet, leaver: ListedLeaver, after: str | None, outcome: _Outcome
     ) -> None:
-        """`after` is the cancelled run after which HR has the leaving again."""
+        """`after` is the cancelled run after which HR has the leaving again, or the restore that the start cancels."""
         try:
             done = await self._starts.start_reported(actor, packet, leaver.person_id, leaver.leaving_at, after)
         except ConnectorError as error:

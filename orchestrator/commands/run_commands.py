@@ -25,6 +25,7 @@ from orchestrator.domain.commands import (
     pausing,
     reported_leavings,
     requests,
+    restoring,
     starting,
 )
 from orchestrator.domain.commands.requests import NOT_RECENT
@@ -78,6 +79,9 @@ async def start_run(
     `legal_hold` is the reason of a legal hold under which the run begins, None for none; the packet and the person's
     run before can add others (`domain/commands/legal_holding.py`).
 
+    An open restore of the person is cancelled in the same append, also one that the actor does not see: removal of
+    access does not wait.
+
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that no one
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
@@ -105,12 +109,17 @@ async def start_run(
             events.append(settle_beforehand(asked, match.as_of(key), chosen, answer.reason, actor, world))
         return events
 
+    restore: list[str] = []
+
     def request(opening: StartContext) -> StartDecision:
         version = version_for(opening.shelf, packet, person, shadow=shadow)
         dry = version.phase == "shadow"
         there = opening.open_run if not dry else None
         if there is not None and there.state.run_id == run_id:
             return StartDecision()  # this very start opened it
+        gives_way = there if there is not None and there.state.restores is not None else None
+        restore[:] = [gives_way.state.run_id] if gives_way is not None else []
+        there = there if gives_way is None else None
         pinned = opening.shelf.version(version.version)
         acting = acting_now(actor, opening.organisation)
         shown = there is not None and visibility.sees(there.state, acting, there.world)
@@ -153,7 +162,10 @@ async def start_run(
             actors=opening.organisation.actors,
         )
         events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
-        return StartDecision(events, admitted.events, admitted.refused)
+        cancelled = (
+            restoring.give_way(gives_way.state, pinned, acting, gives_way.world) if gives_way is not None else ()
+        )
+        return StartDecision(events, admitted.events, admitted.refused, before=cancelled)
 
     try:
         decided = await services.runs.start(
@@ -164,6 +176,8 @@ async def start_run(
             await ask_about_trips(services)
         raise
     done = await finish(services, decided)
+    for cancelled in restore:
+        await nudge(services, cancelled)  # its workflow ends
     return done if done.run_id == run_id else Received()
 
 

@@ -124,12 +124,13 @@ class Queries:
         return frozenset(str(row["run_id"]) for row in await self._database.rows(query))
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
-        """The person's one open run, if the viewer sees it; not a dry run."""
+        """The person's one open run, if the viewer sees it; not a dry run, and not a restore, which a start cancels."""
         query = select(runs.c.run_id).where(
             await self.visible(viewer),
             runs.c.person_id == person_id,
             runs.c.closed_at.is_(None),
             not_(runs.c.shadow),
+            runs.c.restores.is_(None),
         )
         return next((str(row["run_id"]) for row in await self._database.rows(query)), None)
 

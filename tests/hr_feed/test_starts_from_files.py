@@ -249,6 +249,29 @@ async def test_a_leaving_that_hr_took_back_and_recorded_again_starts_a_run(datab
         assert (report.with_run, report.items) == (1, ()) and len(await here.runs_of(1)) == 2
 
 
+async def test_another_leaving_cancels_an_open_restore_and_the_same_one_does_not(
+    database_url: str, tmp_path: Path
+) -> None:
+    other = f"{NEXT_YEAR}-04-30"
+    async with feeding(database_url, tmp_path) as here:
+        await here.look(row(1, FRIDAY), row(2))
+        first = await here.run_of(1)
+        restore = (await commands.restore_access(here.office.services, HANNA, first.run_id, "They stay.")).run_id
+        for _ in range(2):
+            report = await here.look(row(1, FRIDAY), row(2))
+            assert (report.started, report.with_run, report.items) == (0, 1, ())
+        assert not (await here.office.state(restore)).finished
+        here.put(row(1, other), row(2))
+        # As if the lease had run out while the first one was reading.
+        await asyncio.gather(*(here.another()._look() for _ in range(3)))
+        runs = {run.run_id: run for run in await here.runs_of(1)}
+        [again] = [run for id_, run in runs.items() if id_ not in (first.run_id, restore)]
+        assert runs[restore].finish == "ended" and not runs[restore].work.open_exceptions()
+        assert not again.finished and again.local_cutoff == f"{other}T18:00:00+02:00"
+        report = await here.look()
+        assert (report.with_run, report.items) == (1, ()) and len(await here.runs_of(1)) == 3
+
+
 async def test_a_run_under_an_embargo_is_the_run_of_this_leaving_and_in_no_report(
     database_url: str, tmp_path: Path
 ) -> None:

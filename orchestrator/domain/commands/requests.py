@@ -221,6 +221,11 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     require_independent(state, actor, has_one_of(roles), world)
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
+    return ended(state, reason, actor, world)
+
+
+def ended(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
+    """The events that cancel a run which the actor may cancel."""
     happened: list[Event] = [
         e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
         for id_, exception in state.work.exceptions.items()

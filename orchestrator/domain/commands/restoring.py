@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands.requests import end, require_prepare, systems_left_changed
+from orchestrator.domain.commands.requests import end, ended, require_prepare, systems_left_changed
 from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.packet.ability import AbilityFacts, find_ability
+from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.postponing import require_postponing
@@ -32,6 +33,7 @@ from orchestrator.domain.run.work import StepState
 
 Things = tuple[Mapping[str, Any], ...]
 HR_RECORD: Final = "HR's own record of the leaving"
+GAVE_WAY: Final = "Access is no longer to be restored."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,9 @@ def restore(
         raise TooLate("restore_outdated", f"Run {state.run_id} has changed since the restore was previewed.")
     if not shown.anything:
         raise TooLate("nothing_to_restore", f"Run {state.run_id} has removed nothing that can be restored.")
-    ended = end(state, reason, actor, world) if shown.ends else []
+    cancelled = end(state, reason, actor, world) if shown.ends else []
     # What stays behind is what the restore is for.
-    ended = [one for one in ended if not (isinstance(one, e.ExceptionOpened) and one.kind == "left_behind")]
+    cancelled = [one for one in cancelled if not _is_left_behind(one)]
     under = state.embargo_until is not None and world.now < state.embargo_until
     asked = e.RunRequested(
         run_id=run_id,
@@ -105,7 +107,24 @@ def restore(
         restorations=shown.restorations,
         taken={id_: [dict(one) for one in things] for id_, things in shown.taken.items()} or None,
     )
-    return asked, ended
+    return asked, cancelled
+
+
+def give_way(state: RunState, removing: Packet, actor: Actor, world: World) -> list[Event]:
+    """The events that cancel this open restore because the actor starts a run that removes access, which does not wait.
+    What was restored stays on the systems until the steps of `removing`, the packet of that run, remove it. Systems
+    without such a step get the exceptions of every cancelled run. The reason does not name the new run: its embargo
+    can hide it from people who see the restore."""
+    covered = {step.system for step in removing.workflow.steps}
+    return [
+        one
+        for one in ended(state, GAVE_WAY, actor, world)
+        if not (_is_left_behind(one) and isinstance(one, e.ExceptionOpened) and one.system in covered)
+    ]
+
+
+def _is_left_behind(event: Event) -> bool:
+    return isinstance(event, e.ExceptionOpened) and event.kind == "left_behind"
 
 
 def require_allowed(state: RunState, actor: Actor, world: World) -> None:

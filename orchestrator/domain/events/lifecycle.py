@@ -127,8 +127,9 @@ class LegalHoldLifted(Event):
 
 
 class RunEnded(Event):
-    """Stopped before its end by a person: the leaving was called off, or the plan was refused for good. `reopened` is
-    how often the run had been opened again after it was closed."""
+    """Stopped before its end: a person called the leaving off, or refused the plan for good; or the run is a restore,
+    and a run that removes access was started. `reopened` is how often the run had been opened again after it was
+    closed."""
 
     by: str
     reason: Personal[str] = None

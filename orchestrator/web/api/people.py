@@ -68,7 +68,9 @@ class PersonShown(ResponseModel):
     manager_email: str | None
     country: str
     time_zone: str
-    open_run: str | None = Field(None, description="The person's open run, if the caller can see it")
+    open_run: str | None = Field(
+        None, description="The person's open run, if the caller can see it; not a restore, which a start cancels"
+    )
 
 
 @router.post("/people/search", summary="Search people in HR", responses=problems_of_post(429))

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.api.running import PAST, Leavers, start, until
+from tests.web.pages.forms import look_ahead
 from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
@@ -71,6 +72,40 @@ async def test_a_closed_run_is_restored(stack: Stack, sign_in: SignInAs, leaver:
     await hr.refused_at(entry_point, approve(restores, gate["gate_id"]), 403, "can decide at gate")
     await it.does(entry_point, approve(restores, gate["gate_id"]))
     await until(hr.api, restores, lambda run: ("undo_suspend_code", "verified") in _statuses(run))
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+async def test_a_new_leaving_cancels_the_restore(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str
+) -> None:
+    hr, it = await sign_in("hr"), await sign_in("it")
+    packet = packet_of("restored", STEPS, at=None)
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    person = await leaver()
+    run_id = await start(hr.api, person, packet="restored", cutoff=PAST)
+    run = await until(hr.api, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    await it.does("api", approve(run_id, run["gates"][0]["gate_id"]))
+    await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+    await hr.does("api", restore(run_id))
+    restores = await the_restore_of(hr, run_id)
+    looked_up = await hr.api.post("/people/lookup", json={"packet": "restored", "wanted": person.employee_number})
+    assert looked_up.json()["open_run"] is None
+    if entry_point == "api":
+        await start(hr.api, person, packet="restored")
+    elif entry_point == "page":
+        shown = await look_ahead(hr.page, person, packet="restored")
+        landed = await hr.page.submit(shown.url.path)
+        assert landed.url.path.startswith("/runs/r"), text_of(landed)
+    else:
+        code, said = await hr.typed(
+            "start", person.employee_number, "--packet", "restored", "--cutoff", "2031-11-28T17:00"
+        )
+        assert code == 0, said
+    cancelled = (await hr.api.get(f"/runs/{restores}")).json()
+    assert cancelled["state"] == "ended" and not any(gate["state"] == "open" for gate in cancelled["gates"])
+    again = (await hr.api.post("/people/lookup", json={"packet": "restored", "wanted": person.employee_number})).json()
+    assert again["open_run"] not in (None, run_id, restores)
 
 
 async def the_restore_of(hr: SignedIn, run_id: str) -> str:
