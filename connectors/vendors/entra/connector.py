@@ -17,7 +17,7 @@ from connectors.http.connector import HttpKind
 from connectors.vendors.entra.applications import look_at_apps, look_at_grants, remove_from_apps, revoke_grants
 from connectors.vendors.entra.authentication_methods import look_at_methods, remove_methods
 from connectors.vendors.entra.graph import DIALECT, SETTLE_TIME, EntraSettings, auth_of
-from connectors.vendors.entra.groups import leave_groups, look_at_groups
+from connectors.vendors.entra.groups import join_groups, leave_groups, look_at_groups, look_at_joining
 from connectors.vendors.entra.licenses import look_at_licenses, remove_licenses
 from connectors.vendors.entra.ownership import hand_over_ownership, look_at_ownership
 from connectors.vendors.entra.permissions import check_permissions
@@ -26,7 +26,15 @@ from connectors.vendors.entra.roles import look_at_roles, remove_roles
 from connectors.vendors.entra.search import find_users, list_users
 from connectors.vendors.entra.setup import SETUP
 from connectors.vendors.entra.snapshot import snapshot
-from connectors.vendors.entra.users import delete, disable, look_at_deletion, look_at_status, revoke_sessions
+from connectors.vendors.entra.users import (
+    delete,
+    disable,
+    enable,
+    look_at_deletion,
+    look_at_enabling,
+    look_at_status,
+    revoke_sessions,
+)
 
 _TOKENS_LAST = timedelta(minutes=90)
 """Access tokens get 60 to 90 minutes by default (learn.microsoft.com, "Configurable token lifetimes"). Applications
@@ -66,9 +74,22 @@ ENTRA = HttpKind(
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
+                undone_by="enable_account",
             ),
             disable,
             look_at_status,
+        ),
+        Act(
+            Ability(
+                "enable_account",
+                "change",
+                "enables the account; synchronisation from Active Directory can disable it again",
+                reversible="yes",
+                settles_within=SETTLE_TIME,
+                gives_access=True,
+            ),
+            enable,
+            look_at_enabling,
         ),
         Act(
             Ability(
@@ -96,9 +117,24 @@ ENTRA = HttpKind(
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,  # a token lists the groups
                 settles_within=SETTLE_TIME,
+                undone_by="add_to_groups",
+                taken_as="left_groups",
+                recorded_as="groups",
             ),
             leave_groups,
             look_at_groups,
+        ),
+        Act(
+            Ability(
+                "add_to_groups",
+                "change",
+                "adds the account to the groups from which a run removed it",
+                reversible="yes",
+                settles_within=SETTLE_TIME,
+                gives_access=True,
+            ),
+            join_groups,
+            look_at_joining,
         ),
         Act(
             Ability(

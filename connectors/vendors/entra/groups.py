@@ -11,9 +11,9 @@ from connectors.errors import RefusedError
 from connectors.http.flows import found_for_another, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, names_of
-from connectors.read_backs import none_left
-from connectors.removals import GroupsLeft
-from connectors.vendors.entra.graph import DirectoryObject, EntraSettings, listed, quoted
+from connectors.read_backs import none_left, seen
+from connectors.removals import GroupsLeft, Removals
+from connectors.vendors.entra.graph import DirectoryObject, EntraSettings, is_gone, listed, quoted
 from connectors.vendors.entra.users import GraphUser, some_users, with_user
 
 LIST_MEMBERSHIPS = Operation("GET", "/users/{id}/memberOf", "users.ListMemberOf")
@@ -21,6 +21,7 @@ LIST_ALL_MEMBERSHIPS = Operation("GET", "/users/{id}/transitiveMemberOf", "users
 GET_GROUP = Operation("GET", "/groups/{id}", "groups.group.GetGroup")
 FIND_GROUPS = Operation("GET", "/groups", "groups.group.ListGroup")
 LEAVE_GROUP = Operation("DELETE", "/groups/{id}/members/{memberId}/$ref", "groups.DeleteRefMembers")
+JOIN_GROUP = Operation("POST", "/groups/{id}/members/$ref", "groups.CreateRefMembers")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -76,6 +77,38 @@ def leave_groups(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, A
             yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
     left.not_found(missing)
     return left.reply()
+
+
+def _not_member_of(effect: Effect) -> Flow[tuple[list[dict[str, Any]], list[dict[str, Any]], list[DirectoryObject]]]:
+    """Of the groups that a run removed the account from and it is not in: those that there are, and those that were
+    deleted. And the groups that it is in."""
+    objects = yield from memberships_of(account_of(effect).native_id)
+    groups = [item for item in objects if item.is_a("group")]
+    member_of = {group.id for group in groups}
+    there: list[dict[str, Any]] = []
+    deleted: list[dict[str, Any]] = []
+    for group in effect.taken:
+        if group["id"] not in member_of:
+            answer = yield GET_GROUP.request(str(group["id"]), params={"$select": "id,displayName"}, missing_ok=True)
+            (deleted if answer.missing and is_gone(answer) else there).append(dict(group))
+    return there, deleted, groups
+
+
+def join_groups(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    there, deleted, _ = yield from _not_member_of(effect)
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for group in there:
+        with given.removing(group):
+            member = settings.reference("directoryObjects", account_of(effect).native_id)
+            yield JOIN_GROUP.request(group["id"], json=member)
+    return {**given.reply(), "deleted_groups": deleted}
+
+
+@with_user
+def look_at_joining(user: GraphUser, effect: Effect) -> Flow[ReadBack]:
+    lacking, deleted, groups = yield from _not_member_of(effect)
+    shown = {"groups": [group.shown() for group in groups], "not_joined": lacking, "deleted_groups": deleted}
+    return seen(not lacking, {**user.evidence(), **shown})
 
 
 @with_user

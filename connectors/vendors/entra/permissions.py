@@ -42,8 +42,16 @@ PERMISSIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         READ_USERS,
         ("User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
     ),
+    "enable_account": (
+        READ_USERS,
+        ("User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
+    ),
     "revoke_sessions": (READ_USERS, ("User.RevokeSessions.All",)),
     "remove_from_groups": (
+        READ_USERS,
+        ("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"),
+    ),
+    "add_to_groups": (
         READ_USERS,
         ("GroupMember.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All"),
     ),

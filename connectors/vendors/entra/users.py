@@ -134,6 +134,20 @@ def look_at_status(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
     return seen(None if user.enabled is None else not user.enabled, user.evidence())
 
 
+def enable(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = yield from user_to_change(effect)
+    if before.enabled is not True:
+        yield from change(UPDATE_USER.request(before.id, json={"accountEnabled": True}, missing_ok=True), effect)
+    return {"enabled_before": before.enabled, "synchronised_from_premises": bool(before.synced)}
+
+
+def look_at_enabling(settings: EntraSettings, effect: Effect) -> Flow[ReadBack]:
+    user, _ = yield from user_of(effect)
+    if user is None:
+        return account_missing()
+    return seen(user.enabled, user.evidence())
+
+
 def revoke_sessions(settings: EntraSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
     before = yield from user_to_change(effect)
     if _EXTERNAL in (before.principal_name or "").upper():

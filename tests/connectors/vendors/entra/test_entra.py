@@ -2,6 +2,8 @@
 
 The recordings are written by hand from the schemas of Microsoft's description and from Microsoft's pages, and are not
 from a real tenant. `test_entra_description.py` checks them against the description.
+
+Over 400 lines: the abilities of one connector, which share its recordings.
 """
 
 from __future__ import annotations
@@ -89,6 +91,25 @@ def test_only_graphs_own_404_says_that_there_is_no_account() -> None:
     assert find("find_absent_id", "id", ID) == []
     with pytest.raises(ActionRequiredError, match="answer_not_understood"):
         find("find_by_gateway_404", "id", ID)
+
+
+def test_an_account_is_enabled() -> None:
+    assert do("enable_account", "enable")["enabled_before"] is False
+    assert look("enable_account", "enabled").outcome == "done"
+    assert look("enable_account", "disabled").outcome == "not_done"
+    assert look("enable_account", "status_hidden").outcome == look("enable_account", "gone").outcome == "unknown"
+
+
+def test_the_groups_that_a_run_left_are_joined_and_deleted_ones_are_named() -> None:
+    taken = do("remove_from_groups", "leave_groups")["left_groups"]
+    act = ENTRA.acts.act("add_to_groups")
+    assert act.do is not None and act.look is not None
+    wanted = replace(effect("add_to_groups"), taken=taken)
+    reply = replay(act.do(SETTINGS, wanted), exchanges("join_groups"), ENTRA.dialect)
+    assert (names(reply["joined_groups"]), names(reply["deleted_groups"])) == (["Engineering"], ["Team X"])
+    assert replay(act.look(SETTINGS, wanted), exchanges("groups_joined"), ENTRA.dialect).outcome == "done"
+    found = replay(act.look(SETTINGS, wanted), exchanges("groups_not_joined"), ENTRA.dialect)
+    assert (found.outcome, names(found.evidence["not_joined"])) == ("not_done", ["Engineering"])
 
 
 def test_a_condition_cannot_be_injected() -> None:
