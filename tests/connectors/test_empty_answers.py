@@ -56,6 +56,7 @@ OWN: Mapping[str, tuple[str, Any]] = {
 TAKEN_FROM: Mapping[str, Mapping[str, Any]] = {
     "scim": {"active": False},
     "okta": {"status": "SUSPENDED"},
+    "entra": {"accountEnabled": False},
     "code_hosting": {"state": "suspended", "admin": False},
     "cards": {"state": "frozen"},
     "hr": {"status": "leaving", "leaving_at": "2026-11-30T17:00:00+00:00"},
