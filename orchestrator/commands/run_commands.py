@@ -12,7 +12,7 @@ from orchestrator.commands.dry_runs import require_few_dry_runs
 from orchestrator.commands.services import Done, GateOutcome, Received, Services, decide_on, finish, nudge
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
-from orchestrator.deciding.snapshots import StartContext, StartDecision
+from orchestrator.deciding.snapshots import RunSnapshot, StartContext, StartDecision
 from orchestrator.documents.runs.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
@@ -69,7 +69,7 @@ async def start_run(
     sign_in: SignIn = NOT_RECENT,
 ) -> Done | Received:
     """Opens a run for a person as HR knows them. Raises `Refusal`; an open run that the actor sees is named in it. One
-    that they do not see is no refusal: their request is put before those who see it.
+    that they do not see is no refusal: their request is put before those who see it. Restores give way.
 
     `shadow` asks for a dry run with the newest version in that phase, beside the version that is in use. A dry run
     takes no place of the person. Its requester can start a limited number (`commands/dry_runs.py`). If the person has a
@@ -78,9 +78,6 @@ async def start_run(
 
     `legal_hold` is the reason of a legal hold under which the run begins, None for none; the packet and the person's
     run before can add others (`domain/commands/legal_holding.py`).
-
-    An open restore of the person is cancelled in the same append, also one that the actor does not see: removal of
-    access does not wait.
 
     `answers` settle what a preview asked, under the rules of `settle_match`: refused is the whole start, so that no one
     takes for settled what is not. They count where the run's search finds what the preview showed.
@@ -109,7 +106,7 @@ async def start_run(
             events.append(settle_beforehand(asked, match.as_of(key), chosen, answer.reason, actor, world))
         return events
 
-    restore: list[str] = []
+    restore: list[RunSnapshot] = []
 
     def request(opening: StartContext) -> StartDecision:
         version = version_for(opening.shelf, packet, person, shadow=shadow)
@@ -117,9 +114,8 @@ async def start_run(
         there = opening.open_run if not dry else None
         if there is not None and there.state.run_id == run_id:
             return StartDecision()  # this very start opened it
-        gives_way = there if there is not None and there.state.restores is not None else None
-        restore[:] = [gives_way.state.run_id] if gives_way is not None else []
-        there = there if gives_way is None else None
+        restore[:] = [there] if there is not None and there.state.restores is not None else []
+        there = there if not restore else None
         pinned = opening.shelf.version(version.version)
         acting = acting_now(actor, opening.organisation)
         shown = there is not None and visibility.sees(there.state, acting, there.world)
@@ -162,9 +158,7 @@ async def start_run(
             actors=opening.organisation.actors,
         )
         events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
-        cancelled = (
-            restoring.give_way(gives_way.state, pinned, acting, gives_way.world) if gives_way is not None else ()
-        )
+        cancelled = [event for one in restore for event in restoring.give_way(one.state, pinned, acting, one.world)]
         return StartDecision(events, admitted.events, admitted.refused, before=cancelled)
 
     try:
@@ -176,8 +170,8 @@ async def start_run(
             await ask_about_trips(services)
         raise
     done = await finish(services, decided)
-    for cancelled in restore:
-        await nudge(services, cancelled)  # its workflow ends
+    for one in restore:
+        await nudge(services, one.state.run_id)  # its workflow ends
     return done if done.run_id == run_id else Received()
 
 

@@ -1,4 +1,7 @@
-"""A file in HR's folder starts the runs of its leavers: each leaving once, and nothing else."""
+"""A file in HR's folder starts the runs of its leavers: each leaving once, and nothing else.
+
+Over 400 lines: what a look does about each kind of record, in one office.
+"""
 
 from __future__ import annotations
 
