@@ -7,6 +7,9 @@
 What was seen for a minute is a finding. One about the workflow of an open run is an exception of that run; all are on
 the page Ledger, in the API and in `offboard reconcile`. A finding closes once it is no longer seen. A missing workflow
 is started by the relay, and rows are made again by `offboard ledger rebuild`.
+
+After the loss of a cluster the relay needs minutes for thousands of runs. More stopped workflows than the relay starts
+in a minute are therefore one finding of the installation, until only a few are left.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.reading_back import request_read_back, steps_to_compare
 from orchestrator.domain.run.run import RunState
-from orchestrator.engine import Engine, EngineUnavailable
+from orchestrator.engine import Engine, EngineUnavailable, WorkflowSeen
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.comparison import RowsCompared, compare_rows
 from orchestrator.ledger.book.errors import LedgerError
@@ -49,7 +52,14 @@ LOOK_SECONDS: Final = 5.0
 ALONE_WITHIN: Final = 20.0
 """Seconds for which a comparison waits for the end of another one."""
 POLLED_WITHIN: Final = timedelta(minutes=3)
+STOPPED_AT_MOST: Final = 50
+"""Up to how many missing and late workflows are findings of their own: the relay starts as many within a few seconds.
+More are one finding."""
 DESCRIBED_AT_ONCE: Final = 200
+DESCRIBED_TOGETHER: Final = 10
+DESCRIBED_WITHIN: Final = 15.0
+"""How many workflows one comparison asks Temporal to describe, how many of them at the same time, and for how many
+seconds. What is not described by then stays as it was found before."""
 READ_AT_ONCE: Final = 20
 READ_PER_SYSTEM: Final = 5
 RUNS_READ_AT_ONCE: Final = 50
@@ -57,7 +67,19 @@ RUNS_READ_AT_ONCE: Final = 50
 READ_EVERY: Final = timedelta(days=1)
 """How long ago a step was seen done that is read again."""
 _WORKFLOW_KINDS: Final[tuple[FindingKind, ...]] = ("workflow_missing", "workflow_failing", "workflow_late")
+_STARTED_BY_RELAY: Final[tuple[FindingKind, ...]] = ("workflow_missing", "workflow_late")
+_MANY_STOPPED: Final[FindingKind] = "workflows_stopped"
 _ABOUT_ROWS: Final[tuple[FindingKind, ...]] = ("rows_differ", "intent_open")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How much one comparison covered: open runs whose workflow was compared, those that were left for the next
+    comparison, and runs whose rows were compared."""
+
+    workflows: int
+    workflows_left: int
+    rows: int
 
 
 @dataclass(slots=True)
@@ -66,6 +88,13 @@ class _Looked:
 
     seen: list[Seen] = field(default_factory=list)
     covered: dict[FindingKind, frozenset[str] | None] = field(default_factory=dict)
+    workflows: int = 0
+    workflows_left: int = 0
+    rows: int = 0
+
+    @property
+    def extent(self) -> Compared:
+        return Compared(self.workflows, self.workflows_left, self.rows)
 
 
 class Reconciler:
@@ -138,21 +167,21 @@ class Reconciler:
                 raise TooOften("comparing_already", "Another comparison is in progress.", again_after=30)
             yield
 
-    async def compare_now(self, run_id: str | None = None) -> None:
+    async def compare_now(self, run_id: str | None = None) -> Compared:
         """Compares whatever is due next, or everything about one run; then also its removals are read back, however
         long ago they were. Raises as `compare_if_due`, and `Invalid` for a run that is not there."""
         async with self._alone(ALONE_WITHIN):
             if run_id is None:
-                await self._compare()
-                return
+                return await self._compare()
             snapshot = await self._runs.load(run_id)
             looked = _Looked()
             await self._look_at_workflow(run_id, snapshot.state, looked)
             self._note_rows(await compare_rows(self._database, self._codec, 0, [run_id]), looked)
             await self._record(looked)
             await self._read_back(run_id, tuple(snapshot.state.plan.steps), timedelta(0))
+            return looked.extent
 
-    async def _compare(self) -> None:
+    async def _compare(self) -> Compared:
         compared_to, read_to = await self._findings.places()
         looked = _Looked()
         await self._look_at_workflows(looked)
@@ -163,6 +192,7 @@ class Reconciler:
         read_to = await self._read_some(read_to)
         again = min(SOON, self._every) if await self._findings.any_open() else self._every
         await self._findings.finish(again, str(rows.reached), read_to)
+        return looked.extent
 
     # The ledger and Temporal
 
@@ -170,11 +200,23 @@ class Reconciler:
         running = await self._engine.workflow_ids()  # before the runs: one that ends in between is not missing
         opened = set(await engine_reports.open_for(self._database, self._grace, "", None))
         missing = sorted(run_id for run_id in opened if workflow_id(run_id) not in running)
-        late = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, DESCRIBED_AT_ONCE)
-        for run_id in (*missing[:DESCRIBED_AT_ONCE], *sorted(set(late) & opened - set(missing))):
-            await self._note_workflow(run_id, run_id in late, looked)
-        for run_id in missing[DESCRIBED_AT_ONCE:]:
-            looked.seen.append(Seen("workflow_missing", run_id, run_id))
+        behind = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, DESCRIBED_AT_ONCE)
+        late = sorted(set(behind) & opened - set(missing))
+        stopped: list[Seen] = []
+        if len(missing) > STOPPED_AT_MOST:
+            stopped += [Seen("workflow_missing", run_id, run_id) for run_id in missing]
+        left = await self._describe([*late] if stopped else [*missing, *late], set(behind), stopped)
+        looked.seen += [one for one in stopped if one.kind not in _STARTED_BY_RELAY]
+        stopped = [one for one in stopped if one.kind in _STARTED_BY_RELAY]
+        if many := len(stopped) > STOPPED_AT_MOST:
+            looked.seen.append(Seen(_MANY_STOPPED, "open runs", code=str(len(stopped))))
+        await self._note_stopped(stopped, many, looked)
+        looked.workflows, looked.workflows_left = len(opened) - len(left), len(left)
+        looked.covered.update(dict.fromkeys(_WORKFLOW_KINDS, await self._all_but(left)))
+        await self._note_others(running, looked)
+
+    async def _note_others(self, running: set[str], looked: _Looked) -> None:
+        """Workflows that run although no open run needs them."""
         others = {run_of(id_): id_ for id_ in running}
         known = await engine_reports.closed_and_known(self._database, [one for one in others if one is not None])
         for named, id_ in others.items():
@@ -182,25 +224,55 @@ class Reconciler:
                 looked.seen.append(Seen("workflow_without_run", id_))
             elif known.get(named):
                 looked.seen.append(Seen("workflow_of_closed_run", named, named))
-        kinds: tuple[FindingKind, ...] = (*_WORKFLOW_KINDS, "workflow_of_closed_run", "workflow_without_run")
+        kinds: tuple[FindingKind, ...] = ("workflow_of_closed_run", "workflow_without_run", _MANY_STOPPED)
         looked.covered.update(dict.fromkeys(kinds))
 
     async def _look_at_workflow(self, run_id: str, state: RunState, looked: _Looked) -> None:
-        late = run_id in await engine_reports.runs_behind(
-            self._database, self._engine.cluster, self._grace, only=run_id
-        )
+        late = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, only=run_id)
         if not state.finished:
-            await self._note_workflow(run_id, late, looked)
+            found: list[Seen] = []
+            left = await self._describe([run_id], set(late), found)
+            if left:
+                looked.workflows_left = 1
+                return
+            many = any(one.kind == _MANY_STOPPED for one in await self._findings.all(timedelta(0)))
+            await self._note_stopped(found, many, looked)
+            looked.workflows = 1
         looked.covered.update({kind: frozenset({run_id}) for kind in _WORKFLOW_KINDS})
 
-    async def _note_workflow(self, run_id: str, late: bool, looked: _Looked) -> None:
-        found = await self._engine.look_at_workflow(run_id)
-        if found.ended:
-            looked.seen.append(Seen("workflow_missing", run_id, run_id, found.ended))
-        elif found.failing:
-            looked.seen.append(Seen("workflow_failing", run_id, run_id))
-        elif late and not found.busy:
-            looked.seen.append(Seen("workflow_late", run_id, run_id))
+    async def _describe(self, run_ids: Sequence[str], late: set[str], found: list[Seen]) -> set[str]:
+        """Adds to `found` what is wrong with the workflows of these runs, and returns the runs for which the time was
+        not enough."""
+        waiting, left = iter(run_ids), set(run_ids)
+
+        async def one_after_another() -> None:
+            for run_id in waiting:
+                found.extend(_wrong(run_id, await self._engine.look_at_workflow(run_id), run_id in late))
+                left.discard(run_id)
+
+        try:
+            async with asyncio.timeout(DESCRIBED_WITHIN), asyncio.TaskGroup() as group:
+                for _ in range(min(DESCRIBED_TOGETHER, len(run_ids))):
+                    group.create_task(one_after_another())
+        except TimeoutError:
+            log.warning("a comparison could not look at %d workflows in time", len(left))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+        return left
+
+    async def _note_stopped(self, found: Sequence[Seen], many: bool, looked: _Looked) -> None:
+        """Each by itself. Where `many` are stopped, only those that were reported before: the relay may not have
+        reached the others yet."""
+        if many:
+            before = await self._findings.reported_of_runs(_STARTED_BY_RELAY)
+            found = [one for one in found if one.kind not in _STARTED_BY_RELAY or one.run_id in before]
+        looked.seen += found
+
+    async def _all_but(self, left: set[str]) -> frozenset[str] | None:
+        """The runs whose findings can be closed."""
+        if not left:
+            return None
+        return frozenset(one.run_id for one in await self._findings.all(timedelta(0)) if one.run_id) - left
 
     async def _look_at_queues(self, looked: _Looked) -> None:
         """The installation's own, and those of systems of the packets in use."""
@@ -224,6 +296,7 @@ class Reconciler:
     # The ledger and the read tables
 
     def _note_rows(self, rows: RowsCompared, looked: _Looked) -> None:
+        looked.rows = len(rows.runs)
         looked.seen += [Seen("rows_differ", run_id, run_id) for run_id in sorted(rows.differ)]
         looked.seen += [Seen("rows_without_events", run_id, run_id) for run_id in sorted(rows.without_events)]
         looked.seen += [Seen("head_differs", "ledger")] if rows.head_differs else []
@@ -286,6 +359,14 @@ class Reconciler:
         if decided.events:
             with contextlib.suppress(EngineUnavailable):  # the relay makes good a lost nudge
                 await self._engine.nudge(run_id, decided.progress)
+
+
+def _wrong(run_id: str, found: WorkflowSeen, late: bool) -> list[Seen]:
+    if found.ended:
+        return [Seen("workflow_missing", run_id, run_id, found.ended)]
+    if found.failing:
+        return [Seen("workflow_failing", run_id, run_id)]
+    return [Seen("workflow_late", run_id, run_id)] if late and not found.busy else []
 
 
 def _differing(compared: e.WorkflowCompared) -> Callable[[RunState, World], Sequence[Event]]:

@@ -20,9 +20,13 @@ class FindingShown(BaseModel):
     kind: FindingKind
     title: str
     remedy: str = Field(description="What people can do about it")
-    about: str = Field(description="The ID of a run or workflow, a task queue, or a run and a step")
+    about: str = Field(
+        description="The ID of a run or workflow, a task queue, a run and a step, `ledger`, or `open runs`"
+    )
     run_id: str | None
-    code: str | None = Field(description="How a workflow ended, for example; null if there is nothing to say")
+    code: str | None = Field(
+        description="How a workflow ended, or how many open runs are stopped; null if there is nothing to say"
+    )
     since: datetime = Field(description="When it was first seen")
     reported_at: datetime | None = Field(description="Null until it was seen for a minute")
     closed_at: datetime | None = Field(description="When it was no longer seen; null while it is")

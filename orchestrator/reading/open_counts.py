@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, not_, or_, select, text
 
+from orchestrator.ledger.engine.findings import Findings
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import exceptions, inbox, runs
 
@@ -35,8 +36,9 @@ class OpenItems:
 
 @dataclass(frozen=True, slots=True)
 class OpenCounts:
-    """Open runs by their state, open exceptions by their kind, open items of the inbox by theirs. What there is none of
-    is not in there. `exposed_runs` are those whose cutoff has passed while access is still open, as Outcomes shows.
+    """Open runs by their state; open exceptions, items of the inbox, and findings of comparisons by their kind. What
+    there is none of is not in there. `exposed_runs` are those whose cutoff has passed while access is still open, as
+    Outcomes shows.
     `relay_lag_seconds` is for how long the workflow that is furthest behind has not known an event or a date of its
     run, also of a run under embargo: it shows nothing about which run it is."""
 
@@ -45,6 +47,7 @@ class OpenCounts:
     exceptions: Mapping[str, int]
     inbox: Mapping[str, OpenItems]
     relay_lag_seconds: float
+    findings: Mapping[str, int]
 
 
 async def open_counts(database: Database) -> OpenCounts:
@@ -80,6 +83,7 @@ async def open_counts(database: Database) -> OpenCounts:
         .where(not_embargoed)
         .group_by(inbox.c.kind)
     )
+    findings = await Findings(database).reported()
     async with database.connect() as connection:
         states = await connection.execute(by_state)
         exposed_runs = (await connection.execute(exposed)).scalar_one()
@@ -92,4 +96,5 @@ async def open_counts(database: Database) -> OpenCounts:
         {row[0]: row[1] for row in kinds},
         {row[0]: OpenItems(row[1], row[2], float(row[3])) for row in opened},
         float(lag),
+        findings,
     )

@@ -13,6 +13,7 @@
 | `offboard.inbox.overdue` | gauge | kind |
 | `offboard.inbox.oldest_age` | gauge, seconds | kind |
 | `offboard.relay.lag` | gauge, seconds | |
+| `offboard.findings.open` | gauge | kind |
 | `offboard.background.failures` | counter | task |
 """
 
@@ -75,6 +76,12 @@ class Instruments:
                     "s",
                     "How long the workflow that is furthest behind has not known an event or a date of its run",
                 ),
+                "findings": (
+                    "offboard.findings.open",
+                    "kind",
+                    "{finding}",
+                    "Open findings of comparisons of the ledger, without those about runs under embargo",
+                ),
             }.items()
         }
 
@@ -93,7 +100,7 @@ class Instruments:
         self._delays.record(max(0.0, seconds), {"queue": queue, "activity": activity})
 
     def are_open(self, counts: OpenCounts) -> None:
-        """What the ledger's read tables hold now."""
+        """What the ledger's read tables and the findings of comparisons hold now."""
         self._gauges["runs"].show(counts.runs)
         self._gauges["exposed"].show({"": counts.exposed_runs})
         self._gauges["exceptions"].show(counts.exceptions)
@@ -101,6 +108,7 @@ class Instruments:
         self._gauges["overdue"].show({kind: items.overdue for kind, items in counts.inbox.items()})
         self._gauges["oldest"].show({kind: items.oldest_seconds for kind, items in counts.inbox.items()})
         self._gauges["relay_lag"].show({"": counts.relay_lag_seconds})
+        self._gauges["findings"].show(counts.findings)
 
     def unknown(self) -> None:
         """The ledger cannot be asked: no value is better than an old one."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 FindingKind = Literal[
-    "workflow_missing", "workflow_failing", "workflow_late", "workflow_of_closed_run", "workflow_without_run",
-    "queue_unserved", "rows_differ", "rows_without_events", "head_differs", "intent_open",
+    "workflows_stopped", "workflow_missing", "workflow_failing", "workflow_late", "workflow_of_closed_run",
+    "workflow_without_run", "queue_unserved", "rows_differ", "rows_without_events", "head_differs", "intent_open",
 ]  # fmt: skip
 
 
@@ -17,6 +17,11 @@ class FindingDisplay(NamedTuple):
 
 
 FINDINGS: Final[Mapping[FindingKind, FindingDisplay]] = {
+    "workflows_stopped": FindingDisplay(
+        "Many open runs without a workflow that continues",
+        "Check that Temporal, the relay and a worker run. After the loss of a Temporal cluster the relay starts the "
+        "workflows again, hundreds in a minute, and this closes by itself.",
+    ),
     "workflow_missing": FindingDisplay(
         "Open run without a workflow",
         "The relay starts the workflow again within seconds. If this stays, check that the relay and Temporal run.",

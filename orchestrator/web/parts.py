@@ -110,7 +110,7 @@ class Parts:
         return ""
 
     async def _ask_for_findings(self) -> str:
-        self.findings = await Findings(self._database).reported()
+        self.findings = sum((await Findings(self._database).reported()).values())
         return ""
 
     async def _ask_for_relay(self) -> str:

@@ -42,7 +42,9 @@ def sent() -> dict[str, set[str]]:
     measures.called("identity", "attempt", "answered", 0.1)
     measures.queued("offboard", "advance", 0.1)
     measures.background_failed("relay")
-    measures.are_open(OpenCounts({"held": 1}, 1, {"step_failed": 1}, {"gate": OpenItems(1, 1, 1.0)}, 1.0))
+    measures.are_open(
+        OpenCounts({"held": 1}, 1, {"step_failed": 1}, {"gate": OpenItems(1, 1, 1.0)}, 1.0, {"rows_differ": 1})
+    )
     data = reader.get_metrics_data()
     assert data is not None
     found: dict[str, set[str]] = {}

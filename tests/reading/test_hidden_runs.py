@@ -47,7 +47,7 @@ ROBOT = Actor(actor_id="robot", kind="assistant", roles=frozenset({"operator", "
 NO_OBSERVER = acting("nobody", "gardener")
 OUTSIDE = (VERA, SAM, AUDREY, HENRI, ROBOT, NO_OBSERVER, acting("olga", "operator"))
 INSIDE = (HANNA, IVO, FERN, OLE)
-NONE_OPEN = OpenCounts({}, 0, {}, {}, 0)
+NONE_OPEN = OpenCounts({}, 0, {}, {}, 0, {})
 LATER = parse_cutoff("2035-03-01T17:00", "Europe/Berlin")
 
 

@@ -240,9 +240,11 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
             if isinstance(point, NumberDataPoint)
         }
 
-    none = OpenCounts({}, 0, {}, {}, 0.0)
+    none = OpenCounts({}, 0, {}, {}, 0.0, {})
     waiting = {"gate": OpenItems(3, 1, 60.5)}
-    measures.are_open(replace(none, runs={"held": 2}, exceptions={"step_failed": 1}, inbox=waiting))
+    measures.are_open(
+        replace(none, runs={"held": 2}, exceptions={"step_failed": 1}, inbox=waiting, findings={"rows_differ": 4})
+    )
     assert seen() == {
         "runs.open held": 2,
         "runs.exposed": 0,
@@ -251,6 +253,7 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
         "inbox.overdue gate": 1,
         "inbox.oldest_age gate": 60.5,
         "relay.lag": 0.0,
+        "findings.open rows_differ": 4,
     }
     measures.are_open(replace(none, runs={"scheduled": 1}, relay_lag_seconds=7.5))
     assert seen() == {
@@ -262,6 +265,7 @@ def test_a_closed_item_is_none_and_an_unknown_one_is_refused() -> None:
         "inbox.overdue gate": 0,
         "inbox.oldest_age gate": 0,
         "relay.lag": 7.5,
+        "findings.open rows_differ": 0,
     }
     measures.unknown()
     assert seen() == {}

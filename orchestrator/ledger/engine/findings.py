@@ -46,10 +46,11 @@ _OPEN_OF_RUNS = (
     "SELECT run_id, kind, code FROM engine.findings WHERE kind = ANY(%s) AND closed_at IS NULL "
     "AND reported_at IS NOT NULL AND run_id IS NOT NULL ORDER BY since DESC"
 )
-# Those about hidden runs are left out: everyone may read the number.
+# Those about hidden runs are left out: everyone may read the numbers.
 _COUNT = (
-    "SELECT count(*) FROM engine.findings f WHERE closed_at IS NULL AND reported_at IS NOT NULL "
-    "AND NOT EXISTS (SELECT FROM read.runs r WHERE r.run_id = f.run_id AND r.embargo_until > engine.now())"
+    "SELECT kind, count(*) FROM engine.findings f WHERE closed_at IS NULL AND reported_at IS NOT NULL "
+    "AND NOT EXISTS (SELECT FROM read.runs r WHERE r.run_id = f.run_id AND r.embargo_until > engine.now()) "
+    "GROUP BY kind"
 )
 _ANY_OPEN = "SELECT EXISTS (SELECT FROM engine.findings WHERE closed_at IS NULL)"
 # Of several processes one compares: the others find the row not due.
@@ -173,12 +174,11 @@ class Findings:
             rows = await (await connection.execute(_OPEN_OF_RUNS, (list(kinds),))).fetchall()
         return {run_id: (kind, code) for run_id, kind, code in rows}
 
-    async def reported(self) -> int:
-        """How many are reported and open, without those about runs under embargo."""
+    async def reported(self) -> dict[str, int]:
+        """How many of each kind are reported and open, without those about runs under embargo."""
         async with self._database.driver() as connection:
-            row = await (await connection.execute(_COUNT)).fetchone()
-        assert row is not None
-        return int(row[0])
+            rows = await (await connection.execute(_COUNT)).fetchall()
+        return {kind: int(count) for kind, count in rows}
 
     async def any_open(self) -> bool:
         """Whether anything was seen last time, reported or not."""

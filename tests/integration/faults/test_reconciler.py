@@ -154,6 +154,42 @@ async def test_the_relay_starts_a_lost_workflow_again_and_that_is_recorded(insta
         assert (await here.events(run)).count("WorkflowRestarted") == 1
 
 
+async def test_many_lost_workflows_are_one_finding_until_the_relay_has_started_most_of_them(
+    install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was lost before has had its chance, and keeps its exception."""
+    monkeypatch.setattr("orchestrator.reconciler.STOPPED_AT_MOST", 2)
+    async with install(packet=quick_packet(), relay=False) as here:
+        runs = [await here.start(person) for person in await hire(4)]
+        for run in runs:
+            await here.wait_until(run, gate_open, "an open gate")
+        await nothing_is_behind(here)
+        compare = reconciler(here)
+        first, *others = runs
+        await lose(here, first, "terminated")
+        await compare.compare_now()
+        assert "workflows_stopped" not in await found(here) and opened(await here.state(first)) == 1
+        for run in others:
+            await lose(here, run, "deleted")
+        for one in (None, others[0], None):  # also where someone asks about one of them
+            await compare.compare_now(one)
+        known = await found(here)
+        assert (known["workflows_stopped"].run_id, known["workflows_stopped"].code) == (None, "4")
+        assert known["workflow_missing"].about == first
+        assert [opened(await here.state(run)) for run in runs] == [1, 0, 0, 0]
+
+        for run in runs[:3]:
+            assert await here.engine.start_again(run)
+            await seen(here, run, "")
+        await nothing_is_behind(here)
+        await compare.compare_now()
+        known = await found(here)
+        assert "workflows_stopped" not in known and known["workflow_missing"].about == runs[3]
+        assert "workflows_stopped" in await found(here, closed=True)
+        assert [opened(await here.state(run)) for run in runs] == [1, 0, 0, 1]
+        assert "workflow_stopped" not in open_kinds(await here.state(first))
+
+
 async def test_a_workflow_that_fails_each_time_is_not_reported_as_missing(
     install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
