@@ -22,7 +22,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.errors import LedgerUnavailable, PersonErased
-from orchestrator.ledger.persons.erasures import RecordedErasures
+from orchestrator.ledger.persons.erasures import LEFT, RecordedErasures
 from orchestrator.ledger.persons.search_tags import SearchTags
 from orchestrator.ledger.proofs.verification import verify_database
 from tests.ledger.small_office import AUDREY, HANNA, IVO, OLE, SAM, VERA, SmallOffice, acting, small_office
@@ -238,3 +238,18 @@ async def test_starts_and_erasures_at_once_leave_no_open_run_without_data(here: 
             assert (await here.state(started.run_id)).asked.facts is not None
         else:
             assert isinstance(started, Refusal) and started.code == "person_erased"
+
+
+async def test_recorded_erasures_are_found_without_reading_all_events(here: SmallOffice, run_id: str) -> None:
+    """Also by a statement that was prepared, which knows no parameters when it is planned."""
+    await erase(here, HANNA, run_id, WHY)
+    await erase(here, SAM, run_id)
+    async with here.database.driver() as connection:
+        await connection.execute("SET enable_seqscan = off")
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        try:
+            plan = await (await connection.execute("EXPLAIN " + LEFT, (0,), prepare=True)).fetchall()
+        finally:
+            await connection.execute("RESET enable_seqscan")
+            await connection.execute("RESET plan_cache_mode")
+    assert "events_erasures" in str(plan), plan

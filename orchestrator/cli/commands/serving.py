@@ -22,6 +22,7 @@ from orchestrator.cli.terminal.screen import complain, note, say, table
 from orchestrator.domain.errors import Invalid
 
 if TYPE_CHECKING:
+    from orchestrator.backend import Backend
     from orchestrator.domain.packet.packet import Packet
     from orchestrator.embedded.company.people import Employee
     from orchestrator.embedded.staff import StaffEntry
@@ -200,10 +201,20 @@ async def _relay() -> None:
     configure_logging(settings.log_level)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_backend(settings) as backend:
         keep_quiet(watched, backend)
+        await _refuse_replaced_key(backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         async with relaying(backend, engine, watched=watched, settings=settings):
             note("Relay running. Ctrl-C or SIGTERM stops it.")
             await stopped.wait()
+
+
+async def _refuse_replaced_key(backend: Backend) -> None:
+    """Raises `WrongMasterKey`. A process that starts before the ledger responds is refused when it would make a key."""
+    from orchestrator.deciding.master_keys import require_current_key
+    from orchestrator.ledger.book.errors import LedgerUnavailable
+
+    with contextlib.suppress(LedgerUnavailable):
+        await require_current_key(backend.ledger, backend.keyring)
 
 
 def web() -> None:
@@ -226,6 +237,7 @@ async def _web() -> None:
     on = listening(web_settings.host, web_settings.port)
     async with stopping() as stopped, telemetry_of(settings) as watched, open_backend(settings) as backend:
         keep_quiet(watched, backend)
+        await _refuse_replaced_key(backend)
         engine = await Engine.connect(engine_address(settings), watched.interceptors if watched else ())
         services = Services(backend.runs, backend.keyring, engine)
         async with serving(web_settings, services, engine, backend.database, on, watched=watched):

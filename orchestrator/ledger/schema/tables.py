@@ -49,6 +49,7 @@ events = Table(
     schema="ledger",
 )
 Index("events_subject", events.c.subject, events.c.position, postgresql_where=events.c.subject.is_not(None))
+Index("events_erasures", events.c.position, postgresql_where=text("event_type = 'PersonalDataErased'"))
 
 head = Table(
     "head",

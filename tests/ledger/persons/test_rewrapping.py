@@ -77,7 +77,9 @@ def administer(url: str, tmp_path: Path) -> Administer:
     offboard = Offboard(tmp_path)
 
     async def command(keys: str, *words: str) -> CommandResult:
-        return await offboard(*words, env={f"{PREFIX}DATABASE_URL": url, f"{PREFIX}MASTER_KEY": keys})
+        env = {"DATABASE_URL": url, "MASTER_KEY": keys, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+        env |= {"PUBLIC_URL": "http://127.0.0.1:1"}
+        return await offboard(*words, env={PREFIX + name: value for name, value in env.items()})
 
     return command
 
@@ -121,6 +123,9 @@ async def test_an_administrator_replaces_the_master_key(
     await require_current_key(book, newer)
     refused = await administer(f"{OLD} {new}", "ledger", "rewrap")
     assert refused.code == 1 and "was replaced by another one" in refused.err
+    for process in ("worker", "relay", "web"):
+        refused = await administer(f"{OLD} {new}", process)
+        assert refused.code == 1 and "was replaced by another one" in refused.err, (process, refused.err)
     former.require_current = partial(require_current_key, book, former)
     for make in (former.create_person(), former.person_for("employee", "E-77")):
         with pytest.raises(WrongMasterKey, match="was replaced by another one"):
