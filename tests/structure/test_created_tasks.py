@@ -22,6 +22,7 @@ AWAITED = {
     "connectors/vendors/postgresql/server.py": 2,  # with the deadline of the call; after that its end is discarded
     "orchestrator/demo/session.py": 1,  # the demo itself
     "orchestrator/embedded/company/company.py": 1,  # before the company is up
+    "orchestrator/reconciler.py": 2,  # a task group and its tasks
     "orchestrator/web/access/provider.py": 1,  # by all sign-ins that share the request
     "orchestrator/web/api/runs/stream.py": 1,  # by the stream that waits for it
     "orchestrator/web/pages/lists/streams.py": 1,  # likewise
