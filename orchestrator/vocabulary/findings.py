@@ -20,7 +20,7 @@ FINDINGS: Final[Mapping[FindingKind, FindingDisplay]] = {
     "workflows_stopped": FindingDisplay(
         "Many open runs without a workflow that continues",
         "Check that Temporal, the relay and a worker run. After the loss of a Temporal cluster the relay starts the "
-        "workflows again, hundreds in a minute, and this closes by itself.",
+        "workflows again, hundreds in a minute, and this closes automatically.",
     ),
     "workflow_missing": FindingDisplay(
         "Open run without a workflow",
