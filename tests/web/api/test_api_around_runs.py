@@ -124,6 +124,7 @@ async def test_systems_are_looked_at_and_changes_on_one_are_held_back(program: P
         "system": "cards",
         "held": True,
         "changed": True,
+        "until": None,
     }
     assert not (await operator.post("/systems/cards/hold", json=hold)).json()["changed"]
     seen = (await hr.get("/systems", params={"packet": "standard-leaver"})).json()

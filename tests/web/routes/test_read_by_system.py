@@ -40,6 +40,8 @@ PERSON = Employee(
 )  # fmt: skip
 NAME = f"{PERSON.given_name} {PERSON.family_name}"
 FOR_ALL = (NAME, PERSON.employee_number, PERSON.time_zone)
+FIELD_NAMES = ("leaving_at", "leaving date")
+"""How HR's evidence calls a field. The API and pages have fields of this name too; its values are searched for."""
 REASON, NOTE, FILE = "planted-reason", "planted-note", "planted-file.txt"
 WITHIN = 60.0  # seconds
 MIN_MARKER_CHARACTERS = 5
@@ -74,7 +76,7 @@ def markers_of(run: dict[str, Any], packet_text: str) -> frozenset[str]:
     for step in run["steps"]:
         systems[step["system"] == "cards"] |= set(texts([step["evidence"], step["account"]]))
     ids = {account["account_id"] for step in run["steps"] if (account := step["account"])}
-    found = systems[False] - systems[True] - ids - set(FOR_ALL)
+    found = systems[False] - systems[True] - ids - {*FOR_ALL, *FIELD_NAMES}
     # Single words, of the names of groups for example, are on pages anyway.
     found = {text for text in found if len(text) >= MIN_MARKER_CHARACTERS and not text.isalpha()}
     found = {text for text in found if text not in packet_text}
