@@ -36,7 +36,7 @@ CommonCode = Literal[
     "packet_problems", "packet_renamed", "packet_retired", "packet_unreadable", "pause_end_past", "pause_too_long",
     "person_erased", "person_in_use", "person_signs_in",
     "postpone_not_allowed", "preview_over", "reason_missing", "reports_to_person", "requester_never_decides",
-    "restore_exists", "restore_of_restore", "restore_outdated", "restore_urgent",
+    "restore_cutoff", "restore_exists", "restore_of_restore", "restore_outdated", "restore_urgent",
     "role_missing", "role_of_others", "role_of_people", "run_finished", "run_open", "search_too_short",
     "second_person_needed",
     "settled_twice", "several_legal_holds",

@@ -87,6 +87,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "nothing_left": "Reject the gate instead.",
         "newer_run": "View the person's latest run.",
         "nothing_to_restore": "View the preview of the restore: it says why each step is left as it is.",
+        "restore_cutoff": "Cancel the restore, or pause the run, if access must not be given yet.",
         "restore_exists": "View run {run_id}.",
         "restore_of_restore": "If access is to end again, start a new run.",
         "restore_outdated": "Preview the restore again.",

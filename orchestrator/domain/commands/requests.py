@@ -166,6 +166,8 @@ def reschedule(state: RunState, cutoff: Cutoff, actor: Actor, world: World) -> l
     require("postpone_run" if cutoff.instant > state.cutoff else "bring_forward_run", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
+    if state.restores is not None:
+        raise Invalid("restore_cutoff", "A run that restores access has no cutoff: each step runs once it is approved.")
     if cutoff.instant == state.cutoff and cutoff.zone == state.zone:
         return []
     if cutoff.instant > state.cutoff:

@@ -192,6 +192,13 @@ def test_a_restore_is_never_urgent() -> None:
         other.make_urgent()
 
 
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_restore_has_no_cutoff_to_change(days: int) -> None:
+    other = restored(removing())
+    with pytest.raises(Invalid, match="restore_cutoff"):
+        other.reschedule(other.state.cutoff + timedelta(days=days))
+
+
 def test_an_open_run_is_cancelled_and_the_account_comes_before_its_groups() -> None:
     story = removing()
     other = restored(story)
