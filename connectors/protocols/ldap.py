@@ -34,7 +34,7 @@ from connectors.protocols.ldap_entries import (
     require_supported_people,
     same_dn,
 )
-from connectors.protocols.ldap_groups import LdapMemberships, by_uuid, join, leave, memberships
+from connectors.protocols.ldap_groups import LdapMemberships, join, joined, leave, memberships
 from connectors.protocols.ldap_locks import LOCK_ATTRIBUTES, PERMANENTLY, AccountLock, PasswordPolicyLock, lock_of
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError, LdapSession
 from connectors.protocols.ldap_settings import LdapSettings
@@ -194,7 +194,7 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         return lock.lift(session, entry, before)
 
     def look_at_unlocking(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        return seen(self.account_lock.state(entry) != "locked", _state(entry))
+        return seen(self.account_lock.lifted(session, entry), _state(entry))
 
     def join_groups(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         member_of = {one["id"] for one in self._memberships(session, entry, None).shown}
@@ -206,16 +206,8 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         return Reply(given.reply(session.happened))
 
     def look_at_joining(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        groups = self._memberships(session, entry, None)
-        member_of = {one["id"] for one in groups.shown}
-        there: list[dict[str, Any]] = []
-        deleted: list[dict[str, Any]] = []
-        for one in effect.taken:
-            if one["id"] not in member_of:
-                found = session.any_entry(self.settings.groups_base, by_uuid(one["id"]))
-                (there if found else deleted).append(dict(one))
-        evidence = {**_state(entry), "groups": groups.shown, "not_joined": there, "deleted_groups": deleted}
-        return seen(not there, evidence)
+        done, evidence = joined(session, self.settings.groups_base, entry, effect.taken)
+        return seen(done, {**_state(entry), **evidence})
 
     def add_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         added = {}
@@ -227,9 +219,16 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         return Reply({"added_keys": added})
 
     def look_at_added_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:
-        there = all(set(one["keys"]) <= set(entry.every(one["id"])) for one in effect.taken)
+        lacking = [
+            key
+            for one in effect.taken
+            for key in one["keys"]
+            if key not in entry.every(one["id"]) and not session.compare(entry.dn, one["id"], key)
+        ]
+        shows_such = all(session.lacks(entry.dn, name) is not None for name in SSH_KEYS)
+        done = not lacking if shows_such or (effect.taken and not lacking) else None
         counted = {one["id"]: len(entry.every(one["id"])) for one in effect.taken}
-        return seen(there, {**_state(entry), "ssh_keys": counted})
+        return seen(done, {**_state(entry), "ssh_keys": counted})
 
     def remove_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> Reply:
         """The keys are public; the reply has them, so that they can be added again."""

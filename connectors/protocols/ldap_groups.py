@@ -99,6 +99,23 @@ def leave(session: LdapSession, membership: Membership, placeholder: str) -> Non
         session.modify(group.dn, {attribute: [(MODIFY_ADD, [placeholder]), removal]})
 
 
+def joined(
+    session: LdapSession, base: str, entry: LdapEntry, groups: Sequence[Mapping[str, Any]]
+) -> tuple[bool | None, dict[str, Any]]:
+    """Whether the entry is in each of the groups (`id`) that still exist, with the evidence. None where the directory
+    does not show members or IDs of groups: then a group that is not found can exist."""
+    known = memberships(session, base, entry, None)
+    member_of = {one["id"] for one in known.shown}
+    lacking = [dict(one) for one in groups if one["id"] not in member_of]
+    there = [one for one in lacking if session.any_entry(base, by_uuid(one["id"]))]
+    deleted = [one for one in lacking if one not in there]
+    evidence = {"groups": known.shown, "not_joined": there, "deleted_groups": deleted}
+    if groups and not lacking:
+        return True, evidence
+    shows_such = known.members_shown and session.any_entry(base, "(entryUUID=*)")
+    return (not there if shows_such else None), evidence
+
+
 def by_uuid(group_id: object) -> str:
     """A filter for a group with this entryUUID."""
     return f"(entryUUID={escape_filter_chars(str(group_id))})"

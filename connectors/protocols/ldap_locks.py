@@ -27,15 +27,15 @@ PERMANENTLY = "000001010000Z"
 LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock", "shadowExpire")
 # RFC 4511 appendix A.1
 _UNDEFINED_ATTRIBUTE, _NO_SUCH_OBJECT, _OBJECT_CLASS = 17, 32, 65
-_LONG_AGO = "1"  # 1970-01-02; shadow(5) says not to use 0
 
 LockState = Literal["locked", "open", "for a time"]
 
 
 class AccountLock(ABC):
-    """One method. `state` is of the attribute alone, whether it is heeded or not."""
+    """One method. `state` is of the attribute alone, whether it is heeded or not. `locking` is the value that locks."""
 
     attribute: ClassVar[str]
+    locking: ClassVar[str]
 
     @abstractmethod
     def state(self, entry: LdapEntry) -> LockState: ...
@@ -60,21 +60,30 @@ class AccountLock(ABC):
             session.modify(entry.dn, {self.attribute: [change]})
         return Reply({self.attribute: {"before": shown, "after": before}})
 
+    def lifted(self, session: LdapSession, entry: LdapEntry) -> bool | None:
+        """None where neither a value nor its absence is shown: the account can be locked."""
+        if not self.attribute:
+            return None
+        if entry.first(self.attribute) is not None:
+            return self.state(entry) != "locked"
+        return session.lacks(entry.dn, self.attribute, self.locking) or None
+
     def not_locked(self, entry: LdapEntry) -> list[dict[str, str | None]]:
         """What a later `lift` puts back, if the entry is not locked."""
         if not self.attribute or self.state(entry) == "locked":
             return []
         return [{"id": self.attribute, "name": "lock of the account", "before": entry.first(self.attribute)}]
 
-    def _replace(self, session: LdapSession, entry: LdapEntry, value: str) -> Reply:
+    def _replace(self, session: LdapSession, entry: LdapEntry) -> Reply:
         before = entry.first(self.attribute)
         if self.state(entry) != "locked":
-            session.modify(entry.dn, {self.attribute: [(MODIFY_REPLACE, [value])]})
-        return Reply({self.attribute: {"before": before, "after": value}, "locked": self.not_locked(entry)})
+            session.modify(entry.dn, {self.attribute: [(MODIFY_REPLACE, [self.locking])]})
+        return Reply({self.attribute: {"before": before, "after": self.locking}, "locked": self.not_locked(entry)})
 
 
 class PasswordPolicyLock(AccountLock):
     attribute = "pwdAccountLockedTime"
+    locking = PERMANENTLY
 
     def __init__(self, settings: LdapSettings) -> None:
         self._settings = settings
@@ -107,7 +116,7 @@ class PasswordPolicyLock(AccountLock):
     def write_unchecked(self, session: LdapSession, entry: LdapEntry) -> Reply:
         """Also where the policy does not lock."""
         try:
-            return self._replace(session, entry, PERMANENTLY)
+            return self._replace(session, entry)
         except LdapRefusedError as error:
             if error.result_code != _UNDEFINED_ATTRIBUTE:
                 raise
@@ -122,6 +131,7 @@ class PasswordPolicyLock(AccountLock):
 
 class NsAccountLock(AccountLock):
     attribute = "nsAccountLock"
+    locking = "true"
 
     def __init__(self, *, server_is_389: bool) -> None:
         self._server_is_389 = server_is_389
@@ -139,7 +149,7 @@ class NsAccountLock(AccountLock):
 
     def write(self, session: LdapSession, entry: LdapEntry) -> Reply:
         try:
-            return self._replace(session, entry, "true")
+            return self._replace(session, entry)
         except LdapRefusedError as error:
             if error.result_code not in (_UNDEFINED_ATTRIBUTE, _OBJECT_CLASS):
                 raise
@@ -148,6 +158,7 @@ class NsAccountLock(AccountLock):
 
 class ShadowExpire(AccountLock):
     attribute = "shadowExpire"
+    locking = "1"  # 1970-01-02; shadow(5) says not to use 0
 
     def state(self, entry: LdapEntry) -> LockState:
         value = entry.first(self.attribute) or ""
@@ -165,7 +176,7 @@ class ShadowExpire(AccountLock):
 
     def write(self, session: LdapSession, entry: LdapEntry) -> Reply:
         try:
-            return self._replace(session, entry, _LONG_AGO)
+            return self._replace(session, entry)
         except LdapRefusedError as error:
             if error.result_code not in (_UNDEFINED_ATTRIBUTE, _OBJECT_CLASS):
                 raise
@@ -174,6 +185,7 @@ class ShadowExpire(AccountLock):
 
 class NoLock(AccountLock):
     attribute = ""
+    locking = ""
 
     def state(self, entry: LdapEntry) -> LockState:
         return "open"

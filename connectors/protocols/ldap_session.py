@@ -239,11 +239,12 @@ class LdapSession:
         self._judge()
         return None
 
-    def lacks(self, dn: str, attribute: str) -> bool | None:
+    def lacks(self, dn: str, attribute: str, any_value: str = "-") -> bool | None:
         """Whether the entry has no value of the attribute, also where its values are not shown to us: a comparison with
-        some value says so. None where our rights do not allow to compare."""
+        some value says so. `any_value` has to be one that the attribute can have. None where our rights do not allow to
+        compare."""
         self._in_time()
-        self._connection.compare(dn, attribute, "-")
+        self._connection.compare(dn, attribute, any_value)
         code = self._connection.result["result"]
         if code in (5, 6):  # compareFalse, compareTrue
             return False

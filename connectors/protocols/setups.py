@@ -24,8 +24,12 @@ LDAP_SETUP = Setup(
                         "snapshot_access": "",
                         "lock_account": "write `pwdAccountLockedTime` (in OpenLDAP `manage`), `nsAccountLock` or "
                         "`shadowExpire`; read policies (`pwdPolicy`)",
+                        "unlock_account": "write and compare `pwdAccountLockedTime` (in OpenLDAP `manage`), "
+                        "`nsAccountLock` or `shadowExpire`",
                         "remove_from_groups": "write `member`, `uniqueMember`, `memberUid` of groups",
+                        "add_to_groups": "write `member`, `uniqueMember`, `memberUid` of groups",
                         "remove_ssh_keys": "write and compare `sshPublicKey` and `ipaSshPubKey` of people",
+                        "add_ssh_keys": "write and compare `sshPublicKey` and `ipaSshPubKey` of people",
                         "scramble_password": "write and compare `userPassword`; set hashed passwords "
                         "(`pwdCheckQuality` 0 or 1; in 389 Directory Server the account of the directory manager, or "
                         "`nsslapd-allow-hashed-passwords`)",
@@ -56,7 +60,9 @@ SCIM_SETUP = Setup(
                     {
                         "snapshot_access": "",
                         "disable_account": "change users",
+                        "enable_account": "change users",
                         "remove_from_groups": "change groups",
+                        "add_to_groups": "change groups",
                         "delete_account": "delete users",
                     },
                     "read users",

@@ -162,8 +162,10 @@ async def test_who_cannot_erase(here: SmallOffice, run_id: str) -> None:
     await commands.record_actor(here.services, report)
     assert (await refusal(here, report, run_id)).code == "reports_to_person"
     program = acting("feed", "requester").model_copy(update={"kind": "service", "human": None})
-    with pytest.raises(NotAllowed):
-        await erase(here, program, run_id, WHY)
+    assert (await refusal(here, program, run_id)).code == "unknown_run", "what a role asks for is shown to people only"
+    feed = program.model_copy(update={"roles": frozenset({"hr_system"})})
+    refused = await refusal(here, feed, run_id)
+    assert isinstance(refused, NotAllowed), "it sees the run, and is no person"
     assert (await refusal(here, acting("gus", "gardener"), run_id)).code == "unknown_run"
     assert (await here.ledger.read({e.person_stream(person_id): 0})).version(e.person_stream(person_id)) == 1
 

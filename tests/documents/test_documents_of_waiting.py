@@ -92,7 +92,7 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     assert document["support"] == "Finance operations" and document["runbook"].startswith("A card with an open balance")
     assert document["exception_id"] == lines[0].id and "id" not in document
     assert document["remedy"].startswith("Correct the cause") and document["candidates"] == []
-    assert document["repairs"] == ["retry", "skip", "waive"]
+    assert document["repairs"] == ["retry", "do_by_hand", "skip", "waive"]
     assert document["closed_by"] is None and document["person"]["employee_number"].startswith("S-")
     assert exception_document(lines[0])["support"] is None, "a list that looks at no run says less"
     assert if_nobody_does((await waiting(services))["freeze_card"], services.packet).startswith(

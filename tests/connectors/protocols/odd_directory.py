@@ -23,6 +23,32 @@ MANAGER = f"cn=manager,{BASE}"
 PASSWORD = "password-of-the-manager"
 NORA = f"uid=nora,ou=people,{BASE}"
 
+POLICY = f"""dn: cn={{name}},{BASE}
+objectClass: device
+objectClass: pwdPolicy
+cn: {{name}}
+pwdAttribute: userPassword
+pwdLockout: {{locks}}
+
+"""
+DEFAULT = f'overlay ppolicy\nppolicy_default "cn=default,{BASE}"'
+FOREIGN_SCHEMA = """attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY userAccountControl )
+"""
+EVA = f"""dn: uid=eva,ou=people,{BASE}
+objectClass: inetOrgPerson
+objectClass: {{kind}}
+uid: eva
+cn: Eva Lind
+sn: Lind
+userPassword: eva
+{{attribute}}
+
+"""
+
 _CONFIGURATION = """\
 include {schema}/core.schema
 include {schema}/cosine.schema

@@ -12,8 +12,12 @@ from connectors.protocols.ldap import ACTS
 from tests.connectors import ldap_recordings
 from tests.connectors.protocols.odd_directory import (
     BASE,
+    DEFAULT,
+    EVA,
+    FOREIGN_SCHEMA,
     MANAGER,
     NORA,
+    POLICY,
     connected,
     group,
     odd_directory,
@@ -23,15 +27,6 @@ from tests.connectors.protocols.odd_directory import (
 
 pytestmark = pytest.mark.usefixtures("needs_directory")
 
-POLICY = f"""dn: cn={{name}},{BASE}
-objectClass: device
-objectClass: pwdPolicy
-cn: {{name}}
-pwdAttribute: userPassword
-pwdLockout: {{locks}}
-
-"""
-DEFAULT = f'overlay ppolicy\nppolicy_default "cn=default,{BASE}"'
 POSIX = f"""dn: cn=wheel,ou=groups,{BASE}
 objectClass: posixGroup
 cn: wheel
@@ -209,24 +204,6 @@ async def test_a_value_with_a_language_is_a_value() -> None:
         assert (eva.label, eva.attributes["mail"]) == ("eva", "eva@example.org")
 
 
-FOREIGN_SCHEMA = """attributetype ( 1.3.6.1.4.1.24552.500.1.1.1.13 NAME 'sshPublicKey' EQUALITY octetStringMatch
-  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
-objectclass ( 1.3.6.1.4.1.24552.500.1.1.2.0 NAME 'ldapPublicKey' SUP top AUXILIARY MAY ( sshPublicKey $ uid ) )
-attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
-objectclass ( 1.2.840.113556.1.5.9 NAME 'adUser' SUP top AUXILIARY MAY userAccountControl )
-"""
-EVA = f"""dn: uid=eva,ou=people,{BASE}
-objectClass: inetOrgPerson
-objectClass: {{kind}}
-uid: eva
-cn: Eva Lind
-sn: Lind
-userPassword: eva
-{{attribute}}
-
-"""
-
-
 async def test_keys_that_are_left_are_in_the_evidence() -> None:
     keys = EVA.format(kind="ldapPublicKey", attribute="sshPublicKey: ssh-ed25519 AAAA eva\nsshPublicKey: ssh-rsa AAAA")
     async with odd_directory(keys, schema=FOREIGN_SCHEMA) as url, connected(url) as ldap:
@@ -246,7 +223,7 @@ async def test_ssh_keys_are_removed_and_their_absence_is_shown() -> None:
         assert set(reply.detail["removed_keys"]["sshPublicKey"]) == {"ssh-ed25519 AAAA eva", "ssh-rsa AAAA"}
         assert await values(url, f"uid=eva,ou=people,{BASE}", "sshPublicKey") == []
         assert (await ldap.read_back(removal)).outcome == "done"
-        assert (await ldap.attempt(removal)).detail == {"removed_keys": {}}
+        assert (await ldap.attempt(removal)).detail == {"removed_keys": {}, "keys_by_attribute": []}
 
 
 async def test_keys_that_are_hidden_are_not_taken_as_removed() -> None:
