@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,26 @@ async def test_a_run_that_was_opened_is_the_answer_although_no_worker_says_so(
         done = await task
         assert [done.run_id] == await runs_of(here, person)
         assert not done.nudged, "the relay makes up for it"
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["opened", "not-opened"])
+async def test_a_start_whose_row_expired_before_it_was_read_is_looked_up(
+    asking: Asking, hire: Hire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: bool
+) -> None:
+    """As on a slow machine: the row expires one second before the web process stops waiting."""
+    monkeypatch.setattr("orchestrator.web.inquiries.ANSWER_READ_WITHIN", timedelta(seconds=-1))
+    [person] = await hire()
+    async with asking(worker=False) as (here, inquiries):
+        if not opened:
+            with pytest.raises(NotAnswered) as late:
+                await started(here, inquiries, asked(person), within=2.0)
+            assert late.value.code == "not_answered" and await runs_of(here, person) == []
+            return
+        async with WorkerProcess.start(here.environment(), tmp_path / "worker.log", "after_start") as process:
+            task = asyncio.create_task(started(here, inquiries, asked(person), within=10.0))
+            await process.died()
+        done = await task
+        assert [done.run_id] == await runs_of(here, person)
 
 
 async def test_a_start_that_no_worker_takes_in_time_opens_no_run_later(asking: Asking, hire: Hire) -> None:

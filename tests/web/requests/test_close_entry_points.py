@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from orchestrator.embedded.stack import Stack, put_in_production
+from orchestrator.web.pages.run.cards import anchor
 from orchestrator.web.state import LocalMember
 from tests.cli.command_line import hired
 from tests.web.api.running import PAST, Leavers, gate_of, served, start, until
+from tests.web.pages.pressing import page_with
 from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     SignedIn,
@@ -78,7 +80,9 @@ async def test_people_sign_the_close(stack: Stack, sign_in: SignInAs, leaver: Le
     page = await it.page.get(f"/runs/{run_id}")
     assert "Every step has ended: 2 verified, 0 attested, none skipped." in text_of(page)
     assert "Sign the close : IT signs the close" in text_of(page)
-    assert "Sign the close" in text_of(await it.page.get("/inbox"))
+    place = f'id="{anchor(run_id, first["gate_id"])}"'
+    _, found, card = (await page_with(it.page, "/inbox", anchor(run_id, first["gate_id"]))).partition(place)
+    assert found and "Sign the close" in card.partition('<li class="card')[0]
     _, printed = await it.typed("show", run_id)
     assert "it signs: Every step has ended: 2 verified, 0 attested, none skipped." in printed
 

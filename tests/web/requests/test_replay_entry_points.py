@@ -58,7 +58,7 @@ async def test_a_closed_run_is_replayed(stack: Stack, sign_in: SignInAs, leaver:
     kinds = [event["type"] for event in events]
     assert kinds.count("ReplayRequested") == 1 and kinds.count("RunClosed") == 2 and kinds.count("StepReadBack") == 1
     shown = text_of(await operator.page.get(f"/runs/{run_id}"))
-    assert "1 step read again" in shown and "still in effect" in shown
+    assert "1 step read again" in shown and ": in effect." in shown
 
     await operator.does(entry_point, replay(run_id, None, "suspend_code"))
     again = await until(hr.api, run_id, lambda run: run["finished_at"] and run["steps"][-1]["generation"] == 2)
