@@ -65,12 +65,16 @@ def whole_suite(arguments: Sequence[str]) -> bool:
     return bool(arguments) and all(Path(argument).resolve() == TESTS for argument in arguments)
 
 
+OTHER_TARGETS: Final = ("faults", "servers")
+"""Marks of tests that another command runs."""
+
+
 def mark_long(items: Sequence[pytest.Item], with_servers: frozenset[str]) -> None:
     """Marks tests of a whole suite; `with_servers` has the node ids of those that start a server."""
     begun = set[str]()
     for item in items:
         file = item.nodeid.partition("::")[0]
-        if item.nodeid not in with_servers or not is_listed(file):
+        if item.nodeid not in with_servers or not is_listed(file) or any(map(item.get_closest_marker, OTHER_TARGETS)):
             continue
         kept = item.nodeid.startswith(KEPT) or (file not in begun and file not in LONG_AS_A_WHOLE)
         if item.get_closest_marker("long") is None:

@@ -31,6 +31,8 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.postgres_binaries import programs
 from orchestrator.embedded.temporal import TemporalServer
+from orchestrator.ledger.book.errors import PersonErased
+from orchestrator.ledger.persons.keys import Keyring, load_master_keys
 from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import Settings
 from tests.conftest import Hire
@@ -410,26 +412,19 @@ async def test_a_backup_in_two_parts_is_restored_and_pauses_all_changes(site: Si
 
 
 @pytest.mark.usefixtures("migrated")
-async def test_a_person_is_erased_as_the_operations_page_says(site: Site) -> None:
-    """The worker's login may do it, the ledger still verifies, and nothing leads to the person any more."""
-    text = (ROOT / "docs" / "operations.md").read_text()
-    statements = text[text.index("```sql") + len("```sql") : text.index("COMMIT;")].split(";")
-    database = Database(Settings.read(site.environment("worker")).database_url)
+@pytest.mark.parametrize("process", ["web", "worker"])
+async def test_a_person_is_erased_with_the_login_of_each_process(site: Site, process: str) -> None:
+    """Both logins may do it, the ledger still verifies, and nothing leads to the person any more."""
+    settings = Settings.read(site.environment(process))
+    database = Database(settings.database_url)
     try:
-        connection = await database.dedicated()
-        row = await (await connection.execute("SELECT run_id, person_id FROM read.runs LIMIT 1")).fetchone()
-        assert row is not None
-        for statement in statements:
-            await connection.execute(statement.replace("'RUN'", f"'{row[0]}'").replace("'PERSON'", f"'{row[1]}'"))
-        await connection.execute("COMMIT")
-        left = await connection.execute(
-            "SELECT wrapped, erased_at, (SELECT count(*) FROM keyring.lookups l WHERE l.person_id = k.person_id) "
-            "FROM keyring.person_keys k WHERE person_id = %s",
-            (row[1],),
-        )
-        wrapped, erased_at, lookups = await left.fetchone() or (b"", None, 1)
-        assert wrapped is None and erased_at is not None and lookups == 0
-        await connection.close()
+        keyring = Keyring(database, *load_master_keys(settings.master_key, "OFFBOARD_MASTER_KEY"))
+        person = await keyring.person_for("mail", f"{process}@example.com")
+        assert person is not None
+        await keyring.erase_person(person)
+        assert await keyring.find_person("mail", f"{process}@example.com") is None
+        with pytest.raises(PersonErased):
+            await keyring.person_key(person)
     finally:
         await database.aclose()
     assert (await site.run("administer", "ledger", "verify")).code == 0
