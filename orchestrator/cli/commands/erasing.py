@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.local_refusals import require_terminal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, ReasonOption, RunArgument
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say
@@ -36,10 +35,7 @@ def erase(
                 return
             _print_preview(preview)
             if preview["erased_at"] is None and not preview["obstacles"] and not yes:
-                if not sys.stdin.isatty():
-                    raise LocalRefusal(
-                        "confirmation_missing", "The erasure was not confirmed.", "Check the preview, then add --yes."
-                    )
+                require_terminal("The erasure")
                 confirms = preview["requested_by"] is not None
                 question = "Erase this person? It can't be undone." if confirms else "Request this erasure?"
                 if not typer.confirm(question, default=False):

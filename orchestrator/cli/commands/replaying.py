@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.local_refusals import require_terminal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, ReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -64,7 +63,7 @@ def replay(
                 return
             _print_preview(preview)
             if preview["anything"] and not yes:
-                _require_terminal()
+                require_terminal("The replay")
                 if not typer.confirm("Replay this run now?", default=False):
                     say("Not replayed.")
                     raise typer.Exit(1)
@@ -74,13 +73,6 @@ def replay(
             print_outcome(done)
 
     carry_out(work())
-
-
-def _require_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise LocalRefusal(
-            "confirmation_missing", "The replay was not confirmed.", "Check the preview above, then add --yes."
-        )
 
 
 def _print_preview(preview: Document) -> None:

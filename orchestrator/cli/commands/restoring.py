@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import LocalRefusal
+from orchestrator.cli.terminal.local_refusals import require_terminal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -39,7 +38,7 @@ def restore_access(
                 return
             _print_preview(preview)
             if not yes:
-                _require_terminal()
+                require_terminal("The restore")
                 if not typer.confirm("Restore access now?", default=False):
                     say("Not restored.")
                     raise typer.Exit(1)
@@ -49,13 +48,6 @@ def restore_access(
             print_outcome(done)
 
     carry_out(work())
-
-
-def _require_terminal() -> None:
-    if not sys.stdin.isatty():
-        raise LocalRefusal(
-            "confirmation_missing", "The restore was not confirmed.", "Check the preview above, then add --yes."
-        )
 
 
 def _print_preview(preview: Document) -> None:

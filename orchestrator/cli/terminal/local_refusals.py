@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 from orchestrator.domain.errors import Invalid
@@ -14,3 +15,11 @@ class LocalRefusal(Invalid):
     def __init__(self, code: str, message: str, remedy: str = "") -> None:
         super().__init__(cast(RefusalCode, code), message)
         self.remedy = remedy
+
+
+def require_terminal(what: str) -> None:
+    """Refuses a command whose preview no one can confirm, because the input is not a terminal."""
+    if not sys.stdin.isatty():
+        raise LocalRefusal(
+            "confirmation_missing", f"{what} was not confirmed.", "Check the preview above, then add --yes."
+        )
