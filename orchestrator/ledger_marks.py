@@ -6,6 +6,8 @@ be missing unnoticed; without Temporal's own data there is no mark.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from orchestrator.deciding.lost_tails import LostTails
 from orchestrator.engine import Engine
 from orchestrator.ledger.book.store import Ledger
@@ -17,12 +19,15 @@ class LedgerMarks:
         self._lost_tails = lost_tails
         self._engine = engine
         self._kept: str | None = None
+        self._known_since: datetime | None = None
+        """When the ledger last had the event of the mark that this process kept, by the database's time."""
 
     async def compare(self) -> bool:
         """False if the event of the mark is missing and no person has resumed changes since; then changes on all
         systems are paused. Raises `LedgerUnavailable` and `EngineUnavailable`."""
         missing = await self.missing()
-        return missing is None or await self._lost_tails.pause(missing) == "settled"
+        known_since = self._known_since if missing == self._kept else None
+        return missing is None or await self._lost_tails.pause(missing, known_since) == "settled"
 
     async def missing(self) -> str | None:
         """The mark whose event the ledger does not have; None if it has it, or if there is no mark. Raises as
@@ -38,7 +43,11 @@ class LedgerMarks:
         if not await self.compare():
             return
         last = await self._ledger.last()
-        mark = f"{last[0]}:{last[1].hex()}" if last is not None else None
-        if mark is not None and mark != self._kept:
+        if last is None:
+            return
+        position, leaf, now = last
+        mark = f"{position}:{leaf.hex()}"
+        if mark != self._kept:
             await self._engine.keep_ledger_mark(mark)
             self._kept = mark
+        self._known_since = now

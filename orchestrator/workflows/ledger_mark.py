@@ -10,6 +10,8 @@ import re
 
 from temporalio import workflow
 
+from orchestrator.workflows import retry_policies as retries
+
 MARK = "mark"
 """Of the memo: `POSITION:HASH`, the hash in hexadecimal digits."""
 _FORM = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}\Z")
@@ -24,7 +26,7 @@ def is_mark(received: object) -> bool:
     return isinstance(received, str) and _FORM.match(received) is not None
 
 
-@workflow.defn(name="LedgerMark")
+@workflow.defn(name="LedgerMark", failure_exception_types=retries.STARTED_AGAIN)
 class LedgerMark:
     @workflow.init
     def __init__(self, mark: str) -> None:

@@ -21,7 +21,7 @@ def notices_id(task_queue: str) -> str:
     return f"notices-{task_queue}"
 
 
-@workflow.defn(name="Notices")
+@workflow.defn(name="Notices", failure_exception_types=retries.STARTED_AGAIN)
 class Notices:
     def __init__(self) -> None:
         self._nudged = False

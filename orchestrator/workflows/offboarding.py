@@ -65,7 +65,7 @@ def run_of(workflow_id: str) -> str | None:
     return workflow_id.removeprefix(_RUN) if workflow_id.startswith(_RUN) else None
 
 
-@workflow.defn(name="Offboarding")
+@workflow.defn(name="Offboarding", failure_exception_types=retries.STARTED_AGAIN)
 class Offboarding:
     @workflow.init
     def __init__(self, run: activities.RunRef) -> None:
@@ -104,7 +104,11 @@ class Offboarding:
             if self._ask or (self._hinted > self._known.version and not self._in_flight):
                 self._ask = False
                 self._hinted = 0
-                self._heard(await self._advance())
+                known = self._known.version
+                answer = await self._advance()
+                if answer.version < known:  # although it was asked later: the ledger was replaced by an older copy
+                    self._known = answer
+                self._heard(answer)
             self._start(self._known)
             if self._known.finished and not self._in_flight:
                 return

@@ -1,4 +1,5 @@
-"""Retry policies of activities that could not report a result: the ledger was unavailable, or a worker died.
+"""Retry policies of activities that could not report a result: the ledger was unavailable, or a worker died. Errors
+after which a workflow is started again.
 
 What a system answered is never repeated here; the ledger records it and says when the next attempt is due.
 """
@@ -8,6 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio.common import RetryPolicy
+from temporalio.workflow import NondeterminismError
+
+STARTED_AGAIN = (NondeterminismError,)
+"""A workflow that does not agree with its history fails, and is started again from the ledger: decision 0069."""
 
 UNTIL_THE_LEDGER_IS_BACK = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)

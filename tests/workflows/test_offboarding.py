@@ -165,6 +165,22 @@ async def test_an_old_hint_is_not_heard(stage: Stage) -> None:
     assert script.times("advance") == 2 and script.executed == ["a1"]
 
 
+async def test_an_older_ledger_is_heard(stage: Stage) -> None:
+    """An older copy was restored: the ledger's version is lower than the workflow has seen it."""
+    script = stage.script
+    script.version = 9
+    script.layers = [("a1",)]
+    script.waits = {0: None}
+    async with stage.worker():
+        handle = await stage.nudge()
+        await until(lambda: script.times("advance") == 1)
+        script.version = 2
+        script.word()
+        await stage.nudge()
+        await handle.result()
+    assert script.executed == ["a1"]
+
+
 async def test_a_date_ninety_days_ahead(stage: Stage) -> None:
     script = stage.script
     script.layers = [("a1",)]

@@ -52,7 +52,7 @@ _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 
 _NOW = "SELECT engine.now()"
 _TAIL = "SELECT position FROM ledger.head"
 _LEAF = "SELECT leaf_hash FROM ledger.events WHERE position = %s"
-_LAST = "SELECT position, leaf_hash FROM ledger.events ORDER BY position DESC LIMIT 1"
+_LAST = "SELECT position, leaf_hash, engine.now() FROM ledger.events ORDER BY position DESC LIMIT 1"
 
 _RUNS_OF = "SELECT run_id FROM read.runs WHERE person_id = %s ORDER BY requested_at, run_id"
 
@@ -159,10 +159,10 @@ class Ledger:
         rows = await self._rows(_LEAF, (position,))
         return bool(rows) and bytes(rows[0][0]) == leaf
 
-    async def last(self) -> tuple[int, bytes] | None:
-        """Position and leaf hash (32 bytes) of the last event; None when there is none."""
+    async def last(self) -> tuple[int, bytes, datetime] | None:
+        """Position and leaf hash (32 bytes) of the last event, and the database's time; None when there is none."""
         rows = await self._rows(_LAST, ())
-        return (int(rows[0][0]), bytes(rows[0][1])) if rows else None
+        return (int(rows[0][0]), bytes(rows[0][1]), rows[0][2]) if rows else None
 
     async def follow(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events by position. None is ever missed: positions are given in the order of commits."""

@@ -193,7 +193,7 @@ async def test_many_lost_workflows_are_one_finding_until_the_relay_has_started_m
 async def test_a_workflow_that_fails_each_time_is_not_reported_as_missing(
     install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a version whose code does not agree with the history."""
+    """As after a version with an error in its workflow."""
 
     async def raising(self: Offboarding) -> Progress:
         raise ZeroDivisionError
@@ -204,6 +204,7 @@ async def test_a_workflow_that_fails_each_time_is_not_reported_as_missing(
             broken.setattr(Offboarding, "_advance", raising)
             async with worker_here(here):
                 run = await here.start(person)
+                await here.engine.nudge(run)  # without what it made due: the workflow asks the ledger
                 async with asyncio.timeout(3 * WITHIN_SECONDS):  # Temporal waits longer before each further attempt
                     while not (await here.engine.look_at_workflow(run)).failing:
                         await asyncio.sleep(POLL)
@@ -211,6 +212,31 @@ async def test_a_workflow_that_fails_each_time_is_not_reported_as_missing(
                 assert (await found(here)).keys() >= {"workflow_failing"}
                 [known] = (await here.state(run)).work.open_exceptions()
                 assert (known.opened.kind, known.opened.code) == ("workflow_stopped", "workflow_failing")
+
+
+async def test_a_workflow_that_does_not_agree_with_its_history_is_started_again_by_the_relay(
+    install: Install, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a version whose code does something else, and after Temporal forgot what a worker had already done."""
+
+    async def later(self: Offboarding) -> Progress:
+        await asyncio.sleep(0.01)
+        return await original(self)
+
+    original = Offboarding._advance
+    async with install(packet=quick_packet(), worker=False) as here:
+        [person] = await hire()
+        with monkeypatch.context() as earlier:
+            earlier.setattr(Offboarding, "_advance", later)
+            async with worker_here(here):
+                run = await here.start(person)
+                await here.engine.nudge(run)
+                await here.wait_until(run, gate_open, "an open gate")
+                await nothing_is_behind(here)
+        async with worker_here(here):
+            assert (await here.attend(run)).finish == "clean"
+            assert (await here.events(run)).count("WorkflowRestarted") == 1
+            await here.verify()
 
 
 async def test_workflows_without_an_open_run_are_findings_of_the_installation(install: Install, hire: Hire) -> None:
