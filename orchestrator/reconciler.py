@@ -27,9 +27,9 @@ from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, TooOften
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.run.readiness import World
-from orchestrator.domain.run.reading_back import request_read_back, steps_to_compare
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.watch.reading_back import request_read_back, steps_to_compare
 from orchestrator.engine import Engine, EngineUnavailable, WorkflowSeen
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.comparison import RowsCompared, compare_rows

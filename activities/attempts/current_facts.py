@@ -19,8 +19,8 @@ from orchestrator.domain.packet.formulas import reads_person
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning.matching import loosely
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.persons.keys import Keyring
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 from orchestrator.deciding.runs import Runs
-from orchestrator.domain.run import steps
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Intent
+from orchestrator.domain.run.steps import steps
+from orchestrator.domain.run.steps.steps import Intent
 
 RECENT_INTENT_SECONDS = 0.25
 """A commit of the intent that was sent at most this long ago shows the lease as well as a read would. Much less than

@@ -15,8 +15,8 @@ from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.domain.events import StepAttemptFailed, StepAttested, StepFailed, StepVerified
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.workflows.offboarding import Nudge
 
 SIGNAL_TIMEOUT = timedelta(seconds=5)

@@ -39,12 +39,12 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import ExpressionFailed
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.searching import queue_of, reached_by, searches_due
-from orchestrator.domain.run import steps
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, DueReading, Intent, ReadAnswer
-from orchestrator.domain.run.watching import checks_due
+from orchestrator.domain.run.steps import steps
+from orchestrator.domain.run.steps.readiness import World, readiness
+from orchestrator.domain.run.steps.steps import AttemptResult, DueReading, Intent, ReadAnswer
+from orchestrator.domain.run.watch.watching import checks_due
 from orchestrator.ledger.book.errors import LedgerError, PersonErased
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates

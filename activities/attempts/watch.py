@@ -28,9 +28,9 @@ from orchestrator.domain.packet.expressions import ExpressionFailed
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.plan import effect_key
 from orchestrator.domain.planning.searching import Purpose, reached_by
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watching import ChecksDue, ReadAgain, judge_check, steps_to_read
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.watch.watching import ChecksDue, ReadAgain, judge_check, steps_to_read
 from orchestrator.ledger.book.errors import LedgerError, PersonErased
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring

@@ -11,8 +11,8 @@ from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 MAX_BATCH_RETRIES = 100
 

@@ -40,8 +40,8 @@ from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn, is_late
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.persons.files import Attachment
 from orchestrator.ledger.persons.uploads import Uploaded
 

@@ -16,8 +16,8 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.persons.keys import Keyring
 

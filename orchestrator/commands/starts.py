@@ -17,8 +17,8 @@ from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.book.errors import LedgerError
 
 log = logging.getLogger("offboard.commands")

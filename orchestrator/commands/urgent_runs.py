@@ -16,8 +16,8 @@ from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.permissions.visibility import require_visible
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 async def make_run_urgent(

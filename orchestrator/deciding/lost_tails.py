@@ -6,7 +6,7 @@ person has resumed changes.
 
 What was done in systems after the copy was made is not recorded. After the pause, steps that must not be repeated are
 looked for in their systems before they are attempted, and what no system can show is asked of a person
-(`orchestrator/domain/run/steps.py`).
+(`orchestrator/domain/run/steps/steps.py`).
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.permissions.visibility import unknown_run
 from orchestrator.domain.planning.restoring_packet import packet_of
 from orchestrator.domain.run.consequences import with_consequences
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.errors import VersionConflict
 from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend

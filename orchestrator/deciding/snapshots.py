@@ -20,8 +20,8 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import sees
 from orchestrator.domain.planning.restoring_packet import packet_of
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import StepReadiness, World
 from orchestrator.domain.run.upcoming import progress
 
 Decide = Callable[[RunState, World], Sequence[Event]]

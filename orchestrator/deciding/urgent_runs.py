@@ -12,8 +12,8 @@ from orchestrator.deciding.snapshots import RunDecision, StartDecision
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.starting import roles_with_last_holder
 from orchestrator.domain.organisation.starts import StartsState
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.book.records import StreamAppend
 
 DecideUrgent = Callable[[RunState, World, StartsState, Collection[str]], StartDecision]

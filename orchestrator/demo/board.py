@@ -12,8 +12,8 @@ from rich.text import Text
 
 from orchestrator.cli.terminal.shapes import SHAPES, ShapeKind, StepView, Wait, mark
 from orchestrator.demo.progress import status_words, view_step, waits
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.vocabulary.states import SEARCH, in_sentence, label
 
 PEOPLE = ""

@@ -27,9 +27,9 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World, backoff, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import run_status
+from orchestrator.domain.run.steps.readiness import World, backoff, readiness
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.vocabulary.states import in_sentence
 

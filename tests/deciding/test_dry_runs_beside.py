@@ -27,8 +27,8 @@ from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.access.sessions import left_since
 from orchestrator.ledger.book.rebuild import rebuild

@@ -9,8 +9,8 @@ import pytest_asyncio
 from orchestrator import commands
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from tests.ledger.small_office import OLE, SmallOffice, small_office
 from tests.web.requests.entry_points import packet_of
 

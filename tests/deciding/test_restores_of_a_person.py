@@ -19,7 +19,7 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.watch import next_check
+from orchestrator.domain.run.watch.watch import next_check
 from orchestrator.reading.run_lists import RunFilter
 from tests.ledger.small_office import AUDREY, DAY, HANNA, HOUR, OLE, SAM, STAFF, SmallOffice, acting, sees, small_office
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.documents.runs.run import may_take_effect_until
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import at_cutoff
 
 

@@ -38,13 +38,13 @@ from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.searching import judge, searches_due
-from orchestrator.domain.run import steps
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.readiness import StepReadiness, World, readiness
 from orchestrator.domain.run.run import RunState, fold
-from orchestrator.domain.run.steps import AttemptResult, Intent, ReadAnswer
+from orchestrator.domain.run.steps import steps
+from orchestrator.domain.run.steps.readiness import StepReadiness, World, readiness
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent, ReadAnswer
 from orchestrator.domain.run.upcoming import progress
 from orchestrator.domain.run.work import StepState
 from tests.domain.packet_texts import SampleAbility

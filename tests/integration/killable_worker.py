@@ -33,9 +33,9 @@ from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision
 from orchestrator.documents.runs.questions import StartAsked, Started
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.persons.keys import Keyring

@@ -24,11 +24,11 @@ from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.searching import judge, searches_due
-from orchestrator.domain.run import steps
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World, readiness
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps import steps
+from orchestrator.domain.run.steps.readiness import World, readiness
+from orchestrator.domain.run.steps.steps import AttemptResult
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger

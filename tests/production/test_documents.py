@@ -13,8 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from orchestrator.domain.organisation.duties import DutyKind
-from orchestrator.domain.run.readiness import WaitsFor
 from orchestrator.domain.run.status import RunStatus
+from orchestrator.domain.run.steps.readiness import WaitsFor
 from orchestrator.domain.run.work import StepStatus
 from tests.production.described import (
     COMPOSE,

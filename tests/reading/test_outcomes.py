@@ -14,9 +14,9 @@ from orchestrator.documents.outcomes import outcomes_document
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.packet_files import starter_packet
-from orchestrator.domain.run import steps
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps import steps
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists

@@ -11,8 +11,8 @@ from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOut
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.readiness import WaitsFor
 from orchestrator.domain.run.status import RunStatus
+from orchestrator.domain.run.steps.readiness import WaitsFor
 from orchestrator.domain.run.work import StepStatus, TaskState
 from orchestrator.vocabulary import states
 

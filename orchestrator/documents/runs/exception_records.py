@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from orchestrator.documents.document import Document
 from orchestrator.domain.commands.exception_commands import owner_of
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.domain.run.work import ExceptionState
 
 

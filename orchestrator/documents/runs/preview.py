@@ -26,8 +26,8 @@ from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
-from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World, due_at
 
 
 class PreviewPerson(Shown):

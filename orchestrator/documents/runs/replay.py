@@ -9,8 +9,8 @@ from orchestrator.documents.runs.run import account
 from orchestrator.domain.commands.replaying import Scope, preview
 from orchestrator.domain.measures.decided_again import decided_again
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def replay_document(state: RunState, scope: Scope, world: World) -> Document:

@@ -8,8 +8,8 @@ from orchestrator.domain.commands.restoring import preview
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.run_projection import require_whole
 from orchestrator.domain.planning.restoring_packet import restore_gate
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def restore_document(state: RunState, actor: Actor, world: World) -> Document:

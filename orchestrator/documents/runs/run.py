@@ -26,11 +26,11 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.measures.system_outcomes import system_outcomes
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.legal_holds import LegalHold, destroying_steps, kept_by_legal_hold
-from orchestrator.domain.run.readiness import World, due_at, readiness
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import counts, run_status
+from orchestrator.domain.run.steps.hand_overs import left_out_before
+from orchestrator.domain.run.steps.readiness import World, due_at, readiness
 from orchestrator.domain.run.work import ExceptionState, is_about_selection
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.account_labels import account_shown
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watch import Check, next_check
+from orchestrator.domain.run.watch.watch import Check, next_check
 
 
 def watch_document(state: RunState) -> Document | None:

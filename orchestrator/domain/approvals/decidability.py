@@ -14,8 +14,8 @@ from orchestrator.domain.commands import operating
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 @dataclass(frozen=True, slots=True)

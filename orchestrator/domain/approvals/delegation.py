@@ -21,7 +21,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.run import RunState
 
 if TYPE_CHECKING:
-    from orchestrator.domain.run.readiness import World
+    from orchestrator.domain.run.steps.readiness import World
 
 MAX_DELEGATION: Final = timedelta(days=90)
 

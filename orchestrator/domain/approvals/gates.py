@@ -20,8 +20,8 @@ from orchestrator.domain.permissions.command_table import own_run, refusal, requ
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, limited
 from orchestrator.domain.run.decisions import GateState, decision_due
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def undecided(state: RunState, gate: str, now: datetime, unfounded: frozenset[str] = frozenset()) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.reports import has_one_of, independent_people, why_not_independent
 from orchestrator.domain.permissions.visibility import reads
 from orchestrator.domain.run.decisions import NAMED_BY
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.domain.run.work import ExceptionState
 
 

@@ -16,8 +16,8 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.accounts import same_accounts
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.readiness import World
 
 
 def settle_beforehand(

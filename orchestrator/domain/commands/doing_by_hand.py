@@ -12,9 +12,9 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.run.by_hand import attested
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.by_hand import attested
+from orchestrator.domain.run.steps.readiness import World
 
 
 def do_by_hand(state: RunState, step: str, evidence: dict[str, Any] | None, actor: Actor, world: World) -> list[Event]:

@@ -21,8 +21,8 @@ from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.reports import why_not_independent
 from orchestrator.domain.permissions.visibility import sees
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 ObstacleKind = Literal["open_run", "legal_hold", "held_start", "account_in_use", "in_use"]
 

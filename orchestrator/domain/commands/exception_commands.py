@@ -32,8 +32,8 @@ from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.reports import has_one_of, why_not_independent
 from orchestrator.domain.permissions.visibility import sees
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.domain.run.work import ExceptionState
 
 MAX_DELAY: Final = timedelta(days=90)

@@ -11,8 +11,8 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.uncovered import conflicts, further_steps, uncovered_systems
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 KIND = "system_not_covered"
 

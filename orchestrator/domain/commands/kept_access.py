@@ -30,8 +30,8 @@ from orchestrator.domain.permissions.reports import has_one_of, independent_peop
 from orchestrator.domain.planning.matching import FoundAccount, differing_keys, on_strong_key
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.readiness import World, account_gone
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World, account_gone
 from orchestrator.domain.run.work import BY_ONE_PERSON, ExceptionState, is_about_selection
 
 

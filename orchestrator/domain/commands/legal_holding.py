@@ -24,8 +24,8 @@ from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.reports import has_one_of, independent_people, require_independent
 from orchestrator.domain.run.legal_holds import LegalHold
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.readiness import World
 
 
 def place(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:

@@ -25,8 +25,8 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn, require_urgent
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.readiness import World
 
 
 def make_urgent(

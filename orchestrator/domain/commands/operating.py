@@ -23,10 +23,10 @@ from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, Level, limited
 from orchestrator.domain.permissions.reports import has_one_of, require_independent, why_not_independent
 from orchestrator.domain.planning.searching import unsettled
-from orchestrator.domain.run.hand_overs import needs_hand_over
-from orchestrator.domain.run.readiness import World, readiness
-from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.hand_overs import needs_hand_over
+from orchestrator.domain.run.steps.readiness import World, readiness
+from orchestrator.domain.run.steps.repeats import digest_of_repeat
 from orchestrator.domain.run.work import ExceptionState, StepState, steps_that_came_back
 
 PARKED: Final = ("failed", "unknown")

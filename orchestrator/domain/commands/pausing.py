@@ -18,8 +18,8 @@ from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.postponing import paused_by_hr, paused_by_safety_owner, postponing_roles
 from orchestrator.domain.permissions.reports import has_one_of, require_independent
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def hold(state: RunState, reason: str | None, actor: Actor, world: World, until: datetime | None = None) -> list[Event]:

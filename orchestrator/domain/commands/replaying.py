@@ -23,9 +23,9 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
-from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.steps.repeats import digest_of_repeat
 from orchestrator.domain.run.work import StepState
 
 ReplayAct = Literal["read_back", "repeat", "retry", "none"]

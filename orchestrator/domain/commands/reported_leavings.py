@@ -18,8 +18,8 @@ from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.leaving import same_day
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 CAUGHT_UP: Final = timedelta(days=30)
 """A leaving that is longer ago starts no run without a person of HR: its run may have been erased since."""

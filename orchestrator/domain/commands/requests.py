@@ -33,8 +33,8 @@ from orchestrator.domain.permissions.reports import has_one_of, require_independ
 from orchestrator.domain.permissions.urgent import SignIn, is_late, late_start_is_urgent, require_urgent
 from orchestrator.domain.planning.plan import depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.domain.run.work import steps_to_repeat
 
 NOT_RECENT: Final = SignIn()

@@ -27,8 +27,8 @@ from orchestrator.domain.permissions.reports import has_one_of, require_independ
 from orchestrator.domain.permissions.run_projection import require_whole
 from orchestrator.domain.planning.plan import PlannedStep, step_id
 from orchestrator.domain.planning.restoration import Restoration, RestoreWhy
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.domain.run.work import StepState
 
 Things = tuple[Mapping[str, Any], ...]

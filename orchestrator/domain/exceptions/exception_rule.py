@@ -17,9 +17,9 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.missing_connectors import MISSING_CODES, missing_systems
 from orchestrator.domain.planning.searching import searched_systems
 from orchestrator.domain.planning.uncovered import uncovered_systems
-from orchestrator.domain.run.readiness import StepReadiness, World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watching import returned
+from orchestrator.domain.run.steps.readiness import StepReadiness, World
+from orchestrator.domain.run.watch.watching import returned
 
 
 class Repair(StrEnum):

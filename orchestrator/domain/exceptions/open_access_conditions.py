@@ -17,8 +17,8 @@ from orchestrator.domain.exceptions.exception_rule import (
 )
 from orchestrator.domain.packet.access_removal import may_remove
 from orchestrator.domain.permissions.postponing import paused_by_hr
-from orchestrator.domain.run.readiness import World, pause_reported_at
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World, pause_reported_at
 from orchestrator.domain.run.work import ExceptionState
 
 

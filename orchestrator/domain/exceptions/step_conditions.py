@@ -14,7 +14,7 @@ from orchestrator.domain.exceptions.exception_rule import (
     stamp,
 )
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
-from orchestrator.domain.run.readiness import account_gone, approval_in_force, ready_since
+from orchestrator.domain.run.steps.readiness import account_gone, approval_in_force, ready_since
 from orchestrator.domain.run.work import UNDONE, StepState
 
 StepCondition = Callable[[ExceptionContext, str], bool]

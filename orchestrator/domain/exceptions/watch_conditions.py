@@ -11,8 +11,8 @@ from orchestrator.domain.exceptions.owners import hr_roles
 from orchestrator.domain.exceptions.step_conditions import is_undone, while_step
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watch import exception_about, says
-from orchestrator.domain.run.watching import Returned, returned
+from orchestrator.domain.run.watch.watch import exception_about, says
+from orchestrator.domain.run.watch.watching import Returned, returned
 from orchestrator.domain.run.work import ExceptionState, steps_that_came_back
 
 _AGAIN: Final = "-again-"

@@ -20,8 +20,8 @@ from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan
 from orchestrator.domain.planning.searching import judge
 from orchestrator.domain.run.decisions import GateState
-from orchestrator.domain.run.readiness import World, levels_suffice, who_caused
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World, levels_suffice, who_caused
 
 DifferenceKind = Literal["match", "step_added", "step_removed", "step_changed", "approval", "permission"]
 _NOT_COMPARED = frozenset({"digest", "title", "task_instruction", "minutes_saved", "queue", "tokens_last"})

@@ -19,8 +19,8 @@ from orchestrator.domain.packet.ability import find_ability
 from orchestrator.domain.packet.access_removal import removal_steps
 from orchestrator.domain.packet.packet import WorkflowStep
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 Proof = Literal["verified", "attested", "unverifiable"]
 """`verified`: every cut was read back. `attested`: they were made, one of them at least by the word of a person or of

@@ -22,8 +22,8 @@ from orchestrator.domain.permissions.different_people import different_people
 from orchestrator.domain.permissions.grants import granted_level, highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.reports import require_independent
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import MAX_EMBARGO, RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 @dataclass(frozen=True, slots=True)

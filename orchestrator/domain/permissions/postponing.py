@@ -12,8 +12,8 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def require_postponing(

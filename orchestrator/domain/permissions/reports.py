@@ -14,8 +14,8 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.organisation import Organisation, counts_in_run_about
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def require_independent(state: RunState, actor: Actor, can: Callable[[Actor], bool], world: World) -> None:

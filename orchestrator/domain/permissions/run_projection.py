@@ -26,9 +26,9 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import roles_of
 from orchestrator.domain.run.accounts import AccountState, SearchState
 from orchestrator.domain.run.decisions import DecisionState, GateState
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watch import WatchState
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.watch.watch import WatchState
 from orchestrator.domain.run.work import ExceptionState, StepState, WorkState
 
 FACTS_FOR_ALL: Final = frozenset({"display_name", "employee_number", "time_zone"})

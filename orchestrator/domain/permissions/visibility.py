@@ -14,8 +14,8 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def reads(actor: Actor, packet: Packet) -> bool:

@@ -15,8 +15,8 @@ from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.planning import matching
-from orchestrator.domain.run.readiness import StepReadiness, World, backoff, look_is_old, needs_fresh_look
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import StepReadiness, World, backoff, look_is_old, needs_fresh_look
 
 Purpose = Literal["plan", "confirm"]
 

@@ -24,8 +24,8 @@ from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan, widened_plan
 from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
-from orchestrator.domain.run.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 from orchestrator.domain.run.run import RunState, fold
+from orchestrator.domain.run.steps.readiness import StepReadiness, World, approval_in_force, levels_suffice, readiness
 
 MAX_ROUNDS = 50
 

@@ -25,7 +25,7 @@ from orchestrator.domain.run.decisions import Approval, DecisionState, fold_deci
 from orchestrator.domain.run.legal_holds import LegalHolds, fold_legal_holds
 from orchestrator.domain.run.plan import PlanState, fold_plan
 from orchestrator.domain.run.time import LONG_AGO
-from orchestrator.domain.run.watch import WatchState, fold_watch
+from orchestrator.domain.run.watch.watch import WatchState, fold_watch
 from orchestrator.domain.run.work import BY_ONE_PERSON, WorkState, fold_work, is_about_selection
 
 MAX_EMBARGO: Final = timedelta(days=365)

@@ -9,7 +9,8 @@ from orchestrator.domain.planning.missing_connectors import missing_systems
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
 from orchestrator.domain.run.decisions import signature_late_at
 from orchestrator.domain.run.progress import Progress, StepDue
-from orchestrator.domain.run.readiness import (
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import (
     MAX_BACKOFF,
     StepReadiness,
     World,
@@ -17,9 +18,8 @@ from orchestrator.domain.run.readiness import (
     readiness,
     ready_since,
 )
-from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import lease
-from orchestrator.domain.run.watching import ChecksDue, checks_due
+from orchestrator.domain.run.steps.steps import lease
+from orchestrator.domain.run.watch.watching import ChecksDue, checks_due
 
 
 def progress(state: RunState, world: World, readiness_by_step: Mapping[str, StepReadiness] | None = None) -> Progress:

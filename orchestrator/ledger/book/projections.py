@@ -16,7 +16,7 @@ from orchestrator.domain.measures.access_end import access_end
 from orchestrator.domain.packet.packet_history import PacketState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import confirmed, counts, run_status
-from orchestrator.domain.run.watch import next_check
+from orchestrator.domain.run.watch.watch import next_check
 from orchestrator.domain.run.work import ExceptionState
 from orchestrator.ledger.book.records import RECORDED_AT, AfterRecorded, RowWrite
 

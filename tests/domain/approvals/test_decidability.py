@@ -26,8 +26,8 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.matching import FoundAccount
 from orchestrator.domain.planning.searching import searched_systems
 from orchestrator.domain.run.consequences import with_consequences
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.embedded import staff as embedded
 from tests.domain.run_world import (
     ANNA,

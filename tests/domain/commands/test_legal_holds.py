@@ -11,7 +11,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.run.legal_holds import destroying_steps, destroys
-from orchestrator.domain.run.steps import why_no_call
+from orchestrator.domain.run.steps.steps import why_no_call
 from tests.domain.run_world import (
     ANNA,
     DAY,

@@ -8,7 +8,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import ANNA, DONE, NOT_YET, OLE, PERSON_ID, REFUSED, ROBOT, Story, actor, at_cutoff, packet
 
 GONE = AttemptResult("refused", "unknown", "reply_lost")

@@ -12,7 +12,7 @@ from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import exposure
 from orchestrator.domain.measures.outcomes import systems_open
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.commands.test_kept_access import kept
 from tests.domain.run_world import ANNA, CATALOGUE, DAY, EVENING, HR, MINUTE, OLE, SAM, Story, actor, at_cutoff, packet
 

@@ -30,7 +30,7 @@ from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.organisation import Holds, fold_holds
 from orchestrator.domain.permissions.embargo import EmbargoTerms, change_embargo
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import (
     ANNA,
     BEN,

@@ -11,7 +11,7 @@ from orchestrator.domain.organisation.organisation import record_sign_in
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.grants import granted_level, highest_level, require_level
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.run.steps import begin
+from orchestrator.domain.run.steps.steps import begin
 from tests.domain.organisations import organisation_of
 from tests.domain.run_world import ANNA, CATALOGUE, HR, OLE, PERSON, PERSON_ID, Story, at_cutoff, cutoff, packet
 

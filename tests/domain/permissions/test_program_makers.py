@@ -13,7 +13,7 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation, record_sign_in
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, Level
-from orchestrator.domain.run.readiness import World
+from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.book.codec import EventCodec
 from tests.domain.organisations import organisation_of
 from tests.domain.run_world import ANNA, BEN, OLE, PERSON_ID, SAM, Story, actor, packet

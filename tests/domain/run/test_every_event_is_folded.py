@@ -12,7 +12,7 @@ from orchestrator.domain.run.accounts import fold_accounts
 from orchestrator.domain.run.decisions import fold_decisions
 from orchestrator.domain.run.legal_holds import fold_legal_holds
 from orchestrator.domain.run.plan import fold_plan
-from orchestrator.domain.run.watch import fold_watch
+from orchestrator.domain.run.watch.watch import fold_watch
 from orchestrator.domain.run.work import fold_work
 
 FOLDS = (run._fold_run, fold_legal_holds, fold_accounts, fold_plan, fold_decisions, fold_work, fold_watch)

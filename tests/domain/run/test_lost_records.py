@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.organisation.organisation import Holds, fold_holds
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import DAY, HOUR, MONDAY, Story, at_cutoff, packet
 
 BLIND = ("system: code, ability: disable, needs", "system: code, ability: notify, needs")

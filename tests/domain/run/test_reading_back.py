@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orchestrator.domain import events as e
-from orchestrator.domain.run.reading_back import request_read_back, steps_to_compare
+from orchestrator.domain.run.watch.reading_back import request_read_back, steps_to_compare
 from tests.domain.run_world import DAY, HOUR, Story, at_cutoff
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed
-from orchestrator.domain.run.watching import checks_due
+from orchestrator.domain.run.watch.watching import checks_due
 from orchestrator.ledger.book.codec import EventCodec
 from tests.domain.run_world import ANNA, DAY, EVENING, HR, OLE, Story, at_cutoff
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import (
     ANNA,
     BEN,

@@ -18,7 +18,7 @@ from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.restoring_packet import packet_of
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import confirmed
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.packet_texts import SampleAbility
 from tests.domain.run_world import (
     ANNA,

@@ -30,7 +30,7 @@ from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent, begin, reading, verdict
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent, begin, reading, verdict
 from tests.domain.run_world import (
     ANNA,
     BEN,

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import TooLate
-from orchestrator.domain.run.steps import AttemptResult
+from orchestrator.domain.run.steps.steps import AttemptResult
 from tests.domain.run_world import ANNA, BEN, DAY, DONE, EVENING, HOUR, MINUTE, Story, account
 
 NOT_YET = AttemptResult("try_again", "no", "busy")

@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
-from orchestrator.domain.run.readiness import backoff
-from orchestrator.domain.run.steps import AttemptResult, begin, lease, verdict
+from orchestrator.domain.run.steps.readiness import backoff
+from orchestrator.domain.run.steps.steps import AttemptResult, begin, lease, verdict
 from tests.domain.run_world import (
     DAY,
     DONE,

@@ -12,8 +12,8 @@ from orchestrator.domain.errors import NotAllowed, TooLate
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.planning.searching import judge
 from orchestrator.domain.run.status import confirmed, run_status
-from orchestrator.domain.run.watch import next_check
-from orchestrator.domain.run.watching import ChecksDue, ReadAgain, checks_due, judge_check, steps_to_read
+from orchestrator.domain.run.watch.watch import next_check
+from orchestrator.domain.run.watch.watching import ChecksDue, ReadAgain, checks_due, judge_check, steps_to_read
 from tests.domain.run_world import (
     ANNA,
     BEN,

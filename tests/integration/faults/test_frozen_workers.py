@@ -15,9 +15,9 @@ from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import StepStarted
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import Intent
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.steps.steps import Intent
 from orchestrator.embedded.company.company import Company
 from orchestrator.worker import relaying, working
 from tests.conftest import Hire

@@ -15,9 +15,9 @@ from orchestrator.backend import open_backend
 from orchestrator.commands import Done, Services
 from orchestrator.domain.errors import TooLate
 from orchestrator.domain.permissions.levels import HR_FEED, Actor
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent
 from orchestrator.worker import working
 from tests.conftest import Hire
 from tests.integration.conftest import Install

@@ -9,9 +9,9 @@ from activities.attempts.systems import SystemActivities
 from orchestrator import commands
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps.readiness import World
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent
 from orchestrator.worker import working
 from tests.conftest import Hire
 from tests.integration.conftest import Install

@@ -17,7 +17,7 @@ from connectors.abilities import Connector, Effect, Pace
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.steps import AttemptResult, Intent
+from orchestrator.domain.run.steps.steps import AttemptResult, Intent
 from orchestrator.embedded.vendors.slack.grid import SlackUser
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.schema.database import Database

@@ -31,8 +31,8 @@ from orchestrator.domain.permissions.embargo import change_embargo
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.urgent import SignIn
 from orchestrator.domain.run.cutoff import Cutoff
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 SAID = "said"
 """A placeholder where the rules need a reason."""

@@ -13,8 +13,8 @@ from orchestrator.documents.runs import run as documents
 from orchestrator.domain.approvals.deciders import PeopleByRole
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World, due_at
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World, due_at
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.pages.run.permissions import Permissions

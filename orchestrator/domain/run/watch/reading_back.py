@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def steps_to_compare(state: RunState, world: World, older_than: timedelta) -> list[PlannedStep]:

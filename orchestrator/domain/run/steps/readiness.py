@@ -18,9 +18,9 @@ from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.plan import PlannedStep, depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.decisions import Approval
-from orchestrator.domain.run.hand_overs import left_out_before
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.hand_overs import left_out_before
 from orchestrator.domain.run.time import LONG_AGO
 from orchestrator.domain.run.work import ReadingAgain, is_about_selection
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from orchestrator.domain.packet.ability import Catalogue, find_ability
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.planning.plan import PlannedStep, step_digest
-from orchestrator.domain.run.hand_overs import needs_hand_over
+from orchestrator.domain.run.steps.hand_overs import needs_hand_over
 
 
 def digest_of_repeat(step: PlannedStep, generation: int, packet: Packet, catalogue: Catalogue) -> str:

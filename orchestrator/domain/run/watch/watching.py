@@ -10,9 +10,9 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.accounts import grown
-from orchestrator.domain.run.readiness import MAX_BACKOFF, World, backoff
 from orchestrator.domain.run.run import RunState
-from orchestrator.domain.run.watch import checked_until, not_searched
+from orchestrator.domain.run.steps.readiness import MAX_BACKOFF, World, backoff
+from orchestrator.domain.run.watch.watch import checked_until, not_searched
 
 ReadAgain = Literal["done", "not_done", "unknown"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.run.readiness import World
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 def attested(state: RunState, report: e.StepDoneByHand, world: World) -> list[Event]:

@@ -16,11 +16,11 @@ from typing import Any, Literal
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep, effect_key, sends_cutoff
-from orchestrator.domain.run.by_hand import attested
 from orchestrator.domain.run.legal_holds import destroys
-from orchestrator.domain.run.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
-from orchestrator.domain.run.repeats import digest_of_repeat
 from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.by_hand import attested
+from orchestrator.domain.run.steps.readiness import LEASE_GRACE_SHARE, World, backoff, readiness
+from orchestrator.domain.run.steps.repeats import digest_of_repeat
 from orchestrator.domain.run.work import UNDONE, StepState
 
 
