@@ -22,12 +22,8 @@ def make_app() -> typer.Typer:
     from orchestrator.cli.commands import (
         away,
         decisions,
-        doing_by_hand,
         erasing,
-        exception_records,
-        exceptions,
         finding,
-        hr_files,
         legal_holds,
         operating,
         reconciling,
@@ -35,7 +31,6 @@ def make_app() -> typer.Typer:
         restoring,
         runs,
         serving,
-        starts,
         tasks,
         watching,
     )
@@ -52,6 +47,8 @@ def make_app() -> typer.Typer:
         system_tests,
         systems,
     )
+    from orchestrator.cli.commands.exceptions import doing_by_hand, exception_records, exceptions
+    from orchestrator.cli.commands.starts import hr_files, starts
     from orchestrator.cli.server import doctor, healthy, signing_in
 
     app = _group("Offboard people: remove access step by step, with approvals and a verifiable record.")

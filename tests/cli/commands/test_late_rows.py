@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.people_csv.dates import WorkEnd
 from connectors.people_csv.reading import read_export
 from connectors.people_csv.rows import ExportRow
-from orchestrator.cli.commands.leavers import Batch, set_late_rows_aside
+from orchestrator.cli.commands.starts.leavers import Batch, set_late_rows_aside
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cli.commands.starts import may_be_past
+from orchestrator.cli.commands.starts.starts import may_be_past
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import NotAllowed

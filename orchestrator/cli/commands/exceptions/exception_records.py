@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.commands.exceptions import NamedException
+from orchestrator.cli.commands.exceptions.exceptions import NamedException
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.terminal.moments import instant_given
 from orchestrator.cli.terminal.names import colleague_named, exception_named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.cli.commands.settling import question_lines
+from orchestrator.cli.commands.starts.settling import question_lines
 from orchestrator.cli.terminal.run_pages import label
 from orchestrator.cli.terminal.screen import cutoff, instant, name, say, table
 from orchestrator.cli.terminal.shapes import code_words, role_words

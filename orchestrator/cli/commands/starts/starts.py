@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from orchestrator.cli.commands.preview import print_preview, print_urgent
-from orchestrator.cli.commands.settling import answers
+from orchestrator.cli.commands.starts.preview import print_preview, print_urgent
+from orchestrator.cli.commands.starts.settling import answers
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.inquiries import worker_answer
 from orchestrator.cli.server.server import Server
@@ -110,7 +110,9 @@ def start(
         }
         if given := [option for option, value in single.items() if value]:
             raise typer.BadParameter(f"{', '.join(given)} can only be used with one PERSON, not with --from-csv.")
-        from orchestrator.cli.commands.leavers import start_all  # reading exports takes what nothing else here needs
+        from orchestrator.cli.commands.starts.leavers import (
+            start_all,  # reading exports takes what nothing else here needs
+        )
 
         carry_out(start_all(alias, from_csv, packet, skip_bad, confirm, yes, folder, shadow=shadow))
         return

@@ -1,0 +1,1 @@
+"""Exceptions: list them, resolve them, and record what is known about them."""
