@@ -28,7 +28,7 @@ from connectors.people import Person
 from orchestrator.commands import Services
 from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.runs import questions as q
-from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.previews.preview import Preview
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.systems import require_listing

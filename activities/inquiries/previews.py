@@ -20,10 +20,10 @@ from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.person_runs import last_run_of
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import StartContext
-from orchestrator.documents.runs.duties import duty_document
-from orchestrator.documents.runs.preview import Preview, PreviewDuty, is_asked, preview
+from orchestrator.documents.runs.previews.duties import duty_document
+from orchestrator.documents.runs.previews.preview import Preview, PreviewDuty, is_asked, preview
+from orchestrator.documents.runs.previews.shown_matches import MatchShown
 from orchestrator.documents.runs.questions import RunTerms
-from orchestrator.documents.runs.shown_matches import MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import legal_holding, requests
 from orchestrator.domain.organisation.duties import duties_of

@@ -13,7 +13,7 @@ from orchestrator.commands.services import Done, GateOutcome, Received, Services
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for
 from orchestrator.deciding.snapshots import RunSnapshot, StartContext, StartDecision
-from orchestrator.documents.runs.shown_matches import Answered, MatchShown
+from orchestrator.documents.runs.previews.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
 from orchestrator.domain.approvals.presettled import settle_beforehand

@@ -16,7 +16,7 @@ from orchestrator.backend import Backend, engine_address, open_backend
 from orchestrator.cli import make_app as command_line
 from orchestrator.commands import Services
 from orchestrator.deciding.runs import RUN_EVENT_TYPES as EVENT_TYPES
-from orchestrator.documents.runs.shown_matches import MatchShown
+from orchestrator.documents.runs.previews.shown_matches import MatchShown
 from orchestrator.domain import events as events
 from orchestrator.domain.events import ExceptionKind as ExceptionKind
 from orchestrator.domain.events.event import Event as Event

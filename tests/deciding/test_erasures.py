@@ -13,7 +13,7 @@ import pytest_asyncio
 from orchestrator import commands
 from orchestrator.commands.erasures import ErasureOutcome
 from orchestrator.deciding.erasures import person_of
-from orchestrator.documents.runs.erasure import erasure_document
+from orchestrator.documents.runs.previews.erasure import erasure_document
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.organisation.erasures import CONFIRMED_WITHIN

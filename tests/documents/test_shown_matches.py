@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.documents.runs.shown_matches import SHOWN_FOR, Answered, MatchShown
+from orchestrator.documents.runs.previews.shown_matches import SHOWN_FOR, Answered, MatchShown
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import SystemSearched
 from orchestrator.domain.planning.matching import FoundAccount

@@ -12,7 +12,7 @@ import pytest
 from activities.inquiries.previews import Previews
 from connectors.abilities import Account, Effect
 from orchestrator import commands
-from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.previews.preview import Preview
 from orchestrator.documents.runs.questions import FindPeople, PreviewAsked
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.permissions.embargo import EmbargoTerms

@@ -22,9 +22,9 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.previews.preview import Preview
+from orchestrator.documents.runs.previews.shown_matches import Answered
 from orchestrator.documents.runs.shown import Shown
-from orchestrator.documents.runs.shown_matches import Answered
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.permissions.embargo import EmbargoTerms

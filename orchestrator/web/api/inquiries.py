@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator.documents.account_owners import AccountOwners
-from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.previews.preview import Preview
 from orchestrator.documents.runs.questions import A, Asked, LedgerVerified
 from orchestrator.documents.system_test import SystemTested
 from orchestrator.web.access.caller import ApiCaller, Caller

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.documents.runs.preview import preview
+from orchestrator.documents.runs.previews.preview import preview
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.close_gates import close_digest, close_record
 from orchestrator.domain.errors import Refusal

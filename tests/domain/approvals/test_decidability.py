@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.registry import connector_kinds
-from orchestrator.documents.runs.preview import PreviewWarning, _warnings
+from orchestrator.documents.runs.previews.preview import PreviewWarning, _warnings
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, naming
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orchestrator.documents.runs.duties import duty_document
+from orchestrator.documents.runs.previews.duties import duty_document
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.duties import duties_of

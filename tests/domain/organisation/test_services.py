@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.deciding.packet_shelf import EMPTY_SHELF
 from orchestrator.deciding.snapshots import StartContext
-from orchestrator.documents.runs.preview import _warnings
+from orchestrator.documents.runs.previews.preview import _warnings
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.events.event import Event

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.documents.runs.preview import preview
+from orchestrator.documents.runs.previews.preview import preview
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.run_projection import RunProjection

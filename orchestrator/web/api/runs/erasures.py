@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator import commands
 from orchestrator.deciding.erasures import person_of
-from orchestrator.documents.runs.erasure import erasure_document
+from orchestrator.documents.runs.previews.erasure import erasure_document
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.documents.runs.replay import decided_again_document, replay_document
+from orchestrator.documents.runs.previews.replay import decided_again_document, replay_document
 from orchestrator.domain.commands.replaying import ReplayAct, Scope
 from orchestrator.domain.measures.decided_again import DifferenceKind
 from orchestrator.web.access.caller import ApiCaller

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
-from orchestrator.documents.runs.restore import restore_document
+from orchestrator.documents.runs.previews.restore import restore_document
 from orchestrator.domain.planning.restoration import RestoreAct, RestoreWhy
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute

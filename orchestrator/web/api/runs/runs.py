@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 
-from orchestrator.documents.runs.duties import duty_documents
+from orchestrator.documents.runs.previews.duties import duty_documents
 from orchestrator.documents.runs.run import run_document, without_content
 from orchestrator.ledger.book.records import Recorded
 from orchestrator.reading.queries import RunPage, StateFilter

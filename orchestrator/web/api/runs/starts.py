@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from orchestrator.documents.runs.preview import Preview
+from orchestrator.documents.runs.previews.preview import Preview
+from orchestrator.documents.runs.previews.shown_matches import Answered
 from orchestrator.documents.runs.questions import PreviewAsked, StartAsked
-from orchestrator.documents.runs.shown_matches import Answered
 from orchestrator.web import starts
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute

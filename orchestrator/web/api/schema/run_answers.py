@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from orchestrator.documents.runs.preview import PreviewPerson
+from orchestrator.documents.runs.previews.preview import PreviewPerson
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus

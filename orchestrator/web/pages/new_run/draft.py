@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.datastructures import FormData
 
+from orchestrator.documents.runs.previews.shown_matches import Answered
 from orchestrator.documents.runs.questions import PersonMatch, PreviewAsked, StartAsked
 from orchestrator.documents.runs.shown import Shown
-from orchestrator.documents.runs.shown_matches import Answered
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import Cutoff, parse_cutoff

@@ -17,7 +17,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from orchestrator.documents.runs.preview import MatchQuestion, Preview
+from orchestrator.documents.runs.previews.preview import MatchQuestion, Preview
 from orchestrator.documents.runs.questions import FindPeople, PeopleAnswer, PreviewAsked, Started
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet.packet import Packet

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.documents.runs.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
+from orchestrator.documents.runs.previews.preview import Preview, PreviewAccount, PreviewGate, PreviewStep
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.reading.staff import StaffMember
 from orchestrator.vocabulary.durations import length

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import FormData
 
-from orchestrator.documents.runs.preview import MatchQuestion
-from orchestrator.documents.runs.shown_matches import Answered
+from orchestrator.documents.runs.previews.preview import MatchQuestion
+from orchestrator.documents.runs.previews.shown_matches import Answered
 from orchestrator.web.access.forms import MAX_REASON_CHARACTERS, text, texts
 
 MAX_CHOSEN = 100

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from orchestrator import commands
 from orchestrator.deciding.erasures import person_of
-from orchestrator.documents.runs.erasure import erasure_document, refusal_of
+from orchestrator.documents.runs.previews.erasure import erasure_document, refusal_of
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import PageCaller

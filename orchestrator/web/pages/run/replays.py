@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from orchestrator import commands
 from orchestrator.documents.document import Document
-from orchestrator.documents.runs.replay import decided_again_document, replay_document
+from orchestrator.documents.runs.previews.replay import decided_again_document, replay_document
 from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.web.access.caller import PageCaller

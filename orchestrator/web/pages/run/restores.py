@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from orchestrator import commands
 from orchestrator.documents.document import Document
-from orchestrator.documents.runs.restore import restore_document
+from orchestrator.documents.runs.previews.restore import restore_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.access.caller import PageCaller

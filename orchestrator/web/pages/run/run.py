@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from orchestrator.documents.document import Document
-from orchestrator.documents.runs.duties import duty_documents
+from orchestrator.documents.runs.previews.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
 from orchestrator.domain.commands.making_urgent import before_gates
 from orchestrator.domain.commands.pausing import latest_end

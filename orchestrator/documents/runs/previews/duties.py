@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.documents.runs.preview import PreviewDuty
+from orchestrator.documents.runs.previews.preview import PreviewDuty
 from orchestrator.domain.organisation.duties import Duty
 from orchestrator.domain.organisation.roles import role_words
 

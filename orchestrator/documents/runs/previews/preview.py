@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from orchestrator.documents.runs import run as run_document
-from orchestrator.documents.runs.preview_access import PreviewAccess, access_shown
+from orchestrator.documents.runs.previews.preview_access import PreviewAccess, access_shown
 from orchestrator.documents.runs.shown import Shown
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import decidability, gates

@@ -1,0 +1,1 @@
+"""Previews of a start, a replay, a restore and an erasure, as documents."""
