@@ -29,7 +29,7 @@ class Counts:
 
 @dataclass
 class TrialBatch:
-    """`number` counts the batches of one trial from 0; it is 0 in `make test`. `chance` is made from `seed`, and all
+    """`number` counts the batches of one trial from 0; it is 0 in a short test. `chance` is made from `seed`, and all
     that is random in the batch is taken from it."""
 
     seed: int
@@ -44,7 +44,7 @@ class TrialBatch:
         self.chance = random.Random(self.seed)
 
     def sized(self, short: T, full: T) -> T:
-        """`full` in `make faults`, and `short` in `make test`."""
+        """`full` in `make faults`, and `short` in `make test` and `make test-servers`."""
         return full if self.size == "full" else short
 
     def count(self, counted: Counts, where: Sequence[str] = ()) -> None:

@@ -5,8 +5,9 @@
         ...
         batch.count(await count(company, ended))
 
-is one test in `make test` (`[short]`), one for each of its kept seeds (`[kept4711]`), and 20 in `make faults`
-(`[batch1]` ... `[batch20]`). With `short=False` it is in `make faults` only: another test of the row has a short form.
+is one short test (`[short]`), one for each of its kept seeds (`[kept4711]`), and 20 in `make faults` (`[batch1]` ...
+`[batch20]`). Of the short tests `make test` runs the first of most files, and `make test-servers` the others
+(tests/long_tests.py). With `short=False` it is in `make faults` only: another test of the row has a short form.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ PREFIX = "OFFBOARD_FAULTS_"
 
 @dataclass(frozen=True, slots=True)
 class FullRun:
-    """`folder` is None in `make test`, which stores nothing. `row` is one row, `part` is (k, n) for part k of n.
+    """`folder` is None outside of `make faults`: nothing is stored. `row` is one row, `part` is (k, n) for part k of n.
     `again`: what is finished is run again."""
 
     seed: int

@@ -1,4 +1,5 @@
-"""Seeds of batches that failed once, in kept_seeds.txt: each is a regression test in `make test`."""
+"""Seeds of batches that failed once, in kept_seeds.txt: each is a regression test in
+`make test` or, where `tests/long_tests.py` lists its file, in `make test-servers`."""
 
 from __future__ import annotations
 
