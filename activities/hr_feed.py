@@ -28,7 +28,7 @@ from connectors.people import Person
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.documents.hr_feed import MAX_ITEMS, FeedItem, FeedReason, FeedReport
-from orchestrator.domain.commands.reported_leavings import (
+from orchestrator.domain.commands.starts.reported_leavings import (
     DateChange,
     changed_leaving,
     had_restored,

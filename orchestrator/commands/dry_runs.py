@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.commands.services import Services
-from orchestrator.domain.commands.starting import requester_of
+from orchestrator.domain.commands.starts.starting import requester_of
 from orchestrator.domain.errors import TooOften
 from orchestrator.domain.packet.version_choice import only_dry_runs
 from orchestrator.domain.permissions.levels import Actor

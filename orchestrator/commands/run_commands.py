@@ -23,12 +23,11 @@ from orchestrator.domain.commands import (
     legal_holding,
     operating,
     pausing,
-    reported_leavings,
     requests,
     restoring,
-    starting,
 )
 from orchestrator.domain.commands.requests import NOT_RECENT
+from orchestrator.domain.commands.starts import reported_leavings, starting
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.invisible import is_blank
@@ -83,8 +82,8 @@ async def start_run(
     takes for settled what is not. They count where the run's search finds what the preview showed.
 
     `expected`: HR's own record says that the person leaves by the cutoff. Such a start is not counted toward the limits
-    on starts (`domain/commands/starting.py`), but a late start is; see also `request_run`. `hr_leaving_at` is as there.
-    `sign_in` is for late starts (`domain/permissions/urgent.py`).
+    on starts (`domain/commands/starts/starting.py`), but a late start is; see also `request_run`. `hr_leaving_at` is as
+    there. `sign_in` is for late starts (`domain/permissions/urgent.py`).
 
     `start_id` names this start, so that a caller can repeat it without knowing whether it was carried out: while its
     run is open, the answer is that run (see also `run_started`)."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from orchestrator.commands.services import Services
 from orchestrator.deciding.snapshots import Decide
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import starting
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation, acting_now

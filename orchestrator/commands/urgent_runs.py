@@ -8,8 +8,8 @@ from orchestrator.commands.services import Done, Services, finish
 from orchestrator.commands.starts import ask_about_trips
 from orchestrator.deciding.snapshots import StartDecision
 from orchestrator.deciding.urgent_runs import decide_urgent
-from orchestrator.domain.commands import making_urgent
 from orchestrator.domain.commands.requests import NOT_RECENT
+from orchestrator.domain.commands.starts import making_urgent
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.organisation.starts import StartsState

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.deciding.packet_shelf import PacketShelf
-from orchestrator.domain.commands.starting import roles_with_last_holder
+from orchestrator.domain.commands.starts.starting import roles_with_last_holder
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import RunRequested
 from orchestrator.domain.events.event import Event

@@ -10,7 +10,7 @@ from orchestrator.deciding.person_runs import people_who_left
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import RunDecision, StartDecision
 from orchestrator.domain import events as e
-from orchestrator.domain.commands.starting import roles_with_last_holder
+from orchestrator.domain.commands.starts.starting import roles_with_last_holder
 from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World

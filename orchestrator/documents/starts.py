@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from orchestrator.documents.document import Document
-from orchestrator.domain.commands import starting
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.organisation.starts import CONFIRMED_FOR, HeldState, StartsState, TripState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor

@@ -19,13 +19,13 @@ from orchestrator.domain.commands import (
     doing_by_hand,
     exception_commands,
     legal_holding,
-    making_urgent,
     operating,
     pausing,
     replaying,
     requests,
     revoking_roles,
 )
+from orchestrator.domain.commands.starts import making_urgent
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation, fold_organisation

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import gates, naming
-from orchestrator.domain.commands import starting
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.starts import StartsState, fold_starts

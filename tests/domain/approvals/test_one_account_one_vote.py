@@ -7,7 +7,7 @@ import pytest
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.gates import who_may_vote
-from orchestrator.domain.commands import starting
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import NotAllowed, TooLate
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet_history

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.domain.commands import legal_holding, requests, starting
+from orchestrator.domain.commands import legal_holding, requests
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events import RunRequested
 from orchestrator.domain.organisation.starts import StartsState

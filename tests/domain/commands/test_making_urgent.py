@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import making_urgent
+from orchestrator.domain.commands.starts import making_urgent
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet as packet_models

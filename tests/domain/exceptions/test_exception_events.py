@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import requests
-from orchestrator.domain.commands.reported_leavings import report_leaving
+from orchestrator.domain.commands.starts.reported_leavings import report_leaving
 from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import hr_feed
 from tests.domain.run_world import (

@@ -10,7 +10,8 @@ import pytest
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.gates import who_may_vote
-from orchestrator.domain.commands import legal_holding, starting
+from orchestrator.domain.commands import legal_holding
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds, Organisation, acting_now, record_sign_in

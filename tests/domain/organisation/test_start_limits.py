@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import requests, starting
+from orchestrator.domain.commands import requests
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts

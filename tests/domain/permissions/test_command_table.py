@@ -20,17 +20,15 @@ from orchestrator.domain.commands import (
     erasing,
     exception_commands,
     legal_holding,
-    making_urgent,
     operating,
     pausing,
     replaying,
-    reported_leavings,
     requests,
     restoring,
     revoking_roles,
-    starting,
     systems,
 )
+from orchestrator.domain.commands.starts import making_urgent, reported_leavings, starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.erasures import ErasureState
 from orchestrator.domain.organisation.organisation import Holds, Organisation

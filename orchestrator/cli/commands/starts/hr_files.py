@@ -86,7 +86,7 @@ def _checked(file: Path, named: str, now: datetime) -> dict[str, Any]:
 def _add_feed(rows: list[dict[str, Any]], packet: Packet, now: datetime) -> None:
     """What a feed would do that reads this HR system for the first time, under the same rules. Runs that there are
     already are not known here."""
-    from orchestrator.domain.commands.reported_leavings import waits_for_hr
+    from orchestrator.domain.commands.starts.reported_leavings import waits_for_hr
 
     for row in rows:
         if row["leaves_at"] is not None:

@@ -17,7 +17,6 @@ from orchestrator.domain.commands import (
     exception_commands,
     extending,
     legal_holding,
-    making_urgent,
     operating,
     pausing,
     replaying,
@@ -25,6 +24,7 @@ from orchestrator.domain.commands import (
     restoring,
 )
 from orchestrator.domain.commands.replaying import Scope
+from orchestrator.domain.commands.starts import making_urgent
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.permissions.embargo import change_embargo

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.previews.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
-from orchestrator.domain.commands.making_urgent import before_gates
 from orchestrator.domain.commands.pausing import latest_end
+from orchestrator.domain.commands.starts.making_urgent import before_gates
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.measures.exposure import Clock, exposure
 from orchestrator.ledger.access.sessions import Flash

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands import starting
 from orchestrator.domain.commands.requests import (
     NOT_RECENT,
     moved_cutoff,
@@ -17,6 +16,7 @@ from orchestrator.domain.commands.requests import (
     require_prepare,
     still_going,
 )
+from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.starts import StartsState
