@@ -7,7 +7,7 @@ from tests.branches import lines
 
 def test_branches_are_added_up_by_package() -> None:
     counted = {
-        "orchestrator/web/api/runs/gates.py": (3, 4),
+        "orchestrator/web/api/runs/inbox/gates.py": (3, 4),
         "orchestrator/web/times.py": (1, 4),
         "orchestrator/relay.py": (5, 10),
         "connectors/http/client.py": (1000, 2000),

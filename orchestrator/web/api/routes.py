@@ -22,10 +22,7 @@ from orchestrator.web.api.admin import (
 from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
     erasures,
-    evidence,
     exceptions,
-    gates,
-    inbox,
     outcomes,
     parked_steps,
     replays,
@@ -36,8 +33,8 @@ from orchestrator.web.api.runs import (
     starts,
     steps,
     stream,
-    tasks,
 )
+from orchestrator.web.api.runs.inbox import evidence, gates, inbox, tasks
 from orchestrator.web.api.schema import reference
 
 PARTS = (

@@ -13,7 +13,7 @@ from orchestrator.ledger.persons.uploads import Uploaded
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER, run_outcome
-from orchestrator.web.api.runs.inbox import Inbox, MostItems, waiting
+from orchestrator.web.api.runs.inbox.inbox import Inbox, MostItems, waiting
 from orchestrator.web.api.schema.description import RequestModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, RunId, TaskId, Text
 from orchestrator.web.api.schema.run_answers import RunStanding

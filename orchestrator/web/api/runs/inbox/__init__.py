@@ -1,0 +1,1 @@
+"""API: the open items of people, decisions at gates, and tasks with their files."""
