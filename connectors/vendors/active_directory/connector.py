@@ -5,6 +5,8 @@ adds the new one, so that a change in between is never overwritten (MS-ADTS sect
 
 What it does not reach: Kerberos tickets that were issued already are accepted until they expire, 10 hours by default,
 and open sessions last until their servers end them.
+
+Over 400 lines: the abilities of one connector, with their table.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.parameters import instant_of, names_of, text_of
 from connectors.protocols.directory_connector import DirectoryConnector
-from connectors.protocols.ldap_entries import other_credentials, parent_of, rdn_of, same_dn
+from connectors.protocols.ldap_entries import other_credentials, parent_of, same_dn
 from connectors.protocols.ldap_session import LdapRefusedError, LdapSession
 from connectors.read_backs import none_left, seen
 from connectors.removals import GroupsLeft
 from connectors.vendors.active_directory.domain import DOMAIN_SCOPE, Domain, read_domain
 from connectors.vendors.active_directory.groups import (
     is_privileged,
+    join_taken,
+    joined,
     leave,
     nested_refusal,
     read_groups,
@@ -35,14 +39,10 @@ from connectors.vendors.active_directory.groups import (
     still_nested,
     unknown_names,
 )
-from connectors.vendors.active_directory.rights import (
-    MOVE,
-    missing_rights,
-    needing,
-    require_place,
-)
+from connectors.vendors.active_directory.places import move_to
+from connectors.vendors.active_directory.rights import missing_rights, needing
 from connectors.vendors.active_directory.settings import ActiveDirectorySettings, require_domain_port
-from connectors.vendors.active_directory.user import DISABLED, PERSON, READ, SHOWN, DomainUser, filetime, instant
+from connectors.vendors.active_directory.user import DISABLED, NEVER, PERSON, READ, SHOWN, DomainUser, filetime, instant
 
 _TRIES = 3
 _TICKETS_LAST = timedelta(hours=10)
@@ -51,7 +51,7 @@ _SETTLE_TIME = timedelta(seconds=30)
 """Replication within a site takes about 15 seconds; `url` may name several domain controllers."""
 _REMEMBERED = 1000
 # RFC 4511 appendix A.1
-_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _NO_SUCH_OBJECT, _UNWILLING, _ENTRY_EXISTS = 16, 19, 32, 53, 68
+_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _NO_SUCH_OBJECT, _UNWILLING = 16, 19, 32, 53
 
 
 class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domain, DomainUser]):
@@ -145,6 +145,15 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
     def look_at_disabled(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
         return seen(user.disabled, user.state())
 
+    def enable(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
+        def change(now: DomainUser) -> tuple[int, int]:
+            return now.control, now.control & ~DISABLED
+
+        return self._compare_and_set(domain, user, "userAccountControl", change)
+
+    def look_at_enabled(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
+        return seen(not user.disabled, user.state())
+
     def expire(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
         at = filetime(instant_of(effect, "at"))
 
@@ -153,11 +162,29 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
             # An account that ends earlier keeps its end.
             return before, now.expires if now.expires is not None and now.expires <= at else at
 
-        return self._compare_and_set(domain, user, "accountExpires", change)
+        reply = self._compare_and_set(domain, user, "accountExpires", change)
+        return _with_taken(reply, "replaced_expiry", "accountExpires", "date on which the account expires")
 
     def look_at_expiry(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
         at = filetime(instant_of(effect, "at"))
         return seen(user.expires is not None and user.expires <= at, user.state())
+
+    def restore_expiry(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
+        """Only where the directory still shows the value that the run set."""
+
+        def change(now: DomainUser) -> tuple[int | None, int | None]:
+            shown = now.number("accountExpires")
+            for one in effect.taken:
+                if one["after"] == shown:
+                    return shown, NEVER if one["before"] is None else one["before"]
+            return shown, shown
+
+        return self._compare_and_set(domain, user, "accountExpires", change)
+
+    def look_at_restored_expiry(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
+        shown = user.number("accountExpires")
+        other = None if shown is None else all(one["after"] != shown for one in effect.taken)
+        return seen(other, user.state())
 
     def leave_groups(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
         wanted = names_of(effect, "groups")
@@ -186,6 +213,15 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
         }
         complete = groups.complete if wanted is None else groups.members_shown
         return none_left(remaining, evidence, shows_such=complete and not missing)
+
+    def join_groups(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
+        groups = read_groups(domain, user, self.settings.privileged_names)
+        return Reply(join_taken(domain, user, groups, effect.taken))
+
+    def look_at_joining(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
+        groups = read_groups(domain, user, self.settings.privileged_names)
+        done, evidence = joined(domain, groups, effect.taken)
+        return seen(done, {**user.state(), **evidence})
 
     def scramble(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
         """Twice, since domain controllers accept the password before the current one for an hour in some logins."""
@@ -234,25 +270,22 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
             del self._passwords_set[next(iter(self._passwords_set))]
 
     def move(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
-        target, before = text_of(effect, "ou"), parent_of(user.dn)
-        if not same_dn(before, target):
-            require_place(domain, target)
-            with needing(MOVE):
-                try:
-                    domain.session.move(user.dn, rdn_of(user.dn), target)
-                except LdapRefusedError as error:
-                    if error.result_code != _ENTRY_EXISTS:
-                        raise
-                    raise RefusedError(
-                        "name_taken",
-                        f"{target} has an entry of the same name.",
-                        remedy="Rename one of the two entries, then retry.",
-                        happened=error.happened,
-                    ) from error
-        return Reply({"parent": {"before": before, "after": target}})
+        target = text_of(effect, "ou")
+        reply = move_to(domain, user, target, "Correct the parameter ou of the step in workflow.yaml.")
+        return _with_taken(reply, "left_place", "parent", "organisational unit of the account")
 
     def look_at_parent(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
         return seen(same_dn(parent_of(user.dn), text_of(effect, "ou")), user.state())
+
+    def move_back(self, domain: Domain, user: DomainUser, effect: Effect) -> Reply:
+        """Only from the place to which the run moved it."""
+        for one in effect.taken:
+            if same_dn(parent_of(user.dn), one["after"]):
+                return move_to(domain, user, one["before"], "Move the account by hand, then skip the step.")
+        return Reply({"parent": {"before": parent_of(user.dn), "after": parent_of(user.dn)}})
+
+    def look_at_left_place(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
+        return seen(all(not same_dn(parent_of(user.dn), one["after"]) for one in effect.taken), user.state())
 
     def snapshot(self, domain: Domain, user: DomainUser, effect: Effect) -> ReadBack:
         groups = read_groups(domain, user, self.settings.privileged_names)
@@ -262,6 +295,7 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
         evidence = {
             **user.state(),
             "groups": [group.shown() for group in groups.direct],
+            "removable_groups": [group.shown() for group in groups.to_leave(None)],
             **groups.shown(),
             "protected": user.protected,
             "managed_objects": [{"name": entry.first("cn") or entry.dn, "dn": entry.dn} for entry in managed],
@@ -272,7 +306,11 @@ class ActiveDirectoryConnector(DirectoryConnector[ActiveDirectorySettings, Domai
         return none_left((), evidence, shows_such=groups.members_shown)
 
     def _compare_and_set(
-        self, domain: Domain, user: DomainUser, attribute: str, change: Callable[[DomainUser], tuple[int | None, int]]
+        self,
+        domain: Domain,
+        user: DomainUser,
+        attribute: str,
+        change: Callable[[DomainUser], tuple[int | None, int | None]],
     ) -> Reply:
         """`change` gives the value that the attribute has and the one that it shall have."""
         now: DomainUser | None = user
@@ -325,9 +363,22 @@ ACTS: ActiveDirectoryActs = ActTable(
             tokens_last=_TICKETS_LAST,
             cannot_end=("sessions", "kerberos_tickets"),
             settles_within=_SETTLE_TIME,
+            undone_by="enable_account",
         ),
         ActiveDirectoryConnector.disable,
         ActiveDirectoryConnector.look_at_disabled,
+    ),
+    Act(
+        Ability(
+            "enable_account",
+            "change",
+            "enables the account; its expiry date and its password stay as they are",
+            reversible="yes",
+            settles_within=_SETTLE_TIME,
+            gives_access=True,
+        ),
+        ActiveDirectoryConnector.enable,
+        ActiveDirectoryConnector.look_at_enabled,
     ),
     Act(
         Ability(
@@ -336,9 +387,23 @@ ACTS: ActiveDirectoryActs = ActTable(
             "lets the account expire at `at`, unless it expires earlier",
             reversible="yes",
             settles_within=_SETTLE_TIME,
+            undone_by="restore_expiry",
+            taken_as="replaced_expiry",
         ),
         ActiveDirectoryConnector.expire,
         ActiveDirectoryConnector.look_at_expiry,
+    ),
+    Act(
+        Ability(
+            "restore_expiry",
+            "change",
+            "lets the account expire when it did before the run, or never",
+            reversible="yes",
+            settles_within=_SETTLE_TIME,
+            gives_access=True,
+        ),
+        ActiveDirectoryConnector.restore_expiry,
+        ActiveDirectoryConnector.look_at_restored_expiry,
     ),
     Act(
         Ability(
@@ -351,9 +416,24 @@ ACTS: ActiveDirectoryActs = ActTable(
             tokens_last=_TICKETS_LAST,  # a ticket lists the groups
             cannot_end=("kerberos_tickets",),
             settles_within=_SETTLE_TIME,
+            undone_by="add_to_groups",
+            taken_as="left_groups",
+            recorded_as="removable_groups",
         ),
         ActiveDirectoryConnector.leave_groups,
         ActiveDirectoryConnector.look_at_groups,
+    ),
+    Act(
+        Ability(
+            "add_to_groups",
+            "change",
+            "adds the account to the groups from which a run removed it; Domain Users stays the primary group",
+            reversible="yes",
+            settles_within=_SETTLE_TIME,
+            gives_access=True,
+        ),
+        ActiveDirectoryConnector.join_groups,
+        ActiveDirectoryConnector.look_at_joining,
     ),
     Act(
         Ability(
@@ -373,11 +453,32 @@ ACTS: ActiveDirectoryActs = ActTable(
             "moves the account to the organisational unit `ou` (its DN)",
             reversible="yes",  # the place it was in is in the reply and in the snapshot
             settles_within=_SETTLE_TIME,
+            undone_by="move_back",
+            taken_as="left_place",
         ),
         ActiveDirectoryConnector.move,
         ActiveDirectoryConnector.look_at_parent,
     ),
+    Act(
+        Ability(
+            "move_back",
+            "change",
+            "moves the account to the organisational unit that it was in before the run",
+            reversible="yes",
+            settles_within=_SETTLE_TIME,
+            gives_access=True,
+        ),
+        ActiveDirectoryConnector.move_back,
+        ActiveDirectoryConnector.look_at_left_place,
+    ),
 )
+
+
+def _with_taken(reply: Reply, taken_as: str, name: str, words: str) -> Reply:
+    """The reply, with the value of `name` that was replaced under `taken_as`, if it was replaced."""
+    values = reply.detail[name]
+    replaced = [] if values["before"] == values["after"] else [{"id": name, "name": words, **values}]
+    return Reply({**reply.detail, taken_as: replaced})
 
 
 def _unknown_password() -> bytes:

@@ -8,7 +8,7 @@ section 3.1.1.8.2), from which it is removed like from any other.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +19,9 @@ from ldap3.utils.conv import escape_filter_chars
 from connectors.account_set import comparable
 from connectors.errors import RefusedError
 from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError
-from connectors.removals import GroupsLeft
+from connectors.removals import GroupsLeft, Removals
 from connectors.vendors.active_directory.domain import IN_CHAIN, Domain
+from connectors.vendors.active_directory.rights import needing
 from connectors.vendors.active_directory.user import DomainUser, guid_text, sid_text
 
 _READ = ("objectGUID", "objectSid", "cn", "sAMAccountName", "adminCount")
@@ -183,6 +184,57 @@ def replace_primary(domain: Domain, user: DomainUser) -> None:
             raise
     before = str(user.number("primaryGroupID"))
     domain.session.modify(user.dn, {"primaryGroupID": [(MODIFY_DELETE, [before]), (MODIFY_ADD, [str(DOMAIN_USERS)])]})
+
+
+def join_taken(
+    domain: Domain, user: DomainUser, groups: DomainGroups, taken: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Adds the account to those of the groups (`id`) that list it no more; a group that the domain does not show is in
+    `deleted_groups` of the reply. Raises what could not be done."""
+    there, deleted = _lacking(domain, groups, taken)
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for dn, group in there:
+        with given.removing(group), needing("write member of this group"):
+            try:
+                domain.session.modify(dn, {"member": [(MODIFY_ADD, [user.dn])]})
+            except LdapRefusedError as error:
+                if error.result_code not in (_VALUE_EXISTS, _ENTRY_EXISTS):
+                    raise
+    return {**given.reply(domain.session.happened), "deleted_groups": deleted}
+
+
+def joined(
+    domain: Domain, groups: DomainGroups, taken: Sequence[Mapping[str, Any]]
+) -> tuple[bool | None, dict[str, Any]]:
+    """Whether the account is in each of the groups that still exist, with the evidence. None where the domain does not
+    show groups: then one that is not found can exist."""
+    there, deleted = _lacking(domain, groups, taken)
+    evidence = {
+        "groups": [group.shown() for group in groups.direct],
+        "not_joined": [group for _, group in there],
+        "deleted_groups": deleted,
+    }
+    shows_such = groups.members_shown or not (there or deleted)
+    return (not there if shows_such else None), evidence
+
+
+def _lacking(
+    domain: Domain, groups: DomainGroups, taken: Sequence[Mapping[str, Any]]
+) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:
+    """Of the groups that a run removed the account from and that it is not in: those that the domain shows, each with
+    its DN, and the others."""
+    own = {group.guid for group in (*groups.direct, *([groups.primary] if groups.primary is not None else []))}
+    there: list[tuple[str, dict[str, Any]]] = []
+    deleted: list[dict[str, Any]] = []
+    for group in taken:
+        if group["id"] in own:
+            continue
+        entry = domain.entry_of_guid(str(group["id"]), ["1.1"])
+        if entry is None:
+            deleted.append(dict(group))
+        else:
+            there.append((entry.dn, dict(group)))
+    return there, deleted
 
 
 def nested_refusal(left: GroupsLeft, groups: Sequence[DomainGroup]) -> None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from connectors.errors import ActionRequiredError, Happened, RefusedError
-from connectors.protocols.ldap_session import LdapEntry, LdapRefusedError
+from connectors.errors import ActionRequiredError, Happened
+from connectors.protocols.ldap_session import LdapEntry
 from connectors.vendors.active_directory.domain import Domain
 from connectors.vendors.active_directory.user import PERSON
 
 _WRITABLE = "allowedAttributesEffective"
 NEEDED = {
     "disable_account": "userAccountControl",
+    "enable_account": "userAccountControl",
     "expire_account": "accountExpires",
+    "restore_expiry": "accountExpires",
 }
 """By ability, the attribute of people that it writes."""
-MOVE = "create users in this OU, and delete users in the present one"
 
 
 def missing_rights(domain: Domain, people_base: str) -> list[str]:
@@ -34,33 +35,20 @@ def missing_rights(domain: Domain, people_base: str) -> list[str]:
         person = _sample(domain, people_base, f"(&{PERSON}{condition})")
         if person is not None:
             said += [
-                f"{ability} not possible for {people}: bind_dn cannot write {attribute} (rights_missing)"
-                for ability, attribute in NEEDED.items()
+                f"{_needing(attribute)} not possible for {people}: bind_dn cannot write {attribute} (rights_missing)"
+                for attribute in dict.fromkeys(NEEDED.values())
                 if not _writable(person, attribute)
             ]
     group = _sample(domain, domain.root, "(&(objectClass=group)(member=*)(!(adminCount>=1)))")
     if group is not None and not _writable(group, "member"):
-        said.append("remove_from_groups not possible: bind_dn cannot write member of groups (rights_missing)")
+        said.append(
+            "remove_from_groups and add_to_groups not possible: bind_dn cannot write member of groups (rights_missing)"
+        )
     return said
 
 
-def require_place(domain: Domain, ou: str) -> None:
-    """Raises `RefusedError("ou_not_found")`; and `ActionRequiredError("rights_missing")` if the directory says that no
-    user can be created there."""
-    try:
-        entry = domain.entry(ou, ["allowedChildClassesEffective"])
-    except LdapRefusedError:
-        entry = None
-    if entry is None:
-        raise RefusedError(
-            "ou_not_found",
-            f"The domain has no entry {ou}.",
-            remedy="Correct the parameter ou of the step in workflow.yaml: the DN of an organisational unit.",
-            happened="no",
-        )
-    classes = entry.values.get("allowedchildclasseseffective")
-    if classes is not None and "user" not in {each.lower() for each in classes}:
-        raise rights_missing(MOVE, "allowedChildClassesEffective of the OU does not list user.", "no")
+def _needing(attribute: str) -> str:
+    return " and ".join(ability for ability, needed in NEEDED.items() if needed == attribute)
 
 
 def _sample(domain: Domain, base: str, filter_text: str) -> LdapEntry | None:

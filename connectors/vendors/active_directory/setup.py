@@ -28,9 +28,12 @@ SETUP = Setup(
                         **{ability: f"write `{attribute}` of users" for ability, attribute in NEEDED.items()},
                         "remove_from_groups": "write `member` of groups; for a primary group other than Domain Users "
                         "also `primaryGroupID` of users",
+                        "add_to_groups": "write `member` of groups",
                         "scramble_password": "the extended right Reset Password on users",
                         "move_to_ou": "create users in the new OU, delete users in the old one, write `name` and `cn` "
                         "of users",
+                        "move_back": "create users in the former OU, delete users in the present one, write `name` and "
+                        "`cn` of users",
                     },
                 ),
             ),

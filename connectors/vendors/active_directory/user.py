@@ -27,7 +27,8 @@ PERSON = "(&(objectCategory=person)(objectClass=user))"
 # MS-ADTS section 2.2.16
 DISABLED = 0x2
 _LOCKED_OUT = 0x10
-_NEVER = frozenset({0, 0x7FFF_FFFF_FFFF_FFFF})
+NEVER = 0x7FFF_FFFF_FFFF_FFFF
+_NEVER = frozenset({0, NEVER})
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _PROXY_PREFIX = "smtp:"
 

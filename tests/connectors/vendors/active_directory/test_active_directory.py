@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from connectors.registry import connect
 from connectors.vendors.active_directory.user import guid_text, sid_text
 from tests.connectors.ldap_recordings import LdapExchange, read, replaying
 from tests.connectors.protocols.odd_directory import BASE, MANAGER, PASSWORD, odd_directory
+from tests.connectors.vendors.active_directory.samba_domain import ROOT
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "active_directory"
 SETTINGS = {"url": "ldaps://dc1.example.org", "bind_dn": "offboard@example.org", "password": "p"}
@@ -121,8 +123,11 @@ async def test_the_check_names_what_is_missing(directory: Connector) -> None:
         assert "not possible" not in (await directory.check()).detail
     with replaying(*exchanges("check_without_rights")):
         said = (await directory.check()).detail
-    assert "disable_account not possible for people: bind_dn cannot write userAccountControl (rights_missing)" in said
-    assert "remove_from_groups not possible" in said
+    assert (
+        "disable_account and enable_account not possible for people: bind_dn cannot write userAccountControl "
+        "(rights_missing)" in said
+    )
+    assert "remove_from_groups and add_to_groups not possible" in said
 
 
 async def test_the_check_names_what_is_missing_for_protected_people(directory: Connector) -> None:
@@ -135,7 +140,7 @@ async def test_the_check_names_what_is_missing_for_protected_people(directory: C
     with replaying(*recorded):
         said = (await directory.check()).detail
     assert said.count("not possible") == 1
-    assert "disable_account not possible for protected people (adminCount 1; AdminSDHolder" in said
+    assert "disable_account and enable_account not possible for protected people (adminCount 1; AdminSDHolder" in said
 
 
 @pytest.mark.parametrize(
@@ -217,7 +222,8 @@ async def test_an_expiry_is_set_and_an_earlier_one_kept(directory: Connector) ->
     before[-1]["response"][0]["raw_attributes"]["accountExpires"] = ["132223104000000000"]  # 2020-01-01
     with replaying(*before):
         reply = (await directory.attempt(effect("expire_account", before, at=at))).detail
-    assert reply == {"accountExpires": {"before": 132223104000000000, "after": 132223104000000000}}
+    assert reply["accountExpires"] == {"before": 132223104000000000, "after": 132223104000000000}
+    assert reply["replaced_expiry"] == []
 
 
 async def test_a_password_is_set_twice_and_known_by_its_time(directory: Connector) -> None:
@@ -262,6 +268,61 @@ async def test_an_account_is_moved(directory: Connector) -> None:
     place.update(response=[], result={"result": 32, "description": "noSuchObject", "message": ""})
     with replaying(*refused[:-1]), pytest.raises(RefusedError, match="ou_not_found"):
         await directory.attempt(effect("move_to_ou", recorded, ou=ou))
+
+
+@pytest.mark.parametrize(
+    ("ability", "taken"),
+    [
+        ("enable_account", []),
+        (
+            "restore_expiry",
+            [{"id": "accountExpires", "before": 157153788000000000, "after": 132223068000000000}],
+        ),
+        ("move_back", [{"id": "parent", "before": f"CN=Users,{ROOT}", "after": f"OU=Former,{ROOT}"}]),
+    ],
+)
+async def test_a_restore_puts_back_what_the_run_replaced(
+    directory: Connector, ability: str, taken: list[dict[str, Any]]
+) -> None:
+    for name, outcome in ((f"{ability}_lacking", "not_done"), (f"{ability}_done", "done")):
+        recorded = exchanges(name)
+        with replaying(*recorded):
+            seen = await directory.read_back(replace(effect(ability, recorded), taken=taken))
+        assert seen.outcome == outcome
+    recorded = exchanges(ability)
+    with replaying(*recorded):
+        await directory.attempt(replace(effect(ability, recorded), taken=taken))
+    assert recorded[-1]["request"][0] in ("modify", "modify_dn")
+
+
+async def test_an_expiry_that_is_not_shown_is_neither_set_nor_taken_as_restored(directory: Connector) -> None:
+    recorded = exchanges("restore_expiry")[:-1]
+    recorded[-1]["response"][0]["raw_attributes"].pop("accountExpires")
+    taken = [{"id": "accountExpires", "before": 157153788000000000, "after": 132223068000000000}]
+    restoring = replace(effect("restore_expiry", recorded), taken=taken)
+    with replaying(*recorded):
+        await directory.attempt(restoring)
+    with replaying(*recorded):
+        assert (await directory.read_back(restoring)).outcome == "unknown"
+
+
+async def test_groups_are_joined_and_those_that_are_gone_are_named(directory: Connector) -> None:
+    recorded = exchanges("add_to_groups")
+    asked = [str(each["request"][1]) for each in recorded if each["request"][-2:] == ["(objectClass=*)", "BASE"]]
+    ids = [one.removeprefix("<GUID=").removesuffix(">") for one in asked if one.startswith("<GUID=")]
+    own = ids[0]
+    taken = [{"id": one, "name": one} for one in dict.fromkeys(ids) if one != own]
+    joining = replace(effect("add_to_groups", recorded), taken=taken)
+    with replaying(*recorded):
+        reply = (await directory.attempt(joining)).detail
+    assert (len(reply["joined_groups"]), len(reply["deleted_groups"])) == (1, 1)
+    recorded = exchanges("add_to_groups_lacking")
+    with replaying(*recorded):
+        seen = await directory.read_back(joining)
+    assert seen.outcome == "not_done" and seen.evidence["not_joined"] == reply["joined_groups"]
+    recorded = exchanges("add_to_groups_done")
+    with replaying(*recorded):
+        assert (await directory.read_back(joining)).outcome == "done"
 
 
 @pytest.mark.parametrize("port", ["3268", "3269"])
