@@ -235,7 +235,7 @@ class LdapConnector(DirectoryConnector[LdapSettings, LdapSession, LdapEntry]):
         keys = {name: list(values) for name in SSH_KEYS if (values := entry.values.get(name.lower()))}
         if keys:
             session.modify(entry.dn, {name: [(MODIFY_DELETE, values)] for name, values in keys.items()})
-        named = [{"id": name, "keys": values} for name, values in keys.items()]
+        named = [{"id": name, "name": "SSH keys", "keys": values} for name, values in keys.items()]
         return Reply({"removed_keys": keys, "keys_by_attribute": named})
 
     def look_at_keys(self, session: LdapSession, entry: LdapEntry, effect: Effect) -> ReadBack:

@@ -202,6 +202,8 @@ FAILURE: Vocabulary = {
     "too_many_requests": "Rate limited",
     "rate_kept": "Waiting for the request limit",
     "account_deactivated": "Account deactivated",
+    "account_archived": "Account archived",
+    "role_not_recorded": "Role not recorded",
     "uid_missing": "Entry without a user ID",
     "change_in_progress": "Waiting for another run's change",
     "legal_hold": "Legal hold placed just before the request",

@@ -57,6 +57,7 @@ TAKEN_FROM: Mapping[str, Mapping[str, Any]] = {
     "scim": {"active": False},
     "okta": {"status": "SUSPENDED"},
     "entra": {"accountEnabled": False},
+    "google_workspace": {"suspended": True},
     "code_hosting": {"state": "suspended", "admin": False},
     "cards": {"state": "frozen"},
     "hr": {"status": "leaving", "leaving_at": "2026-11-30T17:00:00+00:00"},

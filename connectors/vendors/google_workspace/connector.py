@@ -25,15 +25,23 @@ from connectors.vendors.google_workspace.credentials import (
     look_at_grants,
     revoke_grants,
 )
-from connectors.vendors.google_workspace.groups import leave_groups, look_at_groups
+from connectors.vendors.google_workspace.groups import join_groups, leave_groups, look_at_groups, look_at_joining
 from connectors.vendors.google_workspace.licenses import look_at_licenses, remove_licenses
 from connectors.vendors.google_workspace.ownership import hand_over_ownership, look_at_ownership
-from connectors.vendors.google_workspace.roles import look_at_roles, remove_roles
+from connectors.vendors.google_workspace.roles import add_roles, look_at_added_roles, look_at_roles, remove_roles
 from connectors.vendors.google_workspace.search import find_users, list_users
 from connectors.vendors.google_workspace.setup import SETUP
 from connectors.vendors.google_workspace.snapshot import snapshot
 from connectors.vendors.google_workspace.transfers import look_at_transfers, transfer_data
-from connectors.vendors.google_workspace.users import delete, look_at_deletion, look_at_status, sign_out, suspend
+from connectors.vendors.google_workspace.users import (
+    delete,
+    look_at_deletion,
+    look_at_status,
+    look_at_unsuspension,
+    sign_out,
+    suspend,
+    unsuspend,
+)
 
 _TOKENS_LAST = timedelta(hours=1)
 """Google does not document which acts end access tokens, so they count as accepted until they expire."""
@@ -70,9 +78,22 @@ GOOGLE_WORKSPACE = HttpKind(
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
+                undone_by="unsuspend_account",
             ),
             suspend,
             look_at_status,
+        ),
+        Act(
+            Ability(
+                "unsuspend_account",
+                "change",
+                "lifts the suspension of the account",
+                reversible="yes",
+                settles_within=SETTLE_TIME,
+                gives_access=True,
+            ),
+            unsuspend,
+            look_at_unsuspension,
         ),
         Act(
             Ability(
@@ -132,9 +153,24 @@ GOOGLE_WORKSPACE = HttpKind(
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
+                undone_by="add_to_groups",
+                taken_as="left_groups",
+                recorded_as="groups",
             ),
             leave_groups,
             look_at_groups,
+        ),
+        Act(
+            Ability(
+                "add_to_groups",
+                "change",
+                "adds the account to the groups from which a run removed it, with its former role in each",
+                reversible="yes",
+                settles_within=SETTLE_TIME,
+                gives_access=True,
+            ),
+            join_groups,
+            look_at_joining,
         ),
         Act(
             Ability(
@@ -146,9 +182,24 @@ GOOGLE_WORKSPACE = HttpKind(
                 cuts_access=True,
                 tokens_last=_TOKENS_LAST,
                 settles_within=SETTLE_TIME,
+                undone_by="add_admin_roles",
+                taken_as="removed_roles",
+                recorded_as="removable_roles",
             ),
             remove_roles,
             look_at_roles,
+        ),
+        Act(
+            Ability(
+                "add_admin_roles",
+                "change",
+                "assigns the administrator roles that a run removed, super administrator included",
+                reversible="yes",
+                settles_within=SETTLE_TIME,
+                gives_access=True,
+            ),
+            add_roles,
+            look_at_added_roles,
         ),
         Act(
             Ability(

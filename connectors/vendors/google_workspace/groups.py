@@ -14,24 +14,30 @@ from connectors.errors import ActionRequiredError, RefusedError
 from connectors.http.flows import Fields, found_for_another, parse
 from connectors.http.requests import Flow, Operation
 from connectors.parameters import account_of, names_of
-from connectors.read_backs import account_missing, none_left
-from connectors.removals import GroupsLeft
+from connectors.read_backs import account_missing, none_left, seen
+from connectors.removals import GroupsLeft, Removals
 from connectors.vendors.google_workspace.admin_sdk import (
     DIRECTORY,
     GROUP_MEMBERS,
     GROUPS_READ,
     GoogleWorkspaceSettings,
+    is_gone,
     listed,
     quoted,
 )
-from connectors.vendors.google_workspace.users import some_users, user_of
+from connectors.vendors.google_workspace.users import WorkspaceUser, some_users, user_of, user_to_change, with_user
 
 GROUP = f"{DIRECTORY}/groups/{{groupKey}}"
 MEMBER = f"{GROUP}/members/{{memberKey}}"
 LIST_GROUPS = Operation("GET", f"{DIRECTORY}/groups", "directory.groups.list", GROUPS_READ)
 GET_GROUP = Operation("GET", GROUP, "directory.groups.get", GROUPS_READ)
 GET_MEMBER = Operation("GET", MEMBER, "directory.members.get", GROUPS_READ)
+ADD_MEMBER = Operation("POST", f"{GROUP}/members", "directory.members.insert", GROUP_MEMBERS)
+CHANGE_MEMBER = Operation("PATCH", MEMBER, "directory.members.patch", GROUP_MEMBERS)
 LEAVE_GROUP = Operation("DELETE", MEMBER, "directory.members.delete", GROUP_MEMBERS)
+_ROLES = ("", "MEMBER", "MANAGER", "OWNER")
+"""From none to the one with the most rights
+(developers.google.com/workspace/admin/directory/v1/guides/manage-group-members)."""
 MAX_PARENTS_READ = 30
 """Groups whose own groups are read; a request for each."""
 
@@ -142,7 +148,9 @@ def leave_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapp
     wanted = yield from _wanted_groups(settings, effect)
     left = GroupsLeft()
     for group in wanted.direct:
-        with left.leaving(group.shown()):
+        shown = group.shown()
+        with left.leaving(shown):
+            shown["role"] = yield from role_in(group, account_of(effect).native_id)
             yield LEAVE_GROUP.request(group.id, account_of(effect).native_id, missing_ok=True)
     for group in wanted.named_by_groups:
         with left.leaving(group.shown()):
@@ -154,6 +162,61 @@ def leave_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapp
             )
     left.not_found(wanted.missing)
     return left.reply()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """Of the groups that a run took the account out of: `there` are those in which it has not its former role, each
+    with its present one (empty for none), and `deleted` those that Google does not have any more."""
+
+    there: Sequence[tuple[Mapping[str, Any], str]]
+    deleted: Sequence[Mapping[str, Any]]
+
+
+def _former_role(group: Mapping[str, Any]) -> str:
+    """A role that is not known counts as the one with the fewest rights."""
+    role = group.get("role")
+    return role if role in _ROLES[1:] else "MEMBER"
+
+
+def _lacking_groups(user: WorkspaceUser, taken: Sequence[Mapping[str, Any]]) -> Flow[_Lacking]:
+    member_of = {group.id: group for group in (yield from groups_of(user.id))}
+    there: list[tuple[Mapping[str, Any], str]] = []
+    deleted: list[Mapping[str, Any]] = []
+    for group in taken:
+        former, now = _former_role(group), ""
+        if (known := member_of.get(str(group["id"]))) is not None:
+            # To be a member says that the account has at least this role.
+            now = "MEMBER" if former == "MEMBER" else (yield from role_in(known, user.id))
+        else:
+            answer = yield GET_GROUP.request(str(group["id"]), missing_ok=True)
+            if answer.missing and is_gone(answer):
+                deleted.append(dict(group))
+                continue
+        if now not in _ROLES or _ROLES.index(now) < _ROLES.index(former):
+            there.append((dict(group), now))
+    return _Lacking(there, deleted)
+
+
+def join_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    user = yield from user_to_change(settings, effect)
+    lacking = yield from _lacking_groups(user, effect.taken)
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for group, now in lacking.there:
+        role = _former_role(group)
+        with given.removing(group):
+            if now:
+                yield CHANGE_MEMBER.request(str(group["id"]), user.id, json={"role": role})
+            else:
+                yield ADD_MEMBER.request(str(group["id"]), json={"email": user.email, "role": role})
+    return {**given.reply("unknown"), "deleted_groups": lacking.deleted}
+
+
+@with_user
+def look_at_joining(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
+    lacking = yield from _lacking_groups(user, effect.taken)
+    not_joined = [{**group, "role_now": now} for group, now in lacking.there]
+    return seen(not not_joined, {**user.evidence(), "not_joined": not_joined, "deleted_groups": lacking.deleted})
 
 
 def look_at_groups(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack]:

@@ -7,16 +7,13 @@ from typing import Any
 
 from connectors.abilities import Effect, ReadBack
 from connectors.http.flows import found_for_another
-from connectors.http.requests import Flow, Operation
+from connectors.http.requests import Flow
 from connectors.read_backs import account_missing, none_left
 from connectors.removals import Removals
-from connectors.vendors.google_workspace.admin_sdk import GROUP_MEMBERS, GoogleWorkspaceSettings
-from connectors.vendors.google_workspace.groups import GROUP, MEMBER, Group, groups_of, role_in
+from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSettings
+from connectors.vendors.google_workspace.groups import ADD_MEMBER, CHANGE_MEMBER, Group, groups_of, role_in
 from connectors.vendors.google_workspace.recipients import recipient_of
 from connectors.vendors.google_workspace.users import some_users, user_of, user_to_change
-
-ADD_MEMBER = Operation("POST", f"{GROUP}/members", "directory.members.insert", GROUP_MEMBERS)
-CHANGE_MEMBER = Operation("PATCH", MEMBER, "directory.members.patch", GROUP_MEMBERS)
 
 
 def _owned(groups: Sequence[Group], user: str) -> Flow[list[Group]]:

@@ -10,12 +10,15 @@ _PRIVILEGES = {
     "snapshot_access": "Users: read; Groups: read; User Security Management; License Management: read; super "
     "administrator for roles",
     "suspend_account": "Users: suspend",
+    "unsuspend_account": "Users: suspend",
     "revoke_sessions": "User Security Management",
     "revoke_grants": "User Security Management",
     "delete_app_passwords": "User Security Management",
     "invalidate_backup_codes": "User Security Management",
     "remove_from_groups": "Groups: update",
+    "add_to_groups": "Groups: update",
     "remove_admin_roles": "super administrator",
+    "add_admin_roles": "super administrator",
     "remove_aliases": "Users: add and remove aliases",
     "transfer_data": "Data Transfer",
     "hand_over_ownership": "Groups: update",
@@ -26,7 +29,7 @@ _PRIVILEGES = {
 
 def _scopes(ability: str) -> str:
     scopes = [scope.rsplit("/", 1)[-1] for scope in NEEDED[ability]]
-    if ability == "remove_admin_roles":  # only for super administrators
+    if ability in ("remove_admin_roles", "add_admin_roles"):  # only for super administrators
         scopes.remove(USERS.rsplit("/", 1)[-1])
         return f"{names(scopes)}; for super administrators also {names([USERS.rsplit('/', 1)[-1]])}"
     return names(scopes) + (". What is not granted is named in `not_shown`" if ability == "snapshot_access" else "")

@@ -12,7 +12,7 @@ from connectors.vendors.google_workspace.admin_sdk import GoogleWorkspaceSetting
 from connectors.vendors.google_workspace.credentials import app_passwords_of, count_backup_codes, tokens_of
 from connectors.vendors.google_workspace.groups import MAX_PARENTS_READ, groups_by_groups, groups_of, role_in
 from connectors.vendors.google_workspace.licenses import own_licenses
-from connectors.vendors.google_workspace.roles import roles_of
+from connectors.vendors.google_workspace.roles import removable_roles, roles_of
 from connectors.vendors.google_workspace.users import WorkspaceUser, user_of
 
 
@@ -46,6 +46,8 @@ def snapshot(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[ReadBack
             evidence |= {name: (yield from read)}
         except (ActionRequiredError, RefusedError):
             not_shown.append(name)
+    if "roles" in evidence:
+        evidence["removable_roles"] = removable_roles(user, evidence["roles"])
     groups = evidence.pop("groups", None)
     return seen(True, {**user.evidence(), **evidence, **(groups or {}), "not_shown": not_shown})
 

@@ -189,6 +189,26 @@ def suspend(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[s
     return {"suspended_before": before.suspended, "archived_before": bool(before.archived)}
 
 
+def unsuspend(settings: GoogleWorkspaceSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    before = yield from user_to_change(settings, effect)
+    if before.archived:
+        raise RefusedError(
+            "account_archived",
+            "The account was archived since, and needs another licence before it can sign in.",
+            remedy="Take the account out of the archive in the Admin console, then retry or skip the step.",
+            happened="no",
+        )
+    if before.suspended is not False:
+        yield from change(UPDATE_USER.request(before.id, json={"suspended": False}, missing_ok=True), effect)
+    return {"suspended_before": before.suspended}
+
+
+@with_user
+def look_at_unsuspension(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
+    return seen(user.signs_in, user.evidence())
+    yield  # makes this a generator, which sends nothing
+
+
 @with_user
 def look_at_status(user: WorkspaceUser, effect: Effect) -> Flow[ReadBack]:
     return seen(None if user.signs_in is None else not user.signs_in, user.evidence())

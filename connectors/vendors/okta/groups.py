@@ -78,27 +78,32 @@ def leave_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, An
     return left.reply()
 
 
-def join_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
-    """A group that Okta does not have any more stays as it is."""
-    member_of = {group.id for group in (yield from groups_of(effect))}
-    given = Removals("joined_groups", "groups_not_joined", verb="added to")
-    for group in effect.taken:
-        if group["id"] not in member_of:
-            with given.removing(group):
-                yield JOIN_GROUP.request(str(group["id"]), account_of(effect).native_id, missing_ok=True)
-    return given.reply()
-
-
-@with_user
-def look_at_joining(user: UserRecord, effect: Effect) -> Flow[ReadBack]:
+def _not_member_of(effect: Effect) -> Flow[tuple[list[dict[str, Any]], list[dict[str, Any]], list[_Group]]]:
+    """Of the groups that a run removed the account from and it is not in: those that there are, and those that were
+    deleted. And the groups that it is in."""
     groups = yield from groups_of(effect)
     member_of = {group.id for group in groups}
-    lacking: list[dict[str, Any]] = []
+    there: list[dict[str, Any]] = []
     deleted: list[dict[str, Any]] = []
     for group in effect.taken:
         if group["id"] not in member_of:
             answer = yield GET_GROUP.request(str(group["id"]), missing_ok=True)
-            (deleted if answer.missing and is_gone(answer) else lacking).append(dict(group))
+            (deleted if answer.missing and is_gone(answer) else there).append(dict(group))
+    return there, deleted, list(groups)
+
+
+def join_groups(settings: OktaSettings, effect: Effect) -> Flow[Mapping[str, Any]]:
+    there, deleted, _ = yield from _not_member_of(effect)
+    given = Removals("joined_groups", "groups_not_joined", verb="added to")
+    for group in there:
+        with given.removing(group):
+            yield JOIN_GROUP.request(str(group["id"]), account_of(effect).native_id)
+    return {**given.reply(), "deleted_groups": deleted}
+
+
+@with_user
+def look_at_joining(user: UserRecord, effect: Effect) -> Flow[ReadBack]:
+    lacking, deleted, groups = yield from _not_member_of(effect)
     shown = {"groups": [group.shown() for group in groups], "not_joined": lacking, "deleted_groups": deleted}
     return seen(not lacking, {**user.evidence(), **shown})
 

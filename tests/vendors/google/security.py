@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from orchestrator.embedded.vendors.simulator import Call, answer
+from orchestrator.embedded.vendors.simulator import Call, VendorRefusal, answer
 from tests.vendors.google import documents
-from tests.vendors.google.errors import invalid, not_found
+from tests.vendors.google.errors import error, invalid, not_found
 from tests.vendors.google.pages import page
 from tests.vendors.google.users import changed_user, user_of
 
@@ -110,6 +110,18 @@ def list_role_assignments(google: GoogleSimulator, call: Call) -> Response:
             raise not_found("userKey")
     shown = [documents.role_assignment(one, google.state) for one in found]
     return page(call, "admin#directory#roleAssignments", "items", shown, default=100, most=200)
+
+
+def add_role_assignment(google: GoogleSimulator, call: Call) -> Response:
+    role, key = call.body.get("roleId", ""), call.body.get("assignedTo", "")
+    assignee = google.state.users.get(key) or google.state.groups.get(key)
+    if role not in google.state.roles:
+        raise not_found("roleId")
+    if assignee is None:
+        raise not_found("assignedTo")
+    if any((one.role, one.assignee) == (role, key) for one in google.state.role_assignments.values()):
+        raise VendorRefusal(error(409, "duplicate", "The role is assigned already."))
+    return answer(documents.role_assignment(google.state.assign_role(role, assignee), google.state))
 
 
 def remove_role_assignment(google: GoogleSimulator, call: Call) -> Response:

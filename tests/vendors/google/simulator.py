@@ -50,6 +50,7 @@ ROUTES: Mapping[str, Handler] = {
     f"DELETE {GROUP}/members/{{member}}": groups.remove_member,
     f"GET {CUSTOMER}/roles": security.list_roles,
     f"GET {CUSTOMER}/roleassignments": security.list_role_assignments,
+    f"POST {CUSTOMER}/roleassignments": security.add_role_assignment,
     f"DELETE {CUSTOMER}/roleassignments/{{assignment}}": security.remove_role_assignment,
     f"GET {CUSTOMER}/devices/mobile": security.list_devices,
     f"POST {CUSTOMER}/devices/mobile/{{device}}/action": security.act_on_device,

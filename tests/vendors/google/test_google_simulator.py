@@ -157,6 +157,10 @@ async def test_roles_direct_and_by_a_group(here: GoogleFromOutside) -> None:
     assert [one["assigneeType"] for one in both] == ["user", "group"]
     assert (await here.api.delete(f"{path}/{direct[0]['roleAssignmentId']}")).status_code == 204
     assert await here.list(path, "items", userKey=here.bo.email) == []
+    again = {"roleId": "2", "assignedTo": here.bo.id, "scopeType": "CUSTOMER"}
+    assert (await here.api.post(path, json=again)).json()["assigneeType"] == "user"
+    assert code(await here.api.post(path, json=again)) == (409, "duplicate")
+    assert code(await here.api.post(path, json=again | {"roleId": "99"})) == (404, "notFound")
     assert {one["roleName"] for one in await here.list(f"{CUSTOMER}/roles", "items")} >= {"_SEED_ADMIN_ROLE"}
     here.bo.is_admin = True
     assert (await here.api.post(f"{BO}/makeAdmin", json={"status": False})).status_code == 204

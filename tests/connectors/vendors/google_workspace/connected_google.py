@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -39,6 +40,14 @@ class ConnectedGoogle:
     def effect(self, ability: str, user: GoogleUser | None = None, **parameters: Any) -> Effect:
         who = user or self.isa
         return Effect(ability, "run-1/step-1/1", Account(who.id, who.email), parameters)
+
+    async def give_back(self, ability: str, user: GoogleUser | None = None, taken: Any = ()) -> Any:
+        """The details of the reply. The read-back says that it was not done before, and that it is done after."""
+        giving = replace(self.effect(ability, user), taken=taken)
+        assert (await self.connector.read_back(giving)).outcome == "not_done"
+        reply = (await self.connector.attempt(giving)).detail
+        assert (await self.connector.read_back(giving)).outcome == "done"
+        return reply
 
     async def do(self, ability: str, user: GoogleUser | None = None, **parameters: Any) -> Any:
         return (await self.connector.attempt(self.effect(ability, user, **parameters))).detail

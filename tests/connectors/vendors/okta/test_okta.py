@@ -199,6 +199,8 @@ def test_the_groups_that_a_run_left_are_joined_and_deleted_ones_are_named() -> N
     wanted = replace(effect("add_to_groups"), taken=taken)
     joined = replay(act.do(SETTINGS, wanted), exchanges("join_groups"), OKTA.dialect)
     assert [one["id"] for one in joined["joined_groups"]] == [one["id"] for one in taken]
+    nothing = replay(act.do(SETTINGS, wanted), exchanges("groups_deleted")[1:], OKTA.dialect)
+    assert (nothing["joined_groups"], nothing["deleted_groups"]) == ([], [dict(one) for one in taken])
     assert replay(act.look(SETTINGS, wanted), exchanges("groups_joined"), OKTA.dialect).outcome == "done"
     gone = replay(act.look(SETTINGS, wanted), exchanges("groups_deleted"), OKTA.dialect)
     assert gone.outcome == "done" and len(gone.evidence["deleted_groups"]) == len(taken)
