@@ -14,7 +14,7 @@ from activities.attempts.pacing import SystemPace
 from connectors import registry
 from connectors.abilities import Connector, Pace
 from connectors.errors import ActionRequiredError
-from connectors.reach import Endpoint
+from connectors.network.reach import Endpoint
 from orchestrator.domain.packet.packet import SystemSpec
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_uses import SystemUses

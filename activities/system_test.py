@@ -19,7 +19,7 @@ from activities.failures import log_unexpected
 from connectors import registry
 from connectors.abilities import Account, Connector, Effect, Lookup, Pace
 from connectors.errors import ConnectorError, RefusedError
-from connectors.reach import ConnectionStep, try_connection
+from connectors.network.reach import ConnectionStep, try_connection
 from connectors.rehearsal import Rehearsal, Rehearses, with_counts
 from orchestrator.documents.system_test import Part, PartOutcome, RequestOfRun, SystemTested, TestedAbility, TestedPart
 from orchestrator.domain.organisation.person import PersonFacts

@@ -23,7 +23,7 @@ from connectors.abilities import Ability, Connector, SystemClass
 from connectors.acts import ActTable, IncompleteActError
 from connectors.errors import ActionRequiredError
 from connectors.http.connector import HttpConnector, HttpKind
-from connectors.reach import Endpoint, endpoint_by_url
+from connectors.network.reach import Endpoint, endpoint_by_url
 from connectors.setup import Setup
 
 GROUP = "offboard.connectors"

@@ -13,13 +13,13 @@ from connectors.abilities import Ability, Connector, SystemClass
 from connectors.boundary.boundary import checked
 from connectors.errors import ActionRequiredError, ConnectorError
 from connectors.http.connector import MAY_BE_EMPTY
+from connectors.network.reach import Endpoint
 from connectors.packages import ConnectorKind, is_named, load, over_http
 from connectors.people_csv.connector import ACTS, KIND, PeopleCsvSettings, make_people_csv
 from connectors.people_csv.setup import SETUP as PEOPLE_CSV_SETUP
 from connectors.protocols import ldap, ldap_settings
 from connectors.protocols.scim import SCIM
 from connectors.protocols.setups import LDAP_SETUP, MAIL_SETUP
-from connectors.reach import Endpoint
 from connectors.reference import mail
 from connectors.reference.cards import CARDS
 from connectors.reference.code_hosting import CODE_HOSTING

@@ -42,15 +42,15 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.hosts import Redaction, base_url, port_of, read_url, require_allowed
 from connectors.http.answers import JSON, BodyForm
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect
 from connectors.http.judging import fail, fail_sent, judge
 from connectors.http.requests import Answer, Flow, Outgoing, Request
 from connectors.http.sending import HttpResponse, NotReceived, new_client, send
+from connectors.network.hosts import Redaction, base_url, port_of, read_url, require_allowed
+from connectors.network.tls import require_private
 from connectors.rehearsal import Rehearsal, RehearsedRequest, Rehearsing
-from connectors.tls import require_private
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from typing import NoReturn
 import httpx
 
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, RefusedError, TryAgainError
-from connectors.hosts import read_url
 from connectors.http.dialect import Dialect, Verdict
 from connectors.http.requests import Answer, Request
+from connectors.network.hosts import read_url
 
 
 def judge(

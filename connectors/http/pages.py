@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import httpx
 
 from connectors.errors import ActionRequiredError
-from connectors.hosts import read_url
 from connectors.http.requests import Answer, Request
+from connectors.network.hosts import read_url
 
 MAX_ITEMS = 20_000
 """A list with more items than this is taken for a system that never ends its pages."""

@@ -7,7 +7,7 @@
 - Where there is no answer, `NotReceived` is raised with a code. An error of httpx carries the request, and with it the
   credential, so it is neither the cause nor the context of what is raised here.
 
-Callers check the address first: connectors with `connectors.hosts`, webhooks with their own list of hosts.
+Callers check the address first: connectors with `connectors.network.hosts`, webhooks with their own list of hosts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
-from connectors.tls import trust
+from connectors.network.tls import trust
 
 _TOO_LATE = "There was no response in time."
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]

@@ -17,15 +17,15 @@ from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachab
 from connectors.account_set import AccountSet, equals_ignoring_case, main_value, value_shown, values_asked
 from connectors.acts import ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, not_reachable
-from connectors.hosts import require_allowed
 from connectors.listing import AccountsListed, ListedAccount, cut
+from connectors.network.hosts import require_allowed
+from connectors.network.tls import require_private, trust
 from connectors.parameters import account_gone, account_of, unknown_attribute
 from connectors.protocols.ldap_directory import LdapDirectory
 from connectors.protocols.ldap_session import LdapSession
 from connectors.protocols.ldap_settings import DirectorySettings, address
 from connectors.read_backs import account_missing
 from connectors.rehearsal import Rehearsal, Rehearsing
-from connectors.tls import require_private, trust
 
 SettingsT = TypeVar("SettingsT", bound=DirectorySettings)
 Context = TypeVar("Context")

@@ -22,7 +22,7 @@ from ldap3.core.exceptions import (
 
 from connectors.abilities import Pace, unpaced
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
-from connectors.hosts import Redaction
+from connectors.network.hosts import Redaction
 from connectors.protocols.ldap_session import LdapSession
 from connectors.rehearsal import RehearsalStopped, Rehearsing
 

@@ -24,7 +24,7 @@ from ldap3.core.exceptions import LDAPExceptionError
 
 from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
-from connectors.hosts import Redaction
+from connectors.network.hosts import Redaction
 from connectors.rehearsal import RehearsedRequest, Rehearsing
 
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696

@@ -15,15 +15,15 @@ import httpx
 from connectors.abilities import Pace, unpaced
 from connectors.boundary.storable import storable_text
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
-from connectors.hosts import Redaction
-from connectors.tls import trust
+from connectors.network.hosts import Redaction
+from connectors.network.tls import trust
 
 Security = Literal["starttls", "tls", "none"]
 
 
 class MailServer:
     """The server that accepts our messages. TLS certificates are verified; callers see to it that no password crosses
-    a network without TLS (`connectors.tls.require_private`)."""
+    a network without TLS (`connectors.network.tls.require_private`)."""
 
     def __init__(self, host: str, port: int, *, security: Security, username: str, password: str, ca_file: str) -> None:
         self._host = host

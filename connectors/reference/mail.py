@@ -21,18 +21,18 @@ from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachab
 from connectors.account_set import equals_ignoring_case
 from connectors.acts import Act, ActTable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
-from connectors.hosts import require_allowed
 from connectors.http.auth import BearerToken
 from connectors.http.client import DEFAULT_MAX_ANSWER_BYTES, HttpClient
 from connectors.http.connector import SAMPLE_SIZE, Find, answers, find_by, first_page
 from connectors.http.flows import Fields, ask_if_present, change, parse, unexpected
 from connectors.http.pages import Cursor
 from connectors.http.requests import Flow, Operation
+from connectors.network.hosts import require_allowed
+from connectors.network.tls import require_private
 from connectors.parameters import account_of, text_of
 from connectors.protocols.smtp import MailServer, Security, ascii_address, message_id
 from connectors.read_backs import account_missing, seen
 from connectors.reference.changes import change_account
-from connectors.tls import require_private
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 

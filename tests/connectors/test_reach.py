@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from pathlib import Path
 
-from connectors.reach import ConnectionStep, Endpoint, try_connection
+from connectors.network.reach import ConnectionStep, Endpoint, try_connection
 from orchestrator.embedded.company.certificate import write_certificate
 from tests.connectors.raw_servers import listening, silence
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from connectors.abilities import Ability, Account, Effect, Lookup, Pace, Reachability, ReadBack, Reply, unpaced
 from connectors.acts import Act, ActTable
 from connectors.errors import ConnectorError, not_reachable
-from connectors.hosts import require_allowed
 from connectors.listing import AccountsListed
+from connectors.network.hosts import require_allowed
 from connectors.parameters import unknown_attribute
 from connectors.read_backs import account_missing
 from connectors.rehearsal import Rehearsal, Rehearsing

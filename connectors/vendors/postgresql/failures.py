@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, RefusedError, TryAgainError
-from connectors.hosts import Redaction
+from connectors.network.hosts import Redaction
 
 _LATER = ("too many", "connection slots", "starting up", "shutting down", "recovery", "not yet accepting")
 _RIGHTS = "Grant the role in the setting user the rights that docs/connectors/postgresql.md lists for this ability."

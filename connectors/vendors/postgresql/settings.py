@@ -6,8 +6,8 @@ from psycopg.conninfo import make_conninfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.errors import ActionRequiredError
-from connectors.hosts import Redaction
-from connectors.tls import is_loopback, trust
+from connectors.network.hosts import Redaction
+from connectors.network.tls import is_loopback, trust
 
 
 class PostgresqlSettings(BaseModel):

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 import httpx
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
-from connectors.tls import is_loopback
+from connectors.network.tls import is_loopback
 
 LARGEST_ANSWER: Final = 1 << 20  # bytes; providers send a few kB
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")

@@ -13,7 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from connectors.errors import ConnectorError
-from connectors.tls import trust
+from connectors.network.tls import trust
 
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ldaps": 636, "ldap": 389}
 _TLS_SCHEMES = frozenset({"https", "ldaps"})
