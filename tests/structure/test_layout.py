@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,11 @@ from tests.long_files import LONG_FILES
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("orchestrator", "activities", "connectors", "migrations")
 LONGEST = 400
+
+MOST_MODULES = 16
+"""In one folder, `__init__.py` not counted. More than about fifteen are usually several nouns."""
+MORE_MODULES = {"migrations/versions": "one module for each migration"}
+"""Folders with more, and why."""
 
 SAYS_WHY = re.compile(r"^Over 400 lines: \S", re.MULTILINE)
 """A line in the docstring of a longer file, with the reason why it is not split."""
@@ -241,6 +247,16 @@ def test_a_file_over_400_lines_says_why() -> None:
             assert says_why, f"{name_of(path)}: split it by noun, or add 'Over 400 lines: REASON' to its docstring"
         else:
             assert not says_why, f"{name_of(path)}: it has fewer than 400 lines; remove the reason"
+
+
+def test_a_folder_has_few_modules() -> None:
+    """A newcomer finds the place of a change by the names of folders."""
+    modules = Counter(name_of(path.parent) for path in python_files(*PACKAGES) if path.name != "__init__.py")
+    more = {
+        folder: number for folder, number in modules.items() if number > MOST_MODULES and folder not in MORE_MODULES
+    }
+    assert not more, f"{more}: at most {MOST_MODULES} modules; move those about one noun into a package"
+    assert all(modules[folder] > MOST_MODULES for folder in MORE_MODULES), "remove the exceptions that no folder needs"
 
 
 def test_each_migration_follows_the_one_before() -> None:
