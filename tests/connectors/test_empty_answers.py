@@ -58,6 +58,7 @@ TAKEN_FROM: Mapping[str, Mapping[str, Any]] = {
     "okta": {"status": "SUSPENDED"},
     "entra": {"accountEnabled": False},
     "google_workspace": {"suspended": True},
+    "slack": {"deleted": True},
     "code_hosting": {"state": "suspended", "admin": False},
     "cards": {"state": "frozen"},
     "hr": {"status": "leaving", "leaving_at": "2026-11-30T17:00:00+00:00"},
@@ -128,12 +129,15 @@ def cases() -> list[tuple[AnsweringKind, str]]:
 async def test_an_empty_answer_alone_makes_nothing_done(kind: AnsweringKind, ability: str) -> None:
     path, document = OWN[kind.name]
     taken: Sequence[Mapping[str, Any]] = ()
-    if connector_kinds()[kind.name][ability].gives_access:
+    gives_access = connector_kinds()[kind.name][ability].gives_access
+    if gives_access:
         document = document | TAKEN_FROM[kind.name]
         taken = [TAKEN.get((kind.name, ability), {"id": "a-group", "name": "A group"})]
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:
         is_own = place_of(kind.name, asked) == path
+        if gives_access and kind.name == "slack" and asked.path.startswith("/scim/v2/Users/"):
+            return ScriptedAnswer(200, SCIM_USER | {"active": False})
         return ScriptedAnswer(200, document) if is_own else empty(kind.name, asked)
 
     native_id = "isa@vendor.example" if kind.name == "mail" else "7"

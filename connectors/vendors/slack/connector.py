@@ -25,7 +25,7 @@ from connectors.vendors.slack.settings import SlackSettings
 from connectors.vendors.slack.setup import SETUP
 from connectors.vendors.slack.snapshot import snapshot
 from connectors.vendors.slack.user_groups import leave_groups, look_at_groups
-from connectors.vendors.slack.users import deactivate, look_at_deactivation
+from connectors.vendors.slack.users import activate, deactivate, look_at_activation, look_at_deactivation
 from connectors.vendors.slack.workspaces import look_at_workspaces, remove_from_workspaces
 
 _AT_ONCE = timedelta(0)
@@ -70,9 +70,22 @@ SLACK = HttpKind(
                 tokens_last=_AT_ONCE,
                 ends=("sessions", "access_tokens", "refresh_tokens"),
                 settles_within=_SETTLE_TIME,
+                undone_by="activate_account",
             ),
             deactivate,
             look_at_deactivation,
+        ),
+        Act(
+            Ability(
+                "activate_account",
+                "change",
+                "activates the account by SCIM; tokens that it gave to apps stay revoked",
+                reversible="yes",
+                settles_within=_SETTLE_TIME,
+                gives_access=True,
+            ),
+            activate,
+            look_at_activation,
         ),
         Act(
             Ability(

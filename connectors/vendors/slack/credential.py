@@ -82,6 +82,7 @@ RIGHTS: Mapping[str, tuple[SlackRights, ...]] = {
         SlackRights(("users:read", "admin"), scim=True),
         SlackRights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),
     ),
+    "activate_account": (SlackRights(("users:read", "admin"), scim=True),),
     "revoke_sessions": (SlackRights(("users:read", "admin.users:read", "admin.users:write"), organisation=True),),
     "remove_from_user_groups": (SlackRights(("users:read", "usergroups:read", "usergroups:write")),),
     "remove_from_idp_groups": (SlackRights(("users:read", "admin"), scim=True),),

@@ -19,6 +19,7 @@ from connectors.http.flows import Fields, all_pages, change, parse, require_acco
 from connectors.http.requests import Answer, Flow, Operation
 from connectors.parameters import account_gone, account_of
 from connectors.protocols.scim_documents import ScimUser, lowered
+from connectors.protocols.scim_groups import patch
 from connectors.read_backs import account_missing, seen
 from connectors.vendors.slack.answers import LIMIT, require_own, shown_in, with_cursor
 from connectors.vendors.slack.credential import SlackAccess, SlackCredential
@@ -27,6 +28,7 @@ GET_USER = Operation("GET", "/api/users.info", "users_info")
 LIST_ADMIN_USERS = Operation("GET", "/api/admin.users.list", "admin_users_list")
 DEACTIVATE_USER = Operation("POST", "/api/admin.users.deactivate")
 GET_SCIM_USER = Operation("GET", "/scim/v2/Users/{id}")
+PATCH_SCIM_USER = Operation("PATCH", "/scim/v2/Users/{id}")
 DELETE_SCIM_USER = Operation("DELETE", "/scim/v2/Users/{id}")
 _SLACKBOT = "USLACKBOT"
 
@@ -265,3 +267,24 @@ def look_at_deactivation(access: SlackAccess, effect: Effect) -> Flow[ReadBack]:
         return account_missing()
     active = yield from is_active(access, user)
     return seen(None if active is None else not active, {**user.evidence(), "active": active})
+
+
+def activate(access: SlackAccess, effect: Effect) -> Flow[Mapping[str, Any]]:
+    """By SCIM, since the Web API has no method for it."""
+    yield from access.require("activate_account")
+    user = yield from user_to_change(access, effect)
+    if (yield from is_active(access, user)) is not False:
+        return {"activated": False, "before": "active"}
+    activation = patch({"op": "replace", "path": "active", "value": True})
+    request = access.settings.scim(PATCH_SCIM_USER.request(user.id, json=activation, missing_ok=True))
+    require_own((yield from change(request, effect)))
+    return {"activated": True, "before": "deactivated"}
+
+
+def look_at_activation(access: SlackAccess, effect: Effect) -> Flow[ReadBack]:
+    yield from access.require("activate_account")
+    user = yield from user_of(access, effect)
+    if user is None:
+        return account_missing()
+    active = yield from is_active(access, user)
+    return seen(active, {**user.evidence(), "active": active})

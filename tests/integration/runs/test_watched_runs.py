@@ -67,7 +67,7 @@ async def test_access_that_came_back_is_found_and_removed_by_a_new_generation(in
         await here.verify()
 
 
-@pytest.mark.parametrize("cause", ["employed_again", "later_run", "person_erased"])
+@pytest.mark.parametrize("cause", ["employed_again", "later_run", "restored", "person_erased"])
 async def test_a_watch_ends_where_there_is_nothing_to_check_any_more(install: Install, hire: Hire, cause: str) -> None:
     """The access is there again in each case. It is right, it is the later run's, or no one can say whose it was."""
     [person] = await hire()
@@ -82,12 +82,18 @@ async def test_a_watch_ends_where_there_is_nothing_to_check_any_more(install: In
                 await leaves_at(here, person, datetime.now(UTC) + 400 * DAY)
             case "later_run":
                 await here.start(person, cutoff=FAR_FUTURE)
+            case "restored":
+                asked = await commands.restore_access(here.services, here.actors["hr"], run, "They stay")
+                restore = await here.attend(asked.run_id)
+                assert restore.finish == "clean", await here.story(asked.run_id)
             case _:
                 await here.backend.keyring.erase_person(state.asked.person_id)
         await reported(here, state)
         await here.set_clock_ahead((1 * DAY + timedelta(minutes=1)).total_seconds())
         state = await here.wait_until(run, lambda state: state.watch.ended is not None, "the end of the watch", 60)
-        assert state.watch.ended is not None and state.watch.ended.cause == cause
+        assert state.watch.ended is not None and state.watch.ended.cause == (
+            "later_run" if cause == "restored" else cause
+        )
         assert state.finish == "clean" and not open_kinds(state) and not state.watch.checks
         await here.verify()
 

@@ -33,6 +33,26 @@ async def test_a_deactivated_account_loses_its_sessions_and_the_tokens_of_its_ap
     assert await here.own_token("E-3") == "works"
 
 
+async def test_an_account_is_activated_by_scim(here: ConnectedSlack) -> None:
+    assert await here.outcome("activate_account") == "done"
+    await here.do("deactivate_account")
+    assert await here.outcome("activate_account") == "not_done"
+    assert await here.do("activate_account") == {"activated": True, "before": "deactivated"}
+    assert (await here.outcome("activate_account"), await here.outcome("deactivate_account")) == ("done", "not_done")
+    assert await here.own_token("E-1") == "token_revoked", "apps need the person again"
+    here.slack.forget()
+    assert await here.do("activate_account") == {"activated": False, "before": "active"}
+    assert here.slack.sent("PATCH") == []
+
+
+async def test_without_scim_no_account_is_activated(here: ConnectedSlack) -> None:
+    web = here.with_scopes("users:read", "users:read.email", "admin.users:read", "admin.users:write")
+    await web.attempt(here.effect("deactivate_account"))
+    for attempt in (web.attempt, web.read_back):
+        with pytest.raises(ActionRequiredError, match="rights_missing"):
+            await attempt(here.effect("activate_account"))
+
+
 async def test_without_scim_an_organization_deactivates_by_the_web_api(here: ConnectedSlack) -> None:
     web = here.with_scopes("users:read", "users:read.email", "admin.users:read", "admin.users:write")
     here.slack.largest_page = 1
