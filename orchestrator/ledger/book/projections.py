@@ -50,7 +50,7 @@ def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
     writes = []
     for (table, id_), values in new.items():
         if old.get((table, id_)) != values:
-            recorded = {name: RECORDED_AT if value is now else value for name, value in values.items()}
+            recorded = {name: _as_recorded(value, now) for name, value in values.items()}
             if table == "runs" and end is not None and end.last is now and end.gone_at not in (None, now):
                 recorded["access_gone_at"] = AfterRecorded(end.tokens_last)
             if table == "runs" and (check := next_check(after)) is not None and check[0] is now:
@@ -58,6 +58,13 @@ def changes(before: RunState, after: RunState, now: datetime) -> list[RowWrite]:
             writes.append(RowWrite(table, {KEY[table]: id_}, recorded))
     writes.extend(RowWrite(table, {KEY[table]: id_}, None) for table, id_ in old if (table, id_) not in new)
     return writes
+
+
+def _as_recorded(value: Any, now: datetime) -> Any:
+    """A column's value, or one within it."""
+    if isinstance(value, dict):
+        return {name: _as_recorded(one, now) for name, one in value.items()}
+    return RECORDED_AT if value is now else value
 
 
 def _run(state: RunState) -> dict[str, Any]:
@@ -164,7 +171,7 @@ def _assigned(state: RunState, item_id: str) -> dict[str, list[str]]:
     return {"assigned": assigned} if assigned else {}
 
 
-def _owned(exception: ExceptionState) -> dict[str, str]:
+def _owned(exception: ExceptionState) -> dict[str, Any]:
     """Who is to resolve it, and until when it is hidden from inboxes. Only where that is so: rows of versions that had
     neither stay as they were."""
     until = {
@@ -172,7 +179,7 @@ def _owned(exception: ExceptionState) -> dict[str, str]:
         "waived_until": exception.waived_until,
         "reopened_at": exception.reopened_at,
     }
-    shown = {name: at.isoformat() for name, at in until.items() if at is not None}
+    shown = {name: at for name, at in until.items() if at is not None}
     return ({"owned_by": exception.assigned_to} if exception.assigned_to else {}) | shown
 
 

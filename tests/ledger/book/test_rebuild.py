@@ -19,7 +19,7 @@ from orchestrator.ledger.book import rebuild as rebuilding
 from orchestrator.ledger.book.errors import LedgerUnavailable
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.ledger.schema.database import Database
-from tests.ledger.small_office import HANNA, OLE, SmallOffice, small_office
+from tests.ledger.small_office import HANNA, HOUR, OLE, REFUSED, SmallOffice, small_office
 
 TABLES = ("runs", "inbox", "exceptions", "packets", "run_counts")
 LATER = timedelta(days=30)
@@ -109,6 +109,21 @@ async def test_what_is_appended_between_the_comparison_and_the_correction_is_kep
     assert states[wrong_and_changed] == "held" and states[changed] == "ended"
     [before] = [row for row in untouched["runs"] if wrong in row]
     assert before in after["runs"]
+
+
+async def test_the_end_of_a_waiver_writes_the_rows_that_a_rebuild_makes(here: SmallOffice) -> None:
+    run_id = await here.start(-HOUR)
+    await here.approve(run_id)
+    await here.work(run_id, {"freeze_card": REFUSED})
+    [failed] = [one.opened.exception_id for one in (await here.state(run_id)).work.open_exceptions()]
+    until = await here.ledger.now() + HOUR
+    await commands.waive_exception(here.services, HANNA, run_id, failed, until, "The bank freezes it on Monday")
+    await commands.snooze_exception(here.services, OLE, run_id, failed, until)
+    await agrees(here)
+    await here.advance_clock(2 * HOUR)
+    await commands.comment_on_exception(here.services, OLE, run_id, failed, "The waiver is over")
+    assert (await here.state(run_id)).work.exceptions[failed].reopened_at is not None
+    await agrees(here)
 
 
 async def _state(here: SmallOffice, run_id: str) -> str:
