@@ -1,6 +1,7 @@
 """Limits on starts as a document: which are reached, which starts are held, and who can let them go on.
 
-A held start is shown to its requester and to those who can confirm it; under an embargo only to those named.
+A held start is shown to its requester and to those who can confirm it; under an embargo only to those named. A limit is
+shown to those whose starts it holds, to those who can release it, and to those who read every system of the packet.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from datetime import datetime
 
 from orchestrator.documents.document import Document
 from orchestrator.domain.commands.starts import starting
-from orchestrator.domain.organisation.starts import CONFIRMED_FOR, HeldState, StartsState, TripState
+from orchestrator.domain.organisation.starts import CONFIRMED_FOR, HeldState, ReleasedTrip, StartsState, TripState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.permissions.visibility import reads_everything
 
 
 def starts_document(
@@ -20,6 +22,7 @@ def starts_document(
 ) -> Document:
     """`packets` are today's versions, by name, of those that the actor may read; `actors` the known ones, by id."""
     trips = [trip for trip in state.trips.values() if _sees_trip(trip, packets, actor)]
+    past = [one for one in reversed(state.past) if _sees_trip(one.trip, packets, actor)]
     held = [
         one
         for one in state.held.values()
@@ -29,6 +32,7 @@ def starts_document(
         "limits": [_limits(name, packet) for name, packet in sorted(packets.items())],
         "reached": [_trip(trip, packets[trip.tripped.packet], actor, actors) for trip in trips],
         "held": [_held(one, packets[one.held.packet], actor, now, actors) for one in held],
+        "released": [_released(one) for one in past],
     }
 
 
@@ -36,7 +40,8 @@ def _sees_trip(trip: TripState, packets: Mapping[str, Packet], actor: Actor) -> 
     packet = packets.get(trip.tripped.packet)
     if packet is None:
         return False
-    return trip.tripped.scope == "packet" or trip.tripped.by == actor.actor_id or _releases(actor, packet)
+    own = trip.tripped.scope == "packet" or trip.tripped.by == actor.actor_id
+    return own or _releases(actor, packet) or reads_everything(actor, packet)
 
 
 def _releases(actor: Actor, packet: Packet) -> bool:
@@ -55,7 +60,7 @@ def _limits(name: str, packet: Packet) -> Document:
     }
 
 
-def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Actor]) -> Document:
+def _limit_reached(trip: TripState) -> Document:
     tripped = trip.tripped
     return {
         "trip_id": tripped.trip_id,
@@ -65,6 +70,17 @@ def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Ac
         "urgent": tripped.urgent,
         "limit": tripped.limit,
         "reached_at": trip.at,
+        "starts_held": trip.held,
+    }
+
+
+def _released(one: ReleasedTrip) -> Document:
+    return {**_limit_reached(one.trip), "released_by": list(one.by), "released_at": one.at}
+
+
+def _trip(trip: TripState, packet: Packet, actor: Actor, actors: Mapping[str, Actor]) -> Document:
+    return {
+        **_limit_reached(trip),
         "released_by": [one.by for one in starting.counted_approvals(trip, packet, actors)],
         "roles": sorted(starting.releasing_roles(packet)),
         "can_release": starting.can_release(trip, actor, packet, actors),

@@ -23,17 +23,33 @@ HELD_OF_EACH: Final = 20
 starts of others from being confirmed. Further ones are refused in the same way, without a record."""
 
 
+RELEASED_KEPT: Final = 100
+"""How many limits that were released are listed, the latest ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class TripState:
+    """A limit that is reached. `held` is how many starts it held that are recorded."""
+
     tripped: e.StartsTripped
     at: datetime
     approvals: tuple[e.StartsReleaseApproved, ...] = ()
+    held: int = 0
 
     def holds(self, requester: str, packet: str) -> bool:
         """Whether it holds a start of this requester under this packet."""
         if self.tripped.scope == "packet":
             return self.tripped.packet == packet
         return self.tripped.requester == requester
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedTrip:
+    """A limit that was reached, and released by these accounts."""
+
+    trip: TripState
+    by: tuple[str, ...]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +66,15 @@ class HeldState:
 @dataclass(frozen=True, slots=True)
 class StartsState:
     """`counted` with the times, oldest first; `trips` are the limits that are reached now, by id; `held` the starts
-    that are held, by id. `released` is when a scope (requester or packet) was last released."""
+    that are held, by id. `released` is when a scope (requester or packet) was last released, `past` are the limits that
+    were released, the latest last."""
 
     version: int = 0
     counted: tuple[tuple[datetime, e.StartCounted], ...] = ()
     trips: Mapping[str, TripState] = field(default_factory=dict)
     held: Mapping[str, HeldState] = field(default_factory=dict)
     released: Mapping[tuple[e.StartsScope, str], datetime] = field(default_factory=dict)
+    past: tuple[ReleasedTrip, ...] = ()
 
     def held_for(self, person_id: str, requester: str, urgent: bool, packet: str) -> HeldState | None:
         """The held start of this requester for this person under this packet, if there is one."""
@@ -89,7 +107,8 @@ def fold_starts(state: StartsState, event: Event, at: datetime) -> StartsState:
         case e.StartsTripped(trip_id=trip_id):
             return replace(state, trips={**state.trips, trip_id: TripState(event, at)})
         case e.StartHeld(held_id=held_id):
-            return replace(state, held={**state.held, held_id: HeldState(event, at)})
+            trips = {id_: _holding(trip, event) for id_, trip in state.trips.items()}
+            return replace(state, held={**state.held, held_id: HeldState(event, at)}, trips=trips)
         case e.StartConfirmed(held_id=held_id) if held_id in state.held:
             confirmed = replace(state.held[held_id], confirmed=event, confirmed_at=at)
             return replace(state, held={**state.held, held_id: confirmed})
@@ -97,11 +116,16 @@ def fold_starts(state: StartsState, event: Event, at: datetime) -> StartsState:
             trip = state.trips[trip_id]
             return replace(state, trips={**state.trips, trip_id: replace(trip, approvals=(*trip.approvals, event))})
         case e.StartsReleased(trip_id=trip_id) if trip_id in state.trips:
-            tripped = state.trips[trip_id].tripped
-            key = scope_key(tripped.scope, tripped.requester, tripped.packet)
-            left = {id_: trip for id_, trip in state.trips.items() if id_ != trip_id}
-            return replace(state, trips=left, released={**state.released, key: at})
+            trip = state.trips[trip_id]
+            key = scope_key(trip.tripped.scope, trip.tripped.requester, trip.tripped.packet)
+            left = {id_: one for id_, one in state.trips.items() if id_ != trip_id}
+            past = (*state.past, ReleasedTrip(trip, event.by, at))[-RELEASED_KEPT:]
+            return replace(state, trips=left, released={**state.released, key: at}, past=past)
     return state
+
+
+def _holding(trip: TripState, held: e.StartHeld) -> TripState:
+    return replace(trip, held=trip.held + 1) if trip.holds(held.requester, held.packet) else trip
 
 
 def _without_old(state: StartsState, at: datetime) -> StartsState:

@@ -24,6 +24,12 @@ def reads(actor: Actor, packet: Packet) -> bool:
     return any(granted_level(levels, actor, system, packet.name) is not None for system in systems)
 
 
+def reads_everything(actor: Actor, packet: Packet) -> bool:
+    """Whether the actor reads every system of the packet."""
+    levels, systems = packet.platform.levels, packet.platform.systems
+    return all(granted_level(levels, actor, system, packet.name) is not None for system in systems)
+
+
 def sees(state: RunState, actor: Actor, world: World) -> bool:
     """Whether the run exists for this actor now."""
     if not _exists_for(state, actor, world):

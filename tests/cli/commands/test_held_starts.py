@@ -41,7 +41,10 @@ async def test_a_held_start_is_shown_confirmed_and_released(
     names = {one["person"]: one for one in listed["held"]}
     mine = names[f"{person.given_name} {person.family_name}"]
     assert mine["urgent"] and mine["can_confirm"] and not mine["confirmed_by"]
-    assert not (await offboard.done("starts", "--json", as_="auditor")).json["held"]
+    audited = (await offboard.done("starts", "--json", as_="auditor")).json
+    assert not audited["held"] and facts["trip_id"] in {one["trip_id"] for one in audited["reached"]}
+    said = (await offboard.done("starts", as_="auditor")).out
+    assert facts["trip_id"] in said and "No limit is reached" not in said
     shown = (await offboard.done("starts", as_="operator")).out
     assert mine["held_id"] in shown and facts["trip_id"] in shown
 
@@ -60,3 +63,16 @@ async def test_a_held_start_is_shown_confirmed_and_released(
         assert "Approve release" not in said.text
     released = await offboard.done("starts", "release", facts["trip_id"], as_="operator")
     assert f"{facts['trip_id']} is released" in released.out
+
+    # What was reached, and who released it, stays listed.
+    for alias in ("auditor", "operator"):
+        listed = (await offboard.done("starts", "--json", as_=alias)).json
+        assert facts["trip_id"] not in {one["trip_id"] for one in listed["reached"]}
+        [past] = [one for one in listed["released"] if one["trip_id"] == facts["trip_id"]]
+        assert (past["by"], past["urgent"], past["starts_held"]) == ("hr", True, 2)
+        assert past["released_by"] == ["safety-owner", "operator"] and past["released_at"] > past["reached_at"]
+        assert facts["trip_id"] in (await offboard.done("starts", as_=alias)).out
+    async with Visitor(stack.url) as auditor:
+        await auditor.sign_in("auditor")
+        page = " ".join((await auditor.get("/starts")).text.split())
+        assert "Limits released" in page and "2 further held, released" in page

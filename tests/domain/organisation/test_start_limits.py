@@ -13,7 +13,14 @@ from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.organisation.starts import CONFIRMED_FOR, KEPT_FOR, MAX_HELD, StartsState, fold_starts
+from orchestrator.domain.organisation.starts import (
+    CONFIRMED_FOR,
+    KEPT_FOR,
+    MAX_HELD,
+    RELEASED_KEPT,
+    StartsState,
+    fold_starts,
+)
 from orchestrator.domain.packet.packet import Packet, StartLimits
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.permissions.levels import Actor
@@ -214,6 +221,17 @@ def test_what_is_kept_is_bounded() -> None:
     desk.later(KEPT_FOR + HOUR)
     desk.start(HOPE)
     assert len(desk.state.counted) == 1 and not desk.state.held and desk.trips, "a limit stays until it is released"
+
+
+def test_the_latest_released_limits_are_kept() -> None:
+    desk = Desk()
+    tripped = {"scope": "packet", "packet": "leaver", "by": "hr", "requester": "h-hr", "urgent": False}
+    for number in range(RELEASED_KEPT + 2):
+        trip_id = f"trip-{number}"
+        reached = e.StartsTripped.model_validate({**tripped, "trip_id": trip_id, "counted": 6, "limit": 6})
+        desk.append([reached, e.StartsReleased(trip_id=trip_id, by=("ole", "vera"))])
+    assert len(desk.state.past) == RELEASED_KEPT and desk.state.past[-1].trip.tripped.trip_id == trip_id
+    assert desk.state.past[-1].by == ("ole", "vera") and not desk.trips
 
 
 def test_a_held_start_under_embargo_exists_for_those_named() -> None:

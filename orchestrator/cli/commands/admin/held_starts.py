@@ -14,7 +14,7 @@ from orchestrator.documents.document import Document
 
 
 def starts(context: typer.Context, alias: As = None, json: Json = False, folder: Folder = FOLDER) -> None:
-    """List the limits on starts that are reached, and the starts that are held."""
+    """List the limits on starts that are reached or were released, and the starts that are held."""
     if has_subcommand(context):
         return
 
@@ -27,20 +27,29 @@ def starts(context: typer.Context, alias: As = None, json: Json = False, folder:
         print_json(found)
         return
     if not found["reached"] and not found["held"]:
-        say("No limit is reached, and no start is held.")
-        return
+        say("No limit is reached, and no start is held that you requested or can confirm.")
     if found["reached"]:
         table(("Limit", "Holds", "Reached", "Since", "Released by"), [_reached(one) for one in found["reached"]])
         say("Two people release a limit: offboard starts release LIMIT")
     if found["held"]:
         table(("Held start", "Person", "Requested by", "Urgent", "Confirmed by"), [_held(one) for one in found["held"]])
         say("Another person confirms a start: offboard starts confirm HELD")
+    if found["released"]:
+        table(
+            ("Limit", "Held", "Reached", "Since", "Starts held", "Released", "Released by"),
+            [_released(one) for one in found["released"]],
+        )
 
 
 def _reached(one: Document) -> tuple[str, str, str, str, str]:
     holds = f"starts by {one['by']}" if one["scope"] == "requester" else f"packet {one['packet']}"
     kind = "urgent starts" if one["urgent"] else "starts"
     return one["trip_id"], holds, f"{one['limit']} {kind}", instant(one["reached_at"]), ", ".join(one["released_by"])
+
+
+def _released(one: Document) -> tuple[str, ...]:
+    limit, holds, reached, since, by = _reached(one)
+    return limit, holds, reached, since, str(one["starts_held"]), instant(one["released_at"]), by
 
 
 def _held(one: Document) -> tuple[str, str, str, str, str]:

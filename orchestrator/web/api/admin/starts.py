@@ -33,7 +33,7 @@ class Limits(ResponseModel):
     urgent_per_packet: int
 
 
-class ReachedLimit(ResponseModel):
+class _Limit(ResponseModel):
     trip_id: str
     packet: str
     scope: Literal["requester", "packet"] = Field(description="Whose further starts are held")
@@ -41,6 +41,15 @@ class ReachedLimit(ResponseModel):
     urgent: bool = Field(description="Whether it is the limit of urgent starts")
     limit: int
     reached_at: datetime
+    starts_held: int = Field(description="How many starts it held that are recorded")
+
+
+class ReleasedLimit(_Limit):
+    released_by: list[str] = Field(description="The accounts of the two people who released it")
+    released_at: datetime
+
+
+class ReachedLimit(_Limit):
     released_by: list[str] = Field(description="The first of the two people who release it")
     roles: list[str] = Field(description="The roles that can release it")
     can_release: bool = Field(description="Whether the caller can")
@@ -65,7 +74,8 @@ class HeldStart(ResponseModel):
 class StartsShown(ResponseModel):
     limits: list[Limits]
     reached: list[ReachedLimit]
-    held: list[HeldStart]
+    held: list[HeldStart] = Field(description="Those that the caller requested or can confirm")
+    released: list[ReleasedLimit] = Field(description="Limits that were reached and released, the latest first")
 
 
 class Released(ResponseModel):

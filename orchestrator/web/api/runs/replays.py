@@ -106,7 +106,7 @@ async def preview(
         str | None, Query(description=_SYSTEM, min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)
     ] = None,
 ) -> ReplayPreviewed:
-    """Nothing is changed. Steps on systems that you can't read are not listed."""
+    """Nothing is changed. Of systems that you can't read, accounts are not listed."""
     found = (await state_of(request).queries.run_page(caller.viewer, run_id)).snapshot
     document = replay_document(found.state, Scope(from_step or "", system or ""), found.world)
     return ReplayPreviewed.model_validate(document)

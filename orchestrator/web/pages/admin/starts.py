@@ -48,9 +48,9 @@ async def _page(request: Request, caller: Caller, flash: Flash | None = None, st
     web = state_of(request)
     shown = await shown_starts(web, caller)
     staff = await web.queries.staff()
-    for one in (*shown["reached"], *shown["held"]):
+    for one in (*shown["reached"], *shown["held"], *shown["released"]):
         one["by"] = name_in(staff, one["by"])
-    for one in shown["reached"]:
+    for one in (*shown["reached"], *shown["released"]):
         one["released_by"] = [name_in(staff, by) for by in one["released_by"]]
     return await page(
         request,
