@@ -64,6 +64,7 @@ class Ability:
     `ends` and `cannot_end`: what it ends besides, and what the system offers no way to end. A reply names both.
     `regained_by_sign_in`: it takes sessions or tokens only, and the person gets others by signing in, so that there is
     nothing to restore.
+    `takes_nothing`: it takes nothing from the person, such as a message, so that there is nothing to restore.
     `undone_by`: the ability of the same connector that restores what this one took. `taken_as` is the key under which
     a reply names the things that it took, each with its `id`; empty where there is one state only, such as disabled.
     `recorded_as` is the key under which the snapshot of the system names such things.
@@ -91,6 +92,7 @@ class Ability:
     ends: tuple[Held, ...] = ()
     cannot_end: tuple[Held, ...] = ()
     regained_by_sign_in: bool = False
+    takes_nothing: bool = False
     undone_by: str = ""
     taken_as: str = ""
     recorded_as: str = ""

@@ -291,6 +291,7 @@ ACTS: ActTable[
             read_back=False,  # the recipients' mailboxes cannot be read
             needs_account=False,
             destroys_nothing_because="a message removes nothing",
+            takes_nothing=True,
         ),
         _send_notice,
     ),

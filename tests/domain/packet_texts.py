@@ -102,6 +102,7 @@ class SampleAbility:
     hands_over: bool = False
     tokens_last: timedelta | None = timedelta(0)
     regained_by_sign_in: bool = False
+    takes_nothing: bool = False
     undone_by: str = ""
     taken_as: str = ""
     recorded_as: str = ""

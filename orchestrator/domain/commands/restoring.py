@@ -165,12 +165,16 @@ def _of_step(state: RunState, step: PlannedStep, known: StepState, world: World)
     done = known.status in ("verified", "attested")
     if not done and not known.may_have_taken_effect:
         return none("not_done")
-    if step.is_task or known.attested_by:
+    if step.is_task:
+        return task("done_by_hand")
+    spec = world.pinned.platform.systems[step.system]
+    ability = find_ability(world.abilities, spec.connector, step.ability)
+    if ability is not None and ability.takes_nothing:
+        return none("nothing_taken")
+    if known.attested_by:
         return task("done_by_hand")
     if not done:
         return task("outcome_unknown")
-    spec = world.pinned.platform.systems[step.system]
-    ability = find_ability(world.abilities, spec.connector, step.ability)
     inverse = find_ability(world.abilities, spec.connector, ability.undone_by) if ability is not None else None
     if ability is None or inverse is None:
         nothing_lost = ability is not None and ability.regained_by_sign_in

@@ -129,6 +129,13 @@ def test_what_was_taken_is_restored_and_nothing_else() -> None:
     assert taken(story) == {"enable": [], "join": ["Sales", "Admins"]}
 
 
+def test_a_message_is_no_task_of_a_restore() -> None:
+    story = removing()
+    told = SampleAbility("disable", repeat="never", read_back=False, takes_nothing=True)
+    story.world = replace(story.world, abilities={**ABILITIES, "forge": {**FORGE, "disable": told}})
+    assert shown(story)["disable"] == "nothing_taken"
+
+
 def test_never_more_is_restored_than_the_snapshot_shows() -> None:
     assert taken(removing(snapshot=GROUPS[:1]))["join"] == ["Sales"]
     assert shown(removing(snapshot=[]))["groups"] == "nothing_taken"

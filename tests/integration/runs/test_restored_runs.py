@@ -94,6 +94,7 @@ async def test_a_completed_run_is_restored(
         }
         assert after[card]["state"] == "closed", "a closed card can't be opened again"
         assert statuses(state)["undo_by_hand_close_card"] == "attested"
+        assert not [name for name in statuses(state) if "notify" in name or "tell" in name], "messages are no tasks"
         assert await restored_steps(here, restore) == [
             "undo_demote_code_admin",
             "undo_disable_identity",
