@@ -33,6 +33,7 @@ from connectors.http.tokens import (
     PrivateKeyJwt,
     SigningKey,
 )
+from orchestrator.embedded.vendors.keys import private_pem
 from tests.connectors.company_settings import ALLOWED
 from tests.connectors.raw_servers import listening
 
@@ -46,7 +47,7 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519Pri
     ).decode()
 
 
-RSA_KEY = pem(rsa.generate_private_key(65537, 2048))
+RSA_KEY = private_pem()
 
 
 def headers_of(auth: Auth) -> dict[str, str]:

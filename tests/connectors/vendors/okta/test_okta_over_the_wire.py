@@ -10,12 +10,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from connectors.abilities import Account, Connector, Effect
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.registry import connect
+from orchestrator.embedded.vendors.keys import private_pem
 from tests.connectors.raw_servers import listening
 from tests.connectors.scripted_server import ReceivedRequest, ScriptedAnswer, ScriptedServer
 from tests.connectors.vendors.okta.okta_description import check_answer, check_request
@@ -24,11 +23,7 @@ ID = "00ub0oNGTSWTBKOLGLNR"
 USER = {"id": ID, "status": "ACTIVE", "profile": {"login": "isa.lund@example.com"}}
 GROUPS = [{"id": f"00g{number}", "type": "OKTA_GROUP", "profile": {"name": f"Team {number}"}} for number in (1, 2)]
 EXPIRED = ScriptedAnswer(401, {"errorCode": "E0000011", "errorSummary": "Invalid token provided"})
-KEY = (
-    rsa.generate_private_key(65537, 2048)
-    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    .decode()
-)
+KEY = private_pem()
 
 
 class Okta:
