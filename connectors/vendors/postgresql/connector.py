@@ -20,7 +20,14 @@ from connectors.vendors.postgresql.removal import drop, look_at_removal
 from connectors.vendors.postgresql.rights import RIGHTS_MISSING, said
 from connectors.vendors.postgresql.roles import Role, account, account_to_change, oid_of
 from connectors.vendors.postgresql.server import Conversation, converse
-from connectors.vendors.postgresql.sessions import disable, end_sessions, look_at_login, look_at_sessions
+from connectors.vendors.postgresql.sessions import (
+    disable,
+    enable,
+    end_sessions,
+    look_at_enabling,
+    look_at_login,
+    look_at_sessions,
+)
 from connectors.vendors.postgresql.settings import PostgresqlSettings, require_usable
 from connectors.vendors.postgresql.snapshot import snapshot
 
@@ -145,9 +152,21 @@ ACTS: ActTable[_DoRole, _CheckRole] = ActTable(
             reversible="yes",
             cuts_access=True,
             tokens_last=_NO_TOKENS,
+            undone_by="enable_account",
         ),
         disable,
         _of_role(look_at_login),
+    ),
+    Act(
+        Ability(
+            "enable_account",
+            "change",
+            "sets LOGIN; the password and VALID UNTIL stay as they are",
+            reversible="yes",
+            gives_access=True,
+        ),
+        enable,
+        _of_role(look_at_enabling),
     ),
     Act(
         Ability(

@@ -30,7 +30,7 @@ _CLOSED = sql.SQL(
     "SELECT count(*) FROM pg_catalog.pg_database WHERE datallowconn"
     " AND NOT (pg_catalog.has_database_privilege(oid, 'CONNECT') AND pg_catalog.has_database_privilege(oid, 'CREATE'))"
 )
-_CHANGES = "disable_account, hand_over_ownership and drop_account"
+_CHANGES = "disable_account, enable_account, hand_over_ownership and drop_account"
 
 
 async def said(talk: Conversation) -> list[str]:

@@ -39,6 +39,17 @@ async def look_at_login(talk: Conversation, role: Role, effect: Effect) -> ReadB
     return seen(not role.can_login, {**role.evidence(), "open_sessions": len(await sessions(talk, role))})
 
 
+async def enable(talk: Conversation, role: Role, effect: Effect) -> Reply:
+    if not role.can_login:
+        async with changing(talk, {role.oid: role.name}):
+            await talk.rows(sql.SQL("ALTER ROLE {} LOGIN").format(role.identifier))
+    return Reply({"rolname": role.name, "can_login": {"before": role.can_login, "after": True}})
+
+
+async def look_at_enabling(talk: Conversation, role: Role, effect: Effect) -> ReadBack:
+    return seen(role.can_login, role.evidence())
+
+
 async def sessions(talk: Conversation, role: Role) -> list[dict[str, Any]]:
     """Every session is shown with its role; the rest only to itself, and to members of pg_read_all_stats."""
     return [dict(row) for row in await talk.rows(_SESSIONS, {"oid": role.oid})]

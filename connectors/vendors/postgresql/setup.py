@@ -26,6 +26,7 @@ SETUP = Setup(
                     "",
                     {
                         "disable_account": _CREATEROLE,
+                        "enable_account": _CREATEROLE,
                         "drop_account": _CREATEROLE,
                         "end_sessions": "`pg_signal_backend`",
                         "remove_from_groups": "ADMIN OPTION on the groups (15: CREATEROLE). Since PostgreSQL 16, a "

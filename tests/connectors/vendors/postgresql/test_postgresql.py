@@ -60,6 +60,12 @@ async def test_a_role_is_refused_and_its_sessions_end(
     assert (await act(connector, "disable_account", account))[0]["can_login"]["before"] is False
     assert (await found(connector, role)).active is False
 
+    assert (await look(connector, "enable_account", account)).outcome == "not_done"
+    detail, seen = await act(connector, "enable_account", account)
+    assert (detail["can_login"], seen.outcome) == ({"before": False, "after": True}, "done")
+    async with await session(postgres, role):
+        assert (await act(connector, "enable_account", account))[0]["can_login"]["before"] is True
+
 
 async def test_sessions_that_end_before_the_role_is_disabled_can_begin_again(
     postgres: PostgresServer, make: MakeRole, connector: Connector
@@ -106,7 +112,7 @@ async def test_superusers_and_our_own_role_are_refused(
     role = await make(attributes="SUPERUSER")
     account = await found(connector, role)
     assert account.privileged
-    for ability in ("disable_account", "end_sessions", "remove_from_groups", "drop_account"):
+    for ability in ("disable_account", "enable_account", "end_sessions", "remove_from_groups", "drop_account"):
         with pytest.raises(ActionRequiredError, match="rights_missing") as raised:
             await act(connector, ability, account)
         assert "is a superuser" in raised.value.detail
