@@ -38,7 +38,7 @@ from orchestrator.deciding.snapshots import (
 from orchestrator.deciding.starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.systems import held_back
-from orchestrator.domain.errors import Invalid
+from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import (
     Holds,
@@ -57,7 +57,7 @@ from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps.readiness import World
 from orchestrator.ledger.book import projections
-from orchestrator.ledger.book.errors import VersionConflict
+from orchestrator.ledger.book.errors import LedgerUnavailable, VersionConflict
 from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
@@ -87,6 +87,7 @@ class Runs:
         self.starts = RecentStarts(ledger)
         self._organising = asyncio.Lock()
         self._starting = asyncio.Lock()
+        self._refusing = asyncio.Lock()
         self.departures = Departures(ledger)
         ledger.forgetting.append(self._forget)
 
@@ -202,15 +203,46 @@ class Runs:
         self, run_id: str, decide: Decide, *, by_account: bool = False, rests_on: RestsOn | None = None
     ) -> RunDecision:
         """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`. `by_account`: the decision also
-        rests on what an account may do; `rests_on` says on what else, once it is decided."""
+        rests on what an account may do; `rests_on` says on what else, once it is decided. What a refusal `records` is
+        appended before it is raised."""
 
-        async def attempt() -> RunDecision:
+        async def attempt(*, recording: bool = False) -> RunDecision:
             snapshot = await self.load(run_id)
-            caused = list(decide(snapshot.state, snapshot.world))
+            try:
+                caused = list(decide(snapshot.state, snapshot.world))
+            except Refusal as refused:
+                if recording and refused.records:
+                    await self._record_refusal(snapshot, refused.records)
+                raise
             more = await rests_on(snapshot, caused) if rests_on is not None else ()
             return await self.append(snapshot, caused, more, by_account=by_account)
 
-        return await until_appended(attempt)
+        try:
+            return await until_appended(attempt)
+        except Refusal as refused:
+            if not refused.records:
+                raise
+        async with self._refusing:  # one at a time in this process, so that many late votes do not conflict
+            return await until_appended(lambda: attempt(recording=True))
+
+    async def _record_refusal(self, snapshot: RunSnapshot, records: Sequence[Event]) -> None:
+        """Appends what a refusal records, and nothing that follows from it: the run is as it was, and its workflow
+        need not wake. Raises `VersionConflict` like `append`."""
+        before, now, stream = snapshot.state, snapshot.world.now, e.run_stream(snapshot.state.run_id)
+        after = before
+        for event in records:
+            after = fold(after, event, now)
+        appended = await self.ledger.append(
+            [
+                StreamAppend(stream, before.version, drafts(records, before.version, None)),
+                StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]),
+            ],
+            projections.changes(before, after, now),
+        )
+        own = [recorded for recorded in appended.events if recorded.stream == stream]
+        self._runs.advance(stream, (before.version, before), own)
+        with contextlib.suppress(LedgerUnavailable):  # then the relay wakes the workflow once
+            await self.ledger.passed_over(before.run_id, before.version, after.version)
 
     async def record_intent(self, run_id: str, decide: Decide) -> RunDecision:
         """Decides an intent on what this process read a moment ago. The append names the versions of everything that

@@ -1,20 +1,25 @@
 """Errors with which the domain refuses commands.
 
-    Refusal            a command or an intent that the rules do not allow; nothing was written
+    Refusal            a command or an intent that the rules do not allow; nothing was changed
     ├── NotAllowed     this actor may not do it (role, level, conflict of interest)
     ├── TooLate        it is decided, done or ended already, or its time has passed
     ├── Invalid        the request itself is wrong: an unknown name, a cutoff in a gap
     └── TooOften       too much of it is in progress
 
 A refusal has a `code` (`refusal_codes.py`), a `message` (place and cause, in words that fit every entry point) and
-`facts`. It has no remedy: pages, API and terminal each have a table of remedies by code, in their own words.
+`facts`. It has no remedy: pages, API and terminal each have a table of remedies by code, in their own words. Some
+refusals are recorded: `records` are the events that are appended to the run before the refusal is answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.refusal_codes import RefusalCode
+
+if TYPE_CHECKING:
+    from orchestrator.domain.events.event import Event
 
 Fact = str | int
 """A value that a remedy may name, such as the names to choose from. Never about a person beyond what `message` says."""
@@ -26,6 +31,7 @@ class Refusal(Exception):
         self.code: str = code
         self.message = message
         self.facts: Mapping[str, Fact] = facts
+        self.records: tuple[Event, ...] = ()
 
 
 class NotAllowed(Refusal):

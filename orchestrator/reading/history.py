@@ -79,8 +79,9 @@ class HistoryFilter:
 class HistoryEntry:
     """One event. `by` are the accounts that did it, empty where time or a worker brought it about; `step` is the name
     in the packet, `item` the id of a gate, task or exception, and `title` the title of the step or of the gate.
-    `outcome` is a verdict, a decision, how a task ended, or how an exception was closed. `caused_by` are the accounts
-    on whose permission Offboard ran a step; they are in `by` as well. `reason` is that of a revocation."""
+    `outcome` is a verdict, why it was refused, a decision, how a task ended, or how an exception was closed.
+    `caused_by` are the accounts on whose permission Offboard ran a step; they are in `by` as well. `reason` is that of
+    a revocation."""
 
     at: datetime
     type: str
@@ -368,7 +369,7 @@ def _doers(event: Event) -> tuple[str, ...]:
 
 
 def _outcome(event: Event) -> str | None:
-    for name in ("verdict", "outcome", "disposition"):
+    for name in ("refusal", "verdict", "outcome", "disposition"):
         if isinstance(value := getattr(event, name, None), str):
             return value
     return None

@@ -36,6 +36,7 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "RunReopened": EventDisplay("Run open again", "triangle", "warn"),
     "GateOpened": EventDisplay("Approval requested", "diamond", "active"),
     "GateVoted": EventDisplay("Decision recorded", "diamond", "quiet"),
+    "VoteRefused": EventDisplay("Decision refused", "cross", "warn"),
     "DeciderNamed": EventDisplay("Decider named", "diamond", "warn"),
     "GateDecided": EventDisplay("Approval decided", "diamond_full", "quiet"),
     "GateEscalated": EventDisplay("Approval escalated", "diamond", "warn"),

@@ -16,6 +16,7 @@ from orchestrator.vocabulary import states
 from orchestrator.vocabulary.close import CLOSE_CHANGE
 from orchestrator.vocabulary.erasures import OBSTACLE
 from orchestrator.vocabulary.events import EVENTS
+from orchestrator.vocabulary.refused_votes import REFUSED_VOTE
 from orchestrator.vocabulary.states import Vocabulary, in_words, role_label
 
 VERDICT: Vocabulary = {"approve": "Approve", "reject": "Reject"}
@@ -117,6 +118,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "hr_record": states.HR_RECORD,
     "gate": states.GATE,
     "verdict": VERDICT,
+    "refused_vote": REFUSED_VOTE,
     "task": states.TASK,
     "task_kind": TASK_KIND,
     "exception": states.EXCEPTION,

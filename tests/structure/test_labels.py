@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping
 from typing import get_args, get_type_hints
 
 import pytest
 
+from orchestrator.domain.approvals import gates
 from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOutcome
 from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.permissions.command_table import COMMANDS
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.decisions import GateState
 from orchestrator.domain.run.status import RunStatus
 from orchestrator.domain.run.steps.readiness import WaitsFor
 from orchestrator.domain.run.work import StepStatus, TaskState
 from orchestrator.vocabulary import states
+from orchestrator.vocabulary.refused_votes import REFUSED_VOTE
 
 GROUPS_OF_STATES = {"open", "finished"}
 """What lists of runs filter by, beside the states themselves."""
@@ -32,6 +37,22 @@ CODES: Mapping[str, set[str]] = {
     "LEVEL": {level.name.lower() for level in Level},
     "PHASE": set(get_args(Phase)),
 }
+
+
+def test_every_code_of_a_refused_vote_has_one_label() -> None:
+    """The codes with which `gates.py` refuses, and those of the rules that it asks."""
+    refused = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(inspect.getsource(gates)))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("NotAllowed", "TooLate")
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert "role_missing" in refused
+    rule = COMMANDS["approve_gate"]
+    asked = {rule.refused_with, rule.unknown_with, "access_limited", "level_not_granted", "own_run", "run_finished"}
+    assert set(REFUSED_VOTE) == refused | asked
+    assert all(label[:1].isupper() and not label.endswith(".") for label in REFUSED_VOTE.values())
 
 
 def test_what_an_account_has_is_called_as_people_write_it() -> None:

@@ -15,6 +15,7 @@ from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.close import changed_since, close_summary, systems_by_outcome
 from orchestrator.vocabulary.ended import ended_sentences
+from orchestrator.vocabulary.refused_votes import REFUSED_VOTE
 from orchestrator.vocabulary.states import (
     EXCEPTION,
     GATE,
@@ -325,6 +326,8 @@ def about(document: Document, data: Document) -> str:
     by = data.get("by")
     if by:
         parts.append(f"by {by if isinstance(by, str) else ', '.join(by)}")
+    if refusal := data.get("refusal"):
+        parts.append(f"not counted: {in_sentence(label_of(refusal, REFUSED_VOTE))}")
     if results := data.get("results"):
         parts.append(", ".join(f"{result['system']} {result['outcome']}" for result in results))
     return " ".join(part for part in parts if part)

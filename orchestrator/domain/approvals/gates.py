@@ -197,8 +197,37 @@ def vote(
 ) -> list[Event]:
     """An approver's word about a gate; `excluded` are step ids that are to be left out. Empty if the same was said
     by the same person before. If one person approves alone what they selected, HR confirms it (`kept_access`). Raises
-    `TooLate` with who decided and when, `NotAllowed` or `Invalid`."""
-    require("approve_gate" if verdict == "approve" else "reject_gate", actor)
+    `TooLate` with who decided and when, `NotAllowed` or `Invalid`. The first two record that the vote was refused."""
+    try:
+        require("approve_gate" if verdict == "approve" else "reject_gate", actor)
+        return _vote(state, gate_id, actor, verdict, excluded, reason, world)
+    except (NotAllowed, TooLate) as refused:
+        refused.records = refused_vote(state, gate_id, actor, verdict, refused)
+        raise
+
+
+def refused_vote(
+    state: RunState, gate_id: str, actor: Actor, verdict: str, refused: NotAllowed | TooLate
+) -> tuple[Event, ...]:
+    """The record of a refused vote; empty where the run has no such gate, and where the same gate refused this account
+    for the same reason before, so that an account that repeats its vote adds no further event."""
+    if gate_id not in state.decisions.gates:
+        return ()
+    if (gate_id, actor.actor_id, refused.code) in state.decisions.refused_votes:
+        return ()
+    known = {"gate_id": gate_id, "by": actor.actor_id, "account_kind": actor.kind, "human": actor.answers_for}
+    return (e.VoteRefused.model_validate({**known, "verdict": verdict, "refusal": refused.code}),)
+
+
+def _vote(
+    state: RunState,
+    gate_id: str,
+    actor: Actor,
+    verdict: str,
+    excluded: tuple[str, ...],
+    reason: str | None,
+    world: World,
+) -> list[Event]:
     gate = state.decisions.gates.get(gate_id)
     if gate is None:
         known = ", ".join(g for g, s in state.decisions.gates.items() if s.open) or "none"

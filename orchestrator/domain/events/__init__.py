@@ -36,6 +36,7 @@ from orchestrator.domain.events.decisions import (
     SignedStep,
     SignedSystem,
     SystemOutcome,
+    VoteRefused,
 )
 from orchestrator.domain.events.erasures import ErasureRequested, PersonalDataErased
 from orchestrator.domain.events.event import Event
@@ -129,6 +130,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
     RunMadeUrgent, ExceptionAssigned, ExceptionSnoozed, ExceptionCommented, ExceptionWaived, ExceptionReopened,
     ReplayRequested, StepReadBack, WorkflowCompared, WorkflowRestarted, ReadBackRequested,
+    VoteRefused,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -223,6 +225,7 @@ __all__ = [
     "TaskWithdrawn",
     "TokenMade",
     "TokenRevoked",
+    "VoteRefused",
     "WatchEnded",
     "WatchOutcome",
     "WatchedSystem",

@@ -79,6 +79,19 @@ class GateVoted(Event):
     reason: Personal[str] = None
 
 
+class VoteRefused(Event):
+    """A vote that does not count. `refusal` is the code of the refusal, `verdict` what the account `by` wanted to
+    decide, and `account_kind` the type of that account. `human` is the person behind it as HR knows them; of a program,
+    the person who answers for it. Recorded once for each gate, account and code."""
+
+    gate_id: str
+    by: str
+    account_kind: Literal["person", "service", "assistant"]
+    human: str | None
+    verdict: Literal["approve", "reject"]
+    refusal: str
+
+
 class DeciderNamed(Event):
     """One person says that the account `decider` can decide a gate or review (`item_id`), which has too few people who
     can. It counts once two people have named the same account. `not_counted` are accounts that named it before and

@@ -17,6 +17,8 @@ def event_key(event: Event, version: int) -> str:
             return f"gate-opened:{gate}"
         case e.GateVoted(gate_id=gate, human=human):
             return f"voted:{gate}:{human}"
+        case e.VoteRefused(gate_id=gate, by=account, refusal=code):
+            return f"vote-refused:{gate}:{account}:{code}"
         case e.GateDecided(gate_id=gate):
             return f"gate-decided:{gate}"
         case e.StepStarted(step_id=step, generation=generation, attempt=attempt):

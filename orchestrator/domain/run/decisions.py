@@ -93,13 +93,15 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class DecisionState:
     """`gates` by id. `approved`, `excluded` and `rejected` map a step's digest to the latest decision about it. `named`
-    has, by gate or review, who named which account to decide it."""
+    has, by gate or review, who named which account to decide it. `refused_votes` has the gate, account and code of each
+    refused vote that is recorded."""
 
     gates: Mapping[str, GateState] = field(default_factory=dict)
     approved: Mapping[str, Approval] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, tuple[e.DeciderNamed, ...]] = field(default_factory=dict)
+    refused_votes: frozenset[tuple[str, str, str]] = frozenset()
 
     def assigned(self, item_id: str) -> frozenset[str]:
         """The accounts that two people, with an account each, have named to decide this gate or review."""
@@ -129,6 +131,12 @@ def _(event: e.GateOpened, run: RunState, at: datetime) -> DecisionState:
 def _(event: e.GateVoted, run: RunState, at: datetime) -> DecisionState:
     votes = run.decisions.gates[event.gate_id].votes
     return run.decisions.with_gate(event.gate_id, votes=(*votes, (event, at)))
+
+
+@fold_decisions.register(e.VoteRefused)
+def _(event: e.VoteRefused, run: RunState, at: datetime) -> DecisionState:
+    known = run.decisions.refused_votes | {(event.gate_id, event.by, event.refusal)}
+    return replace(run.decisions, refused_votes=known)
 
 
 @fold_decisions.register(e.DeciderNamed)

@@ -69,6 +69,10 @@ SELECT count(*) FROM read.runs
 WHERE shadow AND requested_at > engine.now() - %s AND requested_by = ANY(%s)
 """
 
+_PASSED_OVER = """
+UPDATE engine.reports SET version = %s WHERE run_id = %s AND version = %s RETURNING run_id
+"""
+
 
 class Ledger:
     """One per process and event loop. Close it, so that what waits is written. `files` are those that events name,
@@ -215,6 +219,11 @@ class Ledger:
     async def dry_runs_by(self, accounts: Iterable[str], within: timedelta) -> int:
         """How many dry runs these accounts have started in this time."""
         return int((await self._rows(_DRY_RUNS, (within, sorted(accounts))))[0][0])
+
+    async def passed_over(self, run_id: str, before: int, after: int) -> None:
+        """Notes that a workflow which knows the version `before` of its run has nothing to do about the events up to
+        `after`, so that the relay does not wake it for them."""
+        await self._rows(_PASSED_OVER, (after, run_id, before))
 
     async def tail_position(self) -> int:
         """The position of the last event; 0 when there is none."""

@@ -53,7 +53,9 @@ class EventInHistory(ResponseModel):
     position: int | None = Field(description="Always null: gaps between positions would reveal hidden runs")
     title: str | None = Field(None, description="The title of the step or of the gate")
     outcome: str | None = Field(
-        None, description="A verdict, a gate's outcome, how a task ended, or how an exception was closed"
+        None,
+        description="A verdict, the code with which it was refused, a gate's outcome, how a task ended, or how an "
+        "exception was closed",
     )
     caused_by: list[str] = Field([], description="The accounts on whose permission a step ran; also in `by`")
     reason: str | None = Field(None, description="Why roles, a token, sessions or a webhook were revoked, if given")

@@ -211,6 +211,10 @@ def _gate(seen: RunAccess, event: Any) -> str:
         case e.GateVoted():
             left = f", excluding {_number(len(event.excluded), 'step')}" if event.excluded else ""
             return f"{title}: {words(event.verdict, 'verdict').lower()}{left}."
+        case e.VoteRefused():
+            program = "" if event.account_kind == "person" else f" by a program ({event.account_kind})"
+            verdict = words(event.verdict, "verdict").lower()
+            return f"{title}: {verdict}{program}, not counted. {words(event.refusal, 'refused_vote')}."
         case e.GateDecided():
             left = f", excluding {_number(len(event.excluded), 'step')}" if event.excluded else ""
             return f"{title}: {words(event.outcome, 'gate').lower()}{left}."
