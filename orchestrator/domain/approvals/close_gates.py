@@ -82,12 +82,22 @@ def signature(state: RunState, digest: str, now: datetime) -> str | None:
     return approval.gate_id if approval is not None and approval.holds(state.cutoff, now) else None
 
 
+def interrupted(state: RunState, name: str, digest: str, now: datetime) -> GateState | None:
+    """The gate of this entry that was withdrawn before enough people had signed, and whose votes still hold since the
+    digest is the same: an exception opened, and is closed again. None where no vote was cast or it has expired."""
+    earlier = [gate for gate in state.decisions.gates.values() if gate.opened.gate == name]
+    if not earlier or earlier[-1].outcome != "withdrawn" or not earlier[-1].votes:
+        return None
+    last = earlier[-1]
+    return last if last.opened.digests == (digest,) and not last.lapsed(state.cutoff, now) else None
+
+
 def not_counted(state: RunState, gate_id: str) -> GateState | None:
     """The last gate of the same entry at which people voted, and which no longer counts for what this gate is about:
     the run has changed since, or the signature has expired."""
     gates = state.decisions.gates
     gate = gates[gate_id]
-    if not gate.signs_close:
+    if not gate.signs_close or gate.opened.continues:
         return None
     earlier = [
         other

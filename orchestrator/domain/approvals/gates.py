@@ -46,8 +46,10 @@ def opening(
     packet: Packet,
     now: datetime,
     close: e.CloseRecord | None = None,
+    continues: GateState | None = None,
 ) -> e.GateOpened:
-    """`close` is what people sign, if the gate is one of the close."""
+    """`close` is what people sign, if the gate is one of the close. The votes of `continues` count at this gate, for as
+    long as they would have counted there."""
     spec = packet.approvals.decisions[gate]
     number = sum(1 for other in state.decisions.gates.values() if other.opened.gate == gate) + 1
     return e.GateOpened(
@@ -58,8 +60,9 @@ def opening(
         quorum=spec.quorum,
         decide_by=decision_due(now, state.cutoff, spec.decide_within),
         # Counted from the cutoff, but never over before an approver could act on it.
-        valid_until=max(state.cutoff, now) + spec.valid_for,
+        valid_until=continues.opened.valid_until if continues else max(state.cutoff, now) + spec.valid_for,
         close=close,
+        continues=continues.opened.gate_id if continues else "",
     )
 
 

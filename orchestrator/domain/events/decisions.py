@@ -50,7 +50,8 @@ class CloseRecord(Frozen):
 
 class GateOpened(Event):
     """`close` is what people sign at a gate before the run closes; its digest is then the only one of the gate. None at
-    a gate about steps."""
+    a gate about steps. `continues` is an earlier gate of the same digest, withdrawn before it was decided: its votes
+    count at this one. Empty where there is none."""
 
     gate_id: str
     gate: str
@@ -60,6 +61,7 @@ class GateOpened(Event):
     decide_by: datetime
     valid_until: datetime
     close: CloseRecord | None = added_later()
+    continues: str = added_later("")
 
 
 class GateVoted(Event):

@@ -256,7 +256,8 @@ def _closing(state: RunState, digests: Mapping[str, str], world: World) -> Itera
     record = close_gates.close_record(state) if wanted else None
     for name, digest in wanted.items():
         if digest not in asked:
-            yield gates.opening(state, name, (digest,), world.pinned, world.now, record)
+            before = close_gates.interrupted(state, name, digest, world.now)
+            yield gates.opening(state, name, (digest,), world.pinned, world.now, record, before)
     if wanted or state.work.open_exceptions():
         return
     signed = (close_gates.signature(state, digest, world.now) for digest in digests.values())

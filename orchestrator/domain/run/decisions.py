@@ -124,7 +124,12 @@ def fold_decisions(event: Event, run: RunState, at: datetime) -> DecisionState:
 
 @fold_decisions.register(e.GateOpened)
 def _(event: e.GateOpened, run: RunState, at: datetime) -> DecisionState:
-    return replace(run.decisions, gates={**run.decisions.gates, event.gate_id: GateState(event, at)})
+    opened, earlier = GateState(event, at), run.decisions.gates.get(event.continues)
+    if earlier is not None:
+        opened = replace(
+            opened, votes=earlier.votes, escalated_at=earlier.escalated_at, escalated_to=earlier.escalated_to
+        )
+    return replace(run.decisions, gates={**run.decisions.gates, event.gate_id: opened})
 
 
 @fold_decisions.register(e.GateVoted)

@@ -240,6 +240,62 @@ def test_an_exception_keeps_people_from_signing() -> None:
     assert story.open_gates() == ["g-finance-2"], "the outcome is the same, and so is the signature of HR"
 
 
+def ask_twice(story: Story) -> None:
+    """HR requests the run once more, which is an exception for HR."""
+    asked = e.SecondRequestReceived(
+        by="hal", packet="leaver", cutoff=story.now, zone="UTC", local_cutoff="", reason="again"
+    )
+    story.append([asked])
+
+
+def half_signed() -> Story:
+    """One of the two people of HR that the packet asks for has signed, and then an exception has opened."""
+    story = at_end(CLOSE.replace("decided_by: [hr],", "decided_by: [hr], quorum: 2,"))
+    story.vote("g-hr-1", IDA)
+    ask_twice(story)
+    assert story.open_gates() == []
+    return story
+
+
+def test_a_vote_counts_after_an_exception_if_the_outcome_is_the_same() -> None:
+    story = half_signed()
+    story.accept(story.exception("second_request"))
+    assert story.open_gates() == ["g-hr-2", "g-finance-2"]
+    first, again = (story.state.decisions.gates[id_] for id_ in ("g-hr-1", "g-hr-2"))
+    assert again.opened.continues == "g-hr-1" and again.votes == first.votes
+    assert again.opened.valid_until == first.opened.valid_until, "the vote does not count for longer"
+    assert refusal(story, "g-hr-2", IDA, "reject") == "already_voted"
+    assert refusal(story, "g-finance-2", actor("ida-2", "finance", human=IDA.human)) == "close_signed_once"
+    ask_twice(story)
+    story.accept(story.exception("second_request"))
+    assert story.state.decisions.gates["g-hr-3"].opened.continues == "g-hr-2", "also after a second exception"
+    story.vote("g-hr-3", IVO)
+    assert story.events(e.GateDecided)[-1].by == ("ida", "ivo")
+    story.vote("g-finance-3", FAY)
+    assert story.state.finish == "clean" and story.refolded() == story.state
+
+
+def test_a_vote_does_not_count_after_a_repeat_or_its_expiry() -> None:
+    story = half_signed()
+    repeat(story)
+    story.accept(story.exception("second_request"))
+    story.work()
+    assert story.state.decisions.gates[story.open_gates()[0]].opened.continues == "", "the outcome is another one"
+    story = half_signed()
+    story.later(31 * DAY)
+    story.accept(story.exception("second_request"))
+    again = story.state.decisions.gates["g-hr-2"]
+    assert again.open and again.opened.continues == "" and again.votes == ()
+
+
+def test_a_vote_that_is_carried_over_is_lost_with_its_role() -> None:
+    story = half_signed()
+    story.accept(story.exception("second_request"))
+    story.knows(IDA.model_copy(update={"roles": frozenset()}))
+    story.vote("g-hr-2", IVO)
+    assert story.state.decisions.gates["g-hr-2"].open
+
+
 def test_requester_leaver_reports_and_programs_do_not_sign() -> None:
     requester = HR.model_copy(update={"roles": frozenset({"requester", "hr"})})
     story = at_end(CLOSE, requester, IDA, FAY)
