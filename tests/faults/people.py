@@ -11,6 +11,7 @@ from orchestrator.domain.errors import Refusal
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from tests.faults.counting import Journal
+from tests.faults.stuck import story_of
 from tests.integration.faults.test_kills import settled_or_asked
 from tests.integration.installation import Installation, gate_open, task_of
 
@@ -49,7 +50,7 @@ async def until_all(
         if loop.time() > last:
             stuck = [run for run in runs if run not in reached]
             raise AssertionError(
-                f"{len(stuck)} of {len(runs)} runs are stuck, the first:\n{await here.story(stuck[0])}"
+                f"{len(stuck)} of {len(runs)} runs are stuck, the first:\n{await story_of(here, stuck[0])}"
             )
         await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
 

@@ -31,6 +31,7 @@ from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.schema.migrate import upgrade
 from tests.faults.batch import TrialBatch
 from tests.faults.counting import Journal, count
+from tests.faults.stuck import story_of
 from tests.faults.wire import Wire, socket_of, wire
 from tests.integration.faults.test_kills import packet_here, settled_or_asked
 from tests.integration.installation import Installation, WorkerProcess, installation, new_settings, task_of
@@ -126,8 +127,12 @@ async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None
     with contextlib.suppress(asyncio.CancelledError):
         await harm
     outcomes = await asyncio.gather(*attending, return_exceptions=True)
-    stuck = [outcome for outcome in outcomes if not isinstance(outcome, RunState)]
-    assert not stuck, f"{len(stuck)} of {len(outcomes)} runs are stuck, the first:\n{stuck[0]}"
+    by_run = zip(here.runs, outcomes, strict=True)
+    stuck = [(run, outcome) for run, outcome in by_run if not isinstance(outcome, RunState)]
+    if stuck:
+        run, why = stuck[0]
+        story = await story_of(here.here, run)
+        raise AssertionError(f"{len(stuck)} of {len(outcomes)} runs are stuck, the first: {run}: {why!r}\n{story}")
     cards = [state.run_id for state in outcomes if isinstance(state, RunState) and has_card(state)]
     if cards:
         await asyncio.sleep(ANSWERED_AFTER_SECONDS)
