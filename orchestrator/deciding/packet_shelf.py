@@ -35,6 +35,16 @@ class PacketShelf:
             raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
         return parse_packet(adopted.files, expansion=adopted.expansion)
 
+    def compared_with(self, version: str) -> packet_history.VersionState | None:
+        """The version whose differences from this one are shown: the one in production; for that one itself, and where
+        none is, the one that was adopted before it. None for the first version."""
+        production = self.history.in_production
+        if production is not None and production.version != version:
+            return production
+        versions = self.history.versions
+        at = next(at for at, known in enumerate(versions) if known.version == version)
+        return versions[at - 1] if at else None
+
     def gate_title(self, version: str, gate: str) -> str:
         """What a version calls a gate; its name where the version has no such gate."""
         spec = self.version(version).approvals.decisions.get(gate) if self.has(version) else None

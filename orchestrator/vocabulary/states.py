@@ -147,6 +147,9 @@ PHASE: Vocabulary = {
 }
 """Phases of a packet version."""
 
+CHANGE_KIND: Vocabulary = {"wording": "Wording", "stricter": "Stricter", "laxer": "Laxer", "other": "Other"}
+"""Kinds of changes between two versions of a packet."""
+
 REPLAY: Vocabulary = {
     "read_back": "Read again",
     "repeat": "Repeated",

@@ -55,6 +55,8 @@ PHASE_MEANING: Vocabulary = {
 
 OWNER: Vocabulary = {"value": "Value owner", "safety": "Safety owner"}
 
+FILE_OWNER: Vocabulary = {**OWNER, "both": "Both owners"}
+
 ACTOR_KIND: Vocabulary = {"person": "Person", "service": "Service", "assistant": "Assistant"}
 
 ANCHOR: Vocabulary = {"approval": "When approved", "cutoff": "At the cutoff"}
@@ -139,6 +141,8 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "phase": states.PHASE,
     "phase_meaning": PHASE_MEANING,
     "owner": OWNER,
+    "file_owner": FILE_OWNER,
+    "change_kind": states.CHANGE_KIND,
     "actor_kind": ACTOR_KIND,
     "anchor": ANCHOR,
     "strength": STRENGTH,

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOutcome
+from orchestrator.domain.packet.change_table import ChangeKind
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.permissions.command_table import COMMANDS
 from orchestrator.domain.permissions.levels import Level
@@ -36,6 +37,7 @@ CODES: Mapping[str, set[str]] = {
     "SEARCH": set(get_args(SearchOutcome)) | {"settled"},
     "LEVEL": {level.name.lower() for level in Level},
     "PHASE": set(get_args(Phase)),
+    "CHANGE_KIND": set(get_args(ChangeKind)),
 }
 
 

@@ -146,6 +146,22 @@ async def test_a_packet_is_checked_signed_and_moved(offboard: Offboard, tmp_path
     back = await offboard.done("packet", "move", "mine", "retired", "--reason", "only a try", as_="safety-owner")
     assert "is in the phase retired." in back.out
 
+    assert "has no version to compare with" in (await offboard.done("packet", "diff", "mine", as_="it")).out
+    approvals = (folder / "approvals.yaml").read_text()
+    (folder / "approvals.yaml").write_text(
+        approvals.replace("decided_by: [it_approver]", "decided_by: [it_approver, operator]", 1)
+    )
+    laxer = "Laxer: Gate “Remove sign-in access”: roles that decide, from it_approver to it_approver and operator."
+    tried = (await offboard.done("packet", "diff", str(folder), as_="value-owner")).out
+    assert laxer in tried and "1 laxer" in tried
+    await offboard.done("packet", "sign", str(folder), as_="value-owner")
+    assert laxer in (await offboard.done("packet", "diff", "mine", as_="it")).out
+    document = (await offboard.done("packet", "diff", "mine", "--json", as_="it")).json
+    assert document["counts"] == {"wording": 0, "stricter": 0, "laxer": 1, "other": 0}
+    assert document["changes"][0]["owner"] == "both" and document["after"] != document["before"]
+    same = ("packet", "diff", "mine", "--before", document["after"][:12])
+    assert "no changes" in (await offboard.done(*same, as_="it")).out
+
 
 async def test_a_broken_packet_is_reported_by_file_line_and_field(offboard: Offboard, tmp_path: Path) -> None:
     folder = tmp_path / "broken"

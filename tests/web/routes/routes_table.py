@@ -193,6 +193,7 @@ POST   /api/v1/systems/{system}/parked-steps/retry     x  x  x  +  x  x  x  ?  x
 GET    /api/v1/packets                                 +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/packets/{name}                          +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/packets/{name}/versions/{version}/changes         +  +  +  +  +  +  +  ?  +  s
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s

@@ -1,4 +1,4 @@
-"""Commands of packet owners: `packet check`, `packet sign`, `packet move`."""
+"""Commands of packet owners: `packet check`, `packet diff`, `packet sign`, `packet move`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, print_json, say
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import PHASE, in_sentence, label
+from orchestrator.vocabulary.states import CHANGE_KIND, PHASE, in_sentence, label
 
 if TYPE_CHECKING:
     from orchestrator.domain.packet.packet import Packet
@@ -102,6 +102,63 @@ def checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[Packet
         export_problems=mapping_problems,
     )
     return packet, problems, coverage_notices(packet, connector_kinds(), SYSTEM_CLASSES)
+
+
+def diff(
+    packet: FolderOrName,
+    version: Annotated[
+        str | None, typer.Option("--version", help="A version of an adopted packet. Default: the newest.")
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--before", help="The version to compare with. Default: the one in production, or else the one before."
+        ),
+    ] = None,
+    json: Json = False,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Compare two versions of a packet by meaning: each change is wording, stricter, laxer or other. A folder with the
+    three files is compared without adopting it; steps for every system of a class are compared as they are written."""
+    from orchestrator.documents.packet_changes import changes_document, counts_words
+
+    with reporting_refusals():
+        local = local_packet(packet) if Path(packet).is_dir() else None
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            if local is None:
+                known = await _version(server, packet, version)
+                found = await server.get("packets", packet, "versions", known, "changes", before=before)
+            else:
+                found = changes_document(await _compared_with(server, local.name, before), local)
+        if json:
+            print_json(found)
+            return
+        for change in found["changes"]:
+            say(f"{label(change['kind'], CHANGE_KIND)}: {change['sentence']} ({change['file']})")
+        if found["before"] is None:
+            say(f"Packet {found['packet']} has no version to compare with.")
+        else:
+            said = counts_words(found["counts"])
+            say(f"Packet {found['packet']}, from {found['before'][:12]} to {found['after'][:12]}: {said}.")
+
+    carry_out(work())
+
+
+async def _compared_with(server: Server, name: str, before: str | None) -> Packet | None:
+    """The version that a folder is compared with; None if the packet has not been adopted."""
+    from orchestrator.domain.packet.packet_files import parse_packet
+
+    if name not in {one["name"] for one in (await server.get("packets"))["packets"]}:
+        return None
+    if before is None:
+        versions = (await server.get("packets", name))["versions"]
+        in_production = [one for one in versions if one["phase"] == "production"]
+        before = str((in_production or versions)[-1]["version"])
+    files = (await server.get("packets", name, "versions", before))["files"]
+    return parse_packet({one["name"]: one["text"].encode() for one in files})
 
 
 def _class_step(step: Document) -> str:

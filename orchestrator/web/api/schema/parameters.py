@@ -45,6 +45,9 @@ StepId = Annotated[str, Path(description="The step's ID, or its name if it is un
 SystemName = Annotated[str, Path(description="The system's name in the packet", examples=["identity"], **_id)]
 PacketName = Annotated[str, Path(description="The packet's name", examples=["standard-leaver"], **_id)]
 Version = Annotated[str, Path(description="The version, or at least its first eight characters", **_id)]
+OtherVersion = Annotated[
+    str | None, Query(description="Another version, or at least its first eight characters", **_id)
+]
 
 InPacket = Annotated[str, Query(description="The packet's name", examples=["standard-leaver"], **_id)]
 After = Annotated[str | None, Query(description="The cursor from the previous page", max_length=400, pattern=TEXT)]

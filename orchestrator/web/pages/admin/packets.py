@@ -12,6 +12,7 @@ from starlette.responses import Response
 from connectors.registry import SYSTEM_CLASSES
 from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
@@ -80,14 +81,14 @@ async def one_version(request: Request, caller: PageCaller, name: str, version: 
 
 @router.get("/packets/{name}/differences")
 async def differences(request: Request, caller: PageCaller, name: str) -> Response:
-    """Between two versions, file by file: `before` and `after` in the address are versions."""
+    """Between two versions, by meaning and line by line: `before` and `after` in the address are versions."""
     web = state_of(request)
     current = await readable(web, caller, name)
     shelf = await web.services.runs.shelf(name)
     versions = shelf.history.versions
     asked = {side: request.query_params.get(side, "")[:64] for side in ("before", "after")}
     after = shelf.history.version(asked["after"]) if asked["after"] else versions[-1]
-    before = shelf.history.version(asked["before"]) if asked["before"] else _before(shelf, after.version)
+    before = shelf.history.version(asked["before"]) if asked["before"] else shelf.compared_with(after.version) or after
     one, other = shelf.version(before.version), shelf.version(after.version)
     texts = [(file, one.files[file].decode(), other.files[file].decode()) for file in FILE_NAMES]
     if one.expansion or other.expansion:
@@ -102,6 +103,7 @@ async def differences(request: Request, caller: PageCaller, name: str) -> Respon
         packet=current,
         before=before,
         after=after,
+        meaning=await web.heavy.run(changes_document, one, other),
         files=files,
         versions=[(one.version, f"{one.version[:12]} · {words(one.phase, 'phase')}") for one in reversed(versions)],
     )
@@ -228,13 +230,6 @@ async def _holders(web: WebState, known: history.VersionState) -> dict[str, list
         )
         for role in (known.value_owner, known.safety_owner)
     }
-
-
-def _before(shelf: PacketShelf, version: str) -> history.VersionState:
-    """The one that was adopted before it; itself where it is the first."""
-    versions = shelf.history.versions
-    at = next(at for at, known in enumerate(versions) if known.version == version)
-    return versions[max(at - 1, 0)]
 
 
 def _phase(phase: str) -> history.Phase:

@@ -75,6 +75,7 @@ async def test_two_owners_sign_a_version_and_move_it_on(
     await commands.adopt_packet(stack.services, owner, second, ["standard-leaver"])
     compared = html.unescape((await value.get(f"/packets/{NAME}/differences")).text)
     assert "A first title" in compared and "A second title" in compared and "No differences" in compared
+    assert "Title, from “A first title” to “A second title”." in compared and "Wording" in compared
     retired = await value.submit(f"{at}/move", {"phase": "retired"})
     assert "is now in the phase retired" in retired.text
 
