@@ -1,4 +1,4 @@
-"""How a change of each field of a packet is judged: by its value before and after, as wording, stricter, laxer or other.
+"""How a change of each field of a packet is judged by its value before and after: as wording, stricter, laxer or other.
 
 A field without a row is judged as `other`, which both owners sign; a test finds it. Stricter is a value under which
 fewer things happen without people, or by which people are asked, or an exception opens, sooner. Where a smaller value

@@ -74,7 +74,7 @@ def test_an_unknown_field_is_other() -> None:
          "System “Identity provider”: requests per second, from 10 to none."),
         (PLATFORM_FILE, "systems: [hr], up_to: stage}      # the", "systems: [hr], up_to: read}  # the", "stricter",
          "Role requester, system “HR system”: permission, from stage to read."),
-        (PLATFORM_FILE, "finance_approver, systems: [hr, cards]", "finance_approver, systems: [hr, cards, mail]", "laxer",
+        (PLATFORM_FILE, "approver, systems: [hr, cards]", "approver, systems: [hr, cards, mail]", "laxer",
          "Role finance approver, system “Mail”: permission, from none to change."),
         (PLATFORM_FILE, '# - {who: "*", kind: assistant, up_to: prepare}',
          '- {who: "*", kind: assistant, systems: [mail], up_to: read}', "laxer",
