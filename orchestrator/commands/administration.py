@@ -10,6 +10,7 @@ from connectors.registry import SYSTEM_CLASSES
 from orchestrator.commands.run_commands import hold_run
 from orchestrator.commands.services import Services, active_people, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
+from orchestrator.deciding.packet_shelf import PacketShelf, shelf_of
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
 from orchestrator.domain.commands import pausing, revoking_roles, systems
@@ -24,7 +25,6 @@ from orchestrator.domain.organisation.organisation import (
 )
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet import packet_history as history
-from orchestrator.domain.packet import signatures
 from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import Packet
@@ -106,7 +106,8 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
         acting = acting_now(actor, people)
         if packet.name not in {known.name for known in in_use}:
             require_known_safety_owner(acting, packet, in_use)
-        return history.adopt(history.fold(events), packet, acting)
+        shelf = shelf_of(events)
+        return history.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
 
     await append_to(
         services.runs.ledger,
@@ -128,7 +129,8 @@ async def sign_packet(
     def sign(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         acting = acting_now(actor, people)
         require_known_owner(acting, people)
-        return history.sign(_known(packet, events, people), version, acting, phase=phase)
+        shelf = _known(packet, events, people)
+        return history.sign(shelf.history, version, acting, phase=phase, required=shelf.required_signatures(version))
 
     await append_to(
         services.runs.ledger, history.packet_stream(packet), services.runs.organisation, sign, _packet_rows(packet)
@@ -155,11 +157,12 @@ async def move_packet(
     require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
     accounts = await services.runs.organisation()
     require_known_owner(actor, accounts)
-    now = signatures.counted((await services.runs.shelf(packet)).history, accounts.actors)
-    if now.newest is None:
+    shelf = (await services.runs.shelf(packet)).counted(accounts.actors)
+    if shelf.history.newest is None:
         raise _unknown(packet)
-    history.move(now, version, phase, actor, reason)
-    known = now.version(version)
+    known = shelf.history.version(version)
+    required = shelf.required_signatures(known.version)
+    history.move(shelf.history, version, phase, actor, reason, required=required)
     back = phase == known.phase or history.moves_back(known.phase, phase)
     pausing = running if back and open_runs == "pause" else ()
     if back and running and open_runs is None:
@@ -174,7 +177,9 @@ async def move_packet(
     def move(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         acting = acting_now(actor, people)
         require_known_owner(acting, people)
-        return history.move(_known(packet, events, people), version, phase, acting, reason, open_runs or "continue")
+        found = _known(packet, events, people)
+        needs = found.required_signatures(version)
+        return history.move(found.history, version, phase, acting, reason, open_runs or "continue", needs)
 
     await append_to(
         services.runs.ledger, history.packet_stream(packet), services.runs.organisation, move, _packet_rows(packet)
@@ -218,10 +223,10 @@ async def _known_owners(
     return require_one
 
 
-def _known(packet: str, events: Sequence[Event], people: Organisation) -> history.PacketState:
+def _known(packet: str, events: Sequence[Event], people: Organisation) -> PacketShelf:
     if not events:
         raise _unknown(packet)
-    return signatures.counted(history.fold(events), people.actors)
+    return shelf_of(events).counted(people.actors)
 
 
 def _unknown(packet: str) -> Invalid:

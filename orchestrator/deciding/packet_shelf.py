@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from orchestrator.domain.commands import requests
@@ -10,6 +10,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet import packet_history, signatures, version_choice
+from orchestrator.domain.packet.file_ownership import RequiredSignatures, required_signatures
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.levels import Actor
@@ -34,6 +35,21 @@ class PacketShelf:
         if adopted is None:
             raise Invalid("unknown_packet_version", f"Packet {self.history.name} has no version {version[:12]}.")
         return parse_packet(adopted.files, expansion=adopted.expansion)
+
+    @property
+    def production(self) -> Packet | None:
+        """The version in production."""
+        known = self.history.in_production
+        return self.version(known.version) if known is not None else None
+
+    @property
+    def adopted_files(self) -> list[dict[str, bytes]]:
+        """The files of every version."""
+        return [adopted.files for adopted in self._texts.values()]
+
+    def required_signatures(self, version: str) -> RequiredSignatures:
+        """Whose signatures a move of this version to a later phase needs today."""
+        return required_signatures(self.production, self.version(self.history.version(version).version))
 
     def compared_with(self, version: str) -> packet_history.VersionState | None:
         """The version whose differences from this one are shown: the one in production; for that one itself, and where
@@ -80,6 +96,13 @@ def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
     if isinstance(event, packet_history.PacketAdopted):
         texts = {**texts, event.version: event}
     return PacketShelf(history, texts)
+
+
+def shelf_of(events: Iterable[Event]) -> PacketShelf:
+    """The packet by all events of its stream."""
+    known = list(events)
+    texts = {event.version: event for event in known if isinstance(event, packet_history.PacketAdopted)}
+    return PacketShelf(packet_history.fold(known), texts)
 
 
 def version_for(

@@ -21,8 +21,8 @@ from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.backend import Backend
 from orchestrator.commands import Services
-from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_files import starter_names, starter_packet
+from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet_files import parse_packet, starter_names, starter_packet
 from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.address import ADDRESS_FILE
@@ -167,9 +167,21 @@ async def _govern(stack: Stack, staff: Sequence[StaffEntry], given: Sequence[Pac
         await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
 
 
+async def adopt_by_owners(services: Services, packet: Packet, value_owner: Actor, safety_owner: Actor) -> str:
+    """Each of the two changes their own file: with one in production whose platform.yaml differs, the safety owner
+    adopts that file first. Returns the version."""
+    production = (await services.runs.shelf(packet.name)).production
+    if production is not None and production.files[PLATFORM_FILE] != packet.files[PLATFORM_FILE]:
+        files = {**production.files, PLATFORM_FILE: packet.files[PLATFORM_FILE]}
+        if production.files[WORKFLOW_FILE] == packet.files[WORKFLOW_FILE]:
+            return await commands.adopt_packet(services, safety_owner, packet, starter_names())
+        await commands.adopt_packet(services, safety_owner, parse_packet(files), starter_names())
+    return await commands.adopt_packet(services, value_owner, packet, starter_names())
+
+
 async def put_in_production(services: Services, packet: Packet, value_owner: Actor, safety_owner: Actor) -> None:
     """Both owners sign each move; nothing happens where the packet is there already."""
-    version = await commands.adopt_packet(services, value_owner, packet, starter_names())
+    version = await adopt_by_owners(services, packet, value_owner, safety_owner)
     for phase in FORWARD:
         shelf = await services.runs.shelf(packet.name)
         now = shelf.history.version(version).phase

@@ -77,6 +77,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "no_provider": "Ask the administrator to set OFFBOARD_OIDC_ISSUER and its client.",
         "not_acceptable": "Use one of the repairs that the exception lists.",
         "not_an_operator": "Ask an operator.",
+        "file_of_other_owner": "Use the file of the version in production, or ask its owner to adopt the change first.",
         "not_an_owner": ("Select only packets that you own: {packets}.", "Ask one of the owners."),
         "not_answered": "Try again. If it fails again, check that a worker is running and can reach the systems.",
         "not_encrypted": "Use a URL that begins with https://.",

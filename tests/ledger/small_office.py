@@ -30,6 +30,7 @@ from orchestrator.domain.run.steps import steps
 from orchestrator.domain.run.steps.readiness import World, readiness
 from orchestrator.domain.run.steps.steps import AttemptResult
 from orchestrator.embedded.smaller_packet import without_late_starts
+from orchestrator.embedded.stack import adopt_by_owners
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.persons.keys import Keyring
@@ -82,14 +83,14 @@ class SmallOffice:
         await self.into_production(self.packet)
 
     async def into_production(self, packet: Packet) -> None:
-        version = await commands.adopt_packet(self.services, SAM, packet, [])
+        version = await adopt_by_owners(self.services, packet, VERA, SAM)
         for phase in ("shadow", "pilot", "production"):
             for owner in (VERA, SAM):
                 await commands.sign_packet(self.services, owner, packet.name, version, None, [])
             await commands.move_packet(self.services, SAM, packet.name, version, phase, [])  # type: ignore[arg-type]  # one of the phases
 
     async def into_shadow(self, packet: Packet) -> None:
-        version = await commands.adopt_packet(self.services, SAM, packet, [])
+        version = await adopt_by_owners(self.services, packet, VERA, SAM)
         for owner in (VERA, SAM):
             await commands.sign_packet(self.services, owner, packet.name, version, None, [])
         await commands.move_packet(self.services, SAM, packet.name, version, "shadow", [])

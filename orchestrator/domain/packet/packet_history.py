@@ -2,7 +2,9 @@
 
 A version starts as a draft. It goes forward one phase at a time, draft → shadow → pilot → production, and for each of
 these moves both owners sign that version for that phase: two different people, one with the role which owns the
-workflow file, one with the role which owns the platform file. Back, or out of use, either owner may move it alone.
+workflow file, one with the role which owns the platform file. A version that only changes wording in the version in
+production, or makes it stricter, needs the owners of the files that differ (`file_ownership`), and can go forward by
+several phases. Back, or out of use, either owner may move it alone.
 Each version has its own phase, so that a new one can be signed and moved on while the one before stays in production.
 A version in shadow is used for starts that ask for a dry run, and for all starts while no version is in production or
 pilot. A signature counts while its account has the owner's role (`signatures.counted`).
@@ -11,7 +13,7 @@ Files are no personal data; people are opaque ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event, Personal, added_later
 from orchestrator.domain.organisation.roles import any_of, role_words
+from orchestrator.domain.packet.file_ownership import BOTH_OWNERS, RequiredSignatures, require_own_files
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblems, invisible_characters
 from orchestrator.domain.permissions.command_table import require
@@ -228,12 +231,19 @@ def _changed(
 # What people ask for. Each returns what to append to the packet's stream, and raises a `Refusal` instead.
 
 
-def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
+def adopt(
+    state: PacketState,
+    packet: Packet,
+    actor: Actor,
+    production: Packet | None = None,
+    adopted: Iterable[Mapping[str, bytes]] = (),
+) -> list[Draft]:
     """A new version, as a draft; runs go on under the versions there are. Nothing to append where the newest version
     is this one, or where this one is in use. Raises `NotAllowed` for an assistant and an actor who owns neither file,
     by the new packet's own roles and by those of the version before: otherwise a file could give itself away. That
     another role owns a file from now on is for its owner of today: otherwise one owner could take the other's file, and
-    sign for both."""
+    sign for both. `production` is the version in production, and `adopted` are the files of the packet's versions:
+    neither owner changes the file of the other (`file_ownership`)."""
     if state.name and state.name != packet.name:
         raise Invalid("packet_renamed", f"This is the packet {state.name!r}, not {packet.name!r}.")
     require("adopt_packet", actor)
@@ -255,6 +265,7 @@ def adopt(state: PacketState, packet: Packet, actor: Actor) -> list[Draft]:
         return []
     if any(known.version == packet.version and known.phase in FORWARD[1:] for known in state.versions):
         return []  # as a draft again it would be out of use, without the answer what happens to its open runs
+    require_own_files(actor, packet, production, adopted)
     # A version that was adopted before this rule stays, and can be adopted again.
     if packet.version not in {known.version for known in state.versions}:
         problems = [each for name in FILE_NAMES for each in invisible_characters(name, packet.files[name])]
@@ -284,19 +295,28 @@ def require_author(actor: Actor) -> None:
         raise NotAllowed("not_an_owner", "Only an owner can adopt a packet; your roles: none.")
 
 
-def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None = None) -> list[Draft]:
-    """Signs for the next phase (or `phase`, which must be it), as the owner whose role the actor has; an actor with
-    both roles signs for whichever is still missing. Nothing to append where the same person signed this already."""
+def sign(
+    state: PacketState,
+    version: str,
+    actor: Actor,
+    *,
+    phase: Phase | None = None,
+    required: RequiredSignatures = BOTH_OWNERS,
+) -> list[Draft]:
+    """Signs for the next phase, or for `phase`: the next one, or any later one if the version can go there directly.
+    The actor signs as the owner whose role they have; an actor with both roles signs for whichever is still missing.
+    Nothing to append where the same person signed this already."""
     require("sign_packet", actor)
     known = state.version(version)
     following = _following(known)
-    if phase is not None and phase != following:
+    if phase is not None and phase not in _reachable(known, required):
         raise Invalid(
             "not_the_next_phase",
             f"Version {known.version[:12]} is in phase {known.phase!r}; its next phase is {following!r}, not "
             f"{phase!r}.",
             following=following,
         )
+    following = phase or following
     mine: list[Owner] = []
     if known.value_owner in actor.roles:
         mine.append("value")
@@ -324,11 +344,17 @@ def sign(state: PacketState, version: str, actor: Actor, *, phase: Phase | None 
 
 
 def move(
-    state: PacketState, version: str, to_phase: Phase, actor: Actor, reason: str = "", open_runs: OpenRuns = "continue"
+    state: PacketState,
+    version: str,
+    to_phase: Phase,
+    actor: Actor,
+    reason: str = "",
+    open_runs: OpenRuns = "continue",
+    required: RequiredSignatures = BOTH_OWNERS,
 ) -> list[Draft]:
-    """Forward with both signatures, by either owner; back or into retirement by either owner alone, with the answer to
-    what happens to its open runs. Nothing to append where the version is in that phase already. The reason needs a
-    person behind the account, whose key encrypts it; accounts without one are refused (`require`)."""
+    """Forward with the required signatures, by either owner; back or into retirement by either owner alone, with the
+    answer to what happens to its open runs. Nothing to append where the version is in that phase already. The reason
+    needs a person behind the account, whose key encrypts it; accounts without one are refused (`require`)."""
     require("move_packet", actor)
     known = state.version(version)
     if not actor.roles & {known.value_owner, known.safety_owner}:
@@ -340,16 +366,18 @@ def move(
     back = moves_back(known.phase, to_phase)
     if not back:
         following = _following(known)
-        if to_phase != following:
+        if to_phase not in _reachable(known, required):
             raise Invalid(
                 "not_the_next_phase",
                 f"The next phase after {known.phase!r} is {following!r}, not {to_phase!r}.",
                 following=following,
             )
-        missing = [owner for owner in ("value", "safety") if known.signed(owner, to_phase) is None]
+        missing = required.missing(one.owner for one in known.signatures if one.phase == to_phase)
         if missing:
             roles = {"value": known.value_owner, "safety": known.safety_owner}
-            named = " and ".join(f"the {owner} owner (role {roles[owner]!r})" for owner in missing)
+            named = (" and " if required.owners else " or ").join(
+                f"the {owner} owner (role {roles[owner]!r})" for owner in missing
+            )
             raise NotAllowed(
                 "signature_missing",
                 f"The change of version {known.version[:12]} to {to_phase!r} is not signed by {named}.",
@@ -371,6 +399,12 @@ def moves_back(from_phase: Phase, to_phase: Phase) -> bool:
     if from_phase in (to_phase, "retired"):
         return False
     return to_phase == "retired" or FORWARD.index(to_phase) < FORWARD.index(from_phase)
+
+
+def _reachable(known: VersionState, required: RequiredSignatures) -> tuple[Phase, ...]:
+    """The phases that the version can move forward to."""
+    later = FORWARD[FORWARD.index(_following(known)) :]
+    return later if required.direct else later[:1]
 
 
 def _following(known: VersionState) -> Phase:

@@ -172,7 +172,11 @@ def _count(problems: list[PacketProblem]) -> str:
 def sign(
     packet: FolderOrName,
     phase: Annotated[
-        str | None, typer.Option("--phase", help="The phase to sign for. Default: the next phase.")
+        str | None,
+        typer.Option(
+            "--phase",
+            help="The phase to sign for, where wording or stricter changes allow a later one. Default: the next phase.",
+        ),
     ] = None,
     version: Annotated[
         str | None, typer.Option("--version", help="A version of an adopted packet. Default: the newest.")
@@ -197,6 +201,8 @@ def sign(
             _print_phase(name, state)
             for step in (await server.get("packets", name, "versions", known))["meaning"]["class_steps"]:
                 say(_class_step(step))
+            if state["required"]["direct"] and wanted is None:
+                say("All its changes are wording or stricter. --phase production signs it for production directly.")
             for signature in state["signatures"]:
                 phase_words = in_sentence(label(signature["phase"], PHASE))
                 say(f"Signed for {phase_words} by {signature['by']} ({signature['owner']} owner).")
@@ -238,7 +244,7 @@ def move(
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
-    """Change a packet's phase: forward with both owners' signatures, back by either owner alone."""
+    """Change a packet's phase: forward with the signatures that its changes need, back by either owner alone."""
     if open_runs not in (None, *OPEN_RUNS):
         raise typer.BadParameter(f"--open-runs is one of: {', '.join(OPEN_RUNS)}.")
 

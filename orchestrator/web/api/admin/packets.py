@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
 from orchestrator import commands
+from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
@@ -49,6 +50,14 @@ class Signature(ResponseModel):
     by: str
 
 
+class RequiredSignature(ResponseModel):
+    owners: list[Owner] = Field(description="All of them sign; if empty, one of the two owners does")
+    direct: bool = Field(
+        description="Whether the version can go to any later phase directly: compared with the version in production, "
+        "all its changes are wording or stricter"
+    )
+
+
 class PacketVersion(ResponseModel):
     version: str
     phase: Phase
@@ -59,6 +68,7 @@ class PacketVersion(ResponseModel):
         [], description="Those that a move to another phase has used up, oldest first"
     )
     open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
+    required: RequiredSignature = Field(description="Whose signatures a move to a later phase needs")
 
 
 class PacketInList(ResponseModel):
@@ -254,7 +264,9 @@ class Adopted(ResponseModel):
 
 
 class NewSignature(RequestModel):
-    phase: Phase | None = Field(None, description="The version's next phase, which is also the default")
+    phase: Phase | None = Field(
+        None, description="The version's next phase, which is also the default, or a later one if `required.direct`"
+    )
 
 
 class NewMove(RequestModel):
@@ -279,7 +291,7 @@ async def one(request: Request, caller: ApiCaller, name: PacketName) -> PacketSh
     web = state_of(request)
     packet = await readable(web, caller, name)
     shelf = await counted_shelf(web, packet.name)
-    versions = [await _shown(web, caller, known) for known in shelf.history.versions]
+    versions = [await _shown(web, caller, shelf, known) for known in shelf.history.versions]
     urgent = packet.approvals.urgent
     return PacketShown(
         **await _line(web, packet),
@@ -361,7 +373,7 @@ async def sign(
     asked: NewSignature,
     key: IdempotencyKey = None,
 ) -> PacketVersion:
-    """For its next phase, as the owner whose role the caller has."""
+    """For its next phase, as the owner whose role the caller has; for any later phase if `required.direct`."""
     web = state_of(request)
     await readable(web, caller, name)
     await commands.sign_packet(web.services, caller.actor, name, version, asked.phase, await packet_names(web))
@@ -379,7 +391,7 @@ async def move(
     asked: NewMove,
     key: IdempotencyKey = None,
 ) -> PacketVersion:
-    """Forward with both owners' signatures; back, or to retired, by either owner alone."""
+    """Forward with the signatures that `required` names; back, or to retired, by either owner alone."""
     web = state_of(request)
     await readable(web, caller, name)
     names = await packet_names(web)
@@ -392,12 +404,20 @@ async def move(
 
 
 async def _version(web: WebState, caller: Caller, name: str, version: str) -> PacketVersion:
-    return await _shown(web, caller, (await counted_shelf(web, name)).history.version(version))
+    shelf = await counted_shelf(web, name)
+    return await _shown(web, caller, shelf, shelf.history.version(version))
 
 
-async def _shown(web: WebState, caller: Caller, known: VersionState) -> PacketVersion:
+async def _shown(web: WebState, caller: Caller, shelf: PacketShelf, known: VersionState) -> PacketVersion:
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
-    return PacketVersion.model_validate(known).model_copy(update={"open_runs": len(running)})
+    required = await web.heavy.run(shelf.required_signatures, known.version)
+    return PacketVersion.model_validate(
+        known.model_dump()
+        | {
+            "open_runs": len(running),
+            "required": {"owners": sorted(required.owners, reverse=True), "direct": required.direct},
+        }
+    )
 
 
 async def _line(web: WebState, packet: Packet) -> dict[str, str]:

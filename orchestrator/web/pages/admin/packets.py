@@ -16,6 +16,7 @@ from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet.file_ownership import RequiredSignatures
 from orchestrator.domain.packet.packet import FILE_NAMES
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.run_lists import RunLists
@@ -40,10 +41,11 @@ PARTS = ("means", "levels", "files", OWNERS)
 @dataclass(frozen=True, slots=True)
 class PacketActions:
     """What the caller may do with a version, by the domain's own word: the phase and owner that they may sign for, and
-    the phases to which they may move it."""
+    the phases to which they may move it. `needed`: whether that signature is one that the version needs."""
 
     sign: tuple[history.Owner, history.Phase] | None
     moves: tuple[history.Phase, ...]
+    needed: bool
 
 
 @router.get("/packets")
@@ -162,6 +164,8 @@ async def _page(
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
     staff = await web.queries.staff()
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
+    required = await web.heavy.run(shelf.required_signatures, known.version)
+    following = _following(known, required)
     document = packet_document(shown, shelf, happened, web.services.runs.abilities, SYSTEM_CLASSES)
     return await page(
         request,
@@ -174,11 +178,12 @@ async def _page(
         found=document,
         known=known,
         owners=[
-            ("value", known.value_owner, _signature(known, "value")),
-            ("safety", known.safety_owner, _signature(known, "safety")),
+            ("value", known.value_owner, known.signed("value", following) if following is not None else None),
+            ("safety", known.safety_owner, known.signed("safety", following) if following is not None else None),
         ],
-        following=_following(known),
-        offered=_offered(shelf, known, caller),
+        following=following,
+        required=required,
+        offered=_offered(shelf, known, caller, required),
         holders=await _holders(web, known),
         titles={system: spec.title for system, spec in shown.platform.systems.items()},
         gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
@@ -189,22 +194,23 @@ async def _page(
     )
 
 
-def _signature(known: history.VersionState, owner: history.Owner) -> history.SignatureRecord | None:
-    """Theirs for the next phase, where there is one."""
-    following = _following(known)
-    return known.signed(owner, following) if following is not None else None
-
-
-def _following(known: history.VersionState) -> history.Phase | None:
+def _following(known: history.VersionState, required: RequiredSignatures) -> history.Phase | None:
+    """The phase that the page offers to sign for: the next one, or production where the version can go there
+    directly."""
     if known.phase in ("production", "retired"):
         return None
+    if required.direct:
+        return "production"
     return history.FORWARD[history.FORWARD.index(known.phase) + 1]
 
 
-def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> PacketActions:
+def _offered(
+    shelf: PacketShelf, known: history.VersionState, caller: Caller, required: RequiredSignatures
+) -> PacketActions:
     sign: tuple[history.Owner, history.Phase] | None = None
+    following = _following(known, required)
     try:
-        for draft in history.sign(shelf.history, known.version, caller.actor):
+        for draft in history.sign(shelf.history, known.version, caller.actor, phase=following, required=required):
             if isinstance(draft.event, history.PacketSigned):
                 sign = (draft.event.owner, draft.event.phase)
     except Refusal:
@@ -212,11 +218,12 @@ def _offered(shelf: PacketShelf, known: history.VersionState, caller: Caller) ->
     moves = []
     for phase in PHASES:
         try:
-            if history.move(shelf.history, known.version, phase, caller.actor):
+            if history.move(shelf.history, known.version, phase, caller.actor, required=required):
                 moves.append(phase)
         except Refusal:
             continue
-    return PacketActions(sign, tuple(moves))
+    missing = required.missing(one.owner for one in known.signatures if one.phase == following)
+    return PacketActions(sign, tuple(moves), needed=sign is not None and sign[0] in missing)
 
 
 async def _holders(web: WebState, known: history.VersionState) -> dict[str, list[str]]:

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from orchestrator.deciding.waiting_signatures import waiting_signatures
 from orchestrator.documents.document import Document
-from orchestrator.domain.errors import Refusal
-from orchestrator.domain.packet import packet_history
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.lists.filters import status_with, understood
@@ -83,31 +82,19 @@ async def show_inbox(
 
 
 async def _to_sign(web: WebState, caller: Caller) -> list[Document]:
-    """Versions of packets that wait for the caller's signature: the newest one while it is a draft, and those that the
-    other owner has signed."""
-    found = []
+    """Versions of packets that wait for the caller's signature."""
     snapshot = await web.queries.organisation_snapshot()
-    for packet in snapshot.shelves.values():
-        shelf = packet.counted(snapshot.organisation.actors)
-        for known in shelf.history.versions:
-            begun = bool(known.signatures) or (known == shelf.history.newest and known.phase == "draft")
-            if not begun:
-                continue
-            try:
-                drafts = packet_history.sign(shelf.history, known.version, caller.actor)
-            except Refusal:
-                continue
-            found += [
-                {
-                    "title": shelf.version(known.version).workflow.title,
-                    "owner": draft.event.owner,
-                    "phase": draft.event.phase,
-                    "href": f"/packets/{shelf.history.name}/versions/{known.version}?part=owners",
-                }
-                for draft in drafts
-                if isinstance(draft.event, packet_history.PacketSigned)
-            ]
-    return found
+    shelves = [shelf.counted(snapshot.organisation.actors) for shelf in snapshot.shelves.values()]
+    return [
+        {
+            "title": shelf.version(waiting.version).workflow.title,
+            "owner": waiting.owner,
+            "phase": waiting.phase,
+            "href": f"/packets/{shelf.history.name}/versions/{waiting.version}?part=owners",
+        }
+        for shelf in shelves
+        for waiting in await web.heavy.run(waiting_signatures, shelf, caller.actor)
+    ]
 
 
 def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:
