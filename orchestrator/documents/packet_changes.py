@@ -14,7 +14,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.plain_words import joined, quoted, sentence
 from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet.change_table import ChangeKind
-from orchestrator.domain.packet.changes import Change, PartOf, changes
+from orchestrator.domain.packet.changes import FileChange, PartOf, changes
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.timing import Timing
 from orchestrator.vocabulary.durations import spelled
@@ -41,7 +41,7 @@ def changes_document(before: Packet | None, after: Packet) -> Document:
     }
 
 
-def change_document(change: Change) -> Document:
+def change_document(change: FileChange) -> Document:
     return {
         "file": change.file,
         "owner": change.owner,
@@ -59,7 +59,7 @@ def counts_words(counts: dict[str, int]) -> str:
     return ", ".join(said) or "no changes"
 
 
-def change_sentence(change: Change) -> str:
+def change_sentence(change: FileChange) -> str:
     """Such as `Gate “Remove access”: number of people who decide, from 1 to 2.`"""
     where = ", ".join(_part(part) for part in change.parts)
     values = f"from {_value(change.before)} to {_value(change.after)}"

@@ -41,7 +41,7 @@ class PartOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """One difference. `place` is the path in the file, such as `steps.disable.gate`. `what`: a value is another one, an
     entry is added or removed, entries have another order, a permission is another one, a step for every system of a
     class has other systems, or only the text of the file differs. `before` and `after` are values of the packet's
@@ -58,9 +58,9 @@ class Change:
     after: Any = None
 
 
-def changes(before: Packet, after: Packet) -> tuple[Change, ...]:
+def changes(before: Packet, after: Packet) -> tuple[FileChange, ...]:
     """In the order of the files, and within a file in the order of its fields. Empty for the same version."""
-    found: list[Change] = []
+    found: list[FileChange] = []
     for file, old, new in (
         (WORKFLOW_FILE, before.written, after.written),
         (PLATFORM_FILE, before.platform, after.platform),
@@ -71,7 +71,7 @@ def changes(before: Packet, after: Packet) -> tuple[Change, ...]:
         in_file = list(_in_model(_Place(file), old, new))
         if file == PLATFORM_FILE:
             in_file += _permissions(before, after)
-        found += in_file or [Change(file, FILE_OWNERS[file], "wording", "text", (), "text")]
+        found += in_file or [FileChange(file, FILE_OWNERS[file], "wording", "text", (), "text")]
     return (*found, *_class_systems(before, after))
 
 
@@ -84,11 +84,11 @@ class _Place:
     def inside(self, *path: str, part: PartOf | None = None) -> _Place:
         return _Place(self.file, (*self.path, *path), (*self.parts, part) if part is not None else self.parts)
 
-    def change(self, kind: ChangeKind, what: Any, words: str, before: Any = None, after: Any = None) -> Change:
-        return Change(self.file, FILE_OWNERS[self.file], kind, what, self.path, words, self.parts, before, after)
+    def change(self, kind: ChangeKind, what: Any, words: str, before: Any = None, after: Any = None) -> FileChange:
+        return FileChange(self.file, FILE_OWNERS[self.file], kind, what, self.path, words, self.parts, before, after)
 
 
-def _in_model(place: _Place, before: BaseModel, after: BaseModel) -> Iterator[Change]:
+def _in_model(place: _Place, before: BaseModel, after: BaseModel) -> Iterator[FileChange]:
     for name, field in type(after).model_fields.items():
         old, new = getattr(before, name), getattr(after, name)
         if isinstance(after, Platform) and name == "levels":
@@ -97,7 +97,7 @@ def _in_model(place: _Place, before: BaseModel, after: BaseModel) -> Iterator[Ch
             yield from _in_field(place.inside(field.alias or name), row_of(type(after), name), old, new)
 
 
-def _in_field(place: _Place, row: FieldRow, before: Any, after: Any) -> Iterator[Change]:
+def _in_field(place: _Place, row: FieldRow, before: Any, after: Any) -> Iterator[FileChange]:
     if row.entries:
         yield from _in_entries(place, row, _by_name(before), _by_name(after))
     elif before is None:
@@ -112,7 +112,7 @@ def _in_field(place: _Place, row: FieldRow, before: Any, after: Any) -> Iterator
 
 def _in_entries(
     place: _Place, row: FieldRow, before: Mapping[str, BaseModel], after: Mapping[str, BaseModel]
-) -> Iterator[Change]:
+) -> Iterator[FileChange]:
     for name in dict.fromkeys((*before, *after)):
         shown = after.get(name) or before[name]
         entry = place.inside(name, part=PartOf(row.words, getattr(shown, "title", None) or name))
@@ -142,7 +142,7 @@ def _limits_stated(approvals: Approvals) -> Approvals:
     return approvals.model_copy(update={"starts": approvals.start_limits})
 
 
-def _permissions(before: Packet, after: Packet) -> Iterator[Change]:
+def _permissions(before: Packet, after: Packet) -> Iterator[FileChange]:
     """Level by level of what the lines grant to a role, a kind of account and a system. A system that only one version
     has is left out of it where the other version grants nothing there."""
     rules = (*before.platform.levels, *after.platform.levels)
@@ -161,7 +161,7 @@ def _permissions(before: Packet, after: Packet) -> Iterator[Change]:
             parts.append(PartOf("workflow", workflow))
         judged: ChangeKind = "laxer" if was is None or (now is not None and now > was) else "stricter"
         place = ("levels", kind, who, system, workflow)
-        yield Change(PLATFORM_FILE, "safety", judged, "permission", place, "permission", tuple(parts), was, now)
+        yield FileChange(PLATFORM_FILE, "safety", judged, "permission", place, "permission", tuple(parts), was, now)
 
 
 def grants(
@@ -180,7 +180,7 @@ def grants(
     return found
 
 
-def _class_systems(before: Packet, after: Packet) -> Iterator[Change]:
+def _class_systems(before: Packet, after: Packet) -> Iterator[FileChange]:
     """Steps that both versions have for every system of a class. A system without its step is laxer."""
     old, new = before.expansion or {}, after.expansion or {}
     for step in after.written.steps:
@@ -189,4 +189,4 @@ def _class_systems(before: Packet, after: Packet) -> Iterator[Change]:
         kind: ChangeKind = "laxer" if set(old[step.name]) - set(new[step.name]) else "other"
         place, parts = ("steps", step.name, "every"), (PartOf("step", step.title),)
         was, now = old[step.name], new[step.name]
-        yield Change(WORKFLOW_FILE, "both", kind, "systems", place, "systems of the class", parts, was, now)
+        yield FileChange(WORKFLOW_FILE, "both", kind, "systems", place, "systems of the class", parts, was, now)

@@ -11,6 +11,7 @@ from orchestrator.web.api.admin import (
     away,
     comparisons,
     ledger,
+    packet_changes,
     packets,
     setup_checklist,
     system_tests,
@@ -39,7 +40,8 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
-    exceptions, steps, parked_steps, people, packets, start_limits, systems, system_tests, setup_checklist, ledger,
+    exceptions, steps, parked_steps, people, packets, packet_changes, start_limits,
+    systems, system_tests, setup_checklist, ledger,
     comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip

@@ -19,6 +19,54 @@ WRITTEN = {
     for model in vars(models).values()
     if isinstance(model, type) and issubclass(model, models._Written) and model is not models._Written
 }
+CASES = [
+    (WORKFLOW_FILE, "title: Employee offboarding", "title: Leaving", "wording",
+     "Title, from “Employee offboarding” to “Leaving”."),
+    (WORKFLOW_FILE, "access_gone_within: PT1H", "access_gone_within: PT30M", "stricter",
+     "Outcomes: target for the removal of access, from 1 hour to 30 minutes."),
+    (WORKFLOW_FILE, "access_gone_within: PT1H", "access_gone_within: PT2H", "laxer",
+     "Outcomes: target for the removal of access, from 1 hour to 2 hours."),
+    (WORKFLOW_FILE, "batch_cap: 10 ", "batch_cap: 20 ", "laxer",
+     "Thresholds: runs that one list can start without a confirmation, from 10 to 20."),
+    (WORKFLOW_FILE, "    gate: deletion\n", "", "laxer",
+     "Step “Release the mailbox licence”: gate, from deletion to none."),
+    (WORKFLOW_FILE, "needs: [disable_identity]\n    at: cutoff\n\n  # ---", "at: cutoff\n\n  # ---", "other",
+     "Step “Change shared passwords and keys”: steps before it, from disable_identity to none."),
+    (WORKFLOW_FILE, "      role: operator", "      role: requester", "other",
+     "Step “Hand over approvals and ownership”, task: role, from operator to requester."),
+    (WORKFLOW_FILE, "title: Employee offboarding", "title: Employee offboarding  # as before", "wording",
+     "Comments, layout or order of workflow.yaml."),
+    (PLATFORM_FILE, "support: People team", "support: HR team", "wording",
+     "System “HR system”: support, from “People team” to “HR team”."),
+    (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost]", "stricter",
+     "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost."),
+    (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost, a.example]", "laxer",
+     "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost and a.example."),
+    (PLATFORM_FILE, "rate_per_second: 10", "rate_per_second: 5", "stricter",
+     "System “Identity provider”: requests per second, from 10 to 5."),
+    (PLATFORM_FILE, "    rate_per_second: 10\n", "", "laxer",
+     "System “Identity provider”: requests per second, from 10 to none."),
+    (PLATFORM_FILE, "systems: [hr], up_to: stage}      # the", "systems: [hr], up_to: read}  # the", "stricter",
+     "Role requester, system “HR system”: permission, from stage to read."),
+    (PLATFORM_FILE, "approver, systems: [hr, cards]", "approver, systems: [hr, cards, mail]", "laxer",
+     "Role finance approver, system “Mail”: permission, from none to change."),
+    (PLATFORM_FILE, '# - {who: "*", kind: assistant, up_to: prepare}',
+     '- {who: "*", kind: assistant, systems: [mail], up_to: read}', "laxer",
+     "Every assistant, system “Mail”: permission, from none to read."),
+    (PLATFORM_FILE, f"      {NUMBER}\n      {EMAIL}\n", f"      {EMAIL}\n      {NUMBER}\n", "other",
+     "System “HR system”: order of the match keys, from employee_number=employee_number and email=email to "
+     "email=email and employee_number=employee_number."),
+    (APPROVALS_FILE, "quorum: 1", "quorum: 2", "stricter",
+     "Gate “Remove access”: number of people who decide, from 1 to 2."),
+    (APPROVALS_FILE, "decided_by: [it_approver]", "decided_by: [it_approver, operator]", "laxer",
+     "Gate “Remove access”: roles that decide, from it_approver to it_approver and operator."),
+    (APPROVALS_FILE, "decided_by: [it_approver, safety_owner]", "decided_by: [safety_owner]", "other",
+     "Gate “Licences and deletions”: roles that decide, from it_approver and safety_owner to safety_owner."),
+    (APPROVALS_FILE, "postpone:\n  allowed_to: [requester]\n", "", "other", "Postponing: removed."),
+    (APPROVALS_FILE, "  allowed_to: [requester, it_approver]", "  allowed_to: [requester, it_approver, operator]",
+     "laxer", "Urgent starts: roles that can start urgent runs, from requester and it_approver to requester, "
+     "it_approver and operator."),
+]  # fmt: skip
 
 
 def changed(file: str, *swaps: tuple[str, str], of: Packet = STANDARD) -> Packet:
@@ -43,57 +91,7 @@ def test_an_unknown_field_is_other() -> None:
     assert change_table.row_of(New, "field").judge(1, 2) == "other"
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "kind", "sentence"),
-    [
-        (WORKFLOW_FILE, "title: Employee offboarding", "title: Leaving", "wording",
-         "Title, from “Employee offboarding” to “Leaving”."),
-        (WORKFLOW_FILE, "access_gone_within: PT1H", "access_gone_within: PT30M", "stricter",
-         "Outcomes: target for the removal of access, from 1 hour to 30 minutes."),
-        (WORKFLOW_FILE, "access_gone_within: PT1H", "access_gone_within: PT2H", "laxer",
-         "Outcomes: target for the removal of access, from 1 hour to 2 hours."),
-        (WORKFLOW_FILE, "batch_cap: 10 ", "batch_cap: 20 ", "laxer",
-         "Thresholds: runs that one list can start without a confirmation, from 10 to 20."),
-        (WORKFLOW_FILE, "    gate: deletion\n", "", "laxer",
-         "Step “Release the mailbox licence”: gate, from deletion to none."),
-        (WORKFLOW_FILE, "needs: [disable_identity]\n    at: cutoff\n\n  # ---", "at: cutoff\n\n  # ---", "other",
-         "Step “Change shared passwords and keys”: steps before it, from disable_identity to none."),
-        (WORKFLOW_FILE, "      role: operator", "      role: requester", "other",
-         "Step “Hand over approvals and ownership”, task: role, from operator to requester."),
-        (WORKFLOW_FILE, "title: Employee offboarding", "title: Employee offboarding  # as before", "wording",
-         "Comments, layout or order of workflow.yaml."),
-        (PLATFORM_FILE, "support: People team", "support: HR team", "wording",
-         "System “HR system”: support, from “People team” to “HR team”."),
-        (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost]", "stricter",
-         "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost."),
-        (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost, a.example]", "laxer",
-         "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost and a.example."),
-        (PLATFORM_FILE, "rate_per_second: 10", "rate_per_second: 5", "stricter",
-         "System “Identity provider”: requests per second, from 10 to 5."),
-        (PLATFORM_FILE, "    rate_per_second: 10\n", "", "laxer",
-         "System “Identity provider”: requests per second, from 10 to none."),
-        (PLATFORM_FILE, "systems: [hr], up_to: stage}      # the", "systems: [hr], up_to: read}  # the", "stricter",
-         "Role requester, system “HR system”: permission, from stage to read."),
-        (PLATFORM_FILE, "approver, systems: [hr, cards]", "approver, systems: [hr, cards, mail]", "laxer",
-         "Role finance approver, system “Mail”: permission, from none to change."),
-        (PLATFORM_FILE, '# - {who: "*", kind: assistant, up_to: prepare}',
-         '- {who: "*", kind: assistant, systems: [mail], up_to: read}', "laxer",
-         "Every assistant, system “Mail”: permission, from none to read."),
-        (PLATFORM_FILE, f"      {NUMBER}\n      {EMAIL}\n", f"      {EMAIL}\n      {NUMBER}\n", "other",
-         "System “HR system”: order of the match keys, from employee_number=employee_number and email=email to "
-         "email=email and employee_number=employee_number."),
-        (APPROVALS_FILE, "quorum: 1", "quorum: 2", "stricter",
-         "Gate “Remove access”: number of people who decide, from 1 to 2."),
-        (APPROVALS_FILE, "decided_by: [it_approver]", "decided_by: [it_approver, operator]", "laxer",
-         "Gate “Remove access”: roles that decide, from it_approver to it_approver and operator."),
-        (APPROVALS_FILE, "decided_by: [it_approver, safety_owner]", "decided_by: [safety_owner]", "other",
-         "Gate “Licences and deletions”: roles that decide, from it_approver and safety_owner to safety_owner."),
-        (APPROVALS_FILE, "postpone:\n  allowed_to: [requester]\n", "", "other", "Postponing: removed."),
-        (APPROVALS_FILE, "  allowed_to: [requester, it_approver]", "  allowed_to: [requester, it_approver, operator]",
-         "laxer", "Urgent starts: roles that can start urgent runs, from requester and it_approver to requester, "
-         "it_approver and operator."),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("file", "old", "new", "kind", "sentence"), CASES)
 def test_each_change_has_a_kind_and_a_sentence(file: str, old: str, new: str, kind: str, sentence: str) -> None:
     after = changed(file, (old, new))
     [change] = changes.changes(STANDARD, after)
@@ -126,9 +124,14 @@ def test_the_document_counts_by_kind_and_a_version_does_not_differ_from_itself()
     assert document["counts"] == {"wording": 0, "stricter": 1, "laxer": 1, "other": 0}
     assert changes_document(STANDARD, STANDARD)["changes"] == [] == changes_document(None, STANDARD)["changes"]
     assert document["changes"][0] | {"sentence": ""} == {
-        "file": "approvals.yaml", "owner": "both", "kind": "stricter", "place": "gates.access.quorum", "sentence": "",
-        "before": "1", "after": "2",
-    }  # fmt: skip
+        "file": "approvals.yaml",
+        "owner": "both",
+        "kind": "stricter",
+        "place": "gates.access.quorum",
+        "sentence": "",
+        "before": "1",
+        "after": "2",
+    }
 
 
 def test_other_systems_of_a_class_concern_both_owners() -> None:

@@ -12,10 +12,8 @@ from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
 from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
-from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
-from orchestrator.domain.packet.change_table import ChangeKind
 from orchestrator.domain.packet.changes import FileOwner
 from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.class_steps import expanded
@@ -38,7 +36,7 @@ from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.packets import counted_shelf, packet_names, readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import OtherVersion, PacketName, Text, Version
+from orchestrator.web.api.schema.parameters import PacketName, Text, Version
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
@@ -226,24 +224,6 @@ class WholeVersion(ResponseModel):
     level_words: dict[str, str]
 
 
-class VersionChange(ResponseModel):
-    file: str = Field(examples=["workflow.yaml"])
-    owner: FileOwner = Field(description="Who owns what is changed")
-    kind: ChangeKind
-    place: str = Field(description="The path in the file", examples=["gates.access.quorum"])
-    sentence: str
-    before: str | None
-    after: str | None
-
-
-class VersionChanges(ResponseModel):
-    packet: str
-    before: str | None = Field(description="The version compared with; null if there is none")
-    after: str
-    counts: dict[ChangeKind, int]
-    changes: list[VersionChange]
-
-
 NOT_AVAILABLE: Final = (
     "it is not available here in this version; ask an administrator to install it, or correct the name"
 )
@@ -316,23 +296,6 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
     document = packet_document(packet, shelf, happened, web.services.runs.abilities, SYSTEM_CLASSES)
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
     return WholeVersion.model_validate(document | {"open_runs": len(running)})
-
-
-@router.get(
-    "/{name}/versions/{version}/changes", summary="Compare a packet version with another one", responses=problems(404)
-)
-async def version_changes(
-    request: Request, caller: ApiCaller, name: PacketName, version: Version, before: OtherVersion = None
-) -> VersionChanges:
-    """By meaning: each change is wording, stricter, laxer or other. Without `before`, the other version is the one in
-    production, or, if that is this one or there is none, the version adopted before this one."""
-    web = state_of(request)
-    await readable(web, caller, name)
-    shelf = await web.services.runs.shelf(name)
-    after = shelf.history.version(version)
-    other = shelf.history.version(before) if before is not None else shelf.compared_with(after.version)
-    one = shelf.version(other.version) if other is not None else None
-    return VersionChanges.model_validate(await web.heavy.run(changes_document, one, shelf.version(after.version)))
 
 
 @router.post("", summary="Adopt a packet", status_code=201, responses=problems_of_post())
