@@ -9,8 +9,8 @@ files, and both sign. With one:
 | only wording and stricter changes | is signed by the owner of each file that differs; for approvals.yaml, by one |
 | a change that is laxer or other | is signed by both owners |
 
-A file that an owner brought in an earlier version is that owner's change: the other owner can adopt it with a change of their
-own, so that changes that belong together are one version.
+A file that an owner brought in an earlier version is that owner's change: the other owner can adopt it with a change
+of their own, so that changes that belong together are one version.
 """
 
 from __future__ import annotations
