@@ -10,9 +10,9 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet import packet_history, signatures, version_choice
-from orchestrator.domain.packet.file_ownership import RequiredSignatures, required_signatures
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, required_signatures
 from orchestrator.domain.permissions.levels import Actor
 
 

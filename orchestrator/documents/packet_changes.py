@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from orchestrator.documents.document import Document
 from orchestrator.documents.plain_words import joined, quoted, sentence
 from orchestrator.domain.organisation.roles import role_words
-from orchestrator.domain.packet.change_table import ChangeKind
-from orchestrator.domain.packet.changes import FileChange, PartOf, changes
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.timing import Timing
+from orchestrator.domain.packet.versions.change_table import ChangeKind
+from orchestrator.domain.packet.versions.changes import FileChange, PartOf, changes
 from orchestrator.vocabulary.durations import spelled
 
 LONGEST: Final = 160

@@ -23,9 +23,9 @@ from pydantic import BaseModel, ConfigDict
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft, Event, Personal, added_later
 from orchestrator.domain.organisation.roles import any_of, role_words
-from orchestrator.domain.packet.file_ownership import BOTH_OWNERS, RequiredSignatures, require_own_files
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblems, invisible_characters
+from orchestrator.domain.packet.versions.file_ownership import BOTH_OWNERS, RequiredSignatures, require_own_files
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 

@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from orchestrator.documents.packet_changes import change_sentence, changes_document
-from orchestrator.domain.packet import change_table, changes
 from orchestrator.domain.packet import packet as models
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
+from orchestrator.domain.packet.versions import change_table, changes
 
 STANDARD = starter_packet("standard-leaver")
 NUMBER = "- {key: employee_number, attribute: employee_number}"

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from orchestrator.documents.packet_changes import changes_document
-from orchestrator.domain.packet.change_table import ChangeKind
-from orchestrator.domain.packet.changes import FileOwner
+from orchestrator.domain.packet.versions.change_table import ChangeKind
+from orchestrator.domain.packet.versions.changes import FileOwner
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import readable
 from orchestrator.web.api.idempotent import IdempotentRoute

@@ -14,7 +14,6 @@ from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
-from orchestrator.domain.packet.changes import FileOwner
 from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
@@ -30,6 +29,7 @@ from orchestrator.domain.packet.packet_history import (
 )
 from orchestrator.domain.packet.packet_history import adopt as adopt_first
 from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
+from orchestrator.domain.packet.versions.changes import FileOwner
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import ApiCaller, Caller

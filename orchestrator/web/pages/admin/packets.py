@@ -16,8 +16,8 @@ from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
-from orchestrator.domain.packet.file_ownership import RequiredSignatures
 from orchestrator.domain.packet.packet import FILE_NAMES
+from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller

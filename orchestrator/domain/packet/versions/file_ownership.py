@@ -21,8 +21,8 @@ from typing import Final, Literal
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.roles import any_of, role_words
-from orchestrator.domain.packet.changes import changes
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.versions.changes import changes
 from orchestrator.domain.permissions.levels import Actor
 
 

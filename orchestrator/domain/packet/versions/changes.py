@@ -14,7 +14,6 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from orchestrator.domain.packet.change_table import ChangeKind, FieldRow, row_of
 from orchestrator.domain.packet.packet import (
     APPROVALS_FILE,
     PLATFORM_FILE,
@@ -25,6 +24,7 @@ from orchestrator.domain.packet.packet import (
     Packet,
     Platform,
 )
+from orchestrator.domain.packet.versions.change_table import ChangeKind, FieldRow, row_of
 from orchestrator.domain.permissions.levels import Level
 
 FileOwner = Literal["value", "safety", "both"]
