@@ -19,11 +19,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from orchestrator.comparison import Comparison
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
+from orchestrator.documents.findings import Compared
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, TooOften
 from orchestrator.domain.events.event import Event
@@ -72,34 +73,10 @@ _MANY_STOPPED: Final[FindingKind] = "workflows_stopped"
 _ABOUT_ROWS: Final[tuple[FindingKind, ...]] = ("rows_differ", "intent_open")
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """How much one comparison covered: open runs whose workflow was compared, those that were left for the next
-    comparison, and runs whose rows were compared."""
-
-    workflows: int
-    workflows_left: int
-    rows: int
-
-
-@dataclass(slots=True)
-class _Looked:
-    """What one comparison has seen. `covered` has, by kind, the runs that were looked at, or None for everything."""
-
-    seen: list[Seen] = field(default_factory=list)
-    covered: dict[FindingKind, frozenset[str] | None] = field(default_factory=dict)
-    workflows: int = 0
-    workflows_left: int = 0
-    rows: int = 0
-
-    @property
-    def extent(self) -> Compared:
-        return Compared(self.workflows, self.workflows_left, self.rows)
-
-
 class Reconciler:
     """`every`: seconds between two comparisons that find nothing. `grace`: for how long something must be seen before
-    it is reported. `failed` counts an error that was not expected."""
+    it is reported. `described_within`: seconds for the descriptions of workflows. `failed` counts an error that was not
+    expected."""
 
     def __init__(
         self,
@@ -109,6 +86,7 @@ class Reconciler:
         *,
         every: float = 600.0,
         grace: timedelta = SOON,
+        described_within: float = DESCRIBED_WITHIN,
         failed: Callable[[str], None] = lambda task: None,
     ) -> None:
         self._runs = runs
@@ -116,6 +94,7 @@ class Reconciler:
         self._engine = engine
         self._every = timedelta(seconds=every)
         self._grace = grace
+        self._described_within = described_within
         self._failed = failed
         self._findings = Findings(database)
         self._rates = Rates(database)
@@ -172,31 +151,31 @@ class Reconciler:
         long ago they were. Raises as `compare_if_due`, and `Invalid` for a run that is not there."""
         async with self._alone(ALONE_WITHIN):
             if run_id is None:
-                return await self._compare()
+                return (await self._compare()).extent(await engine_reports.under_embargo(self._database))
             snapshot = await self._runs.load(run_id)
-            looked = _Looked()
+            looked = Comparison()
             await self._look_at_workflow(run_id, snapshot.state, looked)
             self._note_rows(await compare_rows(self._database, self._codec, 0, [run_id]), looked)
             await self._record(looked)
-            await self._read_back(run_id, tuple(snapshot.state.plan.steps), timedelta(0))
-            return looked.extent
+            looked.steps[run_id] = await self._read_back(run_id, tuple(snapshot.state.plan.steps), timedelta(0))
+            return looked.extent(set())
 
-    async def _compare(self) -> Compared:
+    async def _compare(self) -> Comparison:
         compared_to, read_to = await self._findings.places()
-        looked = _Looked()
+        looked = Comparison()
         await self._look_at_workflows(looked)
         await self._look_at_queues(looked)
         rows = await compare_rows(self._database, self._codec, int(compared_to or 0))
         self._note_rows(rows, looked)
         await self._record(looked)
-        read_to = await self._read_some(read_to)
+        read_to = await self._read_some(read_to, looked)
         again = min(SOON, self._every) if await self._findings.any_open() else self._every
         await self._findings.finish(again, str(rows.reached), read_to)
-        return looked.extent
+        return looked
 
     # The ledger and Temporal
 
-    async def _look_at_workflows(self, looked: _Looked) -> None:
+    async def _look_at_workflows(self, looked: Comparison) -> None:
         running = await self._engine.workflow_ids()  # before the runs: one that ends in between is not missing
         opened = set(await engine_reports.open_for(self._database, self._grace, "", None))
         missing = sorted(run_id for run_id in opened if workflow_id(run_id) not in running)
@@ -211,11 +190,11 @@ class Reconciler:
         if many := len(stopped) > STOPPED_AT_MOST:
             looked.seen.append(Seen(_MANY_STOPPED, "open runs", code=str(len(stopped))))
         await self._note_stopped(stopped, many, looked)
-        looked.workflows, looked.workflows_left = len(opened) - len(left), len(left)
+        looked.workflows, looked.workflows_left = opened - left, left
         looked.covered.update(dict.fromkeys(_WORKFLOW_KINDS, await self._all_but(left)))
         await self._note_others(running, looked)
 
-    async def _note_others(self, running: set[str], looked: _Looked) -> None:
+    async def _note_others(self, running: set[str], looked: Comparison) -> None:
         """Workflows that run although no open run needs them."""
         others = {run_of(id_): id_ for id_ in running}
         known = await engine_reports.closed_and_known(self._database, [one for one in others if one is not None])
@@ -227,17 +206,17 @@ class Reconciler:
         kinds: tuple[FindingKind, ...] = ("workflow_of_closed_run", "workflow_without_run", _MANY_STOPPED)
         looked.covered.update(dict.fromkeys(kinds))
 
-    async def _look_at_workflow(self, run_id: str, state: RunState, looked: _Looked) -> None:
+    async def _look_at_workflow(self, run_id: str, state: RunState, looked: Comparison) -> None:
         late = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, only=run_id)
         if not state.finished:
             found: list[Seen] = []
             left = await self._describe([run_id], set(late), found)
             if left:
-                looked.workflows_left = 1
+                looked.workflows_left = left
                 return
             many = any(one.kind == _MANY_STOPPED for one in await self._findings.all(timedelta(0)))
             await self._note_stopped(found, many, looked)
-            looked.workflows = 1
+            looked.workflows = {run_id}
         looked.covered.update({kind: frozenset({run_id}) for kind in _WORKFLOW_KINDS})
 
     async def _describe(self, run_ids: Sequence[str], late: set[str], found: list[Seen]) -> set[str]:
@@ -251,7 +230,7 @@ class Reconciler:
                 left.discard(run_id)
 
         try:
-            async with asyncio.timeout(DESCRIBED_WITHIN), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(self._described_within), asyncio.TaskGroup() as group:
                 for _ in range(min(DESCRIBED_TOGETHER, len(run_ids))):
                     group.create_task(one_after_another())
         except TimeoutError:
@@ -260,7 +239,7 @@ class Reconciler:
             raise failed.exceptions[0] from failed
         return left
 
-    async def _note_stopped(self, found: Sequence[Seen], many: bool, looked: _Looked) -> None:
+    async def _note_stopped(self, found: Sequence[Seen], many: bool, looked: Comparison) -> None:
         """Each by itself. Where `many` are stopped, only those that were reported before: the relay may not have
         reached the others yet."""
         if many:
@@ -274,7 +253,7 @@ class Reconciler:
             return None
         return frozenset(one.run_id for one in await self._findings.all(timedelta(0)) if one.run_id) - left
 
-    async def _look_at_queues(self, looked: _Looked) -> None:
+    async def _look_at_queues(self, looked: Comparison) -> None:
         """The installation's own, and those of systems of the packets in use."""
         queues = {self._engine.task_queue, inquiry_queue(self._engine.task_queue)}
         queues |= await self._queues_of_systems()
@@ -295,19 +274,19 @@ class Reconciler:
 
     # The ledger and the read tables
 
-    def _note_rows(self, rows: RowsCompared, looked: _Looked) -> None:
-        looked.rows = len(rows.runs)
+    def _note_rows(self, rows: RowsCompared, looked: Comparison) -> None:
+        looked.rows, looked.rows_left = dict(rows.runs), rows.reached > 0
         looked.seen += [Seen("rows_differ", run_id, run_id) for run_id in sorted(rows.differ)]
         looked.seen += [Seen("rows_without_events", run_id, run_id) for run_id in sorted(rows.without_events)]
         looked.seen += [Seen("head_differs", "ledger")] if rows.head_differs else []
         for run_id, state in rows.states.items():
             looked.seen += [Seen("intent_open", f"{run_id}/{id_}", run_id) for id_ in _open_intents(state, rows.now)]
-        looked.covered.update(dict.fromkeys(_ABOUT_ROWS, rows.runs))
+        looked.covered.update(dict.fromkeys(_ABOUT_ROWS, frozenset(rows.runs)))
         looked.covered.update({"rows_without_events": None, "head_differs": None})
 
     # What was seen
 
-    async def _record(self, looked: _Looked) -> None:
+    async def _record(self, looked: Comparison) -> None:
         """Keeps what was seen, and records in the runs what has changed about their workflows."""
         changed = await self._findings.record(looked.seen, looked.covered, self._grace)
         for kind, count in changed.reported.items():
@@ -322,35 +301,39 @@ class Reconciler:
 
     # The ledger and the systems
 
-    async def _read_some(self, after: str) -> str:
+    async def _read_some(self, after: str, looked: Comparison) -> str:
         """Has some removals of open runs read back, and returns after which run the next comparison goes on. What runs
         have to do comes first: a system whose rate is in use is left out, and so is one that fails or has no worker."""
-        run_ids = await engine_reports.open_for(self._database, self._grace, after, RUNS_READ_AT_ONCE)
+        following = await engine_reports.open_for(self._database, self._grace, after, None)
+        run_ids, reached = following[:RUNS_READ_AT_ONCE], ""
         busy = await engine_reports.systems_in_use(self._database)
         unserved = {one.about for one in await self._findings.all(timedelta(0)) if one.kind == "queue_unserved"}
         left, per_system = READ_AT_ONCE, dict[str, int]()
         for run_id in run_ids:
+            reached = run_id
             try:
                 snapshot = await self._runs.load(run_id)
             except Invalid:  # a row of a run that the ledger does not have
                 continue
-            state, world = snapshot.state, snapshot.world
-            wanted = []
-            for step in steps_to_compare(state, world, READ_EVERY):
+            world, wanted = snapshot.world, []
+            for step in steps_to_compare(snapshot.state, world, READ_EVERY):
                 spec = world.current.platform.systems.get(step.system)
                 served = spec is None or spec.queue is None or spec.queue not in unserved
                 used = per_system.get(step.system, 0)
                 if left and served and step.system not in busy and used < READ_PER_SYSTEM:
                     wanted.append(step.step_id)
                     left, per_system[step.system] = left - 1, used + 1
+                else:
+                    looked.steps_left[run_id] = looked.steps_left.get(run_id, 0) + 1
             if wanted:
-                await self._read_back(run_id, tuple(wanted), READ_EVERY)
+                looked.steps[run_id] = await self._read_back(run_id, tuple(wanted), READ_EVERY)
             if not left:
-                return run_id
-        return run_ids[-1] if len(run_ids) == RUNS_READ_AT_ONCE else ""
+                break
+        looked.unread = {run_id for run_id in following if run_id > reached}
+        return reached if looked.unread else ""
 
-    async def _read_back(self, run_id: str, step_ids: tuple[str, ...], older_than: timedelta) -> None:
-        """The run's workflow reads them, in the task queue of each system and at its rate."""
+    async def _read_back(self, run_id: str, step_ids: tuple[str, ...], older_than: timedelta) -> int:
+        """The run's workflow reads them, in the task queue of each system and at its rate. Returns how many."""
 
         def decide(state: RunState, world: World) -> Sequence[Event]:
             return request_read_back(state, step_ids, world, older_than)
@@ -359,6 +342,7 @@ class Reconciler:
         if decided.events:
             with contextlib.suppress(EngineUnavailable):  # the relay makes good a lost nudge
                 await self._engine.nudge(run_id, decided.progress)
+        return sum(len(event.steps) for event in decided.events if isinstance(event, e.ReadBackRequested))
 
 
 def _wrong(run_id: str, found: WorkflowSeen, late: bool) -> list[Seen]:

@@ -42,6 +42,27 @@ class ComparisonStanding(BaseModel):
     )
 
 
+class Compared(BaseModel):
+    """How much one comparison covered, and what it left for the next ones. In a comparison of everything, runs under
+    embargo are not counted."""
+
+    workflows: int = Field(description="Open runs whose workflow was compared")
+    workflows_left: int = Field(description="Open runs whose workflow Temporal did not describe in time")
+    runs: int = Field(description="Runs whose rows were compared with their events")
+    rows: int = Field(description="Rows of these runs")
+    rows_left: bool = Field(description="Whether there are runs whose rows the next comparisons compare")
+    steps: int = Field(description="Removals of access that are read back for this comparison")
+    steps_left: int = Field(
+        description="Removals that are due and were not read: the budget is used, or the system is in use, fails or "
+        "has no worker"
+    )
+    step_runs_left: int = Field(description="Open runs whose removals the next comparisons look at")
+
+
+class ComparisonMade(ComparisonStanding):
+    compared: Compared = Field(description="How much this comparison covered")
+
+
 async def comparison_standing(database: Database, queries: Queries, viewer: Viewer) -> ComparisonStanding:
     """Raises `LedgerUnavailable`."""
     rows = Findings(database)

@@ -3,6 +3,7 @@ the workflows of runs read the systems."""
 
 from __future__ import annotations
 
+from orchestrator.documents.findings import Compared
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.engine import EngineUnavailable
@@ -12,9 +13,9 @@ from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.state import WebState
 
 
-async def compare(web: WebState, caller: Caller, run_id: str | None) -> None:
-    """Compares everything that is due next, or one run that the caller sees. Raises `Refusal`, `EngineUnavailable` and
-    `LedgerUnavailable`."""
+async def compare(web: WebState, caller: Caller, run_id: str | None) -> Compared:
+    """Compares everything that is due next, or one run that the caller sees, and returns how much that was. Raises
+    `Refusal`, `EngineUnavailable` and `LedgerUnavailable`."""
     require("compare_ledger", caller.actor)
     if not await reads_runs(web, caller):
         raise NotAllowed("nothing_granted", "Only people who may read runs can compare the ledger.")
@@ -22,4 +23,4 @@ async def compare(web: WebState, caller: Caller, run_id: str | None) -> None:
     engine = web.services.engine
     if engine is None:
         raise EngineUnavailable("an address that is not known to this process", "it is not used here")
-    await Reconciler(web.services.runs, web.database, engine).compare_now(found)
+    return await Reconciler(web.services.runs, web.database, engine).compare_now(found)

@@ -50,9 +50,9 @@ class Parts:
         self._looked_at: float | None = None
         self._behind: tuple[int, float] | None = None
         """The relay's position while it is behind, and when it was first seen there."""
-        self.findings: int | None = None
-        """How many findings of comparisons are open, at the last look; None if that is not known. Those about runs
-        under embargo are left out."""
+        self.findings: dict[str, int] | None = None
+        """How many findings of comparisons are open, by kind, at the last look; None if that is not known. Those about
+        runs under embargo are left out."""
 
     async def look(self) -> tuple[WatchedPart, ...]:
         """All parts, now or up to `KEPT_SECONDS` ago."""
@@ -110,7 +110,7 @@ class Parts:
         return ""
 
     async def _ask_for_findings(self) -> str:
-        self.findings = sum((await Findings(self._database).reported()).values())
+        self.findings = await Findings(self._database).reported()
         return ""
 
     async def _ask_for_relay(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
 from orchestrator.documents.document import Document
+from orchestrator.vocabulary.comparisons import extent
 
 RunOption = Annotated[
     str | None, typer.Option("--run", metavar="RUN", help="Only this run; also read back its removals of access.")
@@ -29,25 +31,29 @@ def reconcile(run: RunOption = None, json: Json = False, alias: As = None, folde
 
     found = carry_out(work())
     open_ones = [one for one in found["findings"] if one["closed_at"] is None]
-    if json:
-        print_json(found)
-    elif not open_ones:
-        say("The ledger, Temporal and the read tables agree.")
-    else:
-        table(
-            ("Finding", "About", "Detail", "Since", "Reported"),
-            [
-                (
-                    one["title"],
-                    one["about"],
-                    one["code"] or "",
-                    instant(one["since"]),
-                    "yes" if one["reported_at"] else "if it is still so in a minute",
-                )
-                for one in open_ones
-            ],
-        )
-        for remedy in dict.fromkeys(one["remedy"] for one in open_ones):
-            say(remedy)
+    print_json(found) if json else _print_found(found["compared"], open_ones)
     if open_ones:
         raise typer.Exit(REFUSED)
+
+
+def _print_found(compared: Document, open_ones: Sequence[Document]) -> None:
+    for line in extent(compared):
+        say(line)
+    if not open_ones:
+        say("The ledger, Temporal and the read tables agree.")
+        return
+    table(
+        ("Finding", "About", "Detail", "Since", "Reported"),
+        [
+            (
+                one["title"],
+                one["about"],
+                one["code"] or "",
+                instant(one["since"]),
+                "yes" if one["reported_at"] else "if it is still so in a minute",
+            )
+            for one in open_ones
+        ],
+    )
+    for remedy in dict.fromkeys(one["remedy"] for one in open_ones):
+        say(remedy)

@@ -17,8 +17,10 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table
 from orchestrator.documents.document import Document
 from orchestrator.embedded.address import stack_url
+from orchestrator.vocabulary.findings import FINDINGS, FindingKind
 
 STATES: Final = {True: "up", False: "down", None: "not known"}
+MANY_STOPPED: Final[FindingKind] = "workflows_stopped"
 ACTIONS: Final = {
     "ledger": "Check that PostgreSQL is running. Commands are refused until then; nothing is lost.",
     "temporal": "Check that Temporal is running. Decisions are recorded, and take effect once it is back.",
@@ -47,6 +49,10 @@ def doctor(json: Json = False, folder: Folder = FOLDER) -> None:
             say(ACTIONS[part["part"]])
         if found.get("findings"):
             say(f"Comparisons of the ledger have open findings: {found['findings']}. See offboard reconcile.")
+        for kind, count in (found.get("findings_by_kind") or {}).items():
+            say(f"{FINDINGS[kind].title if kind in FINDINGS else kind}: {count}.")
+        if MANY_STOPPED in (found.get("findings_by_kind") or {}):
+            say(FINDINGS[MANY_STOPPED].remedy)
     if down:
         raise typer.Exit(REFUSED)
 

@@ -44,11 +44,12 @@ _NOW = "SELECT engine.now()"
 
 @dataclass(frozen=True, slots=True)
 class RowsCompared:
-    """`runs` were compared, of which `differ` have other rows than their events make. `without_events` are rows of runs
-    that the ledger does not have. `head_differs`: the ledger's last position is not that of its last event. `states`
-    are the compared runs as of `now`. `reached` is the position from which the next comparison goes on."""
+    """`runs` were compared, with the number of rows that each should have; `differ` have other rows than their events
+    make. `without_events` are rows of runs that the ledger does not have. `head_differs`: the ledger's last position is
+    not that of its last event. `states` are the compared runs as of `now`. `reached` is the position after which the
+    next comparison goes on, 0 for the beginning."""
 
-    runs: frozenset[str]
+    runs: Mapping[str, int]
     differ: frozenset[str]
     without_events: frozenset[str]
     head_differs: bool
@@ -84,6 +85,7 @@ async def _compare(
         after = 0 if reached >= last else reached
     states = await _folded(connection, codec, run_ids)
     differ: set[str] = set()
+    rows = dict.fromkeys(run_ids, 0)
     for table, key in projections.KEY.items():
         made = [
             {key: id_, **values}
@@ -91,12 +93,12 @@ async def _compare(
             for (named, id_), values in projections.run_rows(state).items()
             if named == table
         ]
+        for row in made:
+            rows[str(row["run_id"])] += 1
         differ |= await _differing(connection, table, key, made, run_ids)
     without = await (await connection.execute(_WITHOUT_EVENTS)).fetchall()
     (now,) = await _one(connection, _NOW)
-    return RowsCompared(
-        frozenset(run_ids), frozenset(differ), frozenset(row[0] for row in without), head != last, states, now, after
-    )
+    return RowsCompared(rows, frozenset(differ), frozenset(row[0] for row in without), head != last, states, now, after)
 
 
 async def _one(connection: psycopg.AsyncConnection[Any], query: str) -> tuple[Any, ...]:

@@ -158,6 +158,13 @@ async def open_for(database: Database, grace: timedelta, after: str, most: int |
         return [row[0] for row in rows]
 
 
+async def under_embargo(database: Database) -> set[str]:
+    """The runs that an embargo hides from others now."""
+    async with database.driver() as connection:
+        rows = await connection.execute("SELECT run_id FROM read.runs WHERE embargo_until > engine.now()")
+        return {row[0] for row in await rows.fetchall()}
+
+
 async def still_open(database: Database, run_ids: list[str]) -> list[str]:
     async with database.connect() as connection:
         rows = await connection.execute(

@@ -32,6 +32,9 @@ class Health(BaseModel):
         None,
         description="Open findings of comparisons of the ledger with Temporal and the read tables; `null` if not known",
     )
+    findings_by_kind: dict[str, int] | None = Field(
+        None, description="How many of each kind are open; `null` if not known"
+    )
 
 
 class Readiness(BaseModel):
@@ -48,7 +51,8 @@ async def health(request: Request) -> Health:
     parts = state_of(request).parts
     found = await parts.look()
     shown = [PartHealth(part=p.name, up=p.up, since=p.since, cause=p.cause) for p in found]
-    return Health(parts=shown, findings=parts.findings)
+    count = sum(parts.findings.values()) if parts.findings is not None else None
+    return Health(parts=shown, findings=count, findings_by_kind=parts.findings)
 
 
 @router.get(

@@ -48,20 +48,37 @@ async def test_each_entry_point_compares_and_shows_what_was_found(sign_in: SignI
     assert compared.status_code == 200 and compared.url.path == "/ledger", compared.text
     page = text_of(await operator.page.get("/ledger"))
     assert TITLE in page and workflow_id(NO_RUN) in page and "Last comparison" in page
+    assert "Compared: the workflows of" in text_of(compared) and "Compared: the workflows of" not in page, "once"
 
     answer = await operator.api.post("/ledger/comparisons", json={})
     assert answer.status_code == 200, answer.text
-    assert answer.json() == (await operator.api.get("/ledger/findings")).json()
+    standing = (await operator.api.get("/ledger/findings")).json()
+    assert answer.json() == {**standing, "compared": answer.json()["compared"]}
+    assert answer.json()["compared"]["rows_left"] is False
     assert found(answer)["workflow_without_run"]["about"] == workflow_id(NO_RUN)
     assert answer.json()["compared_at"] and found(answer)["workflow_without_run"]["reported_at"]
 
     code, printed = await operator.typed("reconcile")
     assert code == 1 and TITLE in printed and "terminate" in printed
+    assert "Compared: the workflows of" in printed and "Read again in systems: 0 steps." in printed
     code, printed = await operator.typed("reconcile", "--json")
     assert code == 1 and '"workflow_without_run"' in printed
     code, printed = await operator.typed("doctor")
-    assert code == 0 and "offboard reconcile" in printed
-    assert (await operator.api.get("/health")).json()["findings"] >= 1
+    assert code == 0 and "offboard reconcile" in printed and f"{TITLE}: 1." in printed
+    health = (await operator.api.get("/health")).json()
+    assert health["findings"] == sum(health["findings_by_kind"].values()) >= 1
+
+
+async def test_doctor_names_a_mass_loss_and_what_to_do(stack: Stack, sign_in: SignInAs) -> None:
+    operator, rows = await sign_in("operator"), Findings(stack.backend.database)
+    await rows.record([Seen("workflows_stopped", "open runs", code="60")], {}, timedelta(0))
+    try:
+        async with asyncio.timeout(WITHIN):  # the web process keeps what it last saw for a second
+            while "Many open runs without a workflow" not in (printed := (await operator.typed("doctor"))[1]):
+                await asyncio.sleep(0.05)
+    finally:
+        await rows.record([], {"workflows_stopped": None}, timedelta(0))
+    assert "Check that Temporal, the relay and a worker run." in printed
 
 
 async def test_one_run_is_compared_by_those_who_see_it(sign_in: SignInAs, leaver: Leavers) -> None:
@@ -69,8 +86,13 @@ async def test_one_run_is_compared_by_those_who_see_it(sign_in: SignInAs, leaver
     run_id = await start(hr.api, await leaver())
     answer = await operator.api.post("/ledger/comparisons", json={"run": run_id})
     assert answer.status_code == 200, answer.text
+    compared = answer.json()["compared"]
+    assert (compared["workflows"], compared["workflows_left"], compared["runs"]) == (1, 0, 1)
+    assert compared["rows"] >= 1 and compared["rows_left"] is False and compared["step_runs_left"] == 0
     code, printed = await operator.typed("reconcile", "--run", run_id, "--json")
-    assert code in (0, 1) and '"compared_at"' in printed
+    assert code in (0, 1) and '"compared_at"' in printed and '"workflows": 1' in printed
+    code, printed = await operator.typed("reconcile", "--run", run_id)
+    assert code in (0, 1) and "Compared: the workflows of 1 open run, " in printed and " of 1 run." in printed
     refused(await operator.api.post("/ledger/comparisons", json={"run": "r0000000000000000"}), 422, "unknown_run")
     code, printed = await operator.typed("reconcile", "--run", "r0000000000000000")
     assert code == 1 and "There is no run" in printed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from orchestrator.documents.findings import ComparisonStanding, comparison_standing
+from orchestrator.documents.findings import ComparisonMade, ComparisonStanding, comparison_standing
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.read_permissions import require_reading
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
@@ -30,9 +30,10 @@ async def findings(request: Request, caller: ApiCaller) -> ComparisonStanding:
 @router.post("/comparisons", summary="Compare the ledger now", responses=problems_of_post(429))
 async def compare_now(
     request: Request, caller: ApiCaller, asked: ComparisonAsked, key: IdempotencyKey = None
-) -> ComparisonStanding:
+) -> ComparisonMade:
     """With Temporal, the read tables and systems; `run` limits it to one run. Nothing is repaired. Removals of access
     that are read back for it appear in their runs."""
     web = state_of(request)
-    await compare(web, caller, asked.run)
-    return await comparison_standing(web.database, web.queries, caller.viewer)
+    compared = await compare(web, caller, asked.run)
+    standing = await comparison_standing(web.database, web.queries, caller.viewer)
+    return ComparisonMade(compared_at=standing.compared_at, findings=standing.findings, compared=compared)

@@ -20,6 +20,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.proofs.verifications import last_verification
 from orchestrator.reading.history import History, HistoryEntry, HistoryFilter, HistorySlice
 from orchestrator.reading.staff import StaffMember
+from orchestrator.vocabulary.comparisons import extent
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form
 from orchestrator.web.access.read_permissions import reads_runs, require_reading
@@ -28,7 +29,7 @@ from orchestrator.web.comparisons import compare
 from orchestrator.web.pages.lists.choices import choices
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.new_run.local_times import instant_given
-from orchestrator.web.pages.page import page
+from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
 from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of
@@ -64,10 +65,11 @@ async def compare_now(request: Request, caller: PageCaller, form: Form) -> Respo
     """With Temporal, the read tables and systems. Nothing is repaired."""
     web = state_of(request)
     try:
-        await compare(web, caller, None)
+        compared = await compare(web, caller, None)
     except (TooOften, EngineUnavailable) as error:
         return await _page(request, caller, *refusal_flash(request, error))
-    return RedirectResponse("/ledger#comparison", 303)
+    said = Flash("done", " ".join(extent(compared.model_dump())))
+    return await back_to(request, caller, "/ledger#comparison", said)
 
 
 @router.get("/ledger/verifications/{inquiry_id}")
