@@ -31,7 +31,7 @@ CommonCode = Literal[
     "not_in_pilot", "not_searched", "not_the_next_phase", "nothing_granted", "nothing_left", "nothing_to_replay",
     "nothing_to_restore", "nothing_to_retry",
     "nothing_to_settle", "one_person_signs_once", "one_scope",
-    "only_people", "only_people_decide", "only_people_delegate",
+    "only_people", "only_people_decide", "only_people_delegate", "only_signatures",
     "open_runs_unanswered", "owner_unsuitable",
     "only_people_govern", "own_colleague", "own_review", "own_run", "packet_not_in_use", "packet_not_live",
     "packet_problems", "packet_renamed", "packet_retired", "packet_unreadable", "pause_end_past", "pause_too_long",

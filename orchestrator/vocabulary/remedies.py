@@ -99,6 +99,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "one_person_signs_once": "Ask another person with that role to sign.",
         "open_runs_unanswered": "Choose whether they continue under this version or are paused.",
         "only_people": "Ask a person to do it.",
+        "only_signatures": "Ask the people who sign the close to decide now.",
         "only_people_decide": "Ask a person with one of the gate's roles.",
         "only_people_delegate": "Sign in with your own account. If it is not linked to a person in HR, ask an "
         "administrator to link it.",

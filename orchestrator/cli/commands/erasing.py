@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import require_terminal
+from orchestrator.cli.terminal.confirming import require_confirmed
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, ReasonOption, RunArgument
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say
@@ -35,12 +35,9 @@ def erase(
                 return
             _print_preview(preview)
             if preview["erased_at"] is None and not preview["obstacles"] and not yes:
-                require_terminal("The erasure")
                 confirms = preview["requested_by"] is not None
                 question = "Erase this person? It can't be undone." if confirms else "Request this erasure?"
-                if not typer.confirm(question, default=False):
-                    say("Nothing is erased.")
-                    raise typer.Exit(1)
+                require_confirmed("The erasure", question, "Nothing is erased.")
             done = await server.post("runs", found, "erasure", body={"reason": reason})
             if not done["erased"]:
                 say("The erasure is requested. A second person has to confirm it within 7 days.")

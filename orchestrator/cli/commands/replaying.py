@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import require_terminal
+from orchestrator.cli.terminal.confirming import require_confirmed
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, ReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -63,10 +63,7 @@ def replay(
                 return
             _print_preview(preview)
             if preview["anything"] and not yes:
-                require_terminal("The replay")
-                if not typer.confirm("Replay this run now?", default=False):
-                    say("Not replayed.")
-                    raise typer.Exit(1)
+                require_confirmed("The replay", "Replay this run now?", "Not replayed.")
             said = {"from_step": from_step, "system": system, "reason": reason, "version": preview["version"]}
             done = await server.post("runs", found, "replay", body=said)
             say(f"Run {found} is being replayed." if done["events"] else f"Run {found} is being replayed already.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.local_refusals import require_terminal
+from orchestrator.cli.terminal.confirming import require_confirmed
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
@@ -38,10 +38,7 @@ def restore_access(
                 return
             _print_preview(preview)
             if not yes:
-                require_terminal("The restore")
-                if not typer.confirm("Restore access now?", default=False):
-                    say("Not restored.")
-                    raise typer.Exit(1)
+                require_confirmed("The restore", "Restore access now?", "Not restored.")
             said = {"reason": reason, "version": preview["version"]}
             done = await server.post("runs", found, "restore", body=said)
             say(f"Run {done['run_id']} restores what run {found} removed.")

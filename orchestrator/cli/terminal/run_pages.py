@@ -119,6 +119,8 @@ def print_watch(document: Document) -> None:
 def _found(check: Document) -> Iterator[str]:
     yield from (step["title"] for step in check["steps"])
     yield from (label(account) for account in check["accounts"])
+    if unread := [step["title"] for step in check.get("unknown", ())]:  # an older server does not list them
+        yield f"could not be read: {', '.join(unread)}"
 
 
 def print_duties(document: Document) -> None:

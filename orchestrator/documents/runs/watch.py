@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.account_labels import account_shown
 from orchestrator.domain.run.run import RunState
@@ -27,15 +29,19 @@ def watch_document(state: RunState) -> Document | None:
 
 
 def _check(state: RunState, check: Check) -> Document:
-    steps, result = state.plan.steps, check.result
+    result = check.result
     details = {**state.accounts.details, **state.watch.details}
     return {
         "system": result.system,
         "day": check.day,
         "at": check.at,
         "outcome": result.outcome,
-        "steps": [
-            {"step_id": id_, "name": steps[id_].name, "title": steps[id_].title} for id_ in result.steps if id_ in steps
-        ],
+        "steps": _steps(state, result.steps),
+        "unknown": _steps(state, result.unknown),
         "accounts": [account_shown(id_, details.get(id_)) for id_ in result.accounts],
     }
+
+
+def _steps(state: RunState, step_ids: Iterable[str]) -> list[Document]:
+    steps = state.plan.steps
+    return [{"step_id": id_, "name": steps[id_].name, "title": steps[id_].title} for id_ in step_ids if id_ in steps]

@@ -71,6 +71,13 @@ def is_about_close(state: RunState, opened: e.ExceptionOpened) -> bool:
     return gate is not None and gate.signs_close
 
 
+def waits_for_signatures_only(state: RunState) -> bool:
+    """Whether people are asked to sign the close, or have rejected it, and nothing else of the run is open."""
+    asked = any(gate.open and gate.signs_close for gate in state.decisions.gates.values())
+    exceptions = [is_about_close(state, known.opened) for known in state.work.open_exceptions()]
+    return (asked or any(exceptions)) and all(exceptions) and all(known.final for known in state.work.steps.values())
+
+
 def unsigned(state: RunState, digests: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Those of `digests` that no approval covers which still holds."""
     return {name: digest for name, digest in digests.items() if signature(state, digest, now) is None}

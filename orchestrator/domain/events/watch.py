@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from orchestrator.domain.events.event import Event, Personal
+from orchestrator.domain.events.event import Event, Personal, added_later
 from orchestrator.domain.planning.plan import Frozen
 
 WatchOutcome = Literal["gone", "unknown", "access_found", "failed"]
@@ -16,13 +16,15 @@ class WatchedSystem(Frozen):
     """What a system showed after the close. `gone`: every removal of access was read back again, and the search found
     no further account. `unknown`: the system does not show that of every step. `access_found`: `steps` (id, with its
     generation) are not in effect any more, or `accounts` (opaque ids) are new, active again or privileged. `failed`:
-    the system could not be read, with `code`."""
+    the system could not be read, with `code`. `unknown` has the ids of steps whose read-back showed neither, whatever
+    the outcome; earlier versions did not record them."""
 
     system: str
     outcome: WatchOutcome
     steps: dict[str, int] = Field(default_factory=dict)
     accounts: tuple[str, ...] = ()
     code: str = ""
+    unknown: tuple[str, ...] = added_later(())
 
 
 class SystemsWatched(Event):

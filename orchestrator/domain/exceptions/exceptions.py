@@ -195,7 +195,7 @@ _RULES: Final = (
         title="Outcome unknown",
         meaning="The step may have taken effect. Reading the system back did not show whether it did.",
         remedy="Check the system and complete the task with what you found; or retry the step with the same "
-        "idempotency key. A repeat with a new key waits until the call before it can no longer take effect.",
+        "idempotency key. A retry with a new key starts once the earlier call can no longer take effect.",
         repairs=(Repair.COMPLETE_TASK, Repair.RETRY, Repair.RETRY_ANEW, Repair.SKIP, Repair.WAIVE),
         opens=for_step(is_unknown, with_code=True),
         overcome=while_step(is_unknown),
@@ -430,7 +430,7 @@ _RULES: Final = (
         kind="leaving_changed",
         title="Leaving changed in HR",
         meaning="HR's own record has another leaving date than this run's cutoff, or none any more. The cutoff was not "
-        "moved: only people move it to a later time or cancel a run.",
+        "moved: only a person can move it to a later time or cancel the run.",
         remedy="Move the cutoff, or cancel the run; or accept the exception and give a reason. If the record is wrong, "
         "correct it in HR: the exception then closes.",
         repairs=(Repair.ACCEPT, Repair.END),
@@ -443,12 +443,12 @@ _RULES: Final = (
     ExceptionRule(
         kind="access_returned",
         title="Access came back or change undone",
-        meaning="The system was read again, in a check after the close or in a replay. It has access that the run had "
-        "removed, an account that is new, active again or privileged, or it does not show a change any more that the "
-        "run had made. Nothing was changed because of that.",
-        remedy="Find out who undid it and why. If it is about a step, retry the step, which repeats it: a step that "
-        "deletes data or can't be undone is approved again first, and any other step if its approval is no longer "
-        "valid. If it is about an account, re-plan the run. If it is right as it is, HR accepts the exception and "
+        meaning="The system was read again, in a check after the close, in a replay or for a comparison of the ledger. "
+        "It has access that the run had removed, or an account that is new, active again or privileged; or a change "
+        "that the run had made is no longer there. Offboard changed nothing because of that.",
+        remedy="Find out who undid it and why. If the exception names a step, retry the step: if its approval is no "
+        "longer valid, or the step deletes data or can't be undone, it is approved again first. If the exception "
+        "names an account and no step, re-plan the run. If the system is right as it is, HR accepts the exception and "
         "gives a reason; or skip the step.",
         repairs=(Repair.RETRY, Repair.SKIP, Repair.REPLAN, Repair.ACCEPT),
         opens=(Trigger(Subject.RETURNED, access_found), Trigger(Subject.STEP, step_undone)),

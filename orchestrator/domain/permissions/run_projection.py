@@ -154,7 +154,7 @@ class RunProjection:
         """A check, without what was found on a system that the actor does not read."""
         if self.reads(result.system):
             return result
-        return result.model_copy(update={"steps": {}, "accounts": (), "code": ""})
+        return result.model_copy(update={"steps": {}, "accounts": (), "code": "", "unknown": ()})
 
     def _step(self, step_id: str, known: StepState) -> StepState:
         if not self.reads(self.steps.get(step_id, _UNKNOWN)):

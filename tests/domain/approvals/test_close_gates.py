@@ -13,7 +13,7 @@ import pytest
 from orchestrator.documents.runs.previews.preview import preview
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.close_gates import close_digest, close_record
-from orchestrator.domain.errors import Refusal
+from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.measures.decided_again import decided_again
 from orchestrator.domain.measures.outcomes import approved_at
 from orchestrator.domain.packet.packet import Packet
@@ -24,6 +24,7 @@ from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.uncovered import conflicts
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.status import run_status
+from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -226,6 +227,18 @@ def test_access_that_comes_back_after_the_close_is_signed_again() -> None:
     assert [one.kind for one in story.events(e.GateOpened)[-1].close.exceptions] == ["access_returned"]
     sign(story)
     assert story.state.finish == "with_exceptions"
+
+
+def test_a_run_that_waits_only_for_signatures_is_not_made_urgent() -> None:
+    story = at_end()
+    for _ in ("asked", "rejected"):
+        with pytest.raises(TooLate, match="only_signatures"):
+            story.make_urgent()
+        assert not Permissions(story.state, story.world, HR).make_urgent(), "it is not offered"
+        if story.open_gates() == ["g-hr-1", "g-finance-1"]:
+            story.vote("g-hr-1", IDA, "reject")
+    earlier = at_cutoff(pinned=signed_packet())
+    assert Permissions(earlier.state, earlier.world, HR).make_urgent(), "steps are open"
 
 
 def test_an_exception_keeps_people_from_signing() -> None:

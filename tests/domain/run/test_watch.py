@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.documents.runs.watch import watch_document
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import NotAllowed, TooLate
 from orchestrator.domain.packet.packet_yaml import PacketProblems
@@ -223,10 +224,24 @@ def test_a_check_that_shows_neither_does_not_close_what_an_earlier_one_found() -
     check(story, back=["disable"])
     days_after(story, 7)
     check(story, unclear=["disable"])
+    last = story.state.watch.last("code")
+    assert last is not None and (last.result.outcome, last.result.unknown) == ("unknown", (story.id("disable"),))
     assert story.exceptions() == [("access_returned", "disable")] and not story.state.finished
     days_after(story, 30)
     check(story)
     assert not story.exceptions() and story.state.finish == "clean"
+
+
+def test_a_check_says_which_steps_could_not_be_read_also_where_others_show_access() -> None:
+    story = days_after(closed(), 1)
+    check(story, back=["disable"], unclear=["sessions"])
+    last = story.state.watch.last("code")
+    assert last is not None and last.result.outcome == "access_found"
+    assert (list(last.result.steps), last.result.unknown) == ([story.id("disable")], (story.id("sessions"),))
+    [shown] = [one for one in (watch_document(story.state) or {})["checks"] if one["system"] == "code"]
+    assert [[step["name"] for step in shown[part]] for part in ("steps", "unknown")] == [["disable"], ["sessions"]]
+    earlier = e.WatchedSystem(system="code", outcome="gone")
+    assert "unknown" not in earlier.model_dump(), "events of earlier versions keep their bytes"
 
 
 def test_a_step_without_a_finding_is_not_retried_after_the_close() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from orchestrator.domain import events as e
+from orchestrator.domain.approvals import close_gates
 from orchestrator.domain.commands.requests import (
     NOT_RECENT,
     moved_cutoff,
@@ -17,7 +18,7 @@ from orchestrator.domain.commands.requests import (
     still_going,
 )
 from orchestrator.domain.commands.starts import starting
-from orchestrator.domain.errors import Invalid, NotAllowed
+from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.permissions.command_table import require
@@ -34,8 +35,9 @@ def make_urgent(
 ) -> list[Event]:
     """The run's own packet version and today's must both let the actor start urgently. A cutoff that has passed stays.
     Approvals, rejections and account matches stay as they are: a step that was rejected or excluded, and one on an
-    account that a person selected before, keeps its gate. Empty where the run is urgent already. Raises `NotAllowed`,
-    `TooLate` or `Invalid`."""
+    account that a person selected before, keeps its gate. A run that waits only for the signatures of
+    its close can't be made urgent. Empty where the run is urgent already. Raises `NotAllowed`, `TooLate` or
+    `Invalid`."""
     require("make_run_urgent", actor, state.asked.person_id)
     still_going(state)
     require_prepare(actor, world.pinned, world.current, state.asked.packet)
@@ -43,6 +45,8 @@ def make_urgent(
         raise Invalid("dry_run_urgent", "A dry run removes no access, so it can't be urgent.")
     if state.restores is not None:
         raise Invalid("restore_urgent", "A run that restores access removes none, so it can't be urgent.")
+    if close_gates.waits_for_signatures_only(state):
+        raise TooLate("only_signatures", f"Run {state.run_id} waits only for signatures: no step is left to start.")
     for packet in (world.pinned, world.current):
         require_urgent(actor, packet)
     if state.urgent:

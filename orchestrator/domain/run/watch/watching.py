@@ -88,11 +88,14 @@ def judge_check(
     accounts |= grown(state.accounts.details, shown) & own
     # One exception is enough for an account whose step shows it.
     accounts -= {state.plan.steps[step_id].account_id for step_id in back}
-    if back or accounts:
-        return e.WatchedSystem(
-            system=found.system, outcome="access_found", steps=back, accounts=tuple(sorted(accounts))
-        )
-    return e.WatchedSystem(system=found.system, outcome="unknown" if "unknown" in read.values() else "gone")
+    unknown = tuple(id_ for id_, shows in read.items() if shows == "unknown")
+    return e.WatchedSystem(
+        system=found.system,
+        outcome="access_found" if back or accounts else "unknown" if unknown else "gone",
+        steps=back,
+        accounts=tuple(sorted(accounts)),
+        unknown=unknown,
+    )
 
 
 def _known_accounts(state: RunState, system: str) -> set[str]:

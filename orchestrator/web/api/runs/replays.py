@@ -106,7 +106,8 @@ async def preview(
         str | None, Query(description=_SYSTEM, min_length=1, max_length=MAX_ID_CHARACTERS, pattern=ID)
     ] = None,
 ) -> ReplayPreviewed:
-    """Nothing is changed. Of systems that you can't read, accounts are not listed."""
+    """Nothing is changed. Every step of the plan is listed. What a system shows of the account of a step is null
+    or empty where you can't read that system."""
     found = (await state_of(request).queries.run_page(caller.viewer, run_id)).snapshot
     document = replay_document(found.state, Scope(from_step or "", system or ""), found.world)
     return ReplayPreviewed.model_validate(document)

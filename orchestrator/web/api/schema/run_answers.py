@@ -287,6 +287,9 @@ class CheckInRun(ResponseModel):
     )
     steps: list[WatchedStepInRun]
     accounts: list[AccountInRun]
+    unknown: list[WatchedStepInRun] = Field(
+        [], description="Steps whose effect the system does not show; empty for checks of earlier versions"
+    )
 
 
 class WatchInRun(ResponseModel):
