@@ -11,7 +11,7 @@ from orchestrator.vocabulary.findings import FindingKind
 
 
 @dataclass(slots=True)
-class Comparison:
+class LedgerComparison:
     """`seen` is what does not agree. `covered` has, by kind, the runs that were looked at, or None for everything. The
     rest is by run: whose workflow was compared or left for later, how many of its rows were compared, and how many of
     its steps are read back or left for later. `unread`: runs whose steps were not looked at."""

@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from orchestrator.comparison import Comparison
+from orchestrator.comparison import LedgerComparison
 from orchestrator.deciding.runs import RUN_EVENT_TYPES, Runs
 from orchestrator.documents.findings import Compared
 from orchestrator.domain import events as e
@@ -153,16 +153,16 @@ class Reconciler:
             if run_id is None:
                 return (await self._compare()).extent(await engine_reports.under_embargo(self._database))
             snapshot = await self._runs.load(run_id)
-            looked = Comparison()
+            looked = LedgerComparison()
             await self._look_at_workflow(run_id, snapshot.state, looked)
             self._note_rows(await compare_rows(self._database, self._codec, 0, [run_id]), looked)
             await self._record(looked)
             looked.steps[run_id] = await self._read_back(run_id, tuple(snapshot.state.plan.steps), timedelta(0))
             return looked.extent(set())
 
-    async def _compare(self) -> Comparison:
+    async def _compare(self) -> LedgerComparison:
         compared_to, read_to = await self._findings.places()
-        looked = Comparison()
+        looked = LedgerComparison()
         await self._look_at_workflows(looked)
         await self._look_at_queues(looked)
         rows = await compare_rows(self._database, self._codec, int(compared_to or 0))
@@ -175,7 +175,7 @@ class Reconciler:
 
     # The ledger and Temporal
 
-    async def _look_at_workflows(self, looked: Comparison) -> None:
+    async def _look_at_workflows(self, looked: LedgerComparison) -> None:
         running = await self._engine.workflow_ids()  # before the runs: one that ends in between is not missing
         opened = set(await engine_reports.open_for(self._database, self._grace, "", None))
         missing = sorted(run_id for run_id in opened if workflow_id(run_id) not in running)
@@ -194,7 +194,7 @@ class Reconciler:
         looked.covered.update(dict.fromkeys(_WORKFLOW_KINDS, await self._all_but(left)))
         await self._note_others(running, looked)
 
-    async def _note_others(self, running: set[str], looked: Comparison) -> None:
+    async def _note_others(self, running: set[str], looked: LedgerComparison) -> None:
         """Workflows that run although no open run needs them."""
         others = {run_of(id_): id_ for id_ in running}
         known = await engine_reports.closed_and_known(self._database, [one for one in others if one is not None])
@@ -206,7 +206,7 @@ class Reconciler:
         kinds: tuple[FindingKind, ...] = ("workflow_of_closed_run", "workflow_without_run", _MANY_STOPPED)
         looked.covered.update(dict.fromkeys(kinds))
 
-    async def _look_at_workflow(self, run_id: str, state: RunState, looked: Comparison) -> None:
+    async def _look_at_workflow(self, run_id: str, state: RunState, looked: LedgerComparison) -> None:
         late = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, only=run_id)
         if not state.finished:
             found: list[Seen] = []
@@ -239,7 +239,7 @@ class Reconciler:
             raise failed.exceptions[0] from failed
         return left
 
-    async def _note_stopped(self, found: Sequence[Seen], many: bool, looked: Comparison) -> None:
+    async def _note_stopped(self, found: Sequence[Seen], many: bool, looked: LedgerComparison) -> None:
         """Each by itself. Where `many` are stopped, only those that were reported before: the relay may not have
         reached the others yet."""
         if many:
@@ -253,7 +253,7 @@ class Reconciler:
             return None
         return frozenset(one.run_id for one in await self._findings.all(timedelta(0)) if one.run_id) - left
 
-    async def _look_at_queues(self, looked: Comparison) -> None:
+    async def _look_at_queues(self, looked: LedgerComparison) -> None:
         """The installation's own, and those of systems of the packets in use."""
         queues = {self._engine.task_queue, inquiry_queue(self._engine.task_queue)}
         queues |= await self._queues_of_systems()
@@ -274,7 +274,7 @@ class Reconciler:
 
     # The ledger and the read tables
 
-    def _note_rows(self, rows: RowsCompared, looked: Comparison) -> None:
+    def _note_rows(self, rows: RowsCompared, looked: LedgerComparison) -> None:
         looked.rows, looked.rows_left = dict(rows.runs), rows.reached > 0
         looked.seen += [Seen("rows_differ", run_id, run_id) for run_id in sorted(rows.differ)]
         looked.seen += [Seen("rows_without_events", run_id, run_id) for run_id in sorted(rows.without_events)]
@@ -286,7 +286,7 @@ class Reconciler:
 
     # What was seen
 
-    async def _record(self, looked: Comparison) -> None:
+    async def _record(self, looked: LedgerComparison) -> None:
         """Keeps what was seen, and records in the runs what has changed about their workflows."""
         changed = await self._findings.record(looked.seen, looked.covered, self._grace)
         for kind, count in changed.reported.items():
@@ -301,7 +301,7 @@ class Reconciler:
 
     # The ledger and the systems
 
-    async def _read_some(self, after: str, looked: Comparison) -> str:
+    async def _read_some(self, after: str, looked: LedgerComparison) -> str:
         """Has some removals of open runs read back, and returns after which run the next comparison goes on. What runs
         have to do comes first: a system whose rate is in use is left out, and so is one that fails or has no worker."""
         following = await engine_reports.open_for(self._database, self._grace, after, None)
