@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.confirming import require_confirmed
+from orchestrator.cli.terminal.local_refusals import require_confirmed
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from typing import cast
 
+import typer
+
+from orchestrator.cli.terminal.screen import say
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.refusal_codes import RefusalCode
 
@@ -23,3 +26,12 @@ def require_terminal(what: str) -> None:
         raise LocalRefusal(
             "confirmation_missing", f"{what} was not confirmed.", "Check the preview above, then add --yes."
         )
+
+
+def require_confirmed(what: str, question: str, unchanged: str) -> None:
+    """Asks, and ends the command with exit code 1 and the line `unchanged` unless the answer is yes. Raises
+    `LocalRefusal` where no one can answer; `what` is the subject of its sentence."""
+    require_terminal(what)
+    if not typer.confirm(question, default=False):
+        say(unchanged)
+        raise typer.Exit(1)

@@ -287,9 +287,7 @@ class CheckInRun(ResponseModel):
     )
     steps: list[WatchedStepInRun]
     accounts: list[AccountInRun]
-    unknown: list[WatchedStepInRun] = Field(
-        [], description="Steps whose effect the system does not show; empty for checks of earlier versions"
-    )
+    unknown: list[WatchedStepInRun] = Field([], description="Steps whose effect the system does not show")
 
 
 class WatchInRun(ResponseModel):
