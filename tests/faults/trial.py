@@ -120,14 +120,15 @@ async def under(fault: InjectFault, here: Trial, people: list[Employee]) -> None
     """The whole trial: see the beginning of this file. Fails with what was lost, repeated or stuck."""
     here.runs = [await here.here.start(person) for person in people]
     await asyncio.gather(*(here.add_worker() for _ in range(WORKERS)))
-    attending = [asyncio.create_task(settled(here, run)) for run in here.runs]
+    attended = tuple(here.runs)  # a fault can start more
+    attending = [asyncio.create_task(settled(here, run)) for run in attended]
     harm = asyncio.create_task(fault(here))  # type: ignore[arg-type]
     await asyncio.wait([harm], timeout=here.load_seconds)
     harm.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await harm
     outcomes = await asyncio.gather(*attending, return_exceptions=True)
-    by_run = zip(here.runs, outcomes, strict=True)
+    by_run = zip(attended, outcomes, strict=True)
     stuck = [(run, outcome) for run, outcome in by_run if not isinstance(outcome, RunState)]
     if stuck:
         run, why = stuck[0]
