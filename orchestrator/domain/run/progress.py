@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MAX_START_SECONDS = 60.0
+"""Within so many seconds a worker usually takes what a workflow starts, and most searches end. What lasts longer is
+asked about again, which does no harm."""
+
 
 class StepDue(BaseModel):
     """One attempt at a step: `seconds` is the most it may take, `queue` the task queue its system has of its own."""
@@ -28,3 +32,11 @@ class Progress(BaseModel):
     queues: dict[str, str] = Field(default_factory=dict)
     steps: tuple[StepDue, ...] = ()
     due_in: float | None = None
+
+    @property
+    def expected_in(self) -> float | None:
+        """Within how many seconds the workflow asks again, or something that it started reports. None: it need not."""
+        awaited = [] if self.due_in is None else [self.due_in]
+        if self.steps or self.search:
+            awaited.append(max((step.seconds for step in self.steps), default=0.0) + MAX_START_SECONDS)
+        return min(awaited, default=None)

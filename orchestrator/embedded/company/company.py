@@ -32,7 +32,7 @@ from orchestrator.embedded.server_process import EmbeddedServerError, ServerProc
 WITH_VENDORS = ("cards", "mail")
 """The systems that the company serves itself beside the simulations of vendors."""
 HTTP_SYSTEMS = ("hr", "identity", "code", *WITH_VENDORS)
-READY_TIMEOUT_SECONDS = 30.0
+READY_TIMEOUT_SECONDS = 60.0
 
 
 class Company:

@@ -32,7 +32,7 @@ BASE_DN = "dc=wolkenmuehle,dc=example"
 ROOT_DN = f"cn=company,{BASE_DN}"
 BIND_DN = f"cn=offboard,ou=services,{BASE_DN}"
 PLACEHOLDER_DN = f"cn=nobody,ou=services,{BASE_DN}"
-READY_TIMEOUT_SECONDS = 20.0
+READY_TIMEOUT_SECONDS = 60.0
 
 SEARCH_PATH = "/usr/sbin:/usr/local/sbin:/sbin:/usr/local/libexec:/usr/bin:/usr/local/bin"
 SCHEMA_FOLDERS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"), Path("/usr/local/etc/openldap/schema"))

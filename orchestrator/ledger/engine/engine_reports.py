@@ -80,10 +80,12 @@ class EngineReports:
         self._task: BackgroundTask | None = None
 
     def note(self, run_id: str, progress: Progress, now: datetime) -> None:
-        """`now` is the ledger's time as of which `progress` holds."""
+        """`now` is the ledger's time as of which `progress` holds. What it starts must report in time as well: the
+        workflow may never have heard of it, as after Temporal's database was replaced by an older copy."""
         known = self._waiting.get(run_id)
         if known is None or known.version <= progress.version:
-            due_at = now + timedelta(seconds=progress.due_in) if progress.due_in is not None else None
+            expected_in = progress.expected_in
+            due_at = now + timedelta(seconds=expected_in) if expected_in is not None else None
             self._waiting[run_id] = _Report(progress.version, due_at, self._cluster())
         if self._task is None:
             self._task = BackgroundTask(self._write_in_bunches(), "engine reports")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from activities.runs import RunActivities
 from orchestrator import commands
 from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.domain.run.run import RunState
@@ -20,8 +21,10 @@ from orchestrator.embedded.company.effects import Mode
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.workflows import retry_policies
+from orchestrator.workflows.activity_stubs import RunRef
 from orchestrator.workflows.offboarding import Nudge, workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
@@ -34,6 +37,7 @@ from tests.integration.installation import (
     open_kinds,
     statuses,
     without_engine,
+    worker_here,
 )
 from tests.integration.packets import quick_packet
 
@@ -247,6 +251,27 @@ async def test_a_lost_nudge_is_made_good(install: Install, hire: Hire) -> None:
         done = await commands.approve_gate(silent, here.actors["it"], run, "g-all-1")
         assert not done.nudged
         assert (await here.attend(run, decide=False, deadline=45)).finish == "clean"
+
+
+async def test_what_a_workflow_no_longer_knows_although_it_was_reported_is_asked_again(
+    install: Install, hire: Hire
+) -> None:
+    """As after Temporal's database was replaced by an older copy: it has the workflow as it was before the report."""
+    async with install(packet=quick_packet(), worker=False) as here:
+        [person] = await hire()
+        async with worker_here(here):
+            run = await here.start(person)
+            await here.wait_until(run, gate_open, "an open gate", 30)
+        await commands.approve_gate(without_engine(here), here.actors["it"], run, "g-all-1")
+        await here.set_clock_ahead(60)  # nothing becomes due soon, apart from the steps that are to start
+        reports = EngineReports(here.backend.database, lambda: here.engine.cluster)
+        reported = await RunActivities(here.backend.runs, reports).advance(RunRef(run_id=run))
+        await reports.aclose()
+        assert reported.steps and reported.expected_in is not None
+        assert reported.due_in is None or reported.due_in > 1000
+        async with worker_here(here):
+            await here.set_clock_ahead(60 + reported.expected_in + 10)
+            assert (await here.attend(run, decide=False, deadline=45)).finish == "clean"
 
 
 async def test_a_forged_nudge_does_nothing(install: Install, hire: Hire) -> None:

@@ -44,17 +44,25 @@ async def test_access_that_came_back_is_shown_and_removed_again(
 
     [step] = [one for one in run["steps"] if one["name"] == "suspend_code"]
     for generation, at in enumerate(ENTRY_POINTS, start=1):
-        back = e.WatchedSystem(system="code", outcome="access_found", steps={step["step_id"]: generation})
+        [other] = [one for one in run["steps"] if one["system"] == "code" and one["name"] != "suspend_code"]
+        back = e.WatchedSystem(
+            system="code",
+            outcome="access_found",
+            steps={step["step_id"]: generation},
+            unknown=(other["step_id"],),
+        )
         found = e.SystemsWatched(day=1, results=(back,))
         await stack.services.runs.record_fact(run_id, lambda state, world, found=found: [found])  # type: ignore[misc]  # bound now
         run = (await hr.api.get(f"/runs/{run_id}")).json()
         assert (run["state"], run["finished_at"]) == ("needs_attention", None)
         assert run["outcomes"] == [{"place": "code", "outcome": "with_exceptions"}]
         assert run["watch"]["checks"][-1]["steps"][0]["name"] == "suspend_code"
+        assert [one["step_id"] for one in run["watch"]["checks"][-1]["unknown"]] == [other["step_id"]]
         shown = text_of(await operator.page.get(f"/runs/{run_id}"))
         assert "Access came back" in shown and "Access found" in shown and "Run open again" in shown
+        assert f"Could not be read: {other['title']}" in shown
         code, said = await operator.typed("show", run_id)
-        assert code == 0 and "Access found" in said and "Access came back" in said
+        assert code == 0 and "Access found" in said and "Access came back" in said and "could not be read" in said
         # HR can accept it, and an operator can't.
         [opened] = [one for one in run["exceptions"] if one["kind"] == "access_returned" and one["state"] == "open"]
         await operator.refused_at(at, accept(run_id, opened["exception_id"]), 403)
