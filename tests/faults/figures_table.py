@@ -52,6 +52,6 @@ def _besides(results: Sequence[Result]) -> str:
         for what, seconds in result.longest.items():
             longest[what] = max(longest.get(what, 0.0), seconds)
     failed = sum(bool(result.failure) for result in results)
-    parts = [f"**{failed} batches failed**"] if failed else []
+    parts = [f"**{failed} {'batch' if failed == 1 else 'batches'} failed**"] if failed else []
     parts += [f"{number:,} {what}" for what, number in sums.items()]
     return "; ".join([*parts, *(f"{what}: {seconds:.1f} s at most" for what, seconds in longest.items())])

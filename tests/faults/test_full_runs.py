@@ -89,7 +89,7 @@ def test_the_table_has_a_row_for_each_fault_and_their_sum() -> None:
     assert lines[2] == (
         f"| 1 | {ROWS[1].fault} | 2 | 2,000 | 1,000 | 0 | 0 | 0 | 3 | 7 deaths; until it works: 2.0 s at most |"
     )
-    assert lines[3] == f"| 2 | {ROWS[2].fault} | 1 | 1 | 9 | 1 | 2 | 3 | 2 | **1 batches failed** |"
+    assert lines[3] == f"| 2 | {ROWS[2].fault} | 1 | 1 | 9 | 1 | 2 | 3 | 2 | **1 batch failed** |"
     assert lines[4] == "|  | all | 3 | 2,001 | 1,009 | 1 | 2 | 3 | 4 |  |"
 
 
