@@ -178,7 +178,7 @@ async def test_a_page_looks_at_a_bounded_number_of_events(
     first = await history.page(sees(AUDREY), HistoryFilter(actor="vera"))
     assert first.happened == () and first.after is not None and first.looked_back_to is not None
     found = await whole(history, sees(AUDREY), HistoryFilter(actor="vera"))
-    assert [one.type for one in found] == ["PacketSigned"] * 3 + ["ActorRecorded"]
+    assert [one.type for one in found] == ["PacketSigned"] * 3 + ["PacketAdopted", "ActorRecorded"]
     asked = await whole(history, sees(HANNA), HistoryFilter(actor="hanna", run_id=run_id))
     assert asked[-1].type == "RunRequested" and asked[-1].by == ("hanna",)
     assert await whole(history, sees(acting("guest", "gardener"))) == []
