@@ -41,7 +41,10 @@ AWAY_FOR = timedelta(seconds=5)
 LISTED_PER_PAGE = 1000
 """Workflows that Temporal lists in one answer."""
 FAILING_AFTER = 3
-"""Attempts at a workflow's task, or at its activity that asks the ledger, from which on it fails each time."""
+"""Attempts at the activity that asks the ledger, from which on it fails each time."""
+TASK_FAILING_AFTER = 2
+"""The same for a workflow's task. Each signal begins the count again, and the relay sends one to a run that is behind
+every few seconds."""
 _NOT_THERE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
@@ -219,8 +222,10 @@ class Engine:
             return WorkflowSeen(ended=described.status.name.lower() if described.status is not None else "deleted")
         raw = described.raw_description
         asking = [each for each in raw.pending_activities if each.activity_type.name == "advance"]
-        attempts = [raw.pending_workflow_task.attempt, *(each.attempt for each in asking)]
-        return WorkflowSeen(failing=max(attempts) >= FAILING_AFTER, busy=bool(raw.pending_activities))
+        failing = raw.pending_workflow_task.attempt >= TASK_FAILING_AFTER or any(
+            each.attempt >= FAILING_AFTER for each in asking
+        )
+        return WorkflowSeen(failing=failing, busy=bool(raw.pending_activities))
 
     async def start_again(self, run_id: str) -> bool:
         """Starts the run's workflow if it does not run, and returns whether it did. One that runs is not disturbed.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from tests.faults.counting import count
 from tests.faults.shifted_clock import clock_library, shifted
 from tests.integration.faults.test_kills import packet_here
 from tests.integration.installation import PAST, ZONE, Installation, gate_open, installation, worker_here
+from tests.ports import unused_port
 from tests.web.visitor import api
 
 OFFBOARD = Path(sys.executable).with_name("offboard")
@@ -36,12 +36,6 @@ CUTOFF_SECONDS = (10, 40)
 """From its start to the cutoff of every other run, in `make test` and in `make faults`: far less than two hours."""
 STARTED_WITHIN_SECONDS = 60.0
 RUNNING = {"worker": "Worker running.", "relay": "Relay running.", "web": "Listening on "}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -67,7 +61,7 @@ async def process(command: str, environment: dict[str, str], log: Path) -> Async
 @asynccontextmanager
 async def shifted_processes(here: Installation, batch: TrialBatch, folder: Path) -> AsyncIterator[str]:
     """Two workers, the relay and the web process, whose address is given."""
-    library, port = clock_library(folder), free_port()
+    library, port = clock_library(folder), unused_port()
     url = f"http://127.0.0.1:{port}"
     ways = [OFF_SECONDS, -OFF_SECONDS] * 2
     batch.chance.shuffle(ways)

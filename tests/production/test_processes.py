@@ -11,7 +11,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -37,6 +36,7 @@ from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import Settings
 from tests.conftest import Hire
 from tests.integration.installation import installation
+from tests.ports import unused_port
 from tests.production.described import ROOT, compose
 from tests.web.access.openid import openid_provider, sign_in_at_provider
 from tests.web.visitor import Visitor, api
@@ -238,13 +238,10 @@ def _served_here(service: str, folder: Path) -> dict[str, str]:
     if service != "web":
         return {}
     (folder / "secret").write_text("given-by-the-provider")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     secret = str(folder / "secret")
     return {
         "OFFBOARD_WEB_HOST": "127.0.0.1",
-        "OFFBOARD_WEB_PORT": str(port),
+        "OFFBOARD_WEB_PORT": str(unused_port()),
         "OFFBOARD_OIDC_CLIENT_SECRET_FILE": secret,
     }
 
@@ -266,9 +263,7 @@ async def test_people_sign_in_at_their_provider_and_a_first_run_starts(
             ("it", "identity-team", "wendelgard.oxtomiro@wolkenmuehle.example"),
         )
     ]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as up:
         issuer = await up.enter_async_context(openid_provider(people))
