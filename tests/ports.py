@@ -1,4 +1,4 @@
-"""Ports for servers that are told where to listen."""
+"""Ports for servers whose address is a setting."""
 
 from __future__ import annotations
 

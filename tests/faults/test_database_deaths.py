@@ -62,7 +62,7 @@ async def recovered(batch: TrialBatch, url: str, here: Installation, probe: str)
                 told = True
                 batch.took("until the web process said that all parts work", loop.time() - began)
             await asyncio.sleep(0.1)
-    batch.took("until a worker carried out steps of which only the relay told it", loop.time() - began)
+    batch.took("until a worker carried out steps of which only the relay notified it", loop.time() - began)
 
 
 @pytest.mark.trial(row=4, batches=2)
