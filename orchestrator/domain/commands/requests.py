@@ -255,8 +255,12 @@ def systems_left_changed(state: RunState) -> tuple[str, ...]:
 
 
 def _left_behind(state: RunState, world: World) -> list[Event]:
-    """HR owns exceptions about its own system; the owner of exceptions owns the others."""
+    """What a cancellation leaves in systems: changes that the run made, and the leaving in HR's own record. HR owns
+    exceptions about its own system; the owner of exceptions owns the others."""
     rule, packet = RULES["left_behind"], world.pinned
+    systems = {*systems_left_changed(state)}
+    if state.hr_leaving_at is not None and state.restores is None:
+        systems.add(packet.platform.hr.system)
     return [
         e.ExceptionOpened(
             exception_id=f"x-left_behind-{system}",
@@ -265,7 +269,7 @@ def _left_behind(state: RunState, world: World) -> list[Event]:
             due=world.now + rule.due_within(packet),
             system=system,
         )
-        for system in systems_left_changed(state)
+        for system in sorted(systems)
     ]
 
 

@@ -345,9 +345,10 @@ _RULES: Final = (
     ExceptionRule(
         kind="left_behind",
         title="Changes remain after cancellation",
-        meaning="The run was cancelled after it had made changes on this system, such as the leaving date in the HR "
-        "system. They are not undone.",
-        remedy="Correct them in the system, then accept the exception and say what you did.",
+        meaning="The run was cancelled, and this system still has changes that the run made, or, in the HR system, the "
+        "leaving date that HR recorded. They are not undone.",
+        remedy="Correct them in the system: if the person stays, remove the leaving date there. Then accept the "
+        "exception and say what you did.",
         repairs=(Repair.ACCEPT,),
         opens=(),
         overcome=never,

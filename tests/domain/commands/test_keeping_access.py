@@ -60,6 +60,16 @@ def test_what_a_cancelled_run_has_changed_is_an_exception_for_each_system() -> N
     assert nothing.exceptions() == []
 
 
+def test_the_leaving_in_hrs_own_record_is_an_exception_of_hr_after_a_cancellation() -> None:
+    """Before the cutoff as well: the run has changed nothing, and HR's record still says that the person leaves."""
+    story = Story(ready=False, hr_leaving_at=EVENING)
+    story.end()
+    assert story.exceptions() == [("left_behind", "hr")]
+    assert story.state.work.exceptions["x-left_behind-hr"].opened.owners == ("requester", "value_owner")
+    story.accept("x-left_behind-hr", by=HR)
+    assert story.exceptions() == []
+
+
 @pytest.mark.parametrize("by", [OLE, SAM], ids=["operator", "safety owner"])
 def test_a_pause_by_others_is_confirmed_by_hr(by: Actor) -> None:
     story = Story()
