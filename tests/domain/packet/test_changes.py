@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from pydantic import BaseModel
 
@@ -38,15 +41,15 @@ CASES = [
      "Comments, layout or order of workflow.yaml."),
     (PLATFORM_FILE, "support: People team", "support: HR team", "wording",
      "System “HR system”: support, from “People team” to “HR team”."),
-    (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost]", "stricter",
+    (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost]", "other",
      "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost."),
     (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost, a.example]", "laxer",
      "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost and a.example."),
-    (PLATFORM_FILE, "rate_per_second: 10", "rate_per_second: 5", "stricter",
+    (PLATFORM_FILE, "rate_per_second: 10", "rate_per_second: 5", "other",
      "System “Identity provider”: requests per second, from 10 to 5."),
     (PLATFORM_FILE, "    rate_per_second: 10\n", "", "laxer",
      "System “Identity provider”: requests per second, from 10 to none."),
-    (PLATFORM_FILE, "systems: [hr], up_to: stage}      # the", "systems: [hr], up_to: read}  # the", "stricter",
+    (PLATFORM_FILE, "systems: [hr], up_to: stage}      # the", "systems: [hr], up_to: read}  # the", "other",
      "Role requester, system “HR system”: permission, from stage to read."),
     (PLATFORM_FILE, "approver, systems: [hr, cards]", "approver, systems: [hr, cards, mail]", "laxer",
      "Role finance approver, system “Mail”: permission, from none to change."),
@@ -56,7 +59,7 @@ CASES = [
     (PLATFORM_FILE, f"      {NUMBER}\n      {EMAIL}\n", f"      {EMAIL}\n      {NUMBER}\n", "other",
      "System “HR system”: order of the match keys, from employee_number=employee_number and email=email to "
      "email=email and employee_number=employee_number."),
-    (APPROVALS_FILE, "quorum: 1", "quorum: 2", "stricter",
+    (APPROVALS_FILE, "quorum: 1", "quorum: 2", "other",
      "Gate “Remove access”: number of people who decide, from 1 to 2."),
     (APPROVALS_FILE, "decided_by: [it_approver]", "decided_by: [it_approver, operator]", "laxer",
      "Gate “Remove access”: roles that decide, from it_approver to it_approver and operator."),
@@ -119,18 +122,22 @@ def test_steps_and_systems_are_added_and_removed_by_name() -> None:
 
 
 def test_the_document_counts_by_kind_and_a_version_does_not_differ_from_itself() -> None:
-    after = changed(APPROVALS_FILE, ("quorum: 1", "quorum: 2"), ("decide_within: P1D", "decide_within: P2D"))
+    after = changed(
+        APPROVALS_FILE,
+        ("decide_together: true", "decide_together: false"),
+        ("decide_within: P1D", "decide_within: P2D"),
+    )
     document = changes_document(STANDARD, after)
     assert document["counts"] == {"wording": 0, "stricter": 1, "laxer": 1, "other": 0}
     assert changes_document(STANDARD, STANDARD)["changes"] == [] == changes_document(None, STANDARD)["changes"]
-    assert document["changes"][0] | {"sentence": ""} == {
+    assert document["changes"][1] | {"sentence": ""} == {
         "file": "approvals.yaml",
         "owner": "both",
         "kind": "stricter",
-        "place": "gates.access.quorum",
+        "place": "gates.access.decide_together",
         "sentence": "",
-        "before": "1",
-        "after": "2",
+        "before": "yes",
+        "after": "no",
     }
 
 
@@ -143,3 +150,79 @@ def test_other_systems_of_a_class_concern_both_owners() -> None:
     [less] = changes.changes(two, one)
     assert (more.owner, more.kind, less.kind) == ("both", "other", "laxer")
     assert change_sentence(more) == "Step “Out”: systems of the class, from code to code and identity."
+
+
+KINDS: dict[str, tuple[str, str]] = {
+    # The kinds of a smaller and of a larger value: of half of the time in production, and of its double.
+    "OutcomeTargets.access_gone_within": ("stricter", "laxer"),
+    "Thresholds.batch_cap": ("stricter", "laxer"),
+    "Thresholds.retries_become_exception_after": ("stricter", "laxer"),
+    "Thresholds.accounts_fresh_for": ("other", "laxer"),
+    "Thresholds.task_due_within": ("stricter", "laxer"),
+    "WorkflowStep.minutes_saved": ("stricter", "laxer"),
+    "TaskSpec.due_within": ("stricter", "laxer"),
+    "SystemSpec.deadline": ("other", "laxer"),
+    "SystemSpec.settle": ("other", "other"),
+    "SystemSpec.token_lifetime": ("laxer", "stricter"),
+    "SystemSpec.rate_per_second": ("other", "laxer"),
+    "GateSpec.quorum": ("laxer", "other"),
+    "GateSpec.decide_within": ("other", "laxer"),
+    "GateSpec.valid_for": ("other", "laxer"),
+    "CloseSpec.quorum": ("laxer", "other"),
+    "CloseSpec.decide_within": ("other", "laxer"),
+    "CloseSpec.valid_for": ("other", "laxer"),
+    "UrgentSpec.review_within": ("stricter", "laxer"),
+    "UrgentSpec.late_after": ("other", "other"),
+    "PauseSpec.ends_within": ("other", "laxer"),
+    "ExceptionSpec.due_within": ("stricter", "laxer"),
+    "EmbargoSpec.lasts": ("other", "other"),
+    "StartLimits.window": ("other", "other"),
+    "StartLimits.per_requester": ("other", "laxer"),
+    "StartLimits.per_packet": ("other", "laxer"),
+    "StartLimits.urgent_per_requester": ("other", "laxer"),
+    "StartLimits.urgent_per_packet": ("other", "laxer"),
+}  # fmt: skip
+
+
+def test_numbers_and_times_are_stricter_only_where_no_step_fails_or_waits() -> None:
+    numeric = re.compile(
+        r"<class '(int|float|datetime\.timedelta)'>|typing\.Optional\[typing\.Annotated\[(float|date).*"
+    )
+    found = {
+        f"{model.__name__}.{name}": timedelta(days=2) if "timedelta" in str(field.annotation) else 8
+        for model in change_table.ROWS
+        for name, field in model.model_fields.items()
+        if numeric.fullmatch(str(field.annotation))
+    }
+    assert set(found) == set(KINDS)
+    models_by_name = {model.__name__: model for model in change_table.ROWS}
+    for name, value in found.items():
+        model, _, field = name.partition(".")
+        judge = change_table.row_of(models_by_name[model], field).judge
+        assert (judge(value, value / 2), judge(value, value * 2)) == KINDS[name], name
+
+
+def test_an_exception_is_not_made_due_at_once_by_one_owner() -> None:
+    """Below a floor, and below half of the time in production, exceptions open that no one needs."""
+    for value, kind in (("PT12H", "stricter"), ("PT11H59M", "other"), ("PT1S", "other"), ("P2D", "laxer")):
+        [change] = changes.changes(STANDARD, changed(APPROVALS_FILE, ("due_within: P1D", f"due_within: {value}")))
+        assert (value, change.kind) == (value, kind)
+    shorter = changed(APPROVALS_FILE, ("due_within: P1D", "due_within: PT6H"))
+    [change] = changes.changes(shorter, changed(APPROVALS_FILE, ("due_within: P1D", "due_within: PT3H59M")))
+    assert change.kind == "other", "a version after a version approaches no value below the floor"
+
+
+def test_true_is_not_the_number_one() -> None:
+    """They are different values for a connector, and the same for Python."""
+    parameters = '      at: "= run.cutoff"          # text'
+    flag = changed(WORKFLOW_FILE, (parameters, f"      keep: {{all: [true]}}\n{parameters}"))
+    number = changed(WORKFLOW_FILE, (parameters, f"      keep: {{all: [1]}}\n{parameters}"))
+    [change] = changes.changes(flag, number)
+    assert (change.kind, change.place) == ("other", ("steps", "record_leaving", "parameters"))
+
+
+def test_a_match_key_that_is_written_twice_is_seen() -> None:
+    weak = f"{NUMBER[:-1]}, strength: weak}}"
+    before = changed(PLATFORM_FILE, (NUMBER, weak))
+    after = changed(PLATFORM_FILE, (NUMBER, f"{NUMBER}\n      {weak}"))
+    assert {change.kind for change in changes.changes(before, after)} >= {"laxer", "other"}

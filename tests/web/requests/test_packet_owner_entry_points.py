@@ -17,6 +17,8 @@ from tests.web.requests.entry_points import SignInAs, packet_of, text_of
 STEPS = ("disable_identity",)
 Swap = tuple[str, str, str]
 RUNBOOK: Swap = ("platform.yaml", "runbook: ", "runbook: First ask the identity team. ")
+NEVER_ANSWERED: Swap = ("platform.yaml", "deadline: PT20S", "deadline: PT1S")
+NO_QUORUM: Swap = ("approvals.yaml", "quorum: 1", "quorum: 2")
 SLOWER: Swap = ("workflow.yaml", "access_gone_within: PT1H", "access_gone_within: PT2H")
 
 
@@ -80,3 +82,27 @@ async def test_each_owner_changes_their_own_file(stack: Stack, sign_in: SignInAs
     assert f"{at}?part=owners" in (await safety.page.get("/")).text
     moved = await value.page.submit(f"{at}/move", {"phase": "shadow"})
     assert moved.status_code == 403
+
+
+async def test_one_owner_alone_does_not_make_steps_fail_or_wait(
+    stack: Stack, sign_in: SignInAs, tmp_path: Path
+) -> None:
+    packet = packet_of("own-limits", STEPS)
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    safety = await sign_in("safety-owner")
+
+    for number, swap in enumerate((NEVER_ANSWERED, NO_QUORUM)):
+        tried = changed(packet, swap)
+        code, shown = await safety.typed("packet", "sign", in_folder(tried, tmp_path / str(number)))
+        assert code == 0 and "Signed for dry run by safety-owner" in shown, shown
+        assert (await version(safety.api, tried))["required"] == {"owners": ["value", "safety"], "direct": False}
+        at = f"/packets/own-limits/versions/{tried.version}"
+        for phase in ("pilot", "production"):
+            refused(await safety.api.post(f"{at}/signatures", json={"phase": phase}), 422, "not_the_next_phase")
+            assert (await safety.page.submit(f"{at}/sign", {"phase": phase})).status_code == 422
+            code, shown = await safety.typed("packet", "move", "own-limits", phase, "--version", tried.version)
+            assert code == 1 and "The next phase" in shown, shown
+        refused(await safety.api.post(f"{at}/moves", json={"phase": "shadow"}), 403, "signature_missing")
+        assert (await safety.page.submit(f"{at}/move", {"phase": "shadow"})).status_code == 403
+        assert (await version(safety.api, tried))["phase"] == "draft"

@@ -1,14 +1,17 @@
 """How a change of each field of a packet is judged by its value before and after: as wording, stricter, laxer or other.
 
-A field without a row is judged as `other`, which both owners sign; a test finds it. Stricter is a value under which
-fewer things happen without people, or by which people are asked, or an exception opens, sooner. Where a smaller value
-can also leave access open for longer, such as fewer people who can decide, the change is `other`.
+A field without a row is judged as `other`, which both owners sign; a test finds it. One owner alone takes a stricter
+value to production, so a value is stricter only if it cannot make a step fail, delay the removal of access, or remove
+access that the person should keep: it checks more, asks for more evidence, or opens an exception sooner (decision
+0071). A lower time-out, a further gate, another approver or a lower permission limits what happens as well, but a step
+can then fail or wait, so these are `other`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -61,10 +64,44 @@ def _no(before: bool, after: bool) -> ChangeKind:
     return "laxer" if after else "stricter"
 
 
+def _sooner(least: timedelta) -> Judge:
+    """Of a time after which an exception opens. Below `least`, or below half of the time in production, exceptions open
+    that no one needs and hide those that count, so that is `other`."""
+
+    def judge(before: timedelta, after: timedelta) -> ChangeKind:
+        if after > before:
+            return "laxer"
+        return "stricter" if after >= least and after * 2 >= before else "other"
+
+    return judge
+
+
+def _above(before: Any, after: Any) -> ChangeKind:
+    """More is laxer, and less can make a step fail or wait."""
+    return "laxer" if after > before else "other"
+
+
+def _below(before: Any, after: Any) -> ChangeKind:
+    """Less is laxer, and more can make a step wait."""
+    return "laxer" if after < before else "other"
+
+
+def _off(before: bool, after: bool) -> ChangeKind:
+    """No is laxer, and yes can make a step wait for people."""
+    return "other" if after else "laxer"
+
+
 def _fewer(before: tuple[Any, ...], after: tuple[Any, ...]) -> ChangeKind:
     if set(before) == set(after):
         return "wording"
     return "stricter" if set(after) < set(before) else "laxer"
+
+
+def _wider(before: tuple[Any, ...], after: tuple[Any, ...]) -> ChangeKind:
+    """Of hosts: without one that the connector needs, steps fail."""
+    if set(before) == set(after):
+        return "wording"
+    return "other" if set(after) < set(before) else "laxer"
 
 
 def _further(before: tuple[Any, ...], after: tuple[Any, ...]) -> ChangeKind:
@@ -75,14 +112,16 @@ def _further(before: tuple[Any, ...], after: tuple[Any, ...]) -> ChangeKind:
 
 
 def _deciders(before: tuple[Any, ...], after: tuple[Any, ...]) -> ChangeKind:
-    """One more role can decide, which is laxer. One less can leave a gate undecided, and access open."""
+    """One more role can decide, which is laxer. One less can leave a gate undecided, and access open; or a cutoff where
+    it is, and remove access too early."""
     if set(before) == set(after):
         return "wording"
     return "laxer" if set(after) > set(before) else "other"
 
 
-def _weaker_match(before: str, after: str) -> ChangeKind:
-    return "stricter" if after == "weak" else "laxer"
+def _stronger_match(before: str, after: str) -> ChangeKind:
+    """A weak match waits for a person's answer."""
+    return "laxer" if after == "strong" else "other"
 
 
 def _text(words: str) -> FieldRow:
@@ -106,10 +145,10 @@ def _entries(
 _DECISION: Final[Mapping[str, FieldRow]] = {
     "title": _text("title"),
     "decided_by": FieldRow("roles that decide", _deciders),
-    "quorum": FieldRow("number of people who decide", _more),
-    "decide_within": FieldRow("time to decide", _less),
+    "quorum": FieldRow("number of people who decide", _below),
+    "decide_within": FieldRow("time to decide", _above),
     "escalate_to": FieldRow("roles that it escalates to", _deciders),
-    "valid_for": FieldRow("time that a decision is valid", _less),
+    "valid_for": FieldRow("time that a decision is valid", _above),
     "decide_together": FieldRow("decision for several runs together", _no),
 }
 
@@ -129,9 +168,11 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
     p.OutcomeTargets: {"access_gone_within": FieldRow("target for the removal of access", _less)},
     p.Thresholds: {
         "batch_cap": FieldRow("runs that one list can start without a confirmation", _less),
-        "retries_become_exception_after": FieldRow("time until failed attempts open an exception", _less),
-        "accounts_fresh_for": FieldRow("maximum age of a search before a change", _less),
-        "task_due_within": FieldRow("time until a task is due", _less),
+        "retries_become_exception_after": FieldRow(
+            "time until failed attempts open an exception", _sooner(timedelta(minutes=5))
+        ),
+        "accounts_fresh_for": FieldRow("maximum age of a search before a change", _above),
+        "task_due_within": FieldRow("time until a task is due", _sooner(timedelta(hours=4))),
     },
     p.WatchSpec: {"days": FieldRow("days of the checks after the close", _further)},
     p.WorkflowStep: {
@@ -144,7 +185,7 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
         "needs": _any("steps before it"),
         "when": _any("condition"),
         "at": _any("time"),
-        "gate": FieldRow("gate", _other, appears="stricter", vanishes="laxer"),
+        "gate": FieldRow("gate", _other, vanishes="laxer"),
         "parameters": _any("parameters"),
         "minutes_saved": FieldRow("minutes of manual work saved", _less),
     },
@@ -152,7 +193,7 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
         "role": _any("role"),
         "instruction": _any("instruction"),
         "evidence_required": FieldRow("evidence required", _yes),
-        "due_within": FieldRow("time until it is due", _less),
+        "due_within": FieldRow("time until it is due", _sooner(timedelta(hours=4))),
         "hands_over": _any("whether it hands over"),
         "cuts_access": _any("whether it removes access"),
         "destroys": _any("whether it deletes data"),
@@ -169,13 +210,13 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
         "connector": _any("connector"),
         "system_class": _any("class"),
         "connection": _any("connection"),
-        "hosts": FieldRow("hosts", _fewer),
+        "hosts": FieldRow("hosts", _wider),
         "match": _entries("match key", ordered=True),
-        "expected": FieldRow("account expected", _yes),
-        "deadline": FieldRow("time-out of an attempt", _less),
+        "expected": FieldRow("account expected", _off),
+        "deadline": FieldRow("time-out of an attempt", _above),
         "settle": _any("time that it can show an old state"),
         "token_lifetime": FieldRow("lifetime of its tokens", _more),
-        "rate_per_second": FieldRow("requests per second", _less, appears="stricter", vanishes="laxer"),
+        "rate_per_second": FieldRow("requests per second", _above, vanishes="laxer"),
         "queue": _any("task queue"),
         "support": _text("support"),
         "runbook": _text("runbook"),
@@ -184,7 +225,7 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
     p.MatchKey: {
         "key": _any("key"),
         "attribute": _any("attribute"),
-        "strength": FieldRow("strength", _weaker_match),
+        "strength": FieldRow("strength", _stronger_match),
     },
     p.HrSpec: {
         "system": _any("HR system"),
@@ -193,11 +234,11 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
     },
     # approvals.yaml
     p.Approvals: {
-        "gates": _entries("gate", appears="stricter", vanishes="laxer"),
-        "close": _entries("signature of the close", appears="stricter", vanishes="laxer"),
+        "gates": _entries("gate", vanishes="laxer"),
+        "close": _entries("signature of the close", vanishes="laxer"),
         "urgent": _part("urgent starts", appears="laxer"),
         "postpone": _part("postponing", appears="laxer"),
-        "pause": _part("end of pauses", appears="stricter", vanishes="laxer"),
+        "pause": _part("end of pauses", vanishes="laxer"),
         "legal_hold": _part("legal hold"),
         "exceptions": _part("exceptions"),
         "embargo": _part("embargo"),
@@ -206,18 +247,18 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
     },
     p.GateSpec: {
         **_DECISION,
-        "needed_when": FieldRow("condition under which it is needed", _other, appears="laxer", vanishes="stricter"),
+        "needed_when": FieldRow("condition under which it is needed", _other, appears="laxer"),
     },
     p.CloseSpec: _DECISION,
     p.UrgentSpec: {
         "allowed_to": FieldRow("roles that can start urgent runs", _deciders),
         "review_by": FieldRow("roles that review urgent starts", _deciders),
-        "review_within": FieldRow("time to review", _less),
+        "review_within": FieldRow("time to review", _sooner(timedelta(hours=1))),
         "late_after": _any("age of a cutoff that makes a start urgent"),
     },
-    p.PostponeSpec: {"allowed_to": FieldRow("roles that can move a cutoff to a later time", _fewer)},
+    p.PostponeSpec: {"allowed_to": FieldRow("roles that can move a cutoff to a later time", _deciders)},
     p.PauseSpec: {
-        "ends_within": FieldRow("longest time of a pause", _less),
+        "ends_within": FieldRow("longest time of a pause", _above),
         "second_person": _any("second person who resumes"),
     },
     p.LegalHoldSpec: {
@@ -226,16 +267,16 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
     },
     p.ExceptionSpec: {
         "owner": _any("role that resolves exceptions"),
-        "due_within": FieldRow("time until an exception is due", _less),
-        "second_person": FieldRow("second person for steps done by hand", _yes),
+        "due_within": FieldRow("time until an exception is due", _sooner(timedelta(hours=4))),
+        "second_person": FieldRow("second person for steps done by hand", _off),
     },
     p.EmbargoSpec: {"lasts": _any("time after the cutoff"), "named": _any("accounts")},
     p.StartLimits: {
         "window": _any("time in which starts are counted"),
-        "per_requester": FieldRow("starts of one requester", _less),
-        "per_packet": FieldRow("starts of all requesters", _less),
-        "urgent_per_requester": FieldRow("urgent starts of one requester", _less),
-        "urgent_per_packet": FieldRow("urgent starts of all requesters", _less),
+        "per_requester": FieldRow("starts of one requester", _above),
+        "per_packet": FieldRow("starts of all requesters", _above),
+        "urgent_per_requester": FieldRow("urgent starts of one requester", _above),
+        "urgent_per_packet": FieldRow("urgent starts of all requesters", _above),
     },
 })  # fmt: skip
 

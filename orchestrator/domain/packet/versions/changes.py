@@ -93,7 +93,7 @@ def _in_model(place: _Place, before: BaseModel, after: BaseModel) -> Iterator[Fi
         old, new = getattr(before, name), getattr(after, name)
         if isinstance(after, Platform) and name == "levels":
             continue
-        if old != new:
+        if not _same(old, new):
             yield from _in_field(place.inside(field.alias or name), row_of(type(after), name), old, new)
 
 
@@ -120,7 +120,7 @@ def _in_entries(
             yield entry.change(row.appears, "added", row.words)
         elif name not in after:
             yield entry.change(row.vanishes, "removed", row.words)
-        elif before[name] != after[name]:
+        elif not _same(before[name], after[name]):
             yield from _in_model(entry, before[name], after[name])
     kept = [name for name in before if name in after]
     if row.ordered and kept != [name for name in after if name in before]:
@@ -128,13 +128,31 @@ def _in_entries(
 
 
 def _by_name(entries: Mapping[str, BaseModel] | Iterable[BaseModel]) -> Mapping[str, BaseModel]:
+    """Entries of a list that have the same name are numbered: the first one counts for a match, for example."""
     if isinstance(entries, Mapping):
         return entries
-    return {_name_of(entry): entry for entry in entries}
+    named: dict[str, BaseModel] = {}
+    for entry in entries:
+        name = _name_of(entry)
+        same = sum(1 for known in named.values() if _name_of(known) == name)
+        named[f"{name} ({same + 1})" if same else name] = entry
+    return named
 
 
 def _name_of(entry: BaseModel) -> str:
     return f"{entry.key}={entry.attribute}" if isinstance(entry, MatchKey) else str(getattr(entry, "name", entry))
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether two values are the same in a packet: for Python, `true` equals 1."""
+    if isinstance(before, BaseModel):
+        names = type(before).model_fields
+        return type(before) is type(after) and all(_same(getattr(before, one), getattr(after, one)) for one in names)
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() == after.keys() and all(_same(before[name], after[name]) for name in before)
+    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        return len(before) == len(after) and all(_same(one, other) for one, other in zip(before, after, strict=True))
+    return type(before) is type(after) and bool(before == after)
 
 
 def _limits_stated(approvals: Approvals) -> Approvals:
@@ -159,7 +177,9 @@ def _permissions(before: Packet, after: Packet) -> Iterator[FileChange]:
         parts = [PartOf(kind, who), PartOf("system", spec.title if spec is not None else system)]
         if workflow != after.name:
             parts.append(PartOf("workflow", workflow))
-        judged: ChangeKind = "laxer" if was is None or (now is not None and now > was) else "stricter"
+        more = was is None or (now is not None and now > was)
+        # Steps need the permission of the people and services that cause them. No step needs an assistant.
+        judged: ChangeKind = "laxer" if more else "stricter" if kind == "assistant" else "other"
         place = ("levels", kind, who, system, workflow)
         yield FileChange(PLATFORM_FILE, "safety", judged, "permission", place, "permission", tuple(parts), was, now)
 
