@@ -119,6 +119,8 @@ class Engine:
         self.cluster = cluster
         """Which one answered last. Behind the same address it can be another one tomorrow: see `look_at_cluster`."""
         self._away_until = 0.0  # of the loop's clock
+        self._last_polls: dict[str, tuple[datetime, float]] = {}
+        """By task queue, Temporal's time of the last poll, and when this process first saw it, of the loop's clock."""
 
     @classmethod
     async def connect(cls, address: EngineAddress, interceptors: Sequence[Interceptor] = ()) -> Engine:
@@ -153,18 +155,26 @@ class Engine:
 
     async def is_polled(self, within: timedelta, task_queue: str | None = None) -> bool:
         """Whether a worker has asked for activities of this task queue, by default this installation's, in this time.
-        Raises `EngineUnavailable`."""
+        The last poll that is there when this process first asks counts as a recent one: Temporal forgets polls after
+        five minutes. Raises `EngineUnavailable`."""
+        queue = task_queue or self.task_queue
         request = DescribeTaskQueueRequest(
             namespace=self.client.namespace,
-            task_queue=TaskQueue(name=task_queue or self.task_queue),
+            task_queue=TaskQueue(name=queue),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
         )
         try:
             described = await self.client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
         except RPCError as error:
             raise self._unavailable(error) from error
-        oldest = datetime.now(UTC) - within
-        return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in described.pollers)
+        if not described.pollers:
+            return False
+        # Compared with Temporal's own times only: the clock of this process can be wrong by any amount.
+        last = max(poller.last_access_time.ToDatetime(UTC) for poller in described.pollers)
+        now = asyncio.get_running_loop().time()
+        if self._last_polls.get(queue, (None, 0.0))[0] != last:
+            self._last_polls[queue] = last, now
+        return now - self._last_polls[queue][1] < within.total_seconds()
 
     async def nudge(self, run_id: str, hint: Progress | None = None, *, within: timedelta = NUDGE_WITHIN) -> None:
         """Wakes the run's workflow, starting it if it is not there. Raises `EngineUnavailable`, at the latest after

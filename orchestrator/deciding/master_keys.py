@@ -43,19 +43,22 @@ async def record_end(ledger: Ledger, keyring: Keyring) -> None:
 
 
 async def require_current_key(ledger: Ledger, keyring: Keyring) -> None:
-    """Raises `WrongMasterKey` if this process would encrypt with a key that was replaced."""
-    page = await ledger.read({e.KEYRING: 0})
-    replaced = {
-        id_
-        for one in page.events[e.KEYRING]
-        if isinstance(one.event, e.MasterKeyReplaced)
-        for id_ in one.event.former_key_ids
-    }
+    """Raises `WrongMasterKey` if this process would encrypt with a key that was replaced, or does not have the key by
+    which the former one is being replaced: it could not read what is encrypted with it."""
+    happened = [one.event for one in (await ledger.read({e.KEYRING: 0})).events[e.KEYRING]]
+    replaced = {id_ for one in happened if isinstance(one, e.MasterKeyReplaced) for id_ in one.former_key_ids}
     if keyring.key_id in replaced:
         raise WrongMasterKey(
             "master key",
             "the key that encrypts was replaced by another one",
             "Put the new key first; the former one is not needed any more",
+        )
+    newest = [one.key_id for one in happened if isinstance(one, e.MasterKeyReplacementStarted)][-1:]
+    if not {keyring.key_id, *keyring.former_key_ids}.issuperset(newest):
+        raise WrongMasterKey(
+            "master key",
+            "the key is being replaced by another one, which this process does not have",
+            "Put the new key first and the former one after it, and restart this process",
         )
 
 

@@ -1,28 +1,36 @@
 """Which parts of the installation work, and since when, as this web process sees it.
 
 Every look ends within a second, whatever does not respond, and its result is used again for a second: the health checks
-that show it need no sign-in.
+that show it need no sign-in. The process also looks every few seconds, so that the beginning of an outage is known
+where no client asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from orchestrator.deciding.master_keys import require_current_key
 from orchestrator.engine import Engine, EngineUnavailable
-from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.book.errors import LedgerError, WrongMasterKey
 from orchestrator.ledger.book.store import Ledger
 from orchestrator.ledger.engine.engine_reports import position_of
 from orchestrator.ledger.engine.findings import Findings
+from orchestrator.ledger.persons.keys import Keyring
 from orchestrator.ledger.schema.database import Database
 from orchestrator.relay import CURSOR
+
+log = logging.getLogger("offboard.web")
 
 PartName = Literal["ledger", "temporal", "worker", "relay"]
 ASKED_SECONDS: Final = 0.9
 KEPT_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 5.0
+"""Between two looks of the process itself."""
 BEHIND_SECONDS: Final = 10.0
 """A relay follows every second. One that did not move for so long while there was something to follow is down."""
 IDLE_FOR: Final = timedelta(minutes=3)
@@ -32,7 +40,7 @@ IDLE_FOR: Final = timedelta(minutes=3)
 @dataclass(frozen=True, slots=True)
 class WatchedPart:
     """`up` is None if it is not known, because a part that shows it is down. `since` is when this process first
-    saw it so."""
+    saw it so, within `LOOK_SECONDS` of the change."""
 
     name: PartName
     up: bool | None
@@ -41,9 +49,10 @@ class WatchedPart:
 
 
 class Parts:
-    def __init__(self, database: Database, ledger: Ledger, engine: Engine | None) -> None:
+    def __init__(self, database: Database, ledger: Ledger, keyring: Keyring, engine: Engine | None) -> None:
         self._database = database
         self._ledger = ledger
+        self._keyring = keyring
         self._engine = engine
         self._looking = asyncio.Lock()
         self._known: dict[PartName, WatchedPart] = {}
@@ -75,6 +84,15 @@ class Parts:
                 self._looked_at = clock()
             return tuple(self._known.values())
 
+    async def look_on(self) -> None:
+        """Looks every `LOOK_SECONDS`, until it is cancelled. Survives every error."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                log.error("looking at the parts failed, retrying: %s", type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
     def _note(self, name: PartName, cause: str | None) -> None:
         """`cause` is why it is down: empty where it is up, None if it is not known."""
         known, up = self._known.get(name), None if cause is None else not cause
@@ -89,6 +107,8 @@ class Parts:
                 return await asked
         except TimeoutError:
             return f"It did not respond within {ASKED_SECONDS:g} seconds."
+        except WrongMasterKey as error:
+            return f"{error.place.capitalize()}: {error.cause}. {error.remedy}."
         except LedgerError as error:
             return f"{error.place}: {error.cause}."
         except EngineUnavailable as error:
@@ -96,6 +116,7 @@ class Parts:
 
     async def _ask_ledger(self) -> str:
         await self._ledger.now()
+        await require_current_key(self._ledger, self._keyring)
         return ""
 
     async def _ask_temporal(self) -> str:

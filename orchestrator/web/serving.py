@@ -81,13 +81,15 @@ async def serving(
             devices=Devices(database),
             answers=StoredResponses(database, services.keyring),
             searches=Searches(database, services.keyring, services.runs.ledger),
-            parts=Parts(database, services.runs.ledger, services.engine),
+            parts=Parts(database, services.runs.ledger, services.keyring, services.engine),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),
             watched=watched,
         )
         stack.enter_context(on_death(web.died.append))
+        looking = BackgroundTask(web.parts.look_on(), "health of the parts")
+        stack.push_async_callback(looking.stop)
         await stack.enter_async_context(_served(web, on))
         yield web
 

@@ -22,7 +22,7 @@ from orchestrator.vocabulary.findings import FINDINGS, FindingKind
 STATES: Final = {True: "up", False: "down", None: "not known"}
 MANY_STOPPED: Final[FindingKind] = "workflows_stopped"
 ACTIONS: Final = {
-    "ledger": "Check that PostgreSQL is running. Commands are refused until then; nothing is lost.",
+    "ledger": "Check that PostgreSQL is running, or correct the cause. Commands are refused until then.",
     "temporal": "Check that Temporal is running. Decisions are recorded, and take effect once it is back.",
     "worker": "Start a worker. No step starts until then.",
     "relay": "Start the relay. Some runs wait until their next date until then.",

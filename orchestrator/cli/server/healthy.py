@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -18,14 +17,10 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import say
 
 if TYPE_CHECKING:
-    from google.protobuf.timestamp_pb2 import Timestamp
-
     from orchestrator.backend import Backend
     from orchestrator.engine import Engine
     from orchestrator.settings import Settings
 
-SILENT_FOR = timedelta(minutes=3)
-"""A worker asks for work in calls of about a minute, and Temporal notes when one begins."""
 RELAY_TIMEOUT_SECONDS = 8.0
 """Seconds in which a relay passes what is in the ledger; it looks every second."""
 POLL_SECONDS = 0.5
@@ -87,7 +82,8 @@ async def _healthy(worker: bool, relay: bool, folder: Folder) -> None:
 
 
 async def _asks_for_work(engine: Engine, settings: Settings) -> None:
-    """For every queue that a worker with these settings serves: one on this host has asked for activities recently."""
+    """For every queue that a worker with these settings serves: one on this host has asked for activities recently.
+    Temporal lists it for five minutes; the clock of this host does not count, since it can be wrong."""
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -96,7 +92,7 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
     from orchestrator.engine import ANSWER_WITHIN
     from orchestrator.workflows.inquiry import inquiry_queue
 
-    here, oldest = f"@{socket.gethostname()}", datetime.now(UTC) - SILENT_FOR
+    here = f"@{socket.gethostname()}"
     own = settings.temporal_task_queue
     for queue in (own, inquiry_queue(own), *settings.queues):
         request = DescribeTaskQueueRequest(
@@ -112,12 +108,8 @@ async def _asks_for_work(engine: Engine, settings: Settings) -> None:
                 f"Temporal cannot describe the task queue {queue}: {error.status.name}.",
                 f"Check that the namespace {settings.temporal_namespace} exists and that this worker can use it.",
             ) from error
-        if not any(p.identity.endswith(here) and _instant(p.last_access_time) > oldest for p in described.pollers):
+        if not any(poller.identity.endswith(here) for poller in described.pollers):
             raise Unwell("idle", f"No worker on this host polls the task queue {queue}.", "Check the worker's log.")
-
-
-def _instant(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(UTC)
 
 
 async def _is_followed(backend: Backend) -> None:

@@ -74,18 +74,23 @@ async def rewrap(
     after_batch: Callable[[int], None] = lambda people: None,
 ) -> Rewrapped:
     """`after_batch` gets the number of people so far. Raises `WrongMasterKey` for a key that none of the keyring's keys
-    opens."""
+    opens. Call `other_connections` first: a process that has only a former key can't read what is encrypted again."""
     people = await _rewrap_people(database, keyring, batch, after_batch)
     values = 0
     for one in sealed:
         values += await _seal_again(database, keyring, one, batch)
     # Connections first: what a process sealed before it was stopped is in the counts that follow.
-    others = await _count(database, _OTHERS, CONNECTION_NAME, keyring.connection_name)
+    others = await other_connections(database, keyring)
     behind = 0
     for one in sealed:
         async for rows in _batches(database, one, batch):
             behind += sum(keyring.is_behind(one.context(row), bytes(row[one.column.name])) for row in rows)
     return Rewrapped(people, values, await _count(database, _LEFT, keyring.wrapping_id), behind, others)
+
+
+async def other_connections(database: Database, keyring: Keyring) -> int:
+    """How many connections are open of processes that encrypt with another key than this keyring's."""
+    return await _count(database, _OTHERS, CONNECTION_NAME, keyring.connection_name)
 
 
 async def _count(database: Database, sql: str, *parameters: object) -> int:

@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from orchestrator.domain.errors import Fact, Invalid, NotAllowed, Refusal, TooLate, TooOften, remedy_in
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.engine import EngineUnavailable
-from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable
+from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable, WrongMasterKey
 from orchestrator.web.access.caller import SignInNeeded, TokenNeeded
 from orchestrator.web.access.provider import SignInFailed
 from orchestrator.web.access.routes import sign_in_address
@@ -189,12 +189,17 @@ def add_problems(app: FastAPI) -> None:
         log.error("ledger: %s", error)  # with the remedy for the administrator, which may be a command
         away = isinstance(error, LedgerUnavailable)
         code = "ledger_unavailable" if away else "ledger_fault"
+        unreadable = (
+            "This process does not have the master key that the data is encrypted with."
+            if isinstance(error, WrongMasterKey)
+            else "An event in the ledger cannot be read."
+        )
         return await answer(
             request,
             Problem(
                 503 if away else 500,
                 code,
-                f"The ledger is not available: {error.cause}." if away else "An event in the ledger cannot be read.",
+                f"The ledger is not available: {error.cause}." if away else unreadable,
                 remedy_in(api.REMEDIES, code, {}),
                 headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
             ),

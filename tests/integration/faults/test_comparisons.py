@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,12 @@ from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.ledger.engine.findings import Findings
 from orchestrator.reconciler import LEASE, Reconciler
 from tests.conftest import Hire
+from tests.faults.shifted_clock import clock_library, shifted
+from tests.faults.test_shifted_clocks import OFFBOARD, process
 from tests.integration.conftest import Install
 from tests.integration.faults.test_reconciler import (
     DAY,
+    WITHIN_SECONDS,
     database,
     found,
     lose,
@@ -28,6 +32,7 @@ from tests.integration.faults.test_reconciler import (
 )
 from tests.integration.installation import (
     PAST,
+    POLL,
     ZONE,
     Installation,
     WorkerProcess,
@@ -198,3 +203,23 @@ async def test_a_comparison_reads_no_more_steps_than_its_budget_and_the_next_one
         compared = await compare.compare_now()
         assert (compared.steps, compared.steps_left) == (0, 0)
         await here.verify()
+
+
+@pytest.mark.parametrize("days", [1, -1])
+async def test_a_queue_is_served_whatever_the_clock_of_its_worker_says(
+    install: Install, tmp_path: Path, days: int
+) -> None:
+    """The comparison that the worker itself makes, and its health check, with a clock that is a day ahead or behind."""
+    async with install(packet=quick_packet(), worker=False) as here:
+        await reconciler(here).compare_now()
+        assert "queue_unserved" in await found(here), "no worker is there"
+        await Findings(here.backend.database).due_in(timedelta(0))
+        environment = here.environment() | shifted(clock_library(tmp_path), days * 86_400)
+        environment |= {"OFFBOARD_RECONCILE_SECONDS": "10"}
+        idle = await asyncio.create_subprocess_exec(OFFBOARD, "healthy", "--worker", env=environment)
+        assert await idle.wait() == 1
+        async with process("worker", environment, tmp_path / "worker.log"), asyncio.timeout(WITHIN_SECONDS):
+            while "queue_unserved" in await found(here):
+                await asyncio.sleep(POLL)
+            checked = await asyncio.create_subprocess_exec(OFFBOARD, "healthy", "--worker", env=environment)
+            assert await checked.wait() == 0

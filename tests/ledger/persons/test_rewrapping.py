@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from orchestrator.deciding.master_keys import require_current_key
+from orchestrator.deciding.master_keys import record_start, require_current_key
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.access import answers, sessions
@@ -30,6 +30,7 @@ from orchestrator.ledger.persons.rewrapping import rewrap
 from orchestrator.ledger.proofs.verification import verify_database
 from orchestrator.ledger.schema.database import Database
 from orchestrator.settings import PREFIX
+from orchestrator.web.parts import Parts
 from tests.cli.command_line import CommandResult, Offboard
 from tests.integration.signed_databases import conninfo
 from tests.ledger.conftest import MASTER_KEY
@@ -103,14 +104,15 @@ async def test_an_administrator_replaces_the_master_key(
         == NAMES
     )
     done = await administer(both, "ledger", "rewrap")
-    assert done.code == 1 and "encrypt with another master key" in done.err, "this process has connections"
-    assert "the keys of 5 people" in done.out and "not needed" not in done.out
+    assert done.code == 1 and "Nothing was changed: other processes" in done.err, "this process has connections"
+    assert await read(database, MASTER_KEY) == NAMES, "it has the former key only, and still reads everything"
+    assert not (await ledger.read({"keyring": 0})).events["keyring"], "no replacement has begun"
     await ledger.aclose()
     await database.aclose()
     database = Database(url)
     done = await administer(both, "ledger", "rewrap")
     assert done.code == 0, done.err
-    assert "the keys of 0 people" in done.out and "the former master key is not needed any more" in done.out
+    assert "the keys of 5 people" in done.out and "the former master key is not needed any more" in done.out
     assert "the keys of 0 people" in (await administer(both, "ledger", "rewrap")).out
     newer, former = Keyring(database, *load_master_keys(both)), Keyring(database, MASTER_KEY, load_master_keys(new)[0])
     book = Ledger(database, newer, EventCodec(RUN_EVENT_TYPES))
@@ -145,6 +147,28 @@ async def test_an_administrator_replaces_the_master_key(
     third = next_master_key(*load_master_keys(new))
     assert Keyring(database, third).lookup_tag("actor", "x") == ring.lookup_tag("actor", "x")
     await database.aclose()
+
+
+async def test_a_process_without_the_new_key_is_refused_while_the_master_key_is_replaced(
+    people: list[str], database: Database, ledger: Ledger, url: str, administer: Administer
+) -> None:
+    """From the start of the replacement on: it could not read what is encrypted again."""
+    new = next_master_key(MASTER_KEY)
+    both, former = Keyring(database, new, MASTER_KEY), Keyring(database, MASTER_KEY)
+    book = Ledger(database, both, EventCodec(RUN_EVENT_TYPES))
+    await require_current_key(book, former)
+    await record_start(book, both)
+    for known in (both, Keyring(database, MASTER_KEY, new)):
+        await require_current_key(book, known)
+    with pytest.raises(WrongMasterKey, match="which this process does not have"):
+        await require_current_key(book, former)
+    parts = {part.name: part for part in await Parts(database, book, former, None).look()}
+    assert parts["ledger"].up is False and "Put the new key first" in parts["ledger"].cause
+    assert next(part for part in await Parts(database, book, both, None).look() if part.name == "ledger").up
+    await book.aclose()
+    for process in ("worker", "relay", "web"):
+        refused = await administer(OLD, process)
+        assert refused.code == 1 and "which this process does not have" in refused.err, (process, refused.err)
 
 
 async def test_an_interruption_leaves_everything_readable_and_is_repeated(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable, UnreadableEvent
+from orchestrator.ledger.book.errors import LedgerError, LedgerUnavailable, UnreadableEvent, WrongMasterKey
 from orchestrator.web.requests.problems import add_problems
 from tests.web.api.running import refused
 
@@ -24,6 +24,7 @@ from tests.web.api.running import refused
             500,
             "ledger_fault",
         ),
+        (WrongMasterKey("master key", "it is another one", "Put the new key first"), 500, "ledger_fault"),
     ],
 )
 async def test_no_command_reaches_a_client(
@@ -39,4 +40,5 @@ async def test_no_command_reaches_a_client(
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://here") as client:
         problem = refused(await client.get("/api/v1/fails"), status, code)
     assert problem["remedy"].endswith(".")
+    assert ("master key" in problem["detail"]) == isinstance(error, WrongMasterKey)
     assert error.remedy in caplog.text

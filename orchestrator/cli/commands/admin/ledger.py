@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from orchestrator.ledger.proofs.verification import VerificationReport
 
 VERIFIER = PREFIX + "CHECKPOINT_VERIFIER"
+RESTART_FIRST = (
+    "Restart all processes with the new key first, then run this again; keep the former key after it until then."
+)
 
 
 def checkpoint(
@@ -255,7 +258,7 @@ def rewrap(folder: Folder = FOLDER) -> None:
         from orchestrator.ledger.book.store import Ledger
         from orchestrator.ledger.engine import hr_feeds, inquiries, webhooks
         from orchestrator.ledger.persons.keys import Keyring, load_master_keys
-        from orchestrator.ledger.persons.rewrapping import rewrap
+        from orchestrator.ledger.persons.rewrapping import other_connections, rewrap
         from orchestrator.ledger.schema.database import Database
 
         settings = server_settings(folder)
@@ -272,6 +275,14 @@ def rewrap(folder: Folder = FOLDER) -> None:
             ledger = Ledger(database, keyring, EventCodec(RUN_EVENT_TYPES))
             try:
                 await require_current_key(ledger, keyring)
+                if others := await other_connections(database, keyring):
+                    # One that has only the former key could read nothing of what is encrypted again.
+                    raise LocalRefusal(
+                        "other_master_keys",
+                        "Nothing was changed: other processes encrypt with another master key; open connections: "
+                        f"{others}.",
+                        RESTART_FIRST,
+                    )
                 await record_start(ledger, keyring)
                 done = await rewrap(database, keyring, sealed)
                 if done.finished:
@@ -293,9 +304,7 @@ def rewrap(folder: Folder = FOLDER) -> None:
             if done.other_connections
             else "A process encrypted with a former master key meanwhile."
         )
-        complain(
-            what, "Restart all processes with the new key first, then run this again; keep the former key until then."
-        )
+        complain(what, RESTART_FIRST)
         raise typer.Exit(REFUSED)
     say(
         "If every process was restarted with the new key first before this run, the former master key is not needed "
