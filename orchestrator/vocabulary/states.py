@@ -53,6 +53,45 @@ WATCH_ENDED: Vocabulary = {
 }
 """Why no further check follows."""
 
+COMPARISON_READ: Vocabulary = {
+    "plan": "When the plan was complete",
+    "hour": "An hour after the cutoff",
+    "day": "A day after the cutoff",
+    "week": "Seven days after the cutoff",
+}
+"""When systems are read to compare a dry run with what people do."""
+
+STEP_SHOWN: Vocabulary = {
+    "done": "Done",
+    "not_done": "Not done",
+    "other_value": "Another value",
+    "may_have_ended": "May have ended without a person",
+    "unknown": "Not shown by the system",
+}
+"""What a system shows of a step that a dry run did not run."""
+
+ACCOUNT_CHANGE: Vocabulary = {
+    "account_gone": "Account deleted",
+    "account_disabled": "Account disabled",
+    "privilege_removed": "Administrator permission removed",
+    "access_removed": "Access removed",
+}
+"""What people changed without a step of the plan."""
+
+COMPARISON_RESULT: Vocabulary = {
+    "done_before": "Done before",
+    "agreed": "Also done by people",
+    "unjudged": "Not judged",
+    "plan_wrong": "Plan wrong",
+    "wrong_account": "Wrong account",
+    "people_missed": "Missed by people",
+    "plan_missed": "Missing in the plan",
+    "out_of_scope": "Not part of an offboarding",
+    "not_compared": "Can't be compared",
+    "not_read": "Not read yet",
+}
+"""How a step of a dry run, or a change without a step, compares with what people did, and how it was judged."""
+
 STEP: Vocabulary = {
     "planned": "Planned",
     "started": "In progress",

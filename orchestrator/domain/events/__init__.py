@@ -1,7 +1,7 @@
 """The events of runs, and of the people, holds and actors around them. Names are in the past tense; events are frozen.
 
 Import the package as `e`: `from orchestrator.domain import events as e`. The modules follow the parts of a run's state
-in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`, `replay`,
+in `domain/run`: `lifecycle`, `accounts`, `plan`, `decisions`, `work`, `watch`, `replay`, `comparison`,
 `reconciliation`; `organisation`, `starts` and
 `credentials` have the events outside of runs.
 """
@@ -14,6 +14,15 @@ from orchestrator.domain.events.accounts import (
     MatchSettledBeforehand,
     SearchOutcome,
     SystemSearched,
+)
+from orchestrator.domain.events.comparison import (
+    AccountChange,
+    ChangeFound,
+    ComparisonRead,
+    DifferenceJudged,
+    JudgedDifference,
+    StepCompared,
+    StepShown,
 )
 from orchestrator.domain.events.credentials import (
     ServiceOwnersChanged,
@@ -38,9 +47,7 @@ from orchestrator.domain.events.decisions import (
     SystemOutcome,
     VoteRefused,
 )
-from orchestrator.domain.events.erasures import ErasureRequested, PersonalDataErased
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.events.keyring import MasterKeyReplaced, MasterKeyReplacementStarted
 from orchestrator.domain.events.lifecycle import (
     EmbargoChanged,
     LeavingChanged,
@@ -63,6 +70,12 @@ from orchestrator.domain.events.organisation import (
     HoldReleased,
     RolesRevoked,
     RunOpened,
+)
+from orchestrator.domain.events.personal_data import (
+    ErasureRequested,
+    MasterKeyReplaced,
+    MasterKeyReplacementStarted,
+    PersonalDataErased,
 )
 from orchestrator.domain.events.plan import PlanFrozen, RunReplanned
 from orchestrator.domain.events.reconciliation import (
@@ -130,7 +143,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     DeciderNamed, LegalHoldPlaced, LegalHoldLifted, LeavingChanged, SystemsWatched, WatchEnded, RunReopened,
     RunMadeUrgent, ExceptionAssigned, ExceptionSnoozed, ExceptionCommented, ExceptionWaived, ExceptionReopened,
     ReplayRequested, StepReadBack, WorkflowCompared, WorkflowRestarted, ReadBackRequested,
-    VoteRefused,
+    VoteRefused, StepCompared, ChangeFound, DifferenceJudged,
 )  # fmt: skip
 ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     RunOpened, HoldPlaced, HoldReleased, ActorRecorded, RolesRevoked, DecisionsDelegated, DelegationEnded,
@@ -147,12 +160,16 @@ __all__ = [
     "QUESTION_OF",
     "RUN_EVENTS",
     "STARTS",
+    "AccountChange",
     "AccountsSearched",
     "ActorRecorded",
+    "ChangeFound",
     "CloseRecord",
+    "ComparisonRead",
     "DeciderNamed",
     "DecisionsDelegated",
     "DelegationEnded",
+    "DifferenceJudged",
     "EmbargoChanged",
     "ErasureRequested",
     "Event",
@@ -171,6 +188,7 @@ __all__ = [
     "GateWithdrawn",
     "HoldPlaced",
     "HoldReleased",
+    "JudgedDifference",
     "LeavingChanged",
     "LegalHoldLifted",
     "LegalHoldPlaced",
@@ -209,10 +227,12 @@ __all__ = [
     "StartsTripped",
     "StepAttemptFailed",
     "StepAttested",
+    "StepCompared",
     "StepDoneByHand",
     "StepFailed",
     "StepReadBack",
     "StepRetryOrdered",
+    "StepShown",
     "StepSkipped",
     "StepStarted",
     "StepVerified",

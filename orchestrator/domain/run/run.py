@@ -5,7 +5,8 @@
               ├─ decisions   gates, votes, approvals              decisions.py
               ├─ legal_holds what keeps data from destruction     legal_holds.py
               ├─ work        steps done, tasks, exceptions        work.py
-              └─ watch       checks after the close               watch.py
+              ├─ watch       checks after the close               watch.py
+              └─ comparison  a dry run beside what people do      comparison.py
 
 Each part has a fold of its own, which sees the whole run as it was before the event.
 """
@@ -21,6 +22,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.accounts import AccountState, fold_accounts
+from orchestrator.domain.run.comparison.comparison import ComparisonState, fold_comparison
 from orchestrator.domain.run.decisions import Approval, DecisionState, fold_decisions
 from orchestrator.domain.run.legal_holds import LegalHolds, fold_legal_holds
 from orchestrator.domain.run.plan import PlanState, fold_plan
@@ -74,6 +76,7 @@ class RunState:
     decisions: DecisionState = field(default_factory=DecisionState)
     work: WorkState = field(default_factory=WorkState)
     watch: WatchState = field(default_factory=WatchState)
+    comparison: ComparisonState = field(default_factory=ComparisonState)
 
     @property
     def finished(self) -> bool:
@@ -183,6 +186,7 @@ def fold(state: RunState, event: Event, at: datetime) -> RunState:
         decisions=fold_decisions(event, state, at),
         work=fold_work(event, state, at),
         watch=fold_watch(event, state, at),
+        comparison=fold_comparison(event, state, at),
     )
 
 

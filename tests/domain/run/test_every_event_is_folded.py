@@ -9,13 +9,16 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.run import run
 from orchestrator.domain.run.accounts import fold_accounts
+from orchestrator.domain.run.comparison.comparison import fold_comparison
 from orchestrator.domain.run.decisions import fold_decisions
 from orchestrator.domain.run.legal_holds import fold_legal_holds
 from orchestrator.domain.run.plan import fold_plan
 from orchestrator.domain.run.watch.watch import fold_watch
 from orchestrator.domain.run.work import fold_work
 
-FOLDS = (run._fold_run, fold_legal_holds, fold_accounts, fold_plan, fold_decisions, fold_work, fold_watch)
+FOLDS = (
+    run._fold_run, fold_legal_holds, fold_accounts, fold_plan, fold_decisions, fold_work, fold_watch, fold_comparison,
+)  # fmt: skip
 
 
 def test_every_event_is_listed() -> None:

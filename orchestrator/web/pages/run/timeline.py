@@ -107,6 +107,14 @@ def about(seen: RunAccess, event: Event) -> str:
             return f"Day {event.day}. {'; '.join(shown)}."
         case e.WatchEnded():
             return f"No further check: {words(event.cause, 'watch_ended')}."
+        case e.ChangeFound():
+            where = ", ".join(part for part in (seen.system(event.system), _account(seen, event.account_id)) if part)
+            when = in_sentence(words(event.read, "comparison_read"))
+            return f"{words(event.what, 'account_change')} ({where}), {when}."
+        case e.DifferenceJudged():
+            change = seen.state.comparison.changes.get(event.about)
+            what = words(change.what, "account_change") if change is not None else _step(seen, event.about)
+            return f"{what}: {in_sentence(words(event.verdict, 'comparison_result'))}."
         case e.RunReopened():
             found = "Access came back." if event.cause == "access_returned" else "A system could not be checked."
             return f"{found} Nothing was changed."
@@ -246,6 +254,10 @@ def _of_step(seen: RunAccess, event: Any) -> str:
         case e.StepReadBack():
             code = f" ({words(event.code, 'code').lower()})" if event.outcome == "unknown" and event.code else ""
             return f"{where}: {_READ[event.outcome]}{code}."
+        case e.StepCompared():
+            code = f" ({words(event.code, 'code').lower()})" if event.code else ""
+            when = in_sentence(words(event.read, "comparison_read"))
+            return f"{where}, {when}: {in_sentence(words(event.outcome, 'step_shown'))}{code}."
         case e.StepDoneByHand():
             return f"{where}{': the system is read before that counts' if event.read_back else ''}."
         case e.StepRetryOrdered():

@@ -1,0 +1,1 @@
+"""Compares the plan of a dry run with what people do in the systems."""
