@@ -258,6 +258,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
         PREFIX + "MASTER_KEY": settings.master_key,
         PREFIX + "TEMPORAL_ADDRESS": settings.temporal_address,
         PREFIX + "TEMPORAL_TASK_QUEUE": settings.temporal_task_queue,
+        PREFIX + "PUBLIC_URL": settings.public_url or "",
+        PREFIX + "WEBHOOK_HOSTS": ",".join(settings.webhook_hosts),
         **settings.environment,
     }
 

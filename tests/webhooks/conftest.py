@@ -24,6 +24,7 @@ def install(database_url: str, temporal: TemporalServer, company: Company) -> In
     ) -> AbstractAsyncContextManager[Installation]:
         settings = more.pop("settings", None) or new_settings(database_url, temporal.address, company)
         settings = replace(settings, public_url=PUBLIC_URL, webhook_hosts=hosts, webhook_ca_file=ca_file)
-        return installation(database_url, temporal.address, company, packet=quick_packet(), settings=settings, **more)
+        more.setdefault("packet", quick_packet())
+        return installation(database_url, temporal.address, company, settings=settings, **more)
 
     return make

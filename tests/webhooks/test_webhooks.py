@@ -19,6 +19,8 @@ from orchestrator import commands
 from orchestrator.domain.commands.replaying import Scope
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events import run_stream
+from orchestrator.domain.packet.packet import APPROVALS_FILE
+from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.run.cutoff import parse_cutoff
 from orchestrator.embedded.company.certificate import write_certificate
@@ -31,6 +33,7 @@ from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, ZONE, Installation, conninfo, open_kinds
 from tests.integration.needles import Needles, words_of
+from tests.integration.packets import quick_packet
 from tests.webhooks.conftest import PUBLIC_URL
 from tests.webhooks.receiver import ReceivedDelivery, Receiver, receiving
 
@@ -133,6 +136,28 @@ async def test_webhooks_get_a_run_from_request_to_close(
     async with await psycopg.AsyncConnection.connect(conninfo(here.settings.database_url)) as raw:
         stored = await (await raw.execute("SELECT sealed FROM access.webhooks")).fetchone()
         assert stored is not None and secret.removeprefix("whsec_").encode() not in bytes(stored[0])
+
+
+CLOSE = b"""close:
+  it_signs: {title: IT signs, decided_by: [it_approver], decide_within: P5D, valid_for: P30D}
+exceptions:
+"""
+
+
+async def test_a_gate_of_the_close_is_sent_with_the_outcome_that_is_signed(install: Install, hire: Hire) -> None:
+    files = quick_packet().files
+    changed = {APPROVALS_FILE: files[APPROVALS_FILE].replace(b"exceptions:\n", CLOSE)}
+    [person] = await hire()
+    async with install(packet=parse_packet({**files, **changed})) as here:
+        with receiving() as receiver:
+            await hooks_of(here).add(f"{receiver.url}/in", here.settings.webhook_hosts, "it")
+            run = await here.start(person)
+            ended = await here.attend(run)
+            await eventually(lambda: bool(told_of(receiver, "run.closed")), "the end of the run")
+            opened = {told.document["data"]["gate"]: told.document["data"] for told in told_of(receiver, "gate.opened")}
+    assert ended.finish == "clean"
+    assert "close" not in opened["all"], "a gate about steps"
+    assert (opened["it_signs"]["close"], opened["it_signs"]["steps"]) == ("clean", len(ended.plan.steps))
 
 
 async def test_a_failing_webhook_is_sent_to_again_under_the_same_id(install: Install, hire: Hire) -> None:

@@ -148,6 +148,40 @@ async def test_one_person_signs_once_whatever_their_roles(
     assert (await until(hr.api, run_id, lambda run: run["finished_at"] is not None))["state"] == "clean"
 
 
+async def test_two_accounts_of_one_person_sign_once(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, tmp_path: Path
+) -> None:
+    hr, finance = await sign_in("hr"), await sign_in("finance")
+    run_id, run = await ended(stack, hr, leaver)
+    number = (await hired(stack)).employee_number
+    accounts = [LocalMember("cy-it", number, ("it_clerk",), ""), LocalMember("cy-fin", number, ("finance_clerk",), "")]
+    signs_it, signs_finance = (approve(run_id, gate_of(run, f"{name}_signs")["gate_id"]) for name in ("it", "finance"))
+    (tmp_path / "other").mkdir()
+    async with (
+        served(stack, members=accounts) as url,
+        signed_in(url, "cy-it", tmp_path) as one,
+        signed_in(url, "cy-fin", tmp_path / "other") as other,
+    ):
+        shown = await one.does("page", signs_it)
+        assert "Signed: IT signs the close, for " in shown
+        await other.refused(
+            signs_finance,
+            403,
+            "close_signed_once",
+            "A person signs the close of a run once",
+            "Ask another person with the gate's role",
+        )
+        events = (await hr.api.get(f"/runs/{run_id}/events")).json()["events"]
+        assert [
+            (event["data"]["by"], event["data"]["refusal"]) for event in events if event["type"] == "VoteRefused"
+        ] == [("cy-fin", "close_signed_once")]
+        assert [event["data"]["by"] for event in events if event["type"] == "GateVoted"] == ["cy-it"]
+        # The run is not shown to this account any more, and the page says what became of the approval.
+        await one.refused_at("page", signs_it, 409, "IT signs the close was approved at")
+    await finance.does("api", signs_finance)
+    assert (await until(hr.api, run_id, lambda run: run["finished_at"] is not None))["state"] == "clean"
+
+
 async def test_two_signatures_at_once_close_the_run_once(stack: Stack, sign_in: SignInAs, leaver: Leavers) -> None:
     hr, it, finance = await sign_in("hr"), await sign_in("it"), await sign_in("finance")
     run_id, run = await ended(stack, hr, leaver)

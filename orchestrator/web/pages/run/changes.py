@@ -20,7 +20,7 @@ from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
 from orchestrator.web.pages.run.run import show_run
-from orchestrator.web.pages.run.run_access import load_run
+from orchestrator.web.pages.run.run_access import load_answered_run, load_run
 from orchestrator.web.state import WebState, state_of
 from orchestrator.web.times import instant
 
@@ -68,7 +68,7 @@ async def reschedule(request: Request, caller: PageCaller, form: Form, run_id: s
         came_of_it = await commands.reschedule_run(state_of(request).services, caller.actor, run_id, cutoff)
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id)
-    seen = await load_run(state_of(request), caller, run_id)
+    seen = await load_answered_run(state_of(request), caller, run_id)
     when = instant(seen.state.cutoff, seen.state.zone)
     said = f"The cutoff is now {when}." if came_of_it.events else f"The cutoff was already {when}."
     return await carried_out(request, caller, form, done(said, came_of_it))

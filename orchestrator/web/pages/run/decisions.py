@@ -13,9 +13,9 @@ from orchestrator.ledger.persons.files import MAX_FILE_BYTES, Attachment
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.remedies import remedy_of
-from orchestrator.web.pages.run.flashes import decision, done, refusal
-from orchestrator.web.pages.run.form_responses import again, carried_out, refused
-from orchestrator.web.pages.run.run_access import load_run
+from orchestrator.web.pages.run.flashes import decision, done
+from orchestrator.web.pages.run.form_responses import again, carried_out, refusal_of, refused
+from orchestrator.web.pages.run.run_access import load_answered_run, load_run
 from orchestrator.web.requests.problems import refused as problem_of
 from orchestrator.web.state import WebState, state_of
 
@@ -42,7 +42,7 @@ async def decide(request: Request, caller: PageCaller, form: Form, run_id: str, 
                 raise Invalid("verdict_missing", "Choose Approve or Reject.")
     except Refusal as error:
         return await refused(request, caller, form, error, run_id, gate_id)
-    seen = await load_run(web, caller, run_id)
+    seen = await load_answered_run(web, caller, run_id)
     return await carried_out(request, caller, form, decision(seen, gate_id, came_of_it))
 
 
@@ -78,16 +78,11 @@ async def decide_together(request: Request, caller: PageCaller, form: Form) -> R
         )
     flashes, statuses = [], []
     for outcome in outcomes:
-        try:
-            seen = await load_run(web, caller, outcome.run_id)
-        except Invalid as unknown:
-            flashes.append(Flash("refused", unknown.message, remedy_of(unknown)))
-            statuses.append(404)
-            continue
         if outcome.refused is not None:
-            flashes.append(refusal(seen, outcome.refused, outcome.gate_id))
+            flashes.append(await refusal_of(request, caller, outcome.refused, outcome.run_id, outcome.gate_id))
             statuses.append(problem_of(outcome.refused, {"run_id": outcome.run_id, "gate_id": outcome.gate_id}).status)
         elif outcome.done is not None:
+            seen = await load_answered_run(web, caller, outcome.run_id)
             flashes.append(decision(seen, outcome.gate_id, outcome.done))
     if len(statuses) < len(outcomes):
         return await carried_out(request, caller, form, *flashes)
@@ -106,7 +101,7 @@ async def answer_task(request: Request, caller: PageCaller, form: Form, run_id: 
         )
     except Refusal as error:
         return await refused(request, caller, form, error, run_id, task_id)
-    seen = await load_run(web, caller, run_id)
+    seen = await load_answered_run(web, caller, run_id)
     task = seen.state.work.tasks[task_id]
     step = seen.state.plan.steps.get(task.opened.step_id)
     what = f"{step.title if step is not None else 'The task'}: {'done' if task.outcome == 'done' else 'not done'}."

@@ -17,7 +17,7 @@ from orchestrator.web.access.forms import Form, text, texts
 from orchestrator.web.pages.new_run.local_times import instant_given
 from orchestrator.web.pages.run.flashes import done
 from orchestrator.web.pages.run.form_responses import carried_out, refused
-from orchestrator.web.pages.run.run_access import RunAccess, load_run
+from orchestrator.web.pages.run.run_access import RunAccess, load_answered_run
 from orchestrator.web.state import state_of
 
 router = APIRouter()
@@ -257,7 +257,7 @@ async def _carry_out(
         came_of_it = await work()
     except Refusal as refusal:
         return await refused(request, caller, form, refusal, run_id, item_id)
-    seen = await load_run(state_of(request), caller, run_id)
+    seen = await load_answered_run(state_of(request), caller, run_id)
     return await carried_out(request, caller, form, done(describe(seen), came_of_it))
 
 

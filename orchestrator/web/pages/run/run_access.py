@@ -12,6 +12,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
 from orchestrator.domain.approvals.deciders import PeopleByRole
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.permissions.visibility import require_visible
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World, due_at
@@ -115,6 +116,14 @@ async def load_run(web: WebState, caller: Caller, run_id: str) -> RunAccess:
         found = await web.queries.find_run(caller.viewer, run_id)
     snapshot = (await web.queries.snapshots(caller.viewer, [found]))[found]
     return RunAccess(snapshot, caller, await web.queries.staff(), people_of([snapshot]))
+
+
+async def load_answered_run(web: WebState, caller: Caller, run_id: str) -> RunAccess:
+    """For the answer to a command: the caller may have seen the run only because of an item that is resolved now.
+    Raises `Invalid` (`unknown_run`) as commands do."""
+    found = (await load_runs(web, caller, [run_id]))[run_id]
+    require_visible(found.state, caller.actor, found.world)
+    return found
 
 
 async def load_runs(web: WebState, caller: Caller, run_ids: Iterable[str]) -> dict[str, RunAccess]:
