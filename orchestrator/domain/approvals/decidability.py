@@ -45,7 +45,7 @@ def too_few_deciders(state: RunState, world: World) -> dict[str, Shortage]:
 
 def gate_shortage(state: RunState, gate: GateState, world: World) -> Shortage | None:
     """None where enough people can still decide at this gate."""
-    counted = gates.votes_that_count(gate, world.rested_on, state.decisions.assigned(gate.opened.gate_id))
+    counted = gates.votes_that_count(state, gate, world.rested_on)
     needed = gate.opened.quorum - gates.people_of(counted, world.actors)
     voters: set[frozenset[str]] = set()
     decisions: set[frozenset[str]] = set()

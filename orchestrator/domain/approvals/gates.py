@@ -19,6 +19,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import own_run, refusal, require
 from orchestrator.domain.permissions.grants import require_level
 from orchestrator.domain.permissions.levels import Actor, limited
+from orchestrator.domain.permissions.parties import is_party
 from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World
@@ -71,10 +72,10 @@ def gate_in(gate_id: str) -> str | None:
     return gate_id.removeprefix("g-").rpartition("-")[0] or None if gate_id.startswith("g-") else None
 
 
-def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str] = ()) -> e.GateDecided | None:
+def decision(state: RunState, gate: GateState, actors: Mapping[str, Actor]) -> e.GateDecided | None:
     """The first rejection ends it; otherwise the quorum of distinct people. What one of them left out stays out.
-    `actors` are the known ones, `assigned` those who were named for this gate."""
-    votes = votes_that_count(gate, actors, assigned)
+    `actors` are the known ones."""
+    votes = votes_that_count(state, gate, actors)
     opened = gate.opened
     for vote in votes:
         if vote.verdict == "reject":
@@ -99,10 +100,11 @@ def decision(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[
     )
 
 
-def votes_that_count(gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]) -> list[e.GateVoted]:
-    """The votes whose voter, or delegator, still has a role of the gate or was named for it. Until the gate is decided,
-    revoking a role takes back the votes that rest on it."""
-    return [vote for vote, _ in gate.votes if _counts(vote, gate, actors, assigned)]
+def votes_that_count(state: RunState, gate: GateState, actors: Mapping[str, Actor]) -> list[e.GateVoted]:
+    """The votes whose voter, or delegator, still has a role of the gate or was named for it, and does not turn out to
+    be the requester or the leaver. Until the gate is decided, revoking a role takes back the votes that rest on it."""
+    assigned = state.decisions.assigned(gate.opened.gate_id)
+    return [vote for vote, _ in gate.votes if _counts(vote, state, gate, actors, assigned)]
 
 
 def people_of(votes: Sequence[e.GateVoted], actors: Mapping[str, Actor]) -> int:
@@ -116,7 +118,12 @@ def people_of(votes: Sequence[e.GateVoted], actors: Mapping[str, Actor]) -> int:
     return len(people)
 
 
-def _counts(vote: e.GateVoted, gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]) -> bool:
+def _counts(
+    vote: e.GateVoted, state: RunState, gate: GateState, actors: Mapping[str, Actor], assigned: Collection[str]
+) -> bool:
+    accounts = (actors.get(vote.by), actors.get(vote.on_behalf_of or vote.by))
+    if any(known is not None and is_party(state, known) for known in accounts):
+        return False
     rests_on = actors.get(vote.on_behalf_of or vote.by)
     if vote.on_behalf_of is None and vote.by in assigned:
         return True

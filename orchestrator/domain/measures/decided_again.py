@@ -98,7 +98,7 @@ def _outcome_today(state: RunState, gate_id: str, gate: GateState, world: World)
     for vote, _ in gate.votes:
         if vote.on_behalf_of is None and vote.by in actors:
             actors[vote.by] = actors[vote.by].model_copy(update={"roles": frozenset(vote.roles)})
-    decided = gates.decision(replace(gate, opened=opened), actors, state.decisions.assigned(gate_id))
+    decided = gates.decision(state, replace(gate, opened=opened), actors)
     return decided.outcome if decided is not None else "open"
 
 

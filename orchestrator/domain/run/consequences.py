@@ -134,7 +134,7 @@ def _gates(
         if unseen or gate.lapsed(state.cutoff, world.now) or not pending or _dated_too_late(state, gate, world):
             yield e.GateWithdrawn(gate_id=gate_id)
             continue
-        decision = gates.decision(gate, world.rested_on, state.decisions.assigned(gate_id))
+        decision = gates.decision(state, gate, world.rested_on)
         if decision is not None:
             yield decision
         elif _escalates(state, gate, world):

@@ -16,6 +16,7 @@ from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
+from orchestrator.domain.permissions.parties import is_party
 from orchestrator.domain.planning.plan import PlannedStep, depends_on_cutoff, sends_cutoff
 from orchestrator.domain.run.decisions import Approval
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
@@ -193,13 +194,21 @@ def _reading_readiness(state: RunState, step: PlannedStep, again: ReadingAgain, 
 
 def approval_in_force(state: RunState, step: PlannedStep, world: World) -> Approval | None:
     """The decision that lets this step run now. One from before a hand-over was skipped does not let a step run that
-    deletes data or cannot be undone."""
+    deletes data or cannot be undone, and one of an account that turns out to be the requester's or the leaver's lets no
+    step run."""
     approval = state.approval_of(step, world.now)
-    if approval is None:
+    if approval is None or any(is_party(state, known) for known in _decided_by(state, approval, world)):
         return None
     decided_at = state.decisions.gates[approval.gate_id].decided_at or LONG_AGO
     left_out = left_out_before(state, step, world.pinned, world.abilities)
     return approval if all(at < decided_at for _, at in left_out) else None
+
+
+def _decided_by(state: RunState, approval: Approval, world: World) -> list[Actor]:
+    """The known accounts that an approval rests on, and those that voted for them in their absence."""
+    votes = [vote for vote, _ in state.decisions.gates[approval.gate_id].votes]
+    accounts = {*approval.by, *(vote.by for vote in votes if vote.on_behalf_of in approval.by)}
+    return [world.actors[account] for account in accounts if account in world.actors]
 
 
 def _account_still_matches(state: RunState, step: PlannedStep, world: World) -> bool:
