@@ -43,13 +43,13 @@ def require_second_person(
     actor: Actor,
     actors: Mapping[str, Actor],
 ) -> None:
-    """Raises `NotAllowed` for the person who paused, with any account, where a packet asks for another one. `by` are
-    the accounts that paused, and `what` is "a paused run". A pause without an end, from before the packet asked, is
-    ended by one person: it would never end otherwise."""
+    """Raises `NotAllowed` for each person who paused, with any account, where a packet asks for another one: who paused
+    as well has not agreed that changes resume. `by` are the accounts that paused, and `what` is "a paused run". A pause
+    without an end, from before the packet asked, is ended by one person: it would never end otherwise."""
     specs = [packet.approvals.pause for packet in packets]
     if until is None or not by or not any(spec is not None and spec.second_person for spec in specs):
         return
-    if all(account == actor.actor_id or _is_person(actors.get(account), actor) for account in by):
+    if any(account == actor.actor_id or _is_person(actors.get(account), actor) for account in by):
         raise NotAllowed(
             "second_person_needed",
             f"The packet asks for a second person to resume {what}. The pause ends automatically at "

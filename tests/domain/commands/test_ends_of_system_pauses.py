@@ -15,8 +15,9 @@ from orchestrator.domain.permissions.levels import Actor
 from tests.domain.run_world import DAY, HOUR, MINUTE, MONDAY, OLE, PERSON_ID, actor, packet
 
 OLGA = actor("olga", "operator")
+OTTO = actor("otto", "operator")
 OLES_OTHER = actor("ole-2", "operator", human=OLE.human)
-ACTORS = {one.actor_id: one for one in (OLE, OLGA, OLES_OTHER)}
+ACTORS = {one.actor_id: one for one in (OLE, OLGA, OTTO, OLES_OTHER)}
 SYSTEMS = pytest.mark.parametrize("system", ["code", e.EVERYTHING])
 BOUNDED = packet(approvals=("exceptions:", "pause: {ends_within: P1D, second_person: true}\nexceptions:"))
 
@@ -80,10 +81,11 @@ def test_a_second_person_resumes_before_the_end_and_not_the_same_one_with_anothe
     assert release_system(holds, system, OLGA, BOUNDED, (), ACTORS) == [e.HoldReleased(by="olga")]
 
 
-def test_two_who_paused_can_each_resume_and_the_last_end_counts() -> None:
+def test_neither_of_two_who_paused_resumes_and_the_last_end_counts() -> None:
     holds = held("code", MONDAY + 2 * HOUR, by=OLGA, holds=held("code", MONDAY + HOUR))
     assert holds.until == MONDAY + 2 * HOUR and end_hold(holds, MONDAY + HOUR) == []
-    assert release_system(holds, "code", OLE, BOUNDED, (), ACTORS)
+    assert refused(holds, "code", OLE) == refused(holds, "code", OLGA) == "second_person_needed"
+    assert release_system(holds, "code", OTTO, BOUNDED, (), ACTORS) == [e.HoldReleased(by="otto")]
     unbounded = fold_holds(holds, e.HoldPlaced(by="sam"))
     assert unbounded.until is None, "one of the pauses has no end"
 
