@@ -54,6 +54,14 @@ def test_nothing_is_found_where_there_is_nothing(needles: Needles) -> None:
     assert needles.in_bytes(bytes(range(256)) * 64) == []
 
 
+def test_words_of_any_length_are_found_at_either_end_of_the_data() -> None:
+    for word in ("Bo", "Ada", "Lena", "Lenas"):
+        needles = Needles([word])
+        for data in (word, f"{word}.", f".{word}", f"....{word}..."):
+            assert {hit.word for hit in needles.in_bytes(data.encode())} == {word}, data
+        assert needles.in_bytes(word[:-1].encode()) == needles.in_bytes(b"") == []
+
+
 async def test_what_is_planted_in_a_folder_and_in_a_database_is_found(
     needles: Needles, tmp_path: Path, database_url: str
 ) -> None:
