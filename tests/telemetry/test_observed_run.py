@@ -153,7 +153,8 @@ def of_the_right_things(spans: list[dict[str, Any]]) -> None:
     requests, parents = [span for span in spans if span["name"] == "request"], {span["span_id"]: span for span in spans}
     assert {parents[span["parent_id"]]["name"] for span in requests} == {"find_accounts", "attempt", "read_back"}
     assert {"GET", "POST"} <= {span["attributes"]["method"] for span in requests}
-    assert {200, 503} <= {span["attributes"]["status"] for span in requests}
+    # A request that gets no response has no status: on a busy machine, one that took too long.
+    assert {200, 503} <= {span["attributes"].get("status") for span in requests}
 
 
 def numbers(collector: Collector) -> None:
