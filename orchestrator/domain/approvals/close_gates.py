@@ -89,13 +89,16 @@ def signature(state: RunState, digest: str, now: datetime) -> str | None:
     return approval.gate_id if approval is not None and approval.holds(state.cutoff, now) else None
 
 
-def interrupted(state: RunState, name: str, digest: str, now: datetime) -> GateState | None:
+def interrupted(state: RunState, name: str, digest: str, packet: Packet, now: datetime) -> GateState | None:
     """The gate of this entry that was withdrawn before enough people had signed, and whose votes still hold since the
-    digest is the same: an exception opened, and is closed again. None where no vote was cast or it has expired."""
+    digest is the same: an exception opened, and is closed again. None where no vote was cast or it has expired, and
+    where it had escalated to roles to which the packet no longer escalates."""
     earlier = [gate for gate in state.decisions.gates.values() if gate.opened.gate == name]
     if not earlier or earlier[-1].outcome != "withdrawn" or not earlier[-1].votes:
         return None
     last = earlier[-1]
+    if not set(last.escalated_to).issubset(packet.approvals.close[name].escalate_to):
+        return None
     return last if last.opened.digests == (digest,) and not last.lapsed(state.cutoff, now) else None
 
 

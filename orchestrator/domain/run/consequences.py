@@ -256,7 +256,7 @@ def _closing(state: RunState, digests: Mapping[str, str], world: World) -> Itera
     record = close_gates.close_record(state) if wanted else None
     for name, digest in wanted.items():
         if digest not in asked:
-            before = close_gates.interrupted(state, name, digest, world.now)
+            before = close_gates.interrupted(state, name, digest, world.pinned, world.now)
             yield gates.opening(state, name, (digest,), world.pinned, world.now, record, before)
     if wanted or state.work.open_exceptions():
         return

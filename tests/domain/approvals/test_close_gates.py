@@ -6,6 +6,7 @@ Over 400 lines: one story for each rule, about one section of a packet.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -307,6 +308,20 @@ def test_a_vote_that_is_carried_over_is_lost_with_its_role() -> None:
     story.knows(IDA.model_copy(update={"roles": frozenset()}))
     story.vote("g-hr-2", IVO)
     assert story.state.decisions.gates["g-hr-2"].open
+
+
+def test_a_gate_is_not_carried_over_with_roles_to_which_the_packet_no_longer_escalates() -> None:
+    """The run takes a later version of its packet while the exception is open."""
+    close = CLOSE.replace("decided_by: [hr],", "decided_by: [hr], quorum: 2, escalate_to: [lead],", 1)
+    for later, roles in ((close, {"hr", "lead"}), (close.replace("escalate_to: [lead], ", "", 1), {"hr"})):
+        story = at_end(close)
+        story.vote("g-hr-1", IDA)
+        story.later(3 * DAY)
+        assert story.state.decisions.gates["g-hr-1"].roles == {"hr", "lead"}
+        ask_twice(story)
+        story.world = replace(story.world, pinned=signed_packet(later))
+        story.accept(story.exception("second_request"))
+        assert story.state.decisions.gates["g-hr-2"].roles == roles
 
 
 def test_requester_leaver_reports_and_programs_do_not_sign() -> None:
