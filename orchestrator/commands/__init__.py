@@ -15,10 +15,12 @@ from orchestrator.commands.administration import (
     end_delegation,
     hold_system,
     move_packet,
+    object_to_packet,
     record_actor,
     release_system,
     revoke_roles,
     sign_packet,
+    withdraw_objection,
 )
 from orchestrator.commands.credentials import (
     end_sessions,
@@ -107,6 +109,7 @@ __all__ = [
     "make_token",
     "move_packet",
     "name_decider",
+    "object_to_packet",
     "parked_steps",
     "place_legal_hold",
     "record_actor",
@@ -134,4 +137,5 @@ __all__ = [
     "start_run",
     "started",
     "waive_exception",
+    "withdraw_objection",
 ]

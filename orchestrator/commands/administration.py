@@ -137,6 +137,31 @@ async def sign_packet(
     )
 
 
+async def object_to_packet(services: Services, actor: Actor, packet: str, version: str, reason: str) -> None:
+    """Keeps the version from going forward until the author withdraws the objection."""
+    require("object_to_packet", actor)
+
+    def object_to(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        state = _known(packet, events, people).history
+        return history.object_to(state, version, acting_now(actor, people), reason)
+
+    await append_to(
+        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, object_to, _packet_rows(packet)
+    )
+
+
+async def withdraw_objection(services: Services, actor: Actor, packet: str, version: str, objection: str) -> None:
+    require("withdraw_objection", actor)
+
+    def withdraw(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
+        state = _known(packet, events, people).history
+        return history.withdraw_objection(state, version, objection, acting_now(actor, people))
+
+    await append_to(
+        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, withdraw, _packet_rows(packet)
+    )
+
+
 async def move_packet(
     services: Services,
     actor: Actor,

@@ -11,7 +11,13 @@ from orchestrator.domain.packet.ability import Catalogue, KindClasses
 from orchestrator.domain.packet.checks.class_checks import coverage_notices
 from orchestrator.domain.packet.class_steps import places, step_name
 from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned
+from orchestrator.domain.packet.packet_history import (
+    PacketAdopted,
+    PacketMoved,
+    PacketObjected,
+    PacketObjectionWithdrawn,
+    PacketSigned,
+)
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 from orchestrator.ledger.book.records import Recorded
@@ -40,6 +46,7 @@ def packet_document(
         "versions": [
             {"version": version.version, "phase": version.phase} for version in reversed(shelf.history.versions)
         ],
+        "objections": _objections(packet.version, happened),
         "history": [entry for recorded in happened if (entry := _history(recorded)) is not None],
         "meaning": meaning(packet, catalogue),
         "notices": [notice.model_dump() for notice in coverage_notices(packet, catalogue, classes)],
@@ -159,8 +166,31 @@ def _files(packet: Packet) -> list[Document]:
     ]
 
 
+def _objections(version: str, happened: Sequence[Recorded]) -> list[Document]:
+    """To this version, oldest first. `answered`: another version was adopted after it."""
+    found: dict[str, Document] = {}
+    for recorded in happened:
+        match recorded.event:
+            case PacketObjected() as event if event.version == version:
+                found[event.objection] = {
+                    "objection": event.objection,
+                    "by": event.by,
+                    "at": recorded.recorded_at,
+                    "reason": event.explanation,
+                    "state": "open",
+                    "answered_by": None,
+                }
+            case PacketObjectionWithdrawn() as event if event.objection in found:
+                found[event.objection]["state"] = "withdrawn"
+            case PacketAdopted() as event if event.version != version:
+                for one in found.values():
+                    if one["state"] == "open":
+                        one |= {"state": "answered", "answered_by": event.version}
+    return list(found.values())
+
+
 def _history(recorded: Recorded) -> Document | None:
-    """One change of the packet, with `what` it was: adopted, signed or moved."""
+    """One change of the packet, with `what` it was."""
     event = recorded.event
     entry: Document = {"at": recorded.recorded_at}
     match event:
@@ -184,4 +214,10 @@ def _history(recorded: Recorded) -> Document | None:
                 "reason": event.explanation or event.reason or None,
                 "open_runs": event.open_runs,
             }
+        case PacketObjected():
+            said = {"version": event.version, "by": event.by, "objection": event.objection}
+            return entry | said | {"what": "objected", "reason": event.explanation}
+        case PacketObjectionWithdrawn():
+            said = {"version": event.version, "by": event.by, "objection": event.objection}
+            return entry | said | {"what": "objection_withdrawn"}
     return None

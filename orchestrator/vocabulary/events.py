@@ -96,4 +96,6 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "PacketAdopted": EventDisplay("Packet version adopted", "pen", "quiet"),
     "PacketSigned": EventDisplay("Packet signed by an owner", "signed", "quiet"),
     "PacketMoved": EventDisplay("Packet phase changed", "flag", "active"),
+    "PacketObjected": EventDisplay("Objection to a packet version", "pen", "warn"),
+    "PacketObjectionWithdrawn": EventDisplay("Objection to a packet version withdrawn", "pen", "quiet"),
 }

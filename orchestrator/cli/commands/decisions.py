@@ -16,7 +16,7 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import GATE, in_sentence, label
+from orchestrator.vocabulary.states import GATE, PHASE, in_sentence, label
 
 Gate = Annotated[
     str, typer.Argument(metavar="GATE", help="The gate's ID, or its name if only one gate of that name is open.")
@@ -43,7 +43,13 @@ def inbox(
         return
     for ending in found.get("embargoes_ending", ()):
         say(f"The embargo of run {ending['run_id']} ends at {instant(ending['until'])}.")
+    for one in found.get("to_sign", ()):
+        phase = in_sentence(label(one["phase"], PHASE))
+        version = f"{one['packet']} {one['version'][:12]}"
+        say(f"Packet {version} waits for your signature as {one['owner']} owner for {phase}.")
     if not found["items"]:
+        if found.get("to_sign"):
+            return
         say("You're all caught up." if not everybody else "There are no open items.")
         return
     table(

@@ -4,7 +4,8 @@ A version starts as a draft. It goes forward one phase at a time, draft → shad
 these moves both owners sign that version for that phase: two different people, one with the role which owns the
 workflow file, one with the role which owns the platform file. A version that only changes wording in the version in
 production, or makes it stricter, needs the owners of the files that differ (`file_ownership`), and can go forward by
-several phases. Back, or out of use, either owner may move it alone.
+several phases. Back, or out of use, either owner may move it alone. An objection of an owner keeps a version where it
+is until its author withdraws it; a new version is not affected by it.
 Each version has its own phase, so that a new one can be signed and moved on while the one before stays in production.
 A version in shadow is used for starts that ask for a dry run, and for all starts while no version is in production or
 pilot. A signature counts while its account has the owner's role (`signatures.counted`).
@@ -15,7 +16,7 @@ Over 400 lines: one noun, with its events, its state and what owners do with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -84,7 +85,32 @@ class PacketMoved(Event):
     open_runs: OpenRuns | None = added_later()
 
 
-PACKET_EVENTS: tuple[type[Event], ...] = (PacketAdopted, PacketSigned, PacketMoved)
+class PacketObjected(Event):
+    """An owner objects to a version. `objection` numbers it within the packet. `human` is the person behind the
+    account; `explanation` is why, encrypted under that person's key."""
+
+    version: str
+    objection: str
+    by: str
+    human: str
+    explanation: Personal[str] = None
+
+
+class PacketObjectionWithdrawn(Event):
+    """By the person who objected."""
+
+    version: str
+    objection: str
+    by: str
+
+
+PACKET_EVENTS: tuple[type[Event], ...] = (
+    PacketAdopted,
+    PacketSigned,
+    PacketMoved,
+    PacketObjected,
+    PacketObjectionWithdrawn,
+)
 
 
 class SignatureRecord(BaseModel):
@@ -96,9 +122,18 @@ class SignatureRecord(BaseModel):
     human: str
 
 
+class ObjectionRecord(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    objection: str
+    by: str
+    human: str
+    withdrawn: bool = False
+
+
 class VersionState(BaseModel):
-    """One version: its phase now, the signatures that still count, those that a move has used up (oldest first), and
-    how often it was moved or signed."""
+    """One version: its phase now, the signatures that still count, those that a move has used up (oldest first), the
+    objections to it, and how often it was moved, signed or objected to."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -108,7 +143,12 @@ class VersionState(BaseModel):
     safety_owner: str
     signatures: tuple[SignatureRecord, ...] = ()
     past_signatures: tuple[SignatureRecord, ...] = ()
+    objections: tuple[ObjectionRecord, ...] = ()
     changes: int = 0
+
+    @property
+    def open_objections(self) -> tuple[ObjectionRecord, ...]:
+        return tuple(known for known in self.objections if not known.withdrawn)
 
     def signed(self, owner: Owner, phase: Phase) -> SignatureRecord | None:
         return next((known for known in self.signatures if (known.owner, known.phase) == (owner, phase)), None)
@@ -200,6 +240,7 @@ def _after(state: PacketState, event: Event) -> PacketState:
                 value_owner=event.value_owner,
                 safety_owner=event.safety_owner,
                 past_signatures=(*before.past_signatures, *before.signatures) if before is not None else (),
+                objections=before.objections if before is not None else (),
                 changes=before.changes + 1 if before is not None else 0,
             )
             return PacketState(name=event.name, versions=(*others, adopted))
@@ -208,6 +249,13 @@ def _after(state: PacketState, event: Event) -> PacketState:
             return _changed(state, event.version, signature=signature)
         case PacketMoved():
             return _changed(state, event.version, phase=event.to_phase)
+        case PacketObjected():
+            made = ObjectionRecord(objection=event.objection, by=event.by, human=event.human)
+            return _with_objections(state, event.version, lambda known: (*known, made))
+        case PacketObjectionWithdrawn():
+            return _with_objections(
+                state, event.version, lambda known: tuple(_withdrawn(each, event.objection) for each in known)
+            )
         case _:
             return state
 
@@ -228,6 +276,22 @@ def _changed(
         return known.model_copy(update=update)
 
     return state.model_copy(update={"versions": tuple(change(known) for known in state.versions)})
+
+
+def _with_objections(
+    state: PacketState, version: str, change: Callable[[tuple[ObjectionRecord, ...]], tuple[ObjectionRecord, ...]]
+) -> PacketState:
+    versions = tuple(
+        known.model_copy(update={"objections": change(known.objections), "changes": known.changes + 1})
+        if known.version == version
+        else known
+        for known in state.versions
+    )
+    return state.model_copy(update={"versions": versions})
+
+
+def _withdrawn(known: ObjectionRecord, objection: str) -> ObjectionRecord:
+    return known.model_copy(update={"withdrawn": True}) if known.objection == objection else known
 
 
 # What people ask for. Each returns what to append to the packet's stream, and raises a `Refusal` instead.
@@ -374,6 +438,12 @@ def move(
                 f"The next phase after {known.phase!r} is {following!r}, not {to_phase!r}.",
                 following=following,
             )
+        if known.open_objections:
+            by = " and ".join(dict.fromkeys(each.by for each in known.open_objections))
+            raise TooLate(
+                "objection_open",
+                f"Version {known.version[:12]} can't go forward: {by} objects to it.",
+            )
         missing = required.missing(one.owner for one in known.signatures if one.phase == to_phase)
         if missing:
             roles = {"value": known.value_owner, "safety": known.safety_owner}
@@ -394,6 +464,51 @@ def move(
     )
     subject = actor.human if event.explanation is not None else None
     return [Draft(key=f"moved/{known.version}/{known.changes}", event=event, subject=subject)]
+
+
+def object_to(state: PacketState, version: str, actor: Actor, reason: str) -> list[Draft]:
+    """An owner of the version, or of the one in production, objects with a reason to a version that can still go
+    forward. One person has one open objection to a version."""
+    require("object_to_packet", actor)
+    known = state.version(version)
+    _following(known)
+    # A version can name other owners; those of the version in production answer for what is replaced.
+    concerned = [known, *(each for each in state.versions if each.phase == "production")]
+    owners = {role for each in concerned for role in (each.value_owner, each.safety_owner)}
+    if not actor.roles & owners:
+        raise _not_an_owner(actor, "object to", owners)
+    if not reason.strip():
+        raise Invalid("reason_missing", "An objection needs a reason.")
+    if any(_is_author(each, actor) for each in known.open_objections):
+        raise TooLate("objected_already", f"You already object to version {known.version[:12]}.")
+    number = 1 + sum(len(each.objections) for each in state.versions)
+    event = PacketObjected(
+        version=known.version,
+        objection=f"objection-{number}",
+        by=actor.actor_id,
+        human=actor.human or "",
+        explanation=reason.strip(),
+    )
+    return [Draft(key=f"objected/{event.objection}", event=event, subject=actor.human)]
+
+
+def withdraw_objection(state: PacketState, version: str, objection: str, actor: Actor) -> list[Draft]:
+    """By its author, whatever their roles are now. Nothing to append if it is withdrawn already."""
+    require("withdraw_objection", actor)
+    known = state.version(version)
+    found = next((each for each in known.objections if each.objection == objection), None)
+    if found is None:
+        raise Invalid("unknown_objection", f"Version {known.version[:12]} has no objection {objection[:40]!r}.")
+    if not _is_author(found, actor):
+        raise NotAllowed("not_your_objection", f"Only {found.by}, who objected, can withdraw this objection.")
+    if found.withdrawn:
+        return []
+    event = PacketObjectionWithdrawn(version=known.version, objection=objection, by=actor.actor_id)
+    return [Draft(key=f"objection-withdrawn/{objection}", event=event)]
+
+
+def _is_author(known: ObjectionRecord, actor: Actor) -> bool:
+    return known.by == actor.actor_id or actor.is_person(known.human)
 
 
 def moves_back(from_phase: Phase, to_phase: Phase) -> bool:

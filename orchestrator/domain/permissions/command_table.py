@@ -23,13 +23,14 @@ CommandName = Literal[
     "end_sessions", "erase_person",
     "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
-    "move_packet", "name_decider", "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
+    "move_packet", "name_decider", "object_to_packet",
+    "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
     "release_system",
     "replace_webhook_secret", "replan_run", "replay_run", "restore_access", "retry_step",
      "revoke_any_token", "revoke_roles",
     "revoke_token",
     "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_run", "verify_ledger",
-    "waive_exception",
+    "waive_exception", "withdraw_objection",
 ]  # fmt: skip
 
 PEOPLE: Final[frozenset[ActorKind]] = frozenset({"person"})
@@ -108,6 +109,13 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     ),
     "move_packet": CommandRule(
         "move a packet", keeps_access=True, refused_with="only_people_govern", unknown_with="only_people_govern"
+    ),
+    "object_to_packet": CommandRule(
+        "object to a packet version", keeps_access=True, refused_with="only_people_govern",
+        unknown_with="only_people_govern",
+    ),
+    "withdraw_objection": CommandRule(
+        "withdraw an objection", refused_with="only_people_govern", unknown_with="only_people_govern"
     ),
     "revoke_roles": CommandRule("revoke roles", keeps_access=True),
     "make_token": CommandRule("create an API token"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.deciding.packet_shelf import PacketShelf
+from orchestrator.deciding.waiting_signatures import waiting_signatures
+from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
@@ -19,6 +21,23 @@ async def readable(web: WebState, caller: Caller, name: str) -> Packet:
         if packet.name == name:
             return packet
     raise Invalid("unknown_packet", f"There is no packet {name[:60]}.")
+
+
+async def packets_to_sign(web: WebState, caller: Caller) -> list[Document]:
+    """Versions of packets that wait for the caller's signature, as `{packet, version, title, owner, phase}`."""
+    snapshot = await web.queries.organisation_snapshot()
+    shelves = [shelf.counted(snapshot.organisation.actors) for shelf in snapshot.shelves.values()]
+    return [
+        {
+            "packet": shelf.history.name,
+            "version": waiting.version,
+            "title": shelf.version(waiting.version).workflow.title,
+            "owner": waiting.owner,
+            "phase": waiting.phase,
+        }
+        for shelf in shelves
+        for waiting in await web.heavy.run(waiting_signatures, shelf, caller.actor)
+    ]
 
 
 async def counted_shelf(web: WebState, name: str) -> PacketShelf:

@@ -12,6 +12,7 @@ from orchestrator.web.api.admin import (
     comparisons,
     ledger,
     packet_changes,
+    packet_objections,
     packets,
     setup_checklist,
     system_tests,
@@ -40,8 +41,8 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
-    exceptions, steps, parked_steps, people, packets, packet_changes, start_limits,
-    systems, system_tests, setup_checklist, ledger,
+    exceptions, steps, parked_steps, people, packets, packet_changes, packet_objections,
+    start_limits, systems, system_tests, setup_checklist, ledger,
     comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip

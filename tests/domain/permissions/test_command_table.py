@@ -213,6 +213,8 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
         "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),
         "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),
+        "object_to_packet": lambda by: packet_history.object_to(history, "0" * 64, by, "why"),
+        "withdraw_objection": lambda by: packet_history.withdraw_objection(history, "0" * 64, "objection-1", by),
         "revoke_roles": lambda by: revoking_roles.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
         "make_token": lambda by: programs.require_safety_owner(by, [pinned], "make_token"),
         "change_service_owners": lambda by: programs.require_safety_owner(by, [pinned], "change_service_owners"),

@@ -52,11 +52,12 @@ PEOPLE = (
 @dataclass(frozen=True, slots=True)
 class Furnished:
     """`runs` and `people` by what became of them; one of the people has no run yet. The run "restoring" restores what
-    the run "restored" removed."""
+    the run "restored" removed. `objected` is the version of the packet "objected"; its safety owner objects to it."""
 
     runs: dict[str, str]
     people: dict[str, Employee]
     version: str
+    objected: str
     delegation: str
 
 
@@ -161,7 +162,7 @@ async def sign(services: FurnishedOffice, stack: Stack, people: dict[str, Employ
 async def furnish(stack: Stack) -> Furnished:
     async with AsyncExitStack() as open_ones:
         clients: dict[str, httpx.AsyncClient] = {}
-        for alias in ("hr", "it", "finance", "operator", "safety-owner", "auditor"):
+        for alias in ("hr", "it", "finance", "operator", "value-owner", "safety-owner", "auditor"):
             clients[alias] = await open_ones.enter_async_context(api(stack.url, await token_of(stack.url, alias)))
         services = FurnishedOffice(clients)
         people = {
@@ -214,4 +215,9 @@ async def furnish(stack: Stack) -> Furnished:
         # Of someone who decides nothing: no other test finds a decision taken that was not.
         away = await services.post("auditor", "/delegations", until | {"reason": "Three weeks by the sea."})
         packet = await services.get("hr", f"/packets/{PACKET}")
-    return Furnished(runs, people, packet["version"], away["delegation_id"])
+        files = packet_of("objected", ("disable_identity",)).files
+        texts = {name.removesuffix(".yaml"): content.decode() for name, content in files.items()}
+        objected = (await services.post("value-owner", "/packets", texts))["version"]
+        reason = {"reason": "The identity provider's token can delete accounts, which no step needs."}
+        await services.post("safety-owner", f"/packets/objected/versions/{objected}/objections", reason)
+    return Furnished(runs, people, packet["version"], objected, away["delegation_id"])

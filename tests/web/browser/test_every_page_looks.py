@@ -70,6 +70,8 @@ PAGES: dict[str, tuple[str | None, str | AddressOf]] = {
     "packets": ("value-owner", "/packets"),
     "packet": ("safety-owner", f"/packets/{PACKET}"),
     "packet-version": ("auditor", lambda all: f"/packets/{PACKET}/versions/{all.version}"),
+    "packet-owners": ("safety-owner", lambda all: f"/packets/objected/versions/{all.objected}?part=owners"),
+    "packet-edit": ("safety-owner", lambda all: f"/packets/{PACKET}/versions/{all.version}/edit"),
     "packet-differences": ("auditor", f"/packets/{PACKET}/differences"),
     "systems": ("operator", "/systems"),
     "ledger": ("auditor", "/ledger"),

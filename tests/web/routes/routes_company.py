@@ -284,8 +284,11 @@ async def _furnish(made: RoutesOffice, company: Company) -> None:
         made.made[name] = str((await made.post("safety-owner", "/webhooks", body))["hook_id"])
     for days, name in enumerate(("delegation", "page delegation")):
         made.made[name] = str((await made.post("hr", "/delegations", delegation(400 + 10 * days)))["delegation_id"])
-    for name in ("sign", "page sign", "move", "page move"):
+    for name in ("sign", "page sign", "move", "page move", "object", "page object", "withdraw", "page withdraw"):
         made.made[name] = str((await made.post("value-owner", "/packets", packet_named(name)))["version"])
+    for name in ("withdraw", "page withdraw"):
+        path = f"/packets/{slug(name)}/versions/{made.made[name]}/objections"
+        await made.post("value-owner", path, {"reason": "It needs more time."})
 
 
 async def _until_answered(made: RoutesOffice, inquiry_id: str) -> None:

@@ -90,7 +90,7 @@ def of(kind: str, name: str, body: object = None, form: dict[str, object] | None
 
 def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
-        return Ask({"name": slug(name), "version": office.made[name]}, json=body, form=form)
+        return Ask({"name": slug(name), "version": office.made[name], **OBJECTION}, json=body, form=form)
 
     return make
 
@@ -249,6 +249,7 @@ SEARCH = {"packet": PACKET, "text": "quillmarknext"}
 START = {"person": "R-0900", "packet": PACKET, **FUTURE}
 TOKEN = {"name": "Mine", "kind": "service", "up_to": "read"}
 HOOK = {"url": "https://127.0.0.1/other", "types": ["run"]}
+OBJECTION = {"objection": "objection-1"}
 REASON = {"reason": "To see who may."}
 HOLD = {"packet": PACKET, "reason": "To see who may."}
 
@@ -296,8 +297,12 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /runs/{run_id}/retry": step("disable_identity", page=True),
     "POST /runs/{run_id}/skip": step("close_card", page=True),
     "POST /runs/{run_id}/done-by-hand": by_hand(page=True),
+    "GET /packets/{name}/versions/{version}/edit": of_packet("page object"),
+    "POST /packets/{name}/versions/{version}/edit": of_packet("page object", form={"act": "check"}),
     "POST /packets/{name}/versions/{version}/sign": of_packet("page sign", form={"phase": "shadow"}),
     "POST /packets/{name}/versions/{version}/move": of_packet("page move", form={"phase": "retired"}),
+    "POST /packets/{name}/versions/{version}/object": of_packet("page object", form=REASON),
+    "POST /packets/{name}/versions/{version}/withdraw-objection": of_packet("page withdraw", form=dict(OBJECTION)),
     "POST /systems/{packet}/check": posted(),
     "POST /systems/{packet}/hold": posted(form={"system": "cards", **REASON}),
     # Of a system that no row of the table pauses: what a safety owner paused, an operator does not resume.
@@ -370,6 +375,8 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/packets": version_again,
     "POST /api/v1/packets/{name}/versions/{version}/signatures": of_packet("sign", {"phase": "shadow"}),
     "POST /api/v1/packets/{name}/versions/{version}/moves": of_packet("move", {"phase": "retired"}),
+    "POST /api/v1/packets/{name}/versions/{version}/objections": of_packet("object", REASON),
+    "POST /api/v1/packets/{name}/versions/{version}/objections/{objection}/withdrawal": of_packet("withdraw", {}),
     "POST /api/v1/starts/limits/{trip_id}/release": sent(trip_id="trip-0"),
     "POST /api/v1/starts/held/{held_id}/confirmation": sent(held_id="held-0"),
     "POST /api/v1/ledger/comparisons": sent(body={}),

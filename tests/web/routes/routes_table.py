@@ -98,8 +98,12 @@ GET    /packets                                        +  +  +  +  +  +  +  +  s
 GET    /packets/{name}                                 +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}              +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/differences                     +  +  +  +  +  +  +  ?  s  s
+GET    /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
+POST   /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
 POST   /packets/{name}/versions/{version}/sign         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
 POST   /packets/{name}/versions/{version}/move         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
+POST   /packets/{name}/versions/{version}/object       x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
+POST   /packets/{name}/versions/{version}/withdraw-objection  x  x  ?  x  +  x  x  ?  s  s   its author alone
 GET    /systems                                        +  +  +  +  +  +  +  +  s  s
 POST   /systems/{packet}/check                         x  x  x  +  x  +  x  ?  s  s
 POST   /systems/{packet}/hold                          x  x  x  +  x  +  x  ?  s  s
@@ -197,6 +201,8 @@ GET    /api/v1/packets/{name}/versions/{version}/changes         +  +  +  +  +  
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s
+POST   /api/v1/packets/{name}/versions/{version}/objections     x  x  ?  x  +  +  x  ?  x  s
+POST   /api/v1/packets/{name}/versions/{version}/objections/{objection}/withdrawal  x  x  ?  x  +  x  x  ?  x  s
 GET    /api/v1/starts                                  +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/starts/limits/{trip_id}/release         ?  ?  ?  ?  ?  ?  ?  ?  x  s
 POST   /api/v1/starts/held/{held_id}/confirmation      ?  ?  ?  ?  ?  ?  ?  ?  x  s

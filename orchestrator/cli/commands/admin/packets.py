@@ -1,4 +1,4 @@
-"""Commands of packet owners: `packet check`, `packet diff`, `packet sign`, `packet move`."""
+"""Commands of packet owners: `packet check`, `packet diff`, `packet sign`, `packet move`, `packet object`."""
 
 from __future__ import annotations
 
@@ -260,6 +260,35 @@ def move(
             _print_phase(packet, await server.post("packets", packet, "versions", named, "moves", body=said))
             if running:
                 say(f"{_runs(running)} of this version: {'paused' if what == 'pause' else 'continued under it'}.")
+
+    carry_out(work())
+
+
+def object_to(
+    packet: Annotated[str, typer.Argument(metavar="PACKET", help="The packet's name.")],
+    reason: ReasonOption = None,
+    withdraw: Annotated[
+        str | None, typer.Option("--withdraw", metavar="OBJECTION", help="Withdraw your objection with this ID.")
+    ] = None,
+    version: Annotated[str | None, typer.Option("--version", help="The version. Default: the newest.")] = None,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Object to a packet version as one of its owners, with --reason. It does not go to a later phase until you
+    withdraw the objection; a new version can."""
+    if (reason is None) == (withdraw is None):
+        raise typer.BadParameter("give either --reason or --withdraw.")
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            known = await _version(server, packet, version)
+            path = ("packets", packet, "versions", known, "objections")
+            if withdraw is not None:
+                await server.post(*path, withdraw, "withdrawal")
+                say(f"Objection {withdraw} to packet {packet} {known[:12]} is withdrawn.")
+                return
+            state = await server.post(*path, body={"reason": reason})
+            say(f"Objection {state['objections'][-1]['objection']} to packet {packet} {known[:12]} is recorded.")
 
     carry_out(work())
 

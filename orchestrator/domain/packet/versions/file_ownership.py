@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.roles import any_of, role_words
-from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
+from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.versions.changes import changes
 from orchestrator.domain.permissions.levels import Actor
 
@@ -75,3 +75,18 @@ def require_own_files(
             f"{file} differs from the version in production, and only {any_of({role})} can change it; your roles: "
             f"{yours}.",
         )
+
+
+def own_files(actor: Actor, production: Packet | None, *, required: bool = False) -> frozenset[str]:
+    """The files that this actor can change while `production` is in production; all of them if no version is. With
+    `required`, raises `NotAllowed` (`not_an_owner`) if there are none."""
+    if production is None:
+        return frozenset(FILE_NAMES)
+    owners = {WORKFLOW_FILE: production.workflow.value_owner, PLATFORM_FILE: production.platform.safety_owner}
+    found = {file for file, role in owners.items() if role in actor.roles}
+    if required and not found:
+        yours = ", ".join(role_words(role) for role in sorted(actor.roles)) or "none"
+        raise NotAllowed(
+            "not_an_owner", f"Only {any_of(set(owners.values()))} can adopt this packet; your roles: {yours}."
+        )
+    return frozenset({*found, APPROVALS_FILE}) if found else frozenset()

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import Field, JsonValue
 
-from connectors.people_csv.mapping import mapping_problems
-from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
+from connectors.registry import SYSTEM_CLASSES
 from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
-from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
-from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.packet_history import (
     OpenRuns,
     Owner,
-    PacketState,
     Phase,
     VersionState,
     packet_stream,
-    require_author,
 )
-from orchestrator.domain.packet.packet_history import adopt as adopt_first
-from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
 from orchestrator.domain.packet.versions.changes import FileOwner
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.reading.run_lists import RunLists
@@ -37,6 +29,7 @@ from orchestrator.web.access.packets import counted_shelf, packet_names, readabl
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import PacketName, Text, Version
+from orchestrator.web.new_versions import checked_version
 from orchestrator.web.state import WebState, state_of
 
 router = APIRouter(prefix="/api/v1/packets", tags=["packets"], route_class=IdempotentRoute)
@@ -56,6 +49,12 @@ class RequiredSignature(ResponseModel):
     )
 
 
+class OpenObjection(ResponseModel):
+    objection: str
+    by: str
+    withdrawn: bool
+
+
 class PacketVersion(ResponseModel):
     version: str
     phase: Phase
@@ -67,6 +66,9 @@ class PacketVersion(ResponseModel):
     )
     open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
     required: RequiredSignature = Field(description="Whose signatures a move to a later phase needs")
+    objections: list[OpenObjection] = Field(
+        [], description="While one is not withdrawn, the version does not go to a later phase"
+    )
 
 
 class PacketInList(ResponseModel):
@@ -104,7 +106,7 @@ class PacketFile(ResponseModel):
 
 class PacketChange(ResponseModel):
     at: datetime
-    what: Literal["adopted", "signed", "moved"]
+    what: Literal["adopted", "signed", "moved", "objected", "objection_withdrawn"]
     version: str
     by: str
     owner: Owner | None = None
@@ -112,6 +114,18 @@ class PacketChange(ResponseModel):
     phase: Phase | None = None
     reason: str | None = None
     open_runs: OpenRuns | None = Field(None, description="What happened to open runs when the version was moved back")
+    objection: str | None = None
+
+
+class Objection(ResponseModel):
+    objection: str
+    by: str
+    at: datetime
+    reason: str | None = Field(description="Null if the person's data was erased")
+    state: Literal["open", "withdrawn", "answered"] = Field(
+        description="`answered`: another version was adopted after it; this version does not go forward still"
+    )
+    answered_by: str | None = Field(description="The version that was adopted after it")
 
 
 class StepMeant(ResponseModel):
@@ -214,6 +228,7 @@ class WholeVersion(ResponseModel):
     )
     open_runs: int = Field(0, description="The number of open runs under this version, of those that you can see")
     history: list[PacketChange] = Field(description="Of all versions")
+    objections: list[Objection] = Field([], description="To this version, oldest first")
     meaning: Meaning
     notices: list[PacketNotice] = Field(
         [],
@@ -222,12 +237,6 @@ class WholeVersion(ResponseModel):
     )
     levels: list[LevelTable] = Field(description="Permissions by kind of actor")
     level_words: dict[str, str]
-
-
-NOT_AVAILABLE: Final = (
-    "it is not available here in this version; ask an administrator to install it, or correct the name"
-)
-"""The same for every reason. A draft must not be a way to find out what is installed here, and in which version."""
 
 
 class NewPacket(RequestModel):
@@ -302,27 +311,8 @@ async def whole(request: Request, caller: ApiCaller, name: PacketName, version: 
 async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: IdempotencyKey = None) -> Adopted:
     """As a draft, by one of its owners. `errors` lists every problem in the files."""
     web = state_of(request)
-    require_author(caller.actor)  # before the files are read, which takes processor time
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
-    contents = {name: text.encode() for name, text in files.items()}
-    packet = await web.heavy.run(parse_packet, contents, max_nodes=MAX_NODES)
-    adopt_first(PacketState(), packet, caller.actor)  # files are checked only for accounts that would own one of them
-    packet = await web.heavy.run(expanded, packet, connector_kinds(), SYSTEM_CLASSES)
-    actors = list((await web.services.runs.organisation()).actors.values())
-    roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))
-    wrong = await web.heavy.run(
-        check_packet,
-        packet,
-        connector_kinds(),
-        settings=SETTINGS,
-        roles_known=roles,
-        actors=actors,
-        why_missing=lambda connector: NOT_AVAILABLE,
-        hr_kinds=HR_KINDS,
-        export_problems=mapping_problems,
-    )
-    if wrong:
-        raise PacketProblems(wrong)
+    packet = await checked_version(web, caller, {name: text.encode() for name, text in files.items()})
     version = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web))
     return Adopted(packet=packet.name, version=version)
 
@@ -340,7 +330,7 @@ async def sign(
     web = state_of(request)
     await readable(web, caller, name)
     await commands.sign_packet(web.services, caller.actor, name, version, asked.phase, await packet_names(web))
-    return await _version(web, caller, name, version)
+    return await shown_version(web, caller, name, version)
 
 
 @router.post(
@@ -363,10 +353,10 @@ async def move(
     await commands.move_packet(
         web.services, caller.actor, name, known.version, asked.phase, names, asked.reason, asked.open_runs, running
     )
-    return await _version(web, caller, name, version)
+    return await shown_version(web, caller, name, version)
 
 
-async def _version(web: WebState, caller: Caller, name: str, version: str) -> PacketVersion:
+async def shown_version(web: WebState, caller: Caller, name: str, version: str) -> PacketVersion:
     shelf = await counted_shelf(web, name)
     return await _shown(web, caller, shelf, shelf.history.version(version))
 

@@ -17,7 +17,7 @@ from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.packet import FILE_NAMES
-from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures
+from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, own_files
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.run_lists import RunLists
 from orchestrator.web.access.caller import Caller, PageCaller
@@ -41,11 +41,16 @@ PARTS = ("means", "levels", "files", OWNERS)
 @dataclass(frozen=True, slots=True)
 class PacketActions:
     """What the caller may do with a version, by the domain's own word: the phase and owner that they may sign for, and
-    the phases to which they may move it. `needed`: whether that signature is one that the version needs."""
+    the phases to which they may move it. `needed`: whether that signature is one that the version needs. `objects`:
+    whether they may object. `withdraws`: the objections that they may withdraw. `edits`: whether they
+    may edit a copy."""
 
     sign: tuple[history.Owner, history.Phase] | None
     moves: tuple[history.Phase, ...]
     needed: bool
+    objects: bool
+    withdraws: tuple[str, ...]
+    edits: bool
 
 
 @router.get("/packets")
@@ -146,6 +151,30 @@ async def move(request: Request, caller: PageCaller, form: Form, name: str, vers
     return await back_to(request, caller, f"{_address(name, known.version)}?part={OWNERS}", Flash("done", said))
 
 
+@router.post("/packets/{name}/versions/{version}/object")
+async def object_to(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
+    web = state_of(request)
+    await readable(web, caller, name)
+    try:
+        await commands.object_to_packet(web.services, caller.actor, name, version, text(form, "reason"))
+    except Refusal as refused:
+        return await _page(request, caller, name, version, *refusal_flash(request, refused), default=OWNERS)
+    said = f"Your objection to version {version[:12]} is recorded."
+    return await back_to(request, caller, f"{_address(name, version)}?part={OWNERS}", Flash("done", said))
+
+
+@router.post("/packets/{name}/versions/{version}/withdraw-objection")
+async def withdraw_objection(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
+    web = state_of(request)
+    await readable(web, caller, name)
+    try:
+        await commands.withdraw_objection(web.services, caller.actor, name, version, text(form, "objection"))
+    except Refusal as refused:
+        return await _page(request, caller, name, version, *refusal_flash(request, refused), default=OWNERS)
+    said = f"Your objection to version {version[:12]} is withdrawn."
+    return await back_to(request, caller, f"{_address(name, version)}?part={OWNERS}", Flash("done", said))
+
+
 async def _page(
     request: Request,
     caller: Caller,
@@ -223,7 +252,38 @@ def _offered(
         except Refusal:
             continue
     missing = required.missing(one.owner for one in known.signatures if one.phase == following)
-    return PacketActions(sign, tuple(moves), needed=sign is not None and sign[0] in missing)
+    return PacketActions(
+        sign,
+        tuple(moves),
+        needed=sign is not None and sign[0] in missing,
+        objects=_may_object(shelf, known, caller),
+        edits=_may_edit(shelf, known, caller),
+        withdraws=tuple(one.objection for one in known.open_objections if _may_withdraw(shelf, known, one, caller)),
+    )
+
+
+def _may_edit(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> bool:
+    try:
+        history.require_author(caller.actor)
+    except Refusal:
+        return False
+    return bool(own_files(caller.actor, shelf.production or shelf.version(known.version)))
+
+
+def _may_object(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> bool:
+    try:
+        return bool(history.object_to(shelf.history, known.version, caller.actor, "asked"))
+    except Refusal:
+        return False
+
+
+def _may_withdraw(
+    shelf: PacketShelf, known: history.VersionState, one: history.ObjectionRecord, caller: Caller
+) -> bool:
+    try:
+        return bool(history.withdraw_objection(shelf.history, known.version, one.objection, caller.actor))
+    except Refusal:
+        return False
 
 
 async def _holders(web: WebState, known: history.VersionState) -> dict[str, list[str]]:

@@ -9,15 +9,14 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from orchestrator.deciding.waiting_signatures import waiting_signatures
-from orchestrator.documents.document import Document
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
+from orchestrator.web.access.packets import packets_to_sign
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
 from orchestrator.web.pages.run.run_access import load_runs
-from orchestrator.web.state import WebState, state_of
+from orchestrator.web.state import state_of
 
 router = APIRouter()
 
@@ -72,29 +71,13 @@ async def show_inbox(
             ("mine", "For me", address(True, kinds), None),
             ("all", "All open items", address(False, kinds), None),
         ],
-        to_sign=await _to_sign(web, caller) if mine and not kinds and after is None else [],
+        to_sign=await packets_to_sign(web, caller) if mine and not kinds and after is None else [],
         cards=cards,
         ending=await web.queries.ending_embargoes(caller.viewer) if after is None else [],
         more=address(mine, kinds, after=found.after) if found.after else None,
         first=address(mine, kinds) if after else None,
         together=[card for card in cards if card.get("together")],
     )
-
-
-async def _to_sign(web: WebState, caller: Caller) -> list[Document]:
-    """Versions of packets that wait for the caller's signature."""
-    snapshot = await web.queries.organisation_snapshot()
-    shelves = [shelf.counted(snapshot.organisation.actors) for shelf in snapshot.shelves.values()]
-    return [
-        {
-            "title": shelf.version(waiting.version).workflow.title,
-            "owner": waiting.owner,
-            "phase": waiting.phase,
-            "href": f"/packets/{shelf.history.name}/versions/{waiting.version}?part=owners",
-        }
-        for shelf in shelves
-        for waiting in await web.heavy.run(waiting_signatures, shelf, caller.actor)
-    ]
 
 
 def wanted(query: QueryParams) -> tuple[bool, tuple[str, ...]]:

@@ -13,9 +13,11 @@ from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders, effects_of_delay
 from orchestrator.domain.errors import Refusal
+from orchestrator.domain.packet.packet_history import Owner, Phase
 from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import ApiCaller, Caller
+from orchestrator.web.access.packets import packets_to_sign
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.run_answers import PersonInRun
@@ -67,8 +69,17 @@ class EndingEmbargo(ResponseModel):
     until: datetime = Field(description="From then on the complete record is visible like that of any other run")
 
 
+class PacketToSign(ResponseModel):
+    packet: str
+    version: str
+    title: str
+    owner: Owner = Field(description="As which owner the caller signs")
+    phase: Phase = Field(description="The phase that the signature is for")
+
+
 class Inbox(ResponseModel):
     items: list[Waiting] = Field(description="Most urgent first")
+    to_sign: list[PacketToSign] = Field([], description="Packet versions that wait for the caller's signature")
     embargoes_ending: list[EndingEmbargo] = Field(
         [], description="Embargoes that name the caller and end within a week"
     )
@@ -92,8 +103,10 @@ async def waiting(web: WebState, caller: Caller, kinds: Sequence[ItemKind], *, m
     looked = await web.queries.snapshots(caller.viewer, list(dict.fromkeys(item.run_id for item in found.items)))
     people = PeopleByRole(next((one.world.actors.values() for one in looked.values()), ()))
     ending = await web.queries.ending_embargoes(caller.viewer)
+    to_sign = await packets_to_sign(web, caller) if mine and not kinds else []
     return Inbox(
         items=[_item(item, looked[item.run_id], staff, people, caller) for item in found.items],
+        to_sign=[PacketToSign(**one) for one in to_sign],
         embargoes_ending=[EndingEmbargo(run_id=run_id, until=until) for run_id, until in ending],
         now=found.now,
     )
