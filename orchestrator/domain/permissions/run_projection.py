@@ -25,6 +25,7 @@ from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import roles_of
 from orchestrator.domain.run.accounts import AccountState, SearchState
+from orchestrator.domain.run.comparison.comparison import ComparisonState, StepReads
 from orchestrator.domain.run.decisions import DecisionState, GateState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World
@@ -99,6 +100,7 @@ class RunProjection:
             decisions=self._decisions(state.decisions),
             work=self._work(state.work),
             watch=self._watch(state.watch),
+            comparison=self._comparison(state.comparison),
         )
 
     def _accounts(self, accounts: AccountState) -> AccountState:
@@ -150,6 +152,17 @@ class RunProjection:
             details=self._details(watch.details),
         )
 
+    def _comparison(self, comparison: ComparisonState) -> ComparisonState:
+        return replace(
+            comparison,
+            steps={
+                step_id: reads if self.reads(self.steps.get(step_id, _UNKNOWN)) else _without_codes(reads)
+                for step_id, reads in comparison.steps.items()
+            },
+            changes={change_id: self._same(change) for change_id, change in comparison.changes.items()},
+            judgements={about: (self._same(judged), at) for about, (judged, at) in comparison.judgements.items()},
+        )
+
     def _watched(self, result: e.WatchedSystem) -> e.WatchedSystem:
         """A check, without what was found on a system that the actor does not read."""
         if self.reads(result.system):
@@ -184,6 +197,8 @@ class RunProjection:
             hidden["seen"] = self.result(event.seen)
         if isinstance(event, e.TaskCompleted):
             hidden["stored_files"] = ()
+        if isinstance(event, e.ChangeFound):
+            hidden["account_id"] = ""
         return event.model_copy(update=hidden)
 
     def _restored(self, event: e.RunRequested) -> e.RunRequested:
@@ -302,6 +317,10 @@ def _of_gate(gate: GateState, systems: Mapping[str, str]) -> Iterator[str]:
         return
     yield _NO_SYSTEM
     yield from (exception.place for exception in gate.opened.close.exceptions)
+
+
+def _without_codes(reads: StepReads) -> StepReads:
+    return replace(reads, shown={read: replace(shown, code="") for read, shown in reads.shown.items()})
 
 
 def _repeated(event: Event) -> Iterator[tuple[str, str]]:

@@ -190,3 +190,23 @@ def test_a_preview_shows_what_its_asker_would_read_in_the_run() -> None:
     assert "holder-of-card" in shown(BOT) and "ada@mail.example" not in shown(BOT) and "forge" not in shown(BOT)
     whole = shown(OLE)
     assert all(text in whole for text in ("holder-of-card", "ada@mail.example", "forge.internal"))
+
+
+def test_what_a_comparison_found_on_a_system_needs_read_on_it() -> None:
+    run = Story(PACKET, phase="shadow", person=ADA)
+    for name, system in (("disable", "code"), ("freeze", "cards")):
+        step, code, shown = run.planned(name), f"refused_by_{system}", {"shown": f"proof of {system}"}
+        about = {"step_id": step.step_id, "digest": step.digest, "read": "day", "outcome": "unknown"}
+        found = {"change_id": f"c-{system}", "account_id": f"second-on-{system}", "what": "account_gone", "read": "day"}
+        judged = {"about": step.step_id, "digest": step.digest, "verdict": "plan_wrong", "by": "ole"}
+        run.append([e.StepCompared.model_validate({**about, "code": code, "evidence": shown})])
+        run.append(
+            [e.ChangeFound.model_validate({**found, "system": system, "details": {"label": f"user of {system}"}})]
+        )
+        run.append([e.DifferenceJudged.model_validate({**judged, "system": system, "reason": f"why {system}"})])
+    texts = ("refused_by_{}", "proof of {}", "second-on-{}", "user of {}", "why {}")
+    text = read_by(run, BOT)[2]
+    assert [word for one in texts if (word := one.format("cards")) not in text] == []
+    assert [word for one in texts if (word := one.format("code")) in text] == []
+    whole = read_by(run, actor("rita", "reader"))[2]
+    assert [word for one in texts for system in ("code", "cards") if (word := one.format(system)) not in whole] == []
