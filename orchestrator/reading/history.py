@@ -22,6 +22,7 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events import (
     STARTS,
     AccountsSearched,
+    DifferenceJudged,
     RolesRevoked,
     SessionsEnded,
     TokenRevoked,
@@ -124,7 +125,7 @@ class _Steps:
     known: dict[str, dict[str, tuple[str, str, str]]] = field(default_factory=dict)
 
     def of(self, stream: str, event: Event) -> tuple[str | None, str | None, str | None]:
-        step_id = getattr(event, "step_id", None)
+        step_id = event.about if isinstance(event, DifferenceJudged) else getattr(event, "step_id", None)
         return self.known.get(stream, {}).get(step_id or "", (None, None, None))
 
 

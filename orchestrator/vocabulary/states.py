@@ -55,8 +55,8 @@ WATCH_ENDED: Vocabulary = {
 
 COMPARISON_READ: Vocabulary = {
     "plan": "When the plan was complete",
-    "hour": "An hour after the cutoff",
-    "day": "A day after the cutoff",
+    "hour": "One hour after the cutoff",
+    "day": "One day after the cutoff",
     "week": "Seven days after the cutoff",
 }
 """When systems are read to compare a dry run with what people do."""

@@ -320,9 +320,12 @@ def event_line(document: Document, event: Document) -> str:
 
 def about(document: Document, data: Document) -> str:
     """What an event is about, in titles where there are any."""
-    parts = [step_title(document, data.get("step_id")) or data.get("step_id") or ""]
+    step_id = data.get("step_id") or data.get("about")
+    parts = [step_title(document, step_id) or step_id or ""]
     parts.append(gate_title(document, data.get("gate_id")))
-    parts += [str(data[key]) for key in ("system", "kind", "verdict", "outcome", "code") if data.get(key)]
+    parts += [
+        str(data[key]) for key in ("system", "kind", "what", "read", "verdict", "outcome", "code") if data.get(key)
+    ]
     if seen := data.get("seen"):
         parts.append(str(seen["system"]))
     by = data.get("by")

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
+from orchestrator.domain import events as e
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.packet.packet_files import starter_names
@@ -170,3 +171,47 @@ async def test_more_dry_runs_than_the_limit_are_refused_for_a_time(
     answer = await hr.post("/runs", json=asked)
     refused(answer, 429, "too_many_dry_runs")
     assert answer.headers["retry-after"] == "3600"
+
+
+async def test_a_comparison_with_what_people_did_is_in_the_history(
+    stack: Stack, visit: Visit, program: Program, leaver: NewLeaver, versions: tuple[str, str]
+) -> None:
+    """No person and no program causes these events yet, so they are recorded as facts."""
+    hr, browser, offboard = await program("hr"), await visit("hr"), Offboard(stack.folder)
+    run_id = (await hr.post("/runs", json=wanted(await leaver(), packet=NAME, shadow=True))).json()["run_id"]
+    run = await until(hr, run_id, lambda run: run["state"] == "shadow")
+    [step] = [one for one in run["steps"] if one["name"] == "suspend_code"]
+    planned_step = (await stack.services.runs.load(run_id)).state.plan.steps[step["step_id"]]
+    about, digest = {"system": "code", "account_id": planned_step.account_id}, planned_step.digest
+    facts = (
+        e.StepCompared(step_id=step["step_id"], digest=digest, read="day", outcome="unknown", code="not_shown"),
+        e.ChangeFound(change_id="c-1", what="privilege_removed", read="hour", **about),
+        e.DifferenceJudged(about="c-1", system="code", verdict="plan_missed", by="operator", reason="It was an owner."),
+        e.DifferenceJudged(about=step["step_id"], digest=digest, system="code", verdict="people_missed", by="operator"),
+    )
+    await stack.services.runs.record_fact(run_id, lambda state, world: facts)
+    run = (await hr.get(f"/runs/{run_id}")).json()
+    assert run["state"] == "shadow", "a closed dry run stays closed"
+    page = text_of(await browser.get(f"/runs/{run_id}"))
+    for words in (
+        "Step compared with what people did",
+        "one day after the cutoff: not shown by the system",
+        "Administrator permission removed (Code hosting",
+        "one hour after the cutoff.",
+        "Administrator permission removed: missing in the plan.",
+        f"{step['title']} (Code hosting",
+        "missed by people.",
+    ):
+        assert words in page, words
+    found = (await hr.get(f"/runs/{run_id}/events", params={"limit": 200})).json()["events"][-4:]
+    assert [one["type"] for one in found] == ["StepCompared", "ChangeFound", "DifferenceJudged", "DifferenceJudged"]
+    assert (found[0]["data"]["outcome"], found[2]["data"]["reason"]) == ("unknown", "It was an owner.")
+    out = " ".join((await offboard.done("show", run_id, "--events", as_="hr")).out.split())
+    for words in ("code privilege_removed hour", "c-1 code plan_missed by operator", "day unknown not_shown"):
+        assert words in out, words
+    history = (await hr.get("/ledger/history", params={"run": run_id})).json()["events"]
+    judged = [one for one in history if one["type"] == "DifferenceJudged"]
+    assert {(one["step"], one["outcome"], *one["by"]) for one in judged} == {
+        (None, "plan_missed", "operator"),
+        ("suspend_code", "people_missed", "operator"),
+    }
