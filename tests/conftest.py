@@ -16,10 +16,12 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import certifi
 import hypothesis
 import pytest
 import pytest_asyncio
@@ -113,6 +115,25 @@ def private_keys_are_read_once() -> Iterator[None]:
 
     patch = pytest.MonkeyPatch()
     patch.setattr(RSAKey, "import_key", classmethod(import_key))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def public_certificates_are_read_once() -> Iterator[None]:
+    """httpx reads them for each client that is given no TLS settings, which takes 24 ms of processor time. Tests make
+    hundreds of such clients, most of which use no TLS."""
+    create, shared = ssl.create_default_context, list[ssl.SSLContext]()
+
+    def shared_or_new(*purpose: Any, **named: Any) -> ssl.SSLContext:
+        if purpose or named != {"cafile": certifi.where()}:
+            return create(*purpose, **named)
+        if not shared:
+            shared.append(create(**named))
+        return shared[0]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ssl, "create_default_context", shared_or_new)
     yield
     patch.undo()
 

@@ -123,8 +123,10 @@ class SmallOffice:
         await self.search(done.run_id)
         return done.run_id
 
-    async def search(self, run_id: str) -> None:
-        """Every system that is due answers with one account that is theirs."""
+    async def search(self, run_id: str) -> bool:
+        """Every system that is due answers with one account that is theirs. False if none is: only checks after the
+        close are, which read no accounts here."""
+        found: list[Event] = []
 
         def look(state: RunState, world: World) -> Sequence[Event]:
             readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
@@ -143,9 +145,11 @@ class SmallOffice:
                 )
                 results.append(judge(person, world.pinned, system, purpose, [account]))
                 details[account.account_id] = account.model_dump(mode="json")
-            return [e.AccountsSearched(results=tuple(results), details=details)] if results else []
+            found[:] = [e.AccountsSearched(results=tuple(results), details=details)] if results else []
+            return found
 
         await self.runs.decide(run_id, look)
+        return bool(found)
 
     async def approve(self, run_id: str) -> None:
         state = await self.state(run_id)
@@ -160,8 +164,7 @@ class SmallOffice:
         for _ in range(most):
             snapshot = await self.runs.load(run_id)
             now = snapshot.progress
-            if now.search:
-                await self.search(run_id)
+            if now.search and await self.search(run_id):
                 continue
             if not now.steps:
                 break
