@@ -21,10 +21,14 @@ LONG: Final = (
     "tests/web/requests/",
     # Each page, component and route, one after the other.
     "tests/web/browser/", "tests/web/test_rendering.py", "tests/web/routes/",
-    # Files of more than 25 s with a run or an installation for each test.
-    "tests/web/pages/lists/", "tests/web/pages/run/test_run.py", "tests/web/pages/new_run/test_new_run.py",
-    "tests/webhooks/test_webhooks.py", "tests/notices/test_notices.py", "tests/inquiries/test_starts.py",
-    "tests/cli/commands/test_administration.py",
+    # Pages, commands, resources of the API, mails, questions to workers and files of HR: a run or an installation for
+    # each test. `make test` has all tests of what they call, in tests/domain, tests/deciding and tests/ledger.
+    "tests/web/pages/", "tests/web/api/", "tests/cli/commands/", "tests/cli/server/", "tests/notices/",
+    "tests/inquiries/", "tests/hr_feed/", "tests/webhooks/test_webhooks.py",
+    # Files of more than 5 s.
+    "tests/reading/test_hidden_runs.py", "tests/reading/test_outcomes.py", "tests/reading/test_staff.py",
+    "tests/cli/test_commands_in_outages.py", "tests/cli/terminal/test_watching.py",
+    "tests/telemetry/test_every_process.py", "tests/embedded/test_embedded_postgres.py",
 )  # fmt: skip
 """The beginnings of paths."""
 LONG_AS_A_WHOLE: Final = (
@@ -47,6 +51,10 @@ KEPT: Final = (
     "tests/web/routes/test_every_route.py::test_a_route_answers_each_as_the_table_says",
     "tests/web/routes/test_every_route.py::test_nothing_anywhere_tells_of_a_run_under_embargo",
     "tests/web/routes/test_routes_table.py::",
+    "tests/reading/test_hidden_runs.py::test_every_command_is_refused_as_if_there_were_no_such_run",
+    "tests/web/api/test_api_programs.py::test_an_assistant_with_every_permission_reads_and_changes_nothing",
+    "tests/web/api/test_api_programs.py::test_a_service_has_only_what_is_granted_to_services",
+    "tests/embedded/test_embedded_postgres.py::test_it_never_runs_as_root_and_its_socket_is_private",
     # They take less than 2 s.
     "tests/faults/test_tampering.py::",
     "tests/cli/commands/test_administration.py::test_a_server_command_names_the_setting_that_is_missing",

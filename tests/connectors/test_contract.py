@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from connectors.abilities import Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
@@ -227,8 +228,19 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("mode", FAULTS)
-@pytest.mark.parametrize("case", HTTP_CHANGES, ids=str)
+def changes_with_faults() -> list[ParameterSet]:
+    """Every change with every fault. `make test` has each change with one fault, another at each, and of every kind
+    the first change with all faults; `make test-servers` has the others."""
+    found, begun, modes = [], set[str](), list(FAULTS)
+    for number, case in enumerate(HTTP_CHANGES):
+        for mode in modes:
+            short = case.kind not in begun or mode == modes[number % len(modes)]
+            found.append(pytest.param(case, mode, id=f"{case}-{mode}", marks=() if short else pytest.mark.long))
+        begun.add(case.kind)
+    return found
+
+
+@pytest.mark.parametrize(("case", "mode"), changes_with_faults())
 async def test_a_fault_is_named_truthfully(
     case: Case, mode: str, company: Company, connectors: dict[str, Connector], hire: Hire
 ) -> None:
