@@ -15,6 +15,11 @@ CLOSE_CHANGE: Vocabulary = {
 """What can differ from what people signed."""
 
 
+def votes_cast(cast: int, quorum: int, signs_close: bool) -> str:
+    """`1 of 2 signatures`, or approvals at a gate about steps."""
+    return f"{cast} of {quorum} {'signatures' if signs_close else 'approvals'}"
+
+
 def close_summary(close: Mapping[str, Any]) -> str:
     """How the steps ended: `Every step has ended: 7 verified, 1 attested, none skipped.`"""
     skipped = str(close["skipped"]) if close["skipped"] else "none"

@@ -16,6 +16,7 @@ from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
+from orchestrator.vocabulary.close import votes_cast
 from orchestrator.vocabulary.states import GATE, PHASE, in_sentence, label
 
 Gate = Annotated[
@@ -123,6 +124,6 @@ async def _print_decision(server: Server, before: Document, gate_id: str, done: 
         if blocked:
             say(f"These steps do not run either: {', '.join(blocked)}.")
     else:
-        say(f"{which}: {len(gate['votes'])} of {gate['quorum']} approvals.")
+        say(f"{which}: {votes_cast(len(gate['votes']), gate['quorum'], bool(gate.get('close')))}.")
     print_confirmations(before, run)
     print_outcome(done)

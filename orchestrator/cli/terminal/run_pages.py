@@ -13,7 +13,7 @@ from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
 from orchestrator.cli.terminal.shapes import code_words, role_words
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.close import changed_since, close_summary, systems_by_outcome
+from orchestrator.vocabulary.close import changed_since, close_summary, systems_by_outcome, votes_cast
 from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.refused_votes import REFUSED_VOTE
 from orchestrator.vocabulary.states import (
@@ -188,6 +188,8 @@ def print_gates(document: Document) -> None:
     rows = []
     for gate in document["gates"]:
         votes = "; ".join(_vote_words(vote) for vote in gate["votes"])
+        if votes and gate["state"] == "open":
+            votes = f"{votes_cast(len(gate['votes']), gate['quorum'], bool(gate.get('close')))}: {votes}"
         waits = f"{role_words(gate['roles'])} by {instant(gate['decide_by'])}"
         excluded = [step["name"] for step in gate["steps"] if step["excluded"]]
         about = ", ".join(step["name"] for step in gate["steps"] if not step["excluded"])

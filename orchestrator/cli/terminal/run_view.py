@@ -42,6 +42,7 @@ from orchestrator.cli.terminal.step_words import (
 )
 from orchestrator.documents.document import Document
 from orchestrator.domain.organisation.roles import any_of
+from orchestrator.vocabulary.close import votes_cast
 from orchestrator.vocabulary.states import EXCEPTION, label
 
 FINAL = ("verified", "attested", "skipped", "withheld")
@@ -115,6 +116,8 @@ def waits(run: Document, now: datetime) -> Iterator[Wait]:
             # An older server has no signatures of the close.
             what = "sign the close" if gate.get("close") else f"approve {counted(len(gate['steps']))}"
             about = f"{what} at gate {gate['gate']} ({gate_title(run, gate['gate_id'])})"
+            if gate["quorum"] > 1:
+                about = f"{about}, {votes_cast(len(gate['votes']), gate['quorum'], bool(gate.get('close')))}"
             yield Wait("gate", role_words(tuple(gate["roles"])), about)
     for task in run["tasks"]:
         if task["state"] == "open":

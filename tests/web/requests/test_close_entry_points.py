@@ -19,8 +19,11 @@ from tests.web.requests.entry_points import (
     SignedIn,
     SignInAs,
     approve,
+    hold,
+    make_urgent,
     packet_of,
     reject,
+    release,
     replay,
     signed_in,
     text_of,
@@ -55,12 +58,12 @@ async def in_inbox(who: SignedIn, run_id: str) -> list[Any]:
     return [one for one in items if one["run_id"] == run_id]
 
 
-async def ended(stack: Stack, hr: SignedIn, leaver: Leavers) -> tuple[str, Any]:
+async def ended(stack: Stack, hr: SignedIn, leaver: Leavers, name: str = PACKET, close: str = CLOSE) -> tuple[str, Any]:
     """A run whose steps have ended, so that people are asked to sign."""
-    packet = packet_of(PACKET, STEPS, ("exceptions:\n", CLOSE), gate=None, at=None)
+    packet = packet_of(name, STEPS, ("exceptions:\n", close), gate=None, at=None)
     actors = (await stack.services.runs.organisation()).actors
     await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
-    run_id = await start(hr.api, await leaver(), packet=PACKET, cutoff=PAST)
+    run_id = await start(hr.api, await leaver(), packet=name, cutoff=PAST)
     return run_id, await until(hr.api, run_id, to_sign)
 
 
@@ -179,6 +182,50 @@ async def test_two_accounts_of_one_person_sign_once(
         # The run is not shown to this account any more, and the page says what became of the approval.
         await one.refused_at("page", signs_it, 409, "IT signs the close was approved at")
     await finance.does("api", signs_finance)
+    assert (await until(hr.api, run_id, lambda run: run["finished_at"] is not None))["state"] == "clean"
+
+
+async def test_a_run_that_waits_only_for_signatures_is_not_made_urgent(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers
+) -> None:
+    hr = await sign_in("hr")
+    run_id, _ = await ended(stack, hr, leaver)
+    assert f"/runs/{run_id}/urgent" not in (await hr.page.get(f"/runs/{run_id}")).text, "it is not offered"
+    await hr.refused(
+        make_urgent(run_id),
+        409,
+        "only_signatures",
+        "waits only for signatures: no step is left to start",
+        "Ask the people who sign the close to decide now",
+    )
+
+
+async def test_a_vote_of_two_counts_again_after_an_exception(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, tmp_path: Path
+) -> None:
+    hr, it, finance = await sign_in("hr"), await sign_in("it"), await sign_in("finance")
+    operator = await sign_in("operator")
+    number = (await hired(stack)).employee_number
+    members = [LocalMember("di", number, ("it_clerk",), "")]
+    async with served(stack, members=members) as url, signed_in(url, "di", tmp_path) as second:
+        by_two = CLOSE.replace("it_clerk],", "it_clerk], quorum: 2,")
+        run_id, run = await ended(stack, hr, leaver, "leaver-signed-by-two", by_two)
+        first = gate_of(run, "it_signs")["gate_id"]
+        assert "1 of 2 signatures: one more is needed" in await it.does("page", approve(run_id, first))
+        # HR confirms a pause by an operator. While it has not, people do not sign.
+        await operator.does("api", hold(run_id))
+        await until(hr.api, run_id, lambda run: open_names(run) == set())
+        await operator.does("api", release(run_id))
+        run = await until(hr.api, run_id, to_sign)
+        asked = [gate for gate in run["gates"] if gate["gate"] == "it_signs"][-1]
+        assert asked["gate_id"] != first and [vote["by"] for vote in asked["votes"]] == ["it"]
+        assert "1 of 2" in text_of(await operator.page.get(f"/runs/{run_id}"))
+        assert "1 of 2" in (await operator.typed("show", run_id))[1]
+        signs = approve(run_id, asked["gate_id"])
+        assert '"events":0' in await it.does("api", signs), "the vote counts already"
+        await it.refused_at("api", reject(run_id, asked["gate_id"], WHY_NOT), 409, "already")
+        assert "Signed: IT signs the close, for " in await second.does("page", signs)
+    await finance.does("api", approve(run_id, "g-finance_signs-2"))
     assert (await until(hr.api, run_id, lambda run: run["finished_at"] is not None))["state"] == "clean"
 
 

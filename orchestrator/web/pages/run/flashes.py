@@ -10,6 +10,7 @@ from orchestrator.commands import Done
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.ledger.access.sessions import Flash
+from orchestrator.vocabulary.close import votes_cast
 from orchestrator.vocabulary.confirmations import CONFIRMED, confirmed_by
 from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.remedies import remedy_of
@@ -118,7 +119,7 @@ def decision(seen: RunAccess, gate_id: str, came_of_it: Done) -> Flash:
         return Flash("done", f"You have already made this decision: {what}.")
     have, wanted = sum(vote.verdict == "approve" for vote, _ in gate.votes), gate.opened.quorum
     more = "one more is" if wanted - have == 1 else f"{wanted - have} more are"
-    return done(f"{have} of {wanted} approvals: {more} needed. {what}.", came_of_it)
+    return done(f"{votes_cast(have, wanted, gate.signs_close)}: {more} needed. {what}.", came_of_it)
 
 
 def _steps(number: int) -> str:
