@@ -136,6 +136,10 @@ class Inquiries:
         answered = await self._rows.answered(inquiry_id, asked_by)
         return None if answered is None or answered == "waiting" else _parsed_answer(answered)
 
+    async def forget(self, inquiry_id: str, asked_by: str) -> None:
+        """There is no such inquiry from now on, so that it can be asked again under its ID."""
+        await self._rows.delete(inquiry_id, asked_by)
+
     async def result(self, inquiry_id: str, asked_by: str) -> q.WorkerAnswer | None:
         """The result, None while no worker has answered. Raises like `ask`; and `Invalid` for what this actor never
         asked and for what has expired, in the same words."""

@@ -32,9 +32,16 @@ async def start(
     *,
     sign_in: SignIn = NOT_RECENT,
     within: float = START_TIMEOUT_SECONDS,
+    start_id: str | None = None,
 ) -> Started:
-    """Starts a run for `actor`, no further than the access goes that they came with; `sign_in` is the caller's. Raises
-    the worker's `Refusal`, `NotAnswered`, `EngineUnavailable` and `LedgerUnavailable`."""
+    """Starts a run for `actor`, no further than the access goes that they came with; `sign_in` is the caller's.
+    `start_id`, an inquiry's ID, is the same if the request is repeated since the process died that received it first:
+    the run that was opened for it is the answer. Raises the worker's `Refusal`, `NotAnswered`, `EngineUnavailable` and
+    `LedgerUnavailable`."""
+    if start_id is not None:
+        if (before := await commands.run_started(services, actor, start_id)) is not None:
+            return commands.started(before)
+        await inquiries.forget(start_id, actor.actor_id)
     asked = asked.model_copy(
         update={
             "up_to": actor.up_to,
@@ -42,7 +49,7 @@ async def start(
             "sign_in_minutes": sign_in.minutes,
         }
     )
-    start_id = new_inquiry_id()
+    start_id = start_id or new_inquiry_id()
     # From then on the row has expired, and no worker begins with it.
     over = asyncio.get_running_loop().time() + within + ANSWER_READ_WITHIN.total_seconds()
     try:

@@ -137,10 +137,10 @@ async def migrated(site: Site) -> None:
     assert (await site.run("migrate", *compose()["services"]["migrate"]["command"])).code == 0
 
 
-async def _roles(site: Site) -> None:
+async def _roles(site: Site, name: str = "offboard") -> None:
     """As the database's container does when it is first started; and passwords are asked for from then on."""
     script = str(ROOT / "deploy" / "ledger-database" / "10-roles.sql")
-    database = site.postgres.conninfo("offboard")
+    database = site.postgres.conninfo(name)
     await _postgres("psql", "--no-psqlrc", "--quiet", "-v", f"secrets={site.secrets}", "-f", script, database)
     access = site.postgres.data / "pg_hba.conf"
     access.write_text("local all offboard_owner,offboard_worker scram-sha-256\n" + access.read_text())
@@ -377,7 +377,7 @@ async def test_a_backup_in_two_parts_is_restored_and_pauses_all_changes(site: Si
 
     await site.postgres.create_database("restored")
     address = site.postgres.conninfo("restored")
-    await _postgres("psql", "--no-psqlrc", "-c", "ALTER DATABASE restored OWNER TO offboard_owner", address)
+    await _roles(site, "restored")  # on a server that has the roles already
 
     async def there(service: str, *words: str) -> EndedProcess:
         url = site.environment(service)["OFFBOARD_DATABASE_URL"].replace("@/offboard?", "@/restored?")

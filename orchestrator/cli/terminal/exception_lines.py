@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.cli.terminal.screen import instant
+from orchestrator.cli.terminal.shapes import code_words
 from orchestrator.documents.document import Document
-from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION_STATE, label
+from orchestrator.vocabulary.states import DISPOSITION, EXCEPTION, EXCEPTION_STATE, label
+
+
+def exception_words(known: Document) -> str:
+    """The kind of an exception and its cause: `Step failed: unexpected response`."""
+    why = f": {code_words(known['code'])}" if known["code"] else ""
+    return label(known["kind"], EXCEPTION) + why
 
 
 def exception_state(known: Document) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.cli.terminal import screen
-from orchestrator.cli.terminal.exception_lines import exception_state, record_lines
+from orchestrator.cli.terminal.exception_lines import exception_state, exception_words, record_lines
 from orchestrator.cli.terminal.names import gate_name, gate_title, step_title, subject
 from orchestrator.cli.terminal.repairs import commands_for
 from orchestrator.cli.terminal.screen import cutoff, instant, moment, name, say, table, when
@@ -239,11 +239,11 @@ def print_exceptions(document: Document) -> None:
         return
     say("")
     table(
-        ("Exception", "Kind", "Step or system", "State", "Owner and due date, or closed by"),
+        ("Exception", "Kind and cause", "Step or system", "State", "Owner and due date, or closed by"),
         [
             (
                 known["exception_id"],
-                label_of(known["kind"], EXCEPTION),
+                exception_words(known),
                 subject(document, known),
                 exception_state(known),
                 f"{known.get('assigned_to') or role_words(known['owners'])}, {instant(known['due_at'])}"
@@ -264,7 +264,7 @@ def print_question(document: Document, known: Document) -> None:
     if known["state"] != "open":
         return
     about = subject(document, known) or "the run"
-    say(f"{label_of(known['kind'], EXCEPTION)}, {about}: {known['remedy']}")
+    say(f"{exception_words(known)} ({about}). {known['remedy']}")
     for command in commands_for(document["run_id"], known):
         say(f"  {command}")
     for candidate in known["candidates"]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import delete, func, select, update
@@ -37,7 +37,14 @@ class StoredResponse:
     body: str
 
 
-Claim = Literal["mine", "another_request", "under_way"]
+@dataclass(frozen=True, slots=True)
+class ClaimedKey:
+    """The key is the caller's to answer. `expires_at` stays the same if another process takes the claim over."""
+
+    expires_at: datetime
+
+
+Claim = ClaimedKey | Literal["another_request", "under_way"]
 
 
 class StoredResponses:
@@ -50,8 +57,8 @@ class StoredResponses:
     async def claim(
         self, actor_id: str, key: str, request_hash: bytes, kept: timedelta = RESPONSE_TTL
     ) -> Claim | StoredResponse:
-        """`mine`: this was not asked before, and the caller is to answer. Otherwise the answer that was given, or
-        why there is none. Raises `TooOften` for an account that has too many."""
+        """`ClaimedKey`: this was not answered before, and the caller is to answer. Otherwise the answer that was given,
+        or why there is none. Raises `TooOften` for an account that has too many."""
         now = func.engine.now()
         fresh = insert(answers).values(
             actor_id=actor_id, key=key, request_hash=request_hash, asked_at=now, expires_at=now + kept
@@ -62,10 +69,10 @@ class StoredResponses:
             where=answers.c.status.is_(None)
             & (answers.c.asked_at < now - CLAIM_TTL)
             & (answers.c.request_hash == request_hash),
-        ).returning(answers.c.key)
+        ).returning(answers.c.expires_at)
         async with self._database.transaction() as connection:
             await connection.execute(delete(answers).where(answers.c.expires_at < now))
-            if (await connection.execute(claimed)).first() is not None:
+            if (mine := (await connection.execute(claimed)).first()) is not None:
                 of_one = select(func.count()).where(answers.c.actor_id == actor_id)
                 if (await connection.execute(of_one)).scalar_one() > MAX_KEPT:
                     raise TooOften(  # which takes back the claim
@@ -73,7 +80,7 @@ class StoredResponses:
                         f"This account has used {MAX_KEPT} idempotency keys within 24 hours.",
                         again_after=RETRY_AFTER_SECONDS,
                     )
-                return "mine"
+                return ClaimedKey(mine[0])
             query = answers.select().where(answers.c.actor_id == actor_id, answers.c.key == key)
             row = (await connection.execute(query)).mappings().one()
         if bytes(row["request_hash"]) != request_hash:

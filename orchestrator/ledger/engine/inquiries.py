@@ -71,6 +71,7 @@ WHERE inquiry_id = %(id)s AND state = 'asked' AND expires_at > engine.now()
 _WITHDRAW = """
 UPDATE engine.inquiries SET expires_at = engine.now() WHERE inquiry_id = %s AND asked_by = %s AND state = 'asked'
 """
+_DELETE = "DELETE FROM engine.inquiries WHERE inquiry_id = %s AND asked_by = %s"
 _ANSWERED = """
 SELECT kind, state, answer, asked_by FROM engine.inquiries
 WHERE inquiry_id = %s AND (asked_by = %s OR kind = %s) AND expires_at > engine.now()
@@ -163,6 +164,11 @@ class InquiryRows:
         """No worker begins to answer it from now on. An answer that is there stays."""
         async with self.database.driver() as connection:
             await connection.execute(_WITHDRAW, (inquiry_id, asked_by))
+
+    async def delete(self, inquiry_id: str, asked_by: str) -> None:
+        """Its answer with it. A worker that is answering it keeps no answer."""
+        async with self.database.driver() as connection:
+            await connection.execute(_DELETE, (inquiry_id, asked_by))
 
     async def answered(self, inquiry_id: str, asked_by: str) -> InquiryAnswer | Literal["waiting"] | None:
         """None for what this asker never asked and for what has expired. Every asker gets a verification's answer."""

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.ledger.access.answers import StoredResponse
+from orchestrator.ledger.access.answers import ClaimedKey, StoredResponse
 from orchestrator.ledger.access.devices import ConfirmedDevice
 from orchestrator.ledger.access.sessions import Flash, hash_of
 from orchestrator.web.access.caller import PageCaller, cookie_name
@@ -113,7 +113,7 @@ async def signed_out_at_provider(request: Request) -> Response:
         return _no_store(400, "invalid_request")
     token_id = hashlib.sha256(found.token_id.encode()).hexdigest()
     claimed = await web.answers.claim(PROVIDER, token_id, hash_of(written), USED_TOKEN_TTL)
-    if claimed not in ("mine", "under_way"):  # another process may have died on the way
+    if not isinstance(claimed, ClaimedKey) and claimed != "under_way":  # another process may have died on the way
         return _no_store(400, "invalid_request")
     request.state.account, request.state.signed_out = _account(web, found.subject), True
     await commands.sign_out_everywhere(web.sessions, web.tokens, request.state.account)

@@ -116,14 +116,14 @@ async def leaving(
             return replayed(attempt.earlier)
         if not attempt.mine:
             return await answer(request, _ANOTHER if attempt.another_request else UNDER_WAY)
-        answered = await _start(request, web, body)
+        answered = await _start(request, web, body, attempt.request_id)
         # Otherwise nothing was started: after a setting is corrected, the same delivery can be tried again.
         if answered.status_code < 300:
             await attempt.keep(stored(answered))
         return answered
 
 
-async def _start(request: Request, web: WebState, body: bytes) -> Response:
+async def _start(request: Request, web: WebState, body: bytes, start_id: str) -> Response:
     try:
         asked = Leaving.model_validate_json(body)
     except ValidationError as wrong:
@@ -132,7 +132,7 @@ async def _start(request: Request, web: WebState, body: bytes) -> Response:
     try:
         await commands.record_actor(web.services, actor)
         question = StartAsked(packet=asked.packet, wanted=asked.person, cutoff=asked.cutoff, zone=asked.zone)
-        done = await starts.start(web.services, web.inquiries, actor, question)
+        done = await starts.start(web.services, web.inquiries, actor, question, start_id=start_id)
     except Refusal as error:
         return await answer(request, refused(error, request.path_params))
     standing, status, headers = start_outcome(done)

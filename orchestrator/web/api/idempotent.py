@@ -35,7 +35,7 @@ IdempotencyKey = Annotated[
 
 class IdempotentRoute(APIRoute):
     """Routes of the API that ask for a token. `request.state.kept_body` is what a route has kept instead of its answer,
-    where that shows a secret once."""
+    where that shows a secret once; `request.state.request_id` is `Attempt.request_id` of a request with a key."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -61,6 +61,7 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
             return replayed(attempt.earlier, {"Idempotency-Replayed": "true"})
         if not attempt.mine:
             return await answer(request, _REUSED if attempt.another_request else _UNDER_WAY)
+        request.state.request_id = attempt.request_id
         response = await _answered(request, handle)
         if response.status_code < 500 and response.status_code != 429:
             await attempt.keep(stored(response, getattr(request.state, "kept_body", None)))

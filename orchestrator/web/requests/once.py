@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from orchestrator.ledger.access.answers import RESPONSE_TTL, Claim, StoredResponse, StoredResponses
+from orchestrator.ledger.access.answers import RESPONSE_TTL, Claim, ClaimedKey, StoredResponse, StoredResponses
 
 KEPT_HEADERS: Final = ("content-type", "location")
 
@@ -27,7 +28,15 @@ class Attempt:
 
     @property
     def mine(self) -> bool:
-        return self._claim == "mine"
+        return isinstance(self._claim, ClaimedKey)
+
+    @property
+    def request_id(self) -> str:
+        """Names what is done for this request, in the form of an inquiry's ID: the same if the process dies and the
+        request is repeated, and another one once the key has expired. Only if it is `mine`."""
+        assert isinstance(self._claim, ClaimedKey)
+        words = "\0".join((self._actor_id, self._key, self._claim.expires_at.isoformat()))
+        return f"i{hashlib.sha256(words.encode()).hexdigest()[:32]}"
 
     @property
     def another_request(self) -> bool:

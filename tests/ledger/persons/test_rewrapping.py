@@ -16,7 +16,7 @@ from orchestrator.deciding.master_keys import record_start, require_current_key
 from orchestrator.deciding.runs import RUN_EVENT_TYPES
 from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.access import answers, sessions
-from orchestrator.ledger.access.answers import StoredResponse, StoredResponses
+from orchestrator.ledger.access.answers import ClaimedKey, StoredResponse, StoredResponses
 from orchestrator.ledger.access.sessions import SessionLimits, Sessions
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import PersonErased, UnreadableEvent, WrongMasterKey
@@ -220,7 +220,7 @@ async def test_secrets_of_webhooks_sessions_and_stored_responses_stay(database: 
     await hooks[0].replace_secret(hook.hook_id)
     secrets = await hooks[0].secrets_of(hook.hook_id)
     response = StoredResponse(201, {"location": "/api/v1/runs/r1"}, "{}")
-    assert await StoredResponses(database, rings[0]).claim("hr", "key", b"\0" * 32) == "mine"
+    assert isinstance(await StoredResponses(database, rings[0]).claim("hr", "key", b"\0" * 32), ClaimedKey)
     await StoredResponses(database, rings[0]).keep("hr", "key", response)
     await InquiryRows(database, rings[0]).put("q1", "people", "hr", b"who?")
     limits = SessionLimits()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.terminal.exception_lines import exception_state, record_lines
+from orchestrator.cli.terminal.exception_lines import exception_state, exception_words, record_lines
 from orchestrator.cli.terminal.names import accounts_named, exception_named
 from orchestrator.cli.terminal.options import (
     FOLDER,
@@ -64,10 +64,11 @@ def _print(found: Document, closed: bool) -> None:
         say("No exceptions." if closed else "No open exceptions.")
         return
     table(
-        ("Exception", "Run", "Person", "Step or system", "Owner", "Due", "State", "How to resolve"),
+        ("Exception", "Kind and cause", "Run", "Person", "Step or system", "Owner", "Due", "State", "How to resolve"),
         [
             (
                 known["exception_id"],
+                exception_words(known),
                 known["run_id"],
                 name(known["person"]),
                 known.get("title") or known["step"] or known["system"],

@@ -123,7 +123,14 @@ async def start(
     await may_prepare(web, caller, asked.packet)
     settled = tuple(Answered(one.question, tuple(one.accounts), one.reason) for one in asked.answers)
     question = StartAsked(**_terms(asked), reason=asked.reason, legal_hold=asked.legal_hold, answers=settled)
-    done = await starts.start(web.services, web.inquiries, caller.actor, question, sign_in=caller.sign_in(web.settings))
+    done = await starts.start(
+        web.services,
+        web.inquiries,
+        caller.actor,
+        question,
+        sign_in=caller.sign_in(web.settings),
+        start_id=getattr(request.state, "request_id", None),
+    )
     body, response.status_code, headers = start_outcome(done)
     response.headers.update(headers)
     return body

@@ -295,8 +295,9 @@ async def start(request: Request, caller: PageCaller, form: Form, inquiry_id: st
             if draft.urgent:
                 caller.require_step_up(web.settings)
             wanted = draft.start(said.reason or None, said.legal_hold or None, said.answers(questions))
+            sign_in = caller.sign_in(web.settings)
             done = await starts.start(
-                web.services, web.inquiries, caller.actor, wanted, sign_in=caller.sign_in(web.settings)
+                web.services, web.inquiries, caller.actor, wanted, sign_in=sign_in, start_id=attempt.request_id
             )
         except (Refusal, EngineUnavailable) as error:
             flash, status = refusal_flash(request, error, AWAY)

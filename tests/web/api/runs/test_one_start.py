@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import html
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest_asyncio
 
 from orchestrator.embedded.company.people import Employee
@@ -152,6 +154,38 @@ async def test_a_person_with_a_run_is_refused_in_the_same_words_everywhere(
     assert page.status_code == 409 and problem["detail"] in html.unescape(page.text)
     said = await command_line.refused("start", person.employee_number, "--cutoff", "2031-11-28T17:00", as_="hr")
     assert problem["detail"] in " ".join(said.split())
+
+
+async def forget_answers(stack: Stack) -> None:
+    """As if the process had died after the run was opened and before its answer was kept, three minutes ago."""
+    async with await psycopg.AsyncConnection.connect(stack.postgres.conninfo("offboard"), autocommit=True) as raw:
+        await raw.execute(
+            "UPDATE access.answers SET status = NULL, sealed = NULL, asked_at = asked_at - interval '3 minutes'"
+        )
+
+
+async def test_a_start_that_is_repeated_after_the_process_died_is_answered_with_its_run(
+    stack: Stack, program: Program, visit: Visit, leaver: Leavers, hook: httpx.AsyncClient
+) -> None:
+    """By a program with its key, by HR's system with its delivery, and on the page with its preview. With another key
+    it is another start."""
+    hr, browser = await program("hr"), await visit("hr")
+    asked, key = wanted(await leaver()), {"Idempotency-Key": secrets.token_hex(8)}
+    first = await hr.post("/runs", json=asked, headers=key)
+    body, webhook_id = leaving(await leaver()), delivery()
+    reported = await hook.post("/hooks/hr", content=body, headers=signed(body, webhook_id))
+    preview = await look_ahead(browser, await leaver())
+    page = await browser.submit(preview.url.path)
+    assert (first.status_code, reported.status_code, page.status_code) == (201, 201, 200)
+    assert page.url.path.startswith("/runs/r")
+    for _ in range(2):
+        await forget_answers(stack)
+        again = await hr.post("/runs", json=asked, headers=key)
+        assert (again.status_code, again.headers["location"]) == (201, first.headers["location"]), again.text
+        reported_again = await hook.post("/hooks/hr", content=body, headers=signed(body, webhook_id))
+        assert (reported_again.status_code, reported_again.headers["location"]) == (201, reported.headers["location"])
+        assert (await browser.submit(preview.url.path)).url.path == page.url.path
+    refused(await hr.post("/runs", json=asked, headers={"Idempotency-Key": secrets.token_hex(8)}), 409, "run_open")
 
 
 async def test_a_number_of_two_people_starts_no_one_anywhere(
