@@ -109,7 +109,7 @@ def make_app() -> typer.Typer:
     _add(for_mail, None, mail.test)
     app.add_typer(for_mail, name="mail", rich_help_panel=ADMINISTRATORS)
     for_packets = _group("Check, compare, sign and object to packets, and change their phase.")
-    _add(for_packets, None, packets.check, packets.diff, packets.sign, packets.move)
+    _add(for_packets, None, packets.check, packets.diff, packets.sign, packets.move, packets.record)
     for_packets.command("object")(packets.object_to)
     app.add_typer(for_packets, name="packet", rich_help_panel=OWNERS)
     app.add_typer(for_ledger, name="ledger", rich_help_panel=ADMINISTRATORS)

@@ -46,7 +46,7 @@ def packet_document(
         "versions": [
             {"version": version.version, "phase": version.phase} for version in reversed(shelf.history.versions)
         ],
-        "objections": _objections(packet.version, happened),
+        "objections": objections(packet.version, happened),
         "history": [entry for recorded in happened if (entry := _history(recorded)) is not None],
         "meaning": meaning(packet, catalogue),
         "notices": [notice.model_dump() for notice in coverage_notices(packet, catalogue, classes)],
@@ -166,7 +166,7 @@ def _files(packet: Packet) -> list[Document]:
     ]
 
 
-def _objections(version: str, happened: Sequence[Recorded]) -> list[Document]:
+def objections(version: str, happened: Sequence[Recorded]) -> list[Document]:
     """To this version, oldest first. `answered`: another version was adopted after it."""
     found: dict[str, Document] = {}
     for recorded in happened:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.deciding.waiting_signatures import waiting_signatures
 from orchestrator.documents.document import Document
+from orchestrator.documents.packet_record import packet_record
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState
 
@@ -44,3 +46,11 @@ async def counted_shelf(web: WebState, name: str) -> PacketShelf:
     """The packet, with the signatures that count for the accounts as they are now."""
     snapshot = await web.services.runs.organisation_snapshot([name])
     return snapshot.shelves[name].counted(snapshot.organisation.actors)
+
+
+async def record_of(web: WebState, caller: Caller, name: str, version: str) -> Document:
+    """The record of one version (`packet_record`)."""
+    await readable(web, caller, name)
+    stream = packet_stream(name)
+    happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
+    return await web.heavy.run(packet_record, await web.services.runs.shelf(name), version, happened)

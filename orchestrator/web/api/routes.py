@@ -13,6 +13,7 @@ from orchestrator.web.api.admin import (
     ledger,
     packet_changes,
     packet_objections,
+    packet_records,
     packets,
     setup_checklist,
     system_tests,
@@ -41,7 +42,7 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
-    exceptions, steps, parked_steps, people, packets, packet_changes, packet_objections,
+    exceptions, steps, parked_steps, people, packets, packet_changes, packet_objections, packet_records,
     start_limits, systems, system_tests, setup_checklist, ledger,
     comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,

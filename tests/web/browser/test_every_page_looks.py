@@ -71,6 +71,7 @@ PAGES: dict[str, tuple[str | None, str | AddressOf]] = {
     "packet": ("safety-owner", f"/packets/{PACKET}"),
     "packet-version": ("auditor", lambda all: f"/packets/{PACKET}/versions/{all.version}"),
     "packet-owners": ("safety-owner", lambda all: f"/packets/objected/versions/{all.objected}?part=owners"),
+    "packet-record": ("auditor", lambda all: f"/packets/objected/versions/{all.objected}/record"),
     "packet-edit": ("safety-owner", lambda all: f"/packets/{PACKET}/versions/{all.version}/edit"),
     "packet-differences": ("auditor", f"/packets/{PACKET}/differences"),
     "systems": ("operator", "/systems"),

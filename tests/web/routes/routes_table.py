@@ -97,6 +97,7 @@ POST   /exceptions/retry                               x  x  x  +  x  x  x  ?  s
 GET    /packets                                        +  +  +  +  +  +  +  +  s  s
 GET    /packets/{name}                                 +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}              +  +  +  +  +  +  +  ?  s  s
+GET    /packets/{name}/versions/{version}/record       +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/differences                     +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
 POST   /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
@@ -197,6 +198,7 @@ POST   /api/v1/systems/{system}/parked-steps/retry     x  x  x  +  x  x  x  ?  x
 GET    /api/v1/packets                                 +  +  +  +  +  +  +  +  +  s
 GET    /api/v1/packets/{name}                          +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/packets/{name}/versions/{version}/record          +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}/changes         +  +  +  +  +  +  +  ?  +  s
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s

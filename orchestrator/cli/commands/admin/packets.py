@@ -1,4 +1,4 @@
-"""Commands of packet owners: `packet check`, `packet diff`, `packet sign`, `packet move`, `packet object`."""
+"""Commands of packet owners: `packet check`, `diff`, `sign`, `move`, `object` and `record`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, ReasonOption
 from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.screen import complain, print_json, say
+from orchestrator.cli.terminal.screen import complain, instant, print_json, say
 from orchestrator.documents.document import Document
 from orchestrator.vocabulary.states import CHANGE_KIND, PHASE, in_sentence, label
 
@@ -291,6 +291,50 @@ def object_to(
             say(f"Objection {state['objections'][-1]['objection']} to packet {packet} {known[:12]} is recorded.")
 
     carry_out(work())
+
+
+def record(
+    packet: Annotated[str, typer.Argument(metavar="PACKET", help="The packet's name.")],
+    version: Annotated[str | None, typer.Option("--version", help="The version. Default: the newest.")] = None,
+    json: Json = False,
+    alias: As = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Show who adopted, signed, moved and objected to a packet version, when, and on which changes."""
+    from orchestrator.documents.packet_changes import counts_words
+
+    async def work() -> None:
+        async with entering(folder, alias) as server:
+            known = await _version(server, packet, version)
+            found = await server.get("packets", packet, "versions", known, "record")
+        if json:
+            print_json(found)
+            return
+        _print_phase(packet, {"version": found["version"], "phase": found["phase"]})
+        for one in sorted([*found["adopted"], *found["signatures"], *found["moves"]], key=lambda one: one["position"]):
+            say(f"{instant(one['at'])}  {_recorded(one)}")
+        for one in found["objections"]:
+            said = one["reason"] or "The reason was erased."
+            say(f"{instant(one['at'])}  {one['by']} objected ({one['state']}): {said}")
+        for compared in found["changes"]:
+            before = f"version {compared['before'][:12]}" if compared["before"] else "no version in production"
+            say(f"Compared with {before}: {counts_words(compared['counts'])}.")
+            for change in compared["changes"]:
+                say(f"  {label(change['kind'], CHANGE_KIND)}: {change['sentence']}")
+
+    carry_out(work())
+
+
+def _recorded(one: Document) -> str:
+    if "from_phase" in one:
+        phases = (in_sentence(label(one[name], PHASE)) for name in ("from_phase", "phase"))
+        reason = f": {one['reason']}" if one["reason"] else "."
+        return f"{one['by']} moved it from {' to '.join(phases)}{reason}"
+    if "owner" in one:
+        against = f", compared with version {one['compared_with'][:12]}" if one["compared_with"] else ""
+        phase = in_sentence(label(one["phase"], PHASE))
+        return f"{one['by']} signed it for {phase} as {one['owner']} owner{against}."
+    return f"{one['by']} adopted it."
 
 
 def _back(phase: str, wanted: str) -> bool:
