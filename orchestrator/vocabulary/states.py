@@ -8,9 +8,9 @@ Over 400 lines: one table of words for each kind of state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
-from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.organisation.roles import role_words
 
 Vocabulary = Mapping[str, str]
@@ -149,7 +149,28 @@ TASK: Vocabulary = {
     "withdrawn": "Withdrawn",
 }
 
-EXCEPTION: Vocabulary = {kind: rule.title for kind, rule in RULES.items()}
+
+class _ExceptionTitles(Mapping[str, str]):
+    """The title of every exception rule. The rules are imported at the first look-up: they import most of the domain
+    and pydantic, which takes the command line longer than everything else it imports."""
+
+    @cached_property
+    def _titles(self) -> Vocabulary:
+        from orchestrator.domain.exceptions.exceptions import RULES
+
+        return {kind: rule.title for kind, rule in RULES.items()}
+
+    def __getitem__(self, kind: str) -> str:
+        return self._titles[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._titles)
+
+    def __len__(self) -> int:
+        return len(self._titles)
+
+
+EXCEPTION: Vocabulary = _ExceptionTitles()
 
 EXCEPTION_STATE: Vocabulary = {"open": "Open", "waived": "Waived until a date", "closed": "Closed"}
 

@@ -23,7 +23,6 @@ from orchestrator.cli.terminal.options import (
 from orchestrator.cli.terminal.outcomes import print_closing, print_confirmations, print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, say
-from orchestrator.domain.events import EVERYTHING
 
 Step = Annotated[str, typer.Argument(metavar="STEP", help="The step's name or ID.")]
 HeldRun = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's ID, or the start of it.")]
@@ -157,4 +156,6 @@ async def _switch(
 
 
 def _named(system: str) -> str:
+    from orchestrator.domain.events import EVERYTHING
+
     return "all systems" if system == EVERYTHING else f"system {system}"

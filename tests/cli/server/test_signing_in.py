@@ -208,9 +208,20 @@ async def test_a_server_that_does_not_answer_or_is_another(offboard: Offboard, u
     assert other.code == 1 and "responds with 302, but not like an Offboard server" in other.err
 
 
-async def test_peoples_commands_load_no_database_engine_or_server() -> None:
+async def test_peoples_commands_load_no_database_engine_server_or_packet_models() -> None:
     """They start faster for it, and work where only the command line is."""
-    never = ("sqlalchemy", "psycopg", "temporalio", "fastapi", "orchestrator.embedded.stack", "orchestrator.worker")
+    never = (
+        "sqlalchemy",
+        "psycopg",
+        "temporalio",
+        "fastapi",
+        "pydantic",
+        "yaml",
+        "orchestrator.domain.events",
+        "orchestrator.domain.packet",
+        "orchestrator.embedded.stack",
+        "orchestrator.worker",
+    )
     code = (
         "import sys; from typer.main import get_command; from orchestrator.cli import make_app; "
         f"get_command(make_app()); print([name for name in {never!r} if name in sys.modules])"
