@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from connectors.elapsed import local_seconds
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps import steps
@@ -15,12 +15,6 @@ from orchestrator.domain.run.steps.steps import Intent
 RECENT_INTENT_SECONDS = 0.25
 """A commit of the intent that was sent at most this long ago shows the lease as well as a read would. Much less than
 any lease, and more than a commit takes on a busy database."""
-
-
-def local_seconds() -> float:
-    """This machine's clock since it started. It goes on while the process is stopped and, where the system has such a
-    clock, while the machine sleeps."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class LeaseCheck:
@@ -39,7 +33,7 @@ class LeaseCheck:
         self._runs = runs
         self._run_id = run_id
         self._recent_until = intents_sent_at + RECENT_INTENT_SECONDS
-        self._next_read: asyncio.Task[tuple[RunState, datetime]] | None = None
+        self._next_read: asyncio.Task[tuple[RunState, datetime, float]] | None = None
 
     async def refusal(self, intent: Intent) -> Literal["legal_hold", "lease_over"] | None:
         """Why no call may be made now; None where it may. Raises `LedgerUnavailable`."""
@@ -47,14 +41,17 @@ class LeaseCheck:
             return None
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read())
-        state, now = await asyncio.shield(self._next_read)
-        refused = steps.why_no_call(state, intent, now)
+        state, now, sent_at = await asyncio.shield(self._next_read)
+        # The answer can have waited in a process that was stopped: the time since the question counts.
+        refused = steps.why_no_call(state, intent, now + timedelta(seconds=local_seconds() - sent_at))
         if refused is not None:
             # This process may have been stopped while time passed: its next attempt must begin at the ledger's time.
             await self._runs.load(self._run_id)
         return refused
 
-    async def _read(self) -> tuple[RunState, datetime]:
+    async def _read(self) -> tuple[RunState, datetime, float]:
+        """The run, the ledger's time, and `local_seconds` before the ledger was asked."""
         await asyncio.sleep(0)  # attempts that begin together ask in this turn of the event loop
         self._next_read = None
-        return await self._runs.state_now(self._run_id)
+        sent_at = local_seconds()
+        return *await self._runs.state_now(self._run_id), sent_at

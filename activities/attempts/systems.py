@@ -20,7 +20,7 @@ from temporalio.exceptions import FailureError
 from activities.attempts.accounts import find_accounts, unserved_searches
 from activities.attempts.current_facts import CurrentFacts
 from activities.attempts.effects import effect_of
-from activities.attempts.leases import LeaseCheck, local_seconds
+from activities.attempts.leases import LeaseCheck
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
@@ -30,6 +30,7 @@ from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from connectors.abilities import Connector, Effect, ReadBack
+from connectors.elapsed import local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import httpx
 
 from connectors.abilities import Pace, unpaced
+from connectors.elapsed import local_seconds
 from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
 from connectors.network.tls import trust
 
@@ -114,10 +115,15 @@ async def send(
     unpacked body. `server_name` is the name whose certificate counts, where `url` has an address instead. `pace` is
     awaited first. Raises `NotReceived`, and what `pace` raises."""
     sent = False
+    late_at = local_seconds() + until - asyncio.get_running_loop().time()
 
     async def on_trace(event: str, _: Mapping[str, Any]) -> None:
+        """A process that was stopped continues with the tasks that are ready, and looks at its timers after them."""
         nonlocal sent
-        sent = sent or event.endswith("send_request_headers.started")
+        if event.endswith(("send_request_headers.started", "send_request_body.started")):
+            if local_seconds() >= late_at:
+                raise TimeoutError
+            sent = True
 
     extensions: dict[str, Any] = {"trace": on_trace}
     if server_name is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import pytest
 
 from activities.attempts import leases
 from activities.attempts.leases import RECENT_INTENT_SECONDS, LeaseCheck
 from activities.attempts.systems import SystemActivities
+from connectors.elapsed import local_seconds
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import StepStarted
@@ -72,6 +73,55 @@ async def test_an_attempt_whose_lease_is_over_makes_no_call(install: Install, co
         # On a busy machine a process can lose a second lease before it has read the new time.
         assert {(event["code"], event["happened"]) for event in over} == {("lease_over", "no")}
         assert begun and len(over) >= len(begun)
+        await each_effect_once(company)
+        await here.verify()
+
+
+class LateAnswers(SystemActivities):
+    """The ledger's answer about a lease waits in a process that is stopped."""
+
+    reached: asyncio.Event
+    going_on: asyncio.Event
+
+    def __init__(self, runs: Runs, *others: Any) -> None:
+        super().__init__(runs, *others)
+        ask = runs.state_now
+
+        async def answered_late(run_id: str) -> tuple[RunState, datetime]:
+            answer = await ask(run_id)
+            self.reached.set()
+            await self.going_on.wait()
+            return answer
+
+        runs.state_now = answered_late  # type: ignore[method-assign]
+
+
+async def test_an_answer_from_before_the_process_was_stopped_shows_no_lease(
+    install: Install, company: Company, hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LateAnswers.reached, LateAnswers.going_on = asyncio.Event(), asyncio.Event()
+    stopped = LateAnswers.going_on
+    monkeypatch.setattr(
+        leases, "local_seconds", lambda: local_seconds() + (AN_HOUR_SECONDS if stopped.is_set() else 0.0)
+    )
+    async with install(packet=packet_here(company), worker=False) as here:
+        [person] = await hire()
+        run = await here.start(person)
+        async with (
+            working(here.settings, make_activities=LateAnswers) as (backend, engine),
+            relaying(backend, engine, cadence=QUICK),
+        ):
+            await here.attend(run, until=lambda state: any(not gate.open for gate in state.decisions.gates.values()))
+            async with asyncio.timeout(30):
+                await LateAnswers.reached.wait()
+            assert not await keys_done(company, *NEVER_TWICE["final_pay"]), "no call is made before the answer"
+            LateAnswers.going_on.set()
+            state = await here.attend(run)
+        assert state.finish == "clean", await here.story(run)
+        page = await here.backend.ledger.read({f"run:{run}": 0})
+        failed = [recorded.event for recorded in page.events[f"run:{run}"] if recorded.type == "StepAttemptFailed"]
+        over = [event.model_dump() for event in failed]
+        assert {(event["code"], event["happened"]) for event in over} == {("lease_over", "no")}
         await each_effect_once(company)
         await here.verify()
 
