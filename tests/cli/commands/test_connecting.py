@@ -135,7 +135,7 @@ async def test_the_guide_shows_what_the_command_prints(offboard: Offboard) -> No
 
 
 def plain(text: str) -> str:
-    text = re.sub(r"\(\d+ ms\)", "", re.sub(r"(127\.0\.0\.1:|port )\d+", r"\1", text))
+    text = re.sub(r"\(\d+\s+ms\)", "", re.sub(r"(127\.0\.0\.1:|port )\d+", r"\1", text))
     return " ".join(text.split())
 
 
