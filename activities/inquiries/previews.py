@@ -116,8 +116,19 @@ class Previews:
             list(state.plan.steps.values()), found.accounts, pinned, current, self._connections, self._rates
         )
         duties = await self._duties(key.person_id, actor, context) if not dry else ()
+        restore = await self._queries.open_restore_of(Viewer.of(actor), key.person_id) if not dry else None
         return preview(
-            state, pinned, found.results, found.troubles, actor, world, handles, duties, read.recorded, read.troubles
+            state,
+            pinned,
+            found.results,
+            found.troubles,
+            actor,
+            world,
+            handles,
+            duties,
+            read.recorded,
+            read.troubles,
+            restore,
         )
 
     async def _duties(self, person_id: str, actor: Actor, context: StartContext) -> list[PreviewDuty]:

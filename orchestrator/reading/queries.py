@@ -125,12 +125,19 @@ class Queries:
 
     async def open_run_of(self, viewer: Viewer, person_id: str) -> str | None:
         """The person's one open run, if the viewer sees it; not a dry run, and not a restore, which a start cancels."""
+        return await self._open_of(viewer, person_id, runs.c.restores.is_(None))
+
+    async def open_restore_of(self, viewer: Viewer, person_id: str) -> str | None:
+        """The open run that restores the person's access, if the viewer sees it. A start cancels it."""
+        return await self._open_of(viewer, person_id, runs.c.restores.is_not(None))
+
+    async def _open_of(self, viewer: Viewer, person_id: str, which: ColumnElement[bool]) -> str | None:
         query = select(runs.c.run_id).where(
             await self.visible(viewer),
             runs.c.person_id == person_id,
             runs.c.closed_at.is_(None),
             not_(runs.c.shadow),
-            runs.c.restores.is_(None),
+            which,
         )
         return next((str(row["run_id"]) for row in await self._database.rows(query)), None)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.web.api.running import PAST, Leavers, start, until
+from tests.web.api.running import FUTURE, PAST, Leavers, start, until, wanted
 from tests.web.pages.forms import look_ahead
 from tests.web.pages.pressing import ParsedPage
 from tests.web.requests.entry_points import (
@@ -92,15 +92,19 @@ async def test_a_new_leaving_cancels_the_restore(
     looked_up = await hr.api.post("/people/lookup", json={"packet": "restored", "wanted": person.employee_number})
     assert looked_up.json()["open_run"] is None
     if entry_point == "api":
+        previewed = await hr.api.post("/previews", json=wanted(person, packet="restored"))
+        assert previewed.json()["cancels_restore"] == restores
         await start(hr.api, person, packet="restored")
     elif entry_point == "page":
         shown = await look_ahead(hr.page, person, packet="restored")
+        assert f"The start cancels a run that restores this person’s access. Run {restores}." in text_of(shown)
         landed = await hr.page.submit(shown.url.path)
         assert landed.url.path.startswith("/runs/r"), text_of(landed)
     else:
-        code, said = await hr.typed(
-            "start", person.employee_number, "--packet", "restored", "--cutoff", "2031-11-28T17:00"
-        )
+        typed = ("start", person.employee_number, "--packet", "restored", "--cutoff", FUTURE)
+        code, said = await hr.typed(*typed, "--preview")
+        assert code == 0 and f"The start cancels run {restores}, which restores this person's access." in said
+        code, said = await hr.typed(*typed)
         assert code == 0, said
     cancelled = (await hr.api.get(f"/runs/{restores}")).json()
     assert cancelled["state"] == "ended" and not any(gate["state"] == "open" for gate in cancelled["gates"])

@@ -143,7 +143,7 @@ async def test_the_person_who_decided_alone_confirms_it_nowhere(sign_in: SignInA
         assert not ParsedPage(page.text).has_button("Accept", place)
         _, shown = await hr.typed("show", run_id)
         about = name if name in (None, "code") else step(run, name)["title"]
-        assert f"{title}, {about or 'the run'}: " in shown and remedy in shown
+        assert f"{title} ({about or 'the run'}). " in shown and remedy in shown
         assert f"offboard exceptions accept {run_id} {exception['exception_id']}" in shown
 
         await hr.does(confirms, confirmed)
@@ -179,7 +179,7 @@ async def test_the_person_who_selected_accounts_removes_no_access_with_a_newer_r
     [exception] = kept(run)
     assert step(run, "suspend_code")["status"] == "planned"
     _, shown = await hr.typed("show", run_id)
-    assert "Blocked by an exception" in shown and "Access kept open, code: " in shown
+    assert "Blocked by an exception" in shown and "Access kept open (code). " in shown
     assert "Blocked by an exception" in text_of(await hr.page.get(f"/runs/{run_id}?part=plan"))
     await hr.does(at if at in ENTRY_POINTS else "api", accept(run_id, exception["exception_id"]))
     run = await until(hr.api, run_id, lambda run: run["access_verified_at"] is not None)

@@ -64,6 +64,7 @@ def print_preview(document: Document) -> None:
             f"{length(gate['decide_within'])}): {', '.join(titles.get(step, step) for step in gate['steps'])}"
         )
     _legal_hold(document)
+    _cancelled_restore(document)
     for warning in document["warnings"]:
         say(f"{warning['title']}: {warning['message']}", style="yellow")
     for duty in document["duties"]:
@@ -95,6 +96,15 @@ def _fact(fact: Document) -> str:
     return f"{title}: {named or fact['count']}"
 
 
+def _cancelled_restore(document: Document) -> None:
+    if document.get("cancels_restore"):  # an older server does not say so
+        said = "Access that it has restored stays until this run removes it."
+        say(
+            f"The start cancels run {document['cancels_restore']}, which restores this person's access. {said}",
+            style="yellow",
+        )
+
+
 def print_urgent(document: Document) -> None:
     """Whose access an urgent start would remove, and where."""
     person = document["person"] or {}
@@ -106,6 +116,7 @@ def print_urgent(document: Document) -> None:
     at_once = [step["title"] for step in document["steps"] if step["before_gates"] and not step["withheld"]]
     say(f"Immediately, before approval: {'; '.join(at_once) or 'nothing'}.")
     _legal_hold(document)
+    _cancelled_restore(document)
     for warning in document["warnings"]:
         say(f"{warning['title']}: {warning['message']}", style="yellow")
 

@@ -158,8 +158,9 @@ class PreviewDuty(Shown):
 
 class Preview(Shown):
     """`legal_hold` is true where the run would start under a legal hold by the packet's condition (`legal_hold.when`);
-    holds of an earlier run are not included. `looked_at` is the time of the search. `steps_left_open` are names of
-    steps that cannot be planned before an account match is confirmed or a system responds."""
+    holds of an earlier run are not included. `cancels_restore` is the open run that restores the person's access, if
+    the asker sees it: the start cancels it. `looked_at` is the time of the search. `steps_left_open` are names of steps
+    that cannot be planned before an account match is confirmed or a system responds."""
 
     person: PreviewPerson | None
     packet: str
@@ -180,6 +181,7 @@ class Preview(Shown):
     duties: tuple[PreviewDuty, ...] = ()
     legal_hold: bool = False
     access: tuple[PreviewAccess, ...] = ()
+    cancels_restore: str | None = None
 
 
 def preview(
@@ -193,6 +195,7 @@ def preview(
     duties: Sequence[PreviewDuty] = (),
     recorded: Mapping[str, Mapping[str, Any]] | None = None,
     unread: Mapping[str, str] | None = None,
+    cancels_restore: str | None = None,
 ) -> Preview:
     """`state` is the run as it would be once its plan is made, `searched` and `troubles` what its systems said,
     `asker` the account that asks, and `handles` the keys under which answers about a system are given. `recorded` are
@@ -221,6 +224,7 @@ def preview(
         duties=tuple(duties),
         legal_hold=state.legal_hold,
         access=tuple(access_shown(state, packet, projection, recorded or {}, unread or {})),
+        cancels_restore=cancels_restore,
     )
 
 
