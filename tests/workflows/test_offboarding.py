@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from scripted import Script, due
 from stage import Stage
 from temporalio.api.enums.v1 import EventType
@@ -241,6 +242,7 @@ async def test_a_worker_that_went_away_is_replaced(stage: Stage) -> None:
     assert script.done == {"a1", "b1"}
 
 
+@pytest.mark.long
 async def test_a_long_history_continues_as_new_and_loses_nothing(temporal: TemporalServer) -> None:
     # The time-skipping server never suggests it, so this one runs on the dev server, in the sandbox too.
     client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)

@@ -1,7 +1,7 @@
 """Every page as people see it: light, dark and as wide as a phone, each kept as a picture. Nothing in it is wrong by
 axe's rules or by the browser's own, and nothing has to be scrolled sideways, not at four times the size either.
 
-`make test` has two of the pages, `make test-servers` the others (`tests/long_tests.py`).
+`make test-servers` runs it (`tests/long_tests.py`).
 
 Pictures are made and kept where OFFBOARD_SCREENSHOTS names a folder.
 """
