@@ -14,6 +14,7 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.boundary.storable import storable_text
+from connectors.elapsed import local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.network.hosts import Redaction
 from connectors.network.tls import trust
@@ -59,6 +60,7 @@ class MailServer:
             tls_context=self._tls,
             timeout=None,
         )
+        late_at = local_seconds() + deadline
         handed_in = False  # once the text itself is being sent, only the server knows whether it accepted it
         try:
             async with asyncio.timeout(deadline):
@@ -85,6 +87,8 @@ class MailServer:
                 await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)
                 for address in addresses:
                     await client.rcpt(address, encoding=encoding)
+                if local_seconds() >= late_at:  # a process that was stopped looks at its timers after its ready tasks
+                    raise TimeoutError
                 handed_in = True
                 response = await client.data(text)
                 return storable_text(self._redact(response.message))

@@ -12,6 +12,7 @@ import pytest
 from connectors.abilities import Account, Connector, Effect
 from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.protocols import smtp
 from connectors.protocols.smtp import message_id
 from orchestrator.embedded.company.company import Company
 from tests.conftest import Hire
@@ -221,3 +222,26 @@ async def test_forwarding_keeps_the_rest_and_tells_what_was_before(
     reply = await connectors["mail"].attempt(forward)
     assert reply.detail["before"] == {"address": person.email, "forward_to": None, "license": False}
     assert (await connectors["mail"].read_back(forward)).evidence["license"] is False
+
+
+async def test_a_notice_does_not_leave_after_its_time(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that is stopped while it speaks to the server, and continues."""
+    passed = iter([0.0])
+    monkeypatch.setattr(smtp, "local_seconds", lambda: next(passed, 100.0))
+    received = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        while line := await reader.readline():
+            received.extend(line)
+            writer.write(b"250 fine\r\n")
+
+    async with listening(serve) as port:
+        mail = connect_to(
+            company, "mail", smtp_port=str(port), smtp_security="none", username="", password="", ca_file=""
+        )
+        with pytest.raises(TryAgainError, match="deadline_over") as raised:
+            await mail.attempt(notice())
+        await mail.aclose()
+    assert raised.value.happened == "no"
+    assert b"RCPT TO" in received and b"DATA" not in received
