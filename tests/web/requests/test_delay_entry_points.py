@@ -168,7 +168,7 @@ async def test_a_paused_system_that_keeps_access_open_is_reported_to_hr_however_
             page = text_of(await hr.page.get(f"/runs/{run_id}"))
             assert title in page and remedy in page
             _, shown = await hr.typed("show", run_id)
-            assert f"{title}, code: {remedy}" in shown and "Paused code" in shown
+            assert f"{title} (code). {remedy}" in shown and "Paused code" in shown
             await hr.does(at, accept(run_id, pause["exception_id"]))
         finally:
             await owner.does(at, release_system("code", HASTY))

@@ -7,10 +7,11 @@ import html
 import pytest
 
 from orchestrator import commands
-from orchestrator.embedded.stack import Stack
+from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.access.test_sessions import somebody
 from tests.web.api.running import FUTURE, PACKET, Leavers, start
 from tests.web.conftest import Program, Visit
+from tests.web.requests.entry_points import packet_of
 
 
 async def test_an_operator_has_systems_checked_and_everyone_reads_the_result(stack: Stack, visit: Visit) -> None:
@@ -21,6 +22,20 @@ async def test_an_operator_has_systems_checked_and_everyone_reads_the_result(sta
     text = html.unescape((await (await visit("auditor")).get("/systems")).text)
     assert "Reachable" in text and "Identity team" in text and "Check the provider's status page" in text
     assert "At most 10 requests a second" in text
+
+
+async def test_packets_of_the_same_title_have_their_names_beside_it(stack: Stack, visit: Visit) -> None:
+    actors = (await stack.services.runs.organisation()).actors
+    owners = actors["value-owner"], actors["safety-owner"]
+    await put_in_production(stack.services, packet_of("same-title", ("snapshot_code", "suspend_code")), *owners)
+    text = html.unescape((await (await visit("operator")).get("/systems")).text)
+    version = (await stack.services.runs.shelf("same-title")).current
+    assert version is not None
+    await commands.move_packet(
+        stack.services, owners[0], "same-title", version.version, "retired", ["same-title"], "over"
+    )
+    for name in ("standard-leaver", "same-title"):
+        assert f'<h2 id="{name}-heading">Employee offboarding ({name})</h2>' in text
 
 
 async def test_a_system_is_held_with_a_reason_and_released(visit: Visit) -> None:
