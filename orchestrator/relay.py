@@ -32,7 +32,7 @@ from orchestrator.domain.events import (
     TokenRevoked,
     WorkflowRestarted,
 )
-from orchestrator.domain.packet.packet_history import PacketMoved
+from orchestrator.domain.packet.history.packet_events import PacketMoved
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger

@@ -24,9 +24,10 @@ from orchestrator.domain.organisation.organisation import (
     record_sign_in,
 )
 from orchestrator.domain.organisation.roles import either
-from orchestrator.domain.packet import packet_history as history
 from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.class_steps import expanded
+from orchestrator.domain.packet.history import objections, packet_phases, packet_state
+from orchestrator.domain.packet.history.packet_events import FORWARD, OpenRuns, Phase, packet_stream
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
@@ -107,11 +108,11 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
         if packet.name not in {known.name for known in in_use}:
             require_known_safety_owner(acting, packet, in_use)
         shelf = shelf_of(events)
-        return history.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
+        return packet_phases.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
 
     await append_to(
         services.runs.ledger,
-        history.packet_stream(packet.name),
+        packet_stream(packet.name),
         services.runs.organisation,
         adopt,
         _packet_rows(packet.name),
@@ -120,7 +121,12 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
 
 
 async def sign_packet(
-    services: Services, actor: Actor, packet: str, version: str, phase: history.Phase | None, packets: Sequence[str]
+    services: Services,
+    actor: Actor,
+    packet: str,
+    version: str,
+    phase: Phase | None,
+    packets: Sequence[str],
 ) -> None:
     """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
     require("sign_packet", actor)
@@ -130,10 +136,16 @@ async def sign_packet(
         acting = acting_now(actor, people)
         require_known_owner(acting, people)
         shelf = _known(packet, events, people)
-        return history.sign(shelf.history, version, acting, phase=phase, required=shelf.required_signatures(version))
+        return packet_phases.sign(
+            shelf.history, version, acting, phase=phase, required=shelf.required_signatures(version)
+        )
 
     await append_to(
-        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, sign, _packet_rows(packet)
+        services.runs.ledger,
+        packet_stream(packet),
+        services.runs.organisation,
+        sign,
+        _packet_rows(packet),
     )
 
 
@@ -143,10 +155,14 @@ async def object_to_packet(services: Services, actor: Actor, packet: str, versio
 
     def object_to(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         state = _known(packet, events, people).history
-        return history.object_to(state, version, acting_now(actor, people), reason)
+        return objections.object_to(state, version, acting_now(actor, people), reason)
 
     await append_to(
-        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, object_to, _packet_rows(packet)
+        services.runs.ledger,
+        packet_stream(packet),
+        services.runs.organisation,
+        object_to,
+        _packet_rows(packet),
     )
 
 
@@ -155,10 +171,14 @@ async def withdraw_objection(services: Services, actor: Actor, packet: str, vers
 
     def withdraw(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         state = _known(packet, events, people).history
-        return history.withdraw_objection(state, version, objection, acting_now(actor, people))
+        return objections.withdraw_objection(state, version, objection, acting_now(actor, people))
 
     await append_to(
-        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, withdraw, _packet_rows(packet)
+        services.runs.ledger,
+        packet_stream(packet),
+        services.runs.organisation,
+        withdraw,
+        _packet_rows(packet),
     )
 
 
@@ -167,10 +187,10 @@ async def move_packet(
     actor: Actor,
     packet: str,
     version: str,
-    phase: history.Phase,
+    phase: Phase,
     packets: Sequence[str],
     reason: str = "",
-    open_runs: history.OpenRuns | None = "continue",
+    open_runs: OpenRuns | None = "continue",
     running: Sequence[str] = (),
 ) -> None:
     """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs the answer what happens to its
@@ -178,7 +198,7 @@ async def move_packet(
     are some and `open_runs` is None; with "pause", the refusal of the first run that the actor cannot pause. Nothing is
     moved then. The same move again pauses the runs that an interrupted one has not paused."""
     require("move_packet", actor)
-    forward = phase in history.FORWARD[1:]
+    forward = phase in FORWARD[1:]
     require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
     accounts = await services.runs.organisation()
     require_known_owner(actor, accounts)
@@ -187,8 +207,8 @@ async def move_packet(
         raise _unknown(packet)
     known = shelf.history.version(version)
     required = shelf.required_signatures(known.version)
-    history.move(shelf.history, version, phase, actor, reason, required=required)
-    back = phase == known.phase or history.moves_back(known.phase, phase)
+    packet_phases.move(shelf.history, version, phase, actor, reason, required=required)
+    back = phase == known.phase or packet_phases.moves_back(known.phase, phase)
     pausing = running if back and open_runs == "pause" else ()
     if back and running and open_runs is None:
         raise Invalid(
@@ -204,10 +224,14 @@ async def move_packet(
         require_known_owner(acting, people)
         found = _known(packet, events, people)
         needs = found.required_signatures(version)
-        return history.move(found.history, version, phase, acting, reason, open_runs or "continue", needs)
+        return packet_phases.move(found.history, version, phase, acting, reason, open_runs or "continue", needs)
 
     await append_to(
-        services.runs.ledger, history.packet_stream(packet), services.runs.organisation, move, _packet_rows(packet)
+        services.runs.ledger,
+        packet_stream(packet),
+        services.runs.organisation,
+        move,
+        _packet_rows(packet),
     )
     for run_id in pausing:
         try:
@@ -260,7 +284,7 @@ def _unknown(packet: str) -> Invalid:
 
 def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
     def rows(events: Sequence[Event]) -> list[RowWrite]:
-        state = history.fold(events)
+        state = packet_state.fold(events)
         return [RowWrite("packets", {"name": name}, packet_row(state))]
 
     return rows

@@ -9,7 +9,9 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
-from orchestrator.domain.packet import packet_history, signatures, version_choice
+from orchestrator.domain.packet import signatures, version_choice
+from orchestrator.domain.packet.history import packet_state
+from orchestrator.domain.packet.history.packet_events import PacketAdopted
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, required_signatures
@@ -19,7 +21,7 @@ from orchestrator.domain.permissions.levels import Actor
 class PacketShelf:
     """One packet: the state of its stream and the texts of its versions."""
 
-    def __init__(self, history: packet_history.PacketState, texts: dict[str, packet_history.PacketAdopted]) -> None:
+    def __init__(self, history: packet_state.PacketState, texts: dict[str, PacketAdopted]) -> None:
         self.history = history
         self._texts = texts
 
@@ -51,7 +53,7 @@ class PacketShelf:
         """Whose signatures a move of this version to a later phase needs today."""
         return required_signatures(self.production, self.version(self.history.version(version).version))
 
-    def compared_with(self, version: str) -> packet_history.VersionState | None:
+    def compared_with(self, version: str) -> packet_state.VersionState | None:
         """The version whose differences from this one are shown: the one in production; for that one itself, and where
         none is, the one that was adopted before it. None for the first version."""
         production = self.history.in_production
@@ -87,13 +89,13 @@ class PacketShelf:
         return self.version(known.version) if known is not None else None
 
 
-EMPTY_SHELF = PacketShelf(packet_history.PacketState(), {})
+EMPTY_SHELF = PacketShelf(packet_state.PacketState(), {})
 
 
 def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
-    history = packet_history.fold([event], shelf.history)
+    history = packet_state.fold([event], shelf.history)
     texts = shelf._texts
-    if isinstance(event, packet_history.PacketAdopted):
+    if isinstance(event, PacketAdopted):
         texts = {**texts, event.version: event}
     return PacketShelf(history, texts)
 
@@ -101,13 +103,13 @@ def fold_shelf(shelf: PacketShelf, event: Event, at: datetime) -> PacketShelf:
 def shelf_of(events: Iterable[Event]) -> PacketShelf:
     """The packet by all events of its stream."""
     known = list(events)
-    texts = {event.version: event for event in known if isinstance(event, packet_history.PacketAdopted)}
-    return PacketShelf(packet_history.fold(known), texts)
+    texts = {event.version: event for event in known if isinstance(event, PacketAdopted)}
+    return PacketShelf(packet_state.fold(known), texts)
 
 
 def version_for(
     shelf: PacketShelf, packet: str, person: PersonFacts, *, shadow: bool = False
-) -> packet_history.VersionState:
+) -> packet_state.VersionState:
     """The version of the packet that a run for this person starts under; `shadow`: a dry run is asked for. Raises
     `Invalid` where there is none."""
     history = shelf.history

@@ -47,9 +47,8 @@ from orchestrator.domain.organisation.organisation import (
     fold_organisation,
     holds_of,
 )
-from orchestrator.domain.packet import packet_history
 from orchestrator.domain.packet.ability import Catalogue
-from orchestrator.domain.packet.packet_history import packet_stream
+from orchestrator.domain.packet.history.packet_events import PACKET_EVENTS, packet_stream
 from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.permissions.visibility import unknown_run
 from orchestrator.domain.planning.restoring_packet import packet_of
@@ -61,7 +60,7 @@ from orchestrator.ledger.book.errors import LedgerUnavailable, VersionConflict
 from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
-RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *packet_history.PACKET_EVENTS)
+RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *PACKET_EVENTS)
 
 S = TypeVar("S")
 RestsOn = Callable[[RunSnapshot, Sequence[Event]], Awaitable[Sequence[StreamAppend]]]

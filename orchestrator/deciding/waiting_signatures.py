@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.packet import packet_history
-from orchestrator.domain.packet.packet_history import FORWARD, Owner, Phase
+from orchestrator.domain.packet.history import packet_phases
+from orchestrator.domain.packet.history.packet_events import FORWARD, Owner, PacketSigned, Phase
 from orchestrator.domain.permissions.levels import Actor
 
 
@@ -32,12 +32,12 @@ def waiting_signatures(shelf: PacketShelf, actor: Actor) -> list[WaitingSignatur
         phase = signed_for[-1] if signed_for else "production" if required.direct else following
         missing = required.missing(one.owner for one in known.signatures if one.phase == phase)
         try:
-            drafts = packet_history.sign(shelf.history, known.version, actor, phase=phase, required=required)
+            drafts = packet_phases.sign(shelf.history, known.version, actor, phase=phase, required=required)
         except Refusal:
             continue
         found += [
             WaitingSignature(known.version, draft.event.owner, draft.event.phase)
             for draft in drafts
-            if isinstance(draft.event, packet_history.PacketSigned) and draft.event.owner in missing
+            if isinstance(draft.event, PacketSigned) and draft.event.owner in missing
         ]
     return found

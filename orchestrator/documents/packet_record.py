@@ -8,14 +8,8 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import objections
-from orchestrator.domain.packet.packet_history import (
-    PacketAdopted,
-    PacketMoved,
-    PacketSigned,
-    PacketState,
-    VersionState,
-    fold,
-)
+from orchestrator.domain.packet.history.packet_events import PacketAdopted, PacketMoved, PacketSigned
+from orchestrator.domain.packet.history.packet_state import PacketState, VersionState, fold
 from orchestrator.ledger.book.records import Recorded
 
 

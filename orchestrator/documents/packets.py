@@ -10,14 +10,14 @@ from orchestrator.documents.document import Document
 from orchestrator.domain.packet.ability import Catalogue, KindClasses
 from orchestrator.domain.packet.checks.class_checks import coverage_notices
 from orchestrator.domain.packet.class_steps import places, step_name
-from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_history import (
+from orchestrator.domain.packet.history.packet_events import (
     PacketAdopted,
     PacketMoved,
     PacketObjected,
     PacketObjectionWithdrawn,
     PacketSigned,
 )
+from orchestrator.domain.packet.packet import APPROVALS_FILE, FILE_NAMES, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.permissions.grants import granted_level
 from orchestrator.domain.permissions.levels import Actor, ActorKind
 from orchestrator.ledger.book.records import Recorded

@@ -21,9 +21,9 @@ from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.backend import Backend
 from orchestrator.commands import Services
+from orchestrator.domain.packet.history.packet_events import Phase
 from orchestrator.domain.packet.packet import PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_names, starter_packet
-from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.embedded.address import ADDRESS_FILE
 from orchestrator.embedded.company.company import Company

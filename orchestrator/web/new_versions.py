@@ -9,9 +9,10 @@ from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
 from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.class_steps import expanded
+from orchestrator.domain.packet.history.packet_phases import adopt, require_author
+from orchestrator.domain.packet.history.packet_state import PacketState
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_history import PacketState, adopt, require_author
 from orchestrator.domain.packet.packet_yaml import MAX_NODES, PacketProblems
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState

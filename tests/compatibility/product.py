@@ -21,14 +21,14 @@ from orchestrator.domain import events as events
 from orchestrator.domain.events import ExceptionKind as ExceptionKind
 from orchestrator.domain.events.event import Event as Event
 from orchestrator.domain.events.event_keys import event_key as event_key
+from orchestrator.domain.packet.history.packet_events import Owner as Owner
+from orchestrator.domain.packet.history.packet_events import PacketAdopted as PacketAdopted
+from orchestrator.domain.packet.history.packet_events import Phase as Phase
 from orchestrator.domain.packet.packet import Approvals as Approvals
 from orchestrator.domain.packet.packet import Platform as Platform
 from orchestrator.domain.packet.packet import Workflow as Workflow
 from orchestrator.domain.packet.packet import packet_version as packet_version
 from orchestrator.domain.packet.packet_files import read_packet_folder as read_packet_folder
-from orchestrator.domain.packet.packet_history import Owner as Owner
-from orchestrator.domain.packet.packet_history import PacketAdopted as PacketAdopted
-from orchestrator.domain.packet.packet_history import Phase as Phase
 from orchestrator.domain.permissions.levels import ActorKind as ActorKind
 from orchestrator.domain.permissions.levels import Level as Level
 from orchestrator.domain.planning.plan import effect_key as effect_key

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.domain.errors import Invalid, NotAllowed
-from orchestrator.domain.packet.packet_history import PacketMoved, packet_stream
+from orchestrator.domain.packet.history.packet_events import PacketMoved, packet_stream
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from tests.ledger.small_office import DAY, HANNA, OLE, SAM, VERA, SmallOffice, sees, small_office
 

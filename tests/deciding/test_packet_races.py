@@ -15,8 +15,8 @@ from orchestrator import commands
 from orchestrator.deciding.runs import Runs
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.packet.history.packet_events import PacketAdopted, PacketMoved, PacketSigned, packet_stream
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_history import PacketAdopted, PacketMoved, PacketSigned, packet_stream
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.book.errors import OutcomeUnknown
 from orchestrator.ledger.book.records import StreamAppend

@@ -13,8 +13,8 @@ from orchestrator.documents.packets import level_tables, meaning, packet_documen
 from orchestrator.documents.plain_words import joined, minutes, sentence
 from orchestrator.domain.organisation.roles import role_words
 from orchestrator.domain.packet import packet as packet_models
+from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet_files import starter_names, starter_packet
-from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.vocabulary.durations import spelled
 from tests.documents.packet_text import KEPT, text_of
 from tests.ledger.small_office import SmallOffice, renamed, small_office

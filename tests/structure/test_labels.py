@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOutcome
-from orchestrator.domain.packet.packet_history import Phase
+from orchestrator.domain.packet.history.packet_events import Phase
 from orchestrator.domain.packet.versions.change_table import ChangeKind
 from orchestrator.domain.permissions.command_table import COMMANDS
 from orchestrator.domain.permissions.levels import Level

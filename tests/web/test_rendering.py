@@ -22,7 +22,7 @@ from playwright.async_api import Browser, Page, expect
 import orchestrator.domain
 from orchestrator.domain.events import ORGANISATION_EVENTS, RUN_EVENTS, ExceptionKind
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.packet.packet_history import PACKET_EVENTS
+from orchestrator.domain.packet.history.packet_events import PACKET_EVENTS
 from orchestrator.vocabulary import durations
 from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES

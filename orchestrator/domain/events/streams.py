@@ -1,7 +1,7 @@
 """The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`,
 `organisation`, `starts`, `keyring`.
 
-A packet's stream and its events are in `domain/packet/packet_history.py`.
+A packet's stream and its events are in `domain/packet/history/packet_events.py`.
 """
 
 from __future__ import annotations

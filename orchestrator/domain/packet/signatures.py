@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.domain.packet.packet_history import PacketState, SignatureRecord, VersionState
+from orchestrator.domain.packet.history.packet_state import PacketState, SignatureRecord, VersionState
 from orchestrator.domain.permissions.levels import Actor
 
 

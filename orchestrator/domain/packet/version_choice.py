@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.errors import Invalid
-from orchestrator.domain.packet.packet_history import PacketState, VersionState
+from orchestrator.domain.packet.history.packet_state import PacketState, VersionState
 
 
 def for_run(state: PacketState, *, covered: bool) -> VersionState | None:

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures import outcomes
 from orchestrator.domain.measures.access_end import access_end
-from orchestrator.domain.packet.packet_history import PacketState
+from orchestrator.domain.packet.history.packet_state import PacketState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.status import confirmed, counts, run_status
 from orchestrator.domain.run.watch.watch import next_check

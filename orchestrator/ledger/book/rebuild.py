@@ -20,7 +20,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet.history import packet_state
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.codec import EventCodec
@@ -63,7 +63,7 @@ class _Folding:
     codec: EventCodec
     position: int = 0
     runs: dict[str, RunState] = field(default_factory=dict)
-    packets: dict[str, packet_history.PacketState] = field(default_factory=dict)
+    packets: dict[str, packet_state.PacketState] = field(default_factory=dict)
 
     def take(self, stored: bytes) -> None:
         entry = read(stored)
@@ -75,7 +75,7 @@ class _Folding:
             self.runs[name] = state
         elif kind == "packet":
             event = self.codec.decode(entry.type, entry.schema, entry.public, None)
-            self.packets[name] = packet_history.fold([event], self.packets.get(name))
+            self.packets[name] = packet_state.fold([event], self.packets.get(name))
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         if table == "packets":

@@ -7,8 +7,8 @@ from orchestrator.deciding.waiting_signatures import waiting_signatures
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_record import packet_record
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState
 

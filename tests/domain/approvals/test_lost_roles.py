@@ -12,7 +12,8 @@ from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history, signatures
+from orchestrator.domain.packet import signatures
+from orchestrator.domain.packet.history import packet_phases, packet_state
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.run_world import ANNA, BEN, EVERYBODY, HR, MONDAY, OLE, PERSON_ID, SAM, Story, actor, packet
 
@@ -116,22 +117,22 @@ def test_a_naming_does_not_count_once_its_account_has_lost_the_role() -> None:
 def test_a_signature_does_not_count_once_its_account_has_lost_the_role() -> None:
     version, known = packet().version, {"vera": VERA, "sam": SAM}
     lost = {**known, "vera": actor("vera", "auditor")}
-    history = packet_history.PacketState()
+    history = packet_state.PacketState()
 
     def take(drafts: list[Draft]) -> None:
         nonlocal history
-        history = packet_history.fold((draft.event for draft in drafts), history)
+        history = packet_state.fold((draft.event for draft in drafts), history)
 
-    take(packet_history.adopt(history, packet(), SAM))
+    take(packet_phases.adopt(history, packet(), SAM))
     for by in (VERA, SAM):
-        take(packet_history.sign(signatures.counted(history, known), version, by))
+        take(packet_phases.sign(signatures.counted(history, known), version, by))
     with pytest.raises(NotAllowed, match="signature_missing"):
-        packet_history.move(signatures.counted(history, lost), version, "shadow", SAM)
-    assert packet_history.move(signatures.counted(history, known), version, "shadow", SAM)
+        packet_phases.move(signatures.counted(history, lost), version, "shadow", SAM)
+    assert packet_phases.move(signatures.counted(history, known), version, "shadow", SAM)
     second = actor("vic", "value_owner")
-    [draft] = packet_history.sign(signatures.counted(history, lost), version, second)
+    [draft] = packet_phases.sign(signatures.counted(history, lost), version, second)
     take([draft])
-    take(packet_history.move(signatures.counted(history, lost), version, "shadow", SAM))
+    take(packet_phases.move(signatures.counted(history, lost), version, "shadow", SAM))
     assert history.phase == "shadow"
     assert [one.by for one in history.version(version).past_signatures] == ["vera", "sam", "vic"]
 

@@ -14,7 +14,7 @@ from orchestrator.domain.commands.starts import starting
 from orchestrator.domain.errors import NotAllowed, TooLate
 from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet.history import packet_phases, packet_state
 from tests.domain.run_world import ANNA, BEN, DAY, EVENING, HOUR, HR, MONDAY, OLE, PERSON_ID, SAM, Story, actor, packet
 
 MONEY = "g-money-1"
@@ -31,14 +31,12 @@ def test_an_account_votes_once_at_a_gate() -> None:
 
 
 def test_an_account_signs_once() -> None:
-    state = packet_history.fold(
-        draft.event for draft in packet_history.adopt(packet_history.PacketState(), packet(), SAM)
-    )
+    state = packet_state.fold(draft.event for draft in packet_phases.adopt(packet_state.PacketState(), packet(), SAM))
     both = actor("sam", "safety_owner", "value_owner")
-    state = packet_history.fold((draft.event for draft in packet_history.sign(state, packet().version, both)), state)
+    state = packet_state.fold((draft.event for draft in packet_phases.sign(state, packet().version, both)), state)
     again = actor("sam", "safety_owner", "value_owner", human="h-another")
     with pytest.raises(NotAllowed, match="one_person_signs_once"):
-        packet_history.sign(state, packet().version, again)
+        packet_phases.sign(state, packet().version, again)
 
 
 def test_an_account_approves_a_release_once() -> None:

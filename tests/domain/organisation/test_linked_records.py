@@ -16,7 +16,8 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Holds, Organisation, acting_now, record_sign_in
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history, signatures
+from orchestrator.domain.packet import signatures
+from orchestrator.domain.packet.history import packet_phases, packet_state
 from orchestrator.domain.permissions.command_table import own_run
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.permissions.visibility import require_visible, sees
@@ -134,12 +135,10 @@ def test_two_signatures_a_release_and_a_lifted_hold_take_two_people() -> None:
     sam = actor("sam", "safety_owner", "value_owner")
     second = linked(actor("sam2", "safety_owner", "value_owner", "legal"))
     again = people(sam, linked(sam), second).actors["sam2"]
-    state = packet_history.fold(
-        draft.event for draft in packet_history.adopt(packet_history.PacketState(), packet(), SAM)
-    )
-    state = packet_history.fold((draft.event for draft in packet_history.sign(state, packet().version, sam)), state)
+    state = packet_state.fold(draft.event for draft in packet_phases.adopt(packet_state.PacketState(), packet(), SAM))
+    state = packet_state.fold((draft.event for draft in packet_phases.sign(state, packet().version, sam)), state)
     with pytest.raises(NotAllowed, match="one_person_signs_once"):
-        packet_history.sign(state, packet().version, again)
+        packet_phases.sign(state, packet().version, again)
     tripped = e.StartsTripped(
         trip_id="trip-1", packet="leaver", scope="packet", by="hr", requester="h-hr", urgent=False, counted=6, limit=6
     )
@@ -169,15 +168,15 @@ def test_other_people_stay_other_people() -> None:
 
 def test_two_signatures_of_accounts_that_turn_out_to_be_one_persons_count_as_one() -> None:
     value, safety = actor("vera", "value_owner"), actor("vera2", "safety_owner", human=MERGED)
-    adopted = packet_history.adopt(packet_history.PacketState(), packet(), value)
-    history = packet_history.fold(draft.event for draft in adopted)
+    adopted = packet_phases.adopt(packet_state.PacketState(), packet(), value)
+    history = packet_state.fold(draft.event for draft in adopted)
     for by in (value, safety):
-        signed = packet_history.sign(history, packet().version, by)
-        history = packet_history.fold((draft.event for draft in signed), history)
+        signed = packet_phases.sign(history, packet().version, by)
+        history = packet_state.fold((draft.event for draft in signed), history)
     before, after = people(value, safety).actors, people(value, safety, linked(value)).actors
-    assert packet_history.move(signatures.counted(history, before), packet().version, "shadow", value)
+    assert packet_phases.move(signatures.counted(history, before), packet().version, "shadow", value)
     with pytest.raises(NotAllowed, match="signature_missing"):
-        packet_history.move(signatures.counted(history, after), packet().version, "shadow", value)
+        packet_phases.move(signatures.counted(history, after), packet().version, "shadow", value)
 
 
 def test_a_naming_by_an_account_that_turns_out_to_be_the_requesters_does_not_count() -> None:

@@ -12,9 +12,11 @@ from orchestrator.domain.packet.ability import KindClasses, SystemClass
 from orchestrator.domain.packet.checks.class_checks import coverage_notices
 from orchestrator.domain.packet.checks.packet_checks import check_packet
 from orchestrator.domain.packet.class_steps import MAX_STEPS, expanded
+from orchestrator.domain.packet.history.packet_events import PacketAdopted
+from orchestrator.domain.packet.history.packet_phases import adopt
+from orchestrator.domain.packet.history.packet_state import PacketState
 from orchestrator.domain.packet.packet import Packet, packet_version
 from orchestrator.domain.packet.packet_files import parse_packet, starter_names, starter_packet
-from orchestrator.domain.packet.packet_history import PacketAdopted, PacketState, adopt
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain import run_world

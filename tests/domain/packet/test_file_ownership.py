@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.packet.history.packet_events import PacketSigned
+from orchestrator.domain.packet.history.packet_phases import adopt, move, sign
+from orchestrator.domain.packet.history.packet_state import PacketState, fold
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import starter_packet
-from orchestrator.domain.packet.packet_history import PacketSigned, PacketState, adopt, fold, move, sign
 from orchestrator.domain.packet.versions.file_ownership import BOTH_OWNERS, RequiredSignatures, required_signatures
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.packet.test_changes import changed

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.domain.packet.checks.packet_checks import check_packet
+from orchestrator.domain.packet.history.packet_phases import adopt
+from orchestrator.domain.packet.history.packet_state import PacketState
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_history import PacketState, adopt
 from orchestrator.domain.packet.packet_yaml import PacketProblems
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.packet_texts import ABILITIES, SETTINGS, packet_files

@@ -33,7 +33,7 @@ from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.organisation.erasures import ErasureState
 from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
-from orchestrator.domain.packet import packet_history
+from orchestrator.domain.packet.history import objections, packet_phases, packet_state
 from orchestrator.domain.permissions import embargo, programs
 from orchestrator.domain.permissions.command_table import COMMANDS, CommandName, refusal, require
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -74,7 +74,7 @@ ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
 MODULES = (
     requests, reported_leavings, making_urgent, operating, exception_commands, legal_holding, systems, starting, gates,
-    naming, delegation, embargo, packet_history,
+    naming, delegation, embargo, packet_phases, objections,
 )  # fmt: skip
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
@@ -173,7 +173,7 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
     state, world, pinned = story.state, story.world, story.world.pinned
     later, soon = MONDAY + timedelta(days=2), MONDAY + timedelta(hours=1)
     known = Organisation(actors=world.actors)
-    history = packet_history.PacketState()
+    history = packet_state.PacketState()
     return {
         "start_run": lambda by: Story(pinned, by=by),
         "postpone_run": lambda by: story.reschedule(EVENING + timedelta(days=1), by=by),
@@ -210,11 +210,11 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "release_system": lambda by: systems.release_system(Holds(held=True), "code", by, pinned, [pinned], {}),
         "list_accounts": lambda by: systems.require_listing("code", by, pinned),
         "check_systems": lambda by: systems.require_check("code", by, pinned),
-        "adopt_packet": lambda by: packet_history.adopt(history, pinned, by),
-        "sign_packet": lambda by: packet_history.sign(history, "0" * 64, by),
-        "move_packet": lambda by: packet_history.move(history, "0" * 64, "shadow", by),
-        "object_to_packet": lambda by: packet_history.object_to(history, "0" * 64, by, "why"),
-        "withdraw_objection": lambda by: packet_history.withdraw_objection(history, "0" * 64, "objection-1", by),
+        "adopt_packet": lambda by: packet_phases.adopt(history, pinned, by),
+        "sign_packet": lambda by: packet_phases.sign(history, "0" * 64, by),
+        "move_packet": lambda by: packet_phases.move(history, "0" * 64, "shadow", by),
+        "object_to_packet": lambda by: objections.object_to(history, "0" * 64, by, "why"),
+        "withdraw_objection": lambda by: objections.withdraw_objection(history, "0" * 64, "objection-1", by),
         "revoke_roles": lambda by: revoking_roles.revoke_roles(KNOWN, ["lead"], by, "safety_owner"),
         "make_token": lambda by: programs.require_safety_owner(by, [pinned], "make_token"),
         "change_service_owners": lambda by: programs.require_safety_owner(by, [pinned], "change_service_owners"),

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from orchestrator import commands
+from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet_files import parse_packet, starter_names
-from orchestrator.domain.packet.packet_history import packet_stream
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.requests.entry_points import ENTRY_POINTS, SignInAs, packet_of, text_of
 

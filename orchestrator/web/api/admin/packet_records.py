@@ -7,7 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from orchestrator.domain.packet.packet_history import Owner, Phase
+from orchestrator.domain.packet.history.packet_events import Owner, Phase
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import record_of
 from orchestrator.web.api.admin.packet_changes import VersionChanges

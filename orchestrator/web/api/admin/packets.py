@@ -13,14 +13,9 @@ from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
+from orchestrator.domain.packet.history.packet_events import OpenRuns, Owner, Phase, packet_stream
+from orchestrator.domain.packet.history.packet_state import VersionState
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
-from orchestrator.domain.packet.packet_history import (
-    OpenRuns,
-    Owner,
-    Phase,
-    VersionState,
-    packet_stream,
-)
 from orchestrator.domain.packet.versions.changes import FileOwner
 from orchestrator.domain.permissions.levels import ActorKind, Level
 from orchestrator.reading.run_lists import RunLists

@@ -11,8 +11,8 @@ from orchestrator import commands
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_changes import changes_document
 from orchestrator.domain.errors import Refusal
+from orchestrator.domain.packet.history.packet_phases import require_author
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
-from orchestrator.domain.packet.packet_history import require_author
 from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
 from orchestrator.domain.packet.versions.file_ownership import own_files
 from orchestrator.ledger.access.sessions import Flash

@@ -15,7 +15,15 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packet_changes import changes_document
 from orchestrator.documents.packets import expansion_text, packet_document
 from orchestrator.domain.errors import Invalid, Refusal
-from orchestrator.domain.packet import packet_history as history
+from orchestrator.domain.packet.history import objections, packet_phases, packet_state
+from orchestrator.domain.packet.history.packet_events import (
+    FORWARD,
+    OpenRuns,
+    Owner,
+    PacketSigned,
+    Phase,
+    packet_stream,
+)
 from orchestrator.domain.packet.packet import FILE_NAMES
 from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, own_files
 from orchestrator.ledger.access.sessions import Flash
@@ -32,7 +40,7 @@ from orchestrator.web.words import words
 
 router = APIRouter()
 
-PHASES: tuple[history.Phase, ...] = (*history.FORWARD, "retired")
+PHASES: tuple[Phase, ...] = (*FORWARD, "retired")
 OWNERS = "owners"
 PARTS = ("means", "levels", "files", OWNERS)
 """Of a packet's page, one at a time."""
@@ -45,8 +53,8 @@ class PacketActions:
     whether they may object. `withdraws`: the objections that they may withdraw. `edits`: whether they
     may edit a copy."""
 
-    sign: tuple[history.Owner, history.Phase] | None
-    moves: tuple[history.Phase, ...]
+    sign: tuple[Owner, Phase] | None
+    moves: tuple[Phase, ...]
     needed: bool
     objects: bool
     withdraws: tuple[str, ...]
@@ -189,7 +197,7 @@ async def _page(
     shelf = await counted_shelf(web, name)
     known = shelf.history.version(version)
     shown = shelf.version(known.version)
-    stream = history.packet_stream(name)
+    stream = packet_stream(name)
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
     staff = await web.queries.staff()
     running = await RunLists(web.database, web.queries).open_under(caller.viewer, known.version)
@@ -223,31 +231,31 @@ async def _page(
     )
 
 
-def _following(known: history.VersionState, required: RequiredSignatures) -> history.Phase | None:
+def _following(known: packet_state.VersionState, required: RequiredSignatures) -> Phase | None:
     """The phase that the page offers to sign for: the next one, or production where the version can go there
     directly."""
     if known.phase in ("production", "retired"):
         return None
     if required.direct:
         return "production"
-    return history.FORWARD[history.FORWARD.index(known.phase) + 1]
+    return FORWARD[FORWARD.index(known.phase) + 1]
 
 
 def _offered(
-    shelf: PacketShelf, known: history.VersionState, caller: Caller, required: RequiredSignatures
+    shelf: PacketShelf, known: packet_state.VersionState, caller: Caller, required: RequiredSignatures
 ) -> PacketActions:
-    sign: tuple[history.Owner, history.Phase] | None = None
+    sign: tuple[Owner, Phase] | None = None
     following = _following(known, required)
     try:
-        for draft in history.sign(shelf.history, known.version, caller.actor, phase=following, required=required):
-            if isinstance(draft.event, history.PacketSigned):
+        for draft in packet_phases.sign(shelf.history, known.version, caller.actor, phase=following, required=required):
+            if isinstance(draft.event, PacketSigned):
                 sign = (draft.event.owner, draft.event.phase)
     except Refusal:
         pass
     moves = []
     for phase in PHASES:
         try:
-            if history.move(shelf.history, known.version, phase, caller.actor, required=required):
+            if packet_phases.move(shelf.history, known.version, phase, caller.actor, required=required):
                 moves.append(phase)
         except Refusal:
             continue
@@ -262,31 +270,31 @@ def _offered(
     )
 
 
-def _may_edit(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> bool:
+def _may_edit(shelf: PacketShelf, known: packet_state.VersionState, caller: Caller) -> bool:
     try:
-        history.require_author(caller.actor)
+        packet_phases.require_author(caller.actor)
     except Refusal:
         return False
     return bool(own_files(caller.actor, shelf.production or shelf.version(known.version)))
 
 
-def _may_object(shelf: PacketShelf, known: history.VersionState, caller: Caller) -> bool:
+def _may_object(shelf: PacketShelf, known: packet_state.VersionState, caller: Caller) -> bool:
     try:
-        return bool(history.object_to(shelf.history, known.version, caller.actor, "asked"))
+        return bool(objections.object_to(shelf.history, known.version, caller.actor, "asked"))
     except Refusal:
         return False
 
 
 def _may_withdraw(
-    shelf: PacketShelf, known: history.VersionState, one: history.ObjectionRecord, caller: Caller
+    shelf: PacketShelf, known: packet_state.VersionState, one: packet_state.ObjectionRecord, caller: Caller
 ) -> bool:
     try:
-        return bool(history.withdraw_objection(shelf.history, known.version, one.objection, caller.actor))
+        return bool(objections.withdraw_objection(shelf.history, known.version, one.objection, caller.actor))
     except Refusal:
         return False
 
 
-async def _holders(web: WebState, known: history.VersionState) -> dict[str, list[str]]:
+async def _holders(web: WebState, known: packet_state.VersionState) -> dict[str, list[str]]:
     """Who holds the owners' roles, by role."""
     staff = await web.queries.staff()
     return {
@@ -299,17 +307,17 @@ async def _holders(web: WebState, known: history.VersionState) -> dict[str, list
     }
 
 
-def _phase(phase: str) -> history.Phase:
+def _phase(phase: str) -> Phase:
     for known in PHASES:
         if known == phase:
             return known
     raise Invalid("unknown_phase", f"There is no phase {phase[:40]!r}.")
 
 
-def _open_runs(form: FormData) -> history.OpenRuns | None:
-    for known in get_args(history.OpenRuns):
+def _open_runs(form: FormData) -> OpenRuns | None:
+    for known in get_args(OpenRuns):
         if text(form, "open_runs") == known:
-            return cast(history.OpenRuns, known)
+            return cast(OpenRuns, known)
     return None
 
 

@@ -20,8 +20,8 @@ from starlette.responses import RedirectResponse, Response
 from orchestrator.documents.runs.previews.preview import MatchQuestion, Preview
 from orchestrator.documents.runs.questions import FindPeople, PeopleAnswer, PreviewAsked, Started
 from orchestrator.domain.errors import Invalid, Refusal
+from orchestrator.domain.packet.history.packet_events import Phase
 from orchestrator.domain.packet.packet import Packet
-from orchestrator.domain.packet.packet_history import Phase
 from orchestrator.domain.packet.version_choice import dry_run_beside
 from orchestrator.domain.permissions.command_table import refusal
 from orchestrator.domain.permissions.legal_hold_roles import legal_hold_roles

@@ -13,7 +13,7 @@ from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders, effects_of_delay
 from orchestrator.domain.errors import Refusal
-from orchestrator.domain.packet.packet_history import Owner, Phase
+from orchestrator.domain.packet.history.packet_events import Owner, Phase
 from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import ApiCaller, Caller

@@ -11,21 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.events.event import Draft
+from orchestrator.domain.packet.history.objections import object_to, withdraw_objection
+from orchestrator.domain.packet.history.packet_events import FORWARD, PacketAdopted, PacketMoved, Phase
+from orchestrator.domain.packet.history.packet_phases import adopt, move, sign
+from orchestrator.domain.packet.history.packet_state import PacketState, fold
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
-from orchestrator.domain.packet.packet_history import (
-    FORWARD,
-    PacketAdopted,
-    PacketMoved,
-    PacketState,
-    Phase,
-    adopt,
-    fold,
-    move,
-    object_to,
-    sign,
-    withdraw_objection,
-)
 from orchestrator.domain.packet.version_choice import dry_run_beside, for_dry_run, for_run
 from orchestrator.domain.permissions.levels import Actor
 from tests.domain.packet_texts import packet_files
