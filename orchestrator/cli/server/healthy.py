@@ -8,7 +8,6 @@ import socket
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-import httpx
 import typer
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
@@ -43,6 +42,8 @@ def healthy(
 
 async def _served() -> None:
     """Asked where it listens, by the name that it answers to. Needs no login of its own to the ledger."""
+    import httpx
+
     from orchestrator.web.settings import WebSettings
 
     settings = WebSettings.read(os.environ)

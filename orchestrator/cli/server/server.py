@@ -14,15 +14,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
-
-import httpx
 
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Fact
 from orchestrator.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    import httpx
 
 API = "/api/v1"
 ANSWER_TIMEOUT_SECONDS = 30.0
@@ -97,6 +98,8 @@ class Server:
         over: tuple[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        import httpx  # by the commands that ask a server: --help and administrators' commands start faster without it
+
         self.url = address(url)
         self._over = over
         self._ahead = timedelta(0)
@@ -188,6 +191,8 @@ class Server:
 
     async def _stream(self, stack: AsyncExitStack, run_id: str, after: int) -> AsyncIterator[tuple[str, str, int]]:
         """Server-Sent Events (WHATWG HTML, section 9.2.6) as kind, data and id; comments are passed over."""
+        import httpx
+
         request = self._client.stream(
             "GET",
             _path(("runs", run_id, "stream")),
@@ -219,6 +224,8 @@ class Server:
 
     async def _send(self, method: str, path: Sequence[str], **how: Any) -> httpx.Response:
         """Where no server answers, that is reported at once; a request that may have arrived is sent again."""
+        import httpx
+
         lost = False
         for pause in (*RETRY_PAUSES_SECONDS, None):
             try:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orchestrator.cli.server import sign_ins
 from orchestrator.cli.server.access import entering, named_server
@@ -73,6 +72,8 @@ def _server(url: str | None, folder: Path) -> str:
 def _open_browser(confirm_at: str) -> None:
     """Only for a person at a terminal, and never a browser that would take that terminal over, unless they named
     it themselves (`BROWSER`). Some end only when their window is closed: no one waits for them."""
+    from rich.console import Console
+
     if not Console().is_terminal or not confirm_at.startswith(("https://", "http://")):
         return
     try:
@@ -85,6 +86,8 @@ def _open_browser(confirm_at: str) -> None:
 
 async def _confirmed(server: Server, device: Document) -> Document:
     """Asks until a user has confirmed. Raises `Refusal` where they refused, or the code is over."""
+    from rich.console import Console
+
     loop = asyncio.get_running_loop()
     until, every = loop.time() + float(device["expires_in"]), float(device["interval"])
     console = Console(stderr=True)

@@ -1,4 +1,7 @@
-"""The format of output: tables, times and JSON. Plain lines without colours or frames if output is not a terminal."""
+"""The format of output: tables, times and JSON. Plain lines without colours or frames if output is not a terminal.
+
+`rich` is imported by what prints with it: commands that print JSON, and help, start faster without it.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from orchestrator.documents.plain_words import sentence
 from orchestrator.vocabulary.states import EXCEPTION_STATE, GATE, RUN, STEP, TASK, Vocabulary, label
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ShownInstant = datetime | str
 
@@ -38,12 +39,17 @@ STYLES = {label(code, vocabulary): style for style, vocabulary, codes in _COLOUR
 
 
 def out() -> Console:
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False, emoji=False)
     return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=MAX_COLUMNS)
 
 
 def complain(what: str, remedy: str, *further: str) -> None:
     """Place, cause and remedy, on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(Text(clean(sentence(what)), style="bold red" if console.is_terminal else ""))
     for line in (remedy, *further):
@@ -53,17 +59,24 @@ def complain(what: str, remedy: str, *further: str) -> None:
 
 def note(text: str) -> None:
     """Something to know beside the answer; on standard error, so that the answer stays alone."""
+    from rich.console import Console
+    from rich.text import Text
+
     Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True).print(Text(clean(text)))
 
 
 @contextmanager
 def working(doing: str) -> Iterator[None]:
     """Shows on standard error, for as long as the terminal waits, that the command is at work."""
+    from rich.console import Console
+
     with Console(stderr=True).status(doing):
         yield
 
 
 def say(text: str, style: str = "") -> None:
+    from rich.text import Text
+
     out().print(Text(clean(text), style=style), soft_wrap=True)
 
 
@@ -76,6 +89,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
     """Cells that are a known word have its colour. Nothing is cut off, and no word is broken, since ids and commands
     are copied: on a narrow terminal cells go on below, or each cell of a row has its own line. Without a terminal a row
     is a line, however long."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     console = out()
     cells = [[clean(cell or "") for cell in row] for row in rows]
     if not console.is_terminal:
@@ -94,11 +111,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
 
 
 def _longest_word(cell: str) -> int:
+    from rich.cells import cell_len
+
     return max((cell_len(word) for word in cell.split()), default=0)
 
 
 def _records(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Rows below each other, where a table is too narrow for its longest words."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
     width = max(cell_len(column) for column in columns)
     for number, row in enumerate(cells):
         if number:
@@ -110,6 +132,8 @@ def _records(console: Console, columns: Sequence[str], cells: Sequence[Sequence[
 
 
 def _lines(columns: Sequence[str], rows: list[list[str]]) -> None:
+    from rich.cells import cell_len
+
     lines = [list(columns), *([" ".join(cell.split()) for cell in row] for row in rows)]
     widths = [max(cell_len(line[at]) for line in lines) for at in range(len(columns))]
     for line in lines:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
-
-from rich.text import Text
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.domain.organisation.roles import either
 from orchestrator.vocabulary.durations import coarse
 from orchestrator.vocabulary.states import FAILURE, RUN, STEP, WAITS_FOR, in_sentence, label
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 ShapeKind = Literal[
     "verified", "attested", "running", "again", "question", "stopped", "gate", "task", "time", "hold", "waiting",
@@ -100,5 +101,7 @@ class Wait:
 
 
 def mark(kind: ShapeKind, *, ascii_only: bool) -> Text:
+    from rich.text import Text
+
     shape = SHAPES[kind]
     return Text().append(shape.plain if ascii_only else shape.mark, style=shape.style)
