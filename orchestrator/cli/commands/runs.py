@@ -17,7 +17,7 @@ from orchestrator.cli.terminal.names import colleague_named
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption, ReasonOption, RunArgument
 from orchestrator.cli.terminal.outcomes import print_outcome
 from orchestrator.cli.terminal.refusals import run as carry_out
-from orchestrator.cli.terminal.run_pages import print_run
+from orchestrator.cli.terminal.run_pages import print_run, still_removed_lines
 from orchestrator.cli.terminal.screen import cutoff, instant, name, print_json, say, table, when
 from orchestrator.cli.terminal.step_words import steps_done
 from orchestrator.documents.document import Document
@@ -210,13 +210,22 @@ def end(run_id: RunArgument, reason: NeededReasonOption, alias: As = None, folde
             done = await server.post("runs", found, "end", body={"reason": reason})
             say(f"Run {found} is cancelled.")
             # An older server does not say which steps have changed something.
-            left = [step for step in (await server.run(found))["steps"] if step.get("changed")]
+            run = await server.run(found)
+            left = [step for step in run["steps"] if step.get("changed")]
             if left:
                 say("These changes stay. An exception opens for each of their systems:", style="yellow")
             for step in left:
                 undone = in_sentence(label(step["reversible"], REVERSIBLE))
                 maybe = "" if step["status"] in ("verified", "attested") else "; it may have taken effect"
                 say(f"  {step['title']} ({step['system']}): {undone}{maybe}")
+            if lines := list(still_removed_lines(run)):
+                say(
+                    "This is not restored and stays removed. An exception opens for each of the systems, except for "
+                    "what was skipped:",
+                    style="yellow",
+                )
+            for line in lines:
+                say(line)
             print_outcome(done)
 
     carry_out(work())

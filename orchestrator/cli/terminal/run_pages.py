@@ -32,6 +32,7 @@ from orchestrator.vocabulary.states import (
     in_sentence,
 )
 from orchestrator.vocabulary.states import label as label_of
+from orchestrator.vocabulary.still_removed import still_removed_state
 
 MAX_EVIDENCE_CHARACTERS = 160
 """Characters of evidence in a table; `--json` has it whole."""
@@ -44,6 +45,7 @@ def print_run(document: Document) -> None:
     print_gates(document)
     print_exceptions(document)
     print_tasks(document)
+    print_still_removed(document)
     print_watch(document)
     print_duties(document)
     if document.get("events") is not None:
@@ -121,6 +123,24 @@ def _found(check: Document) -> Iterator[str]:
     yield from (label(account) for account in check["accounts"])
     if unread := [step["title"] for step in check.get("unknown", ())]:  # an older server does not list them
         yield f"could not be read: {', '.join(unread)}"
+
+
+def print_still_removed(document: Document) -> None:
+    """What a finished restore has not restored."""
+    lines = list(still_removed_lines(document)) if document["finished_at"] is not None else []
+    if lines:
+        say("")
+        say(f"Not restored of what run {document['restores']} removed")
+    for line in lines:
+        say(line)
+
+
+def still_removed_lines(document: Document) -> Iterator[str]:
+    """An older server lists none."""
+    for line in document.get("still_removed", ()):
+        place = ", ".join(filter(None, (line["system"] or "task", label(line["account"]))))
+        given = f" Includes: {', '.join(line['given'])}." if line["given"] else ""
+        yield f"  {line['title']} ({place}): {in_sentence(still_removed_state(line))}.{given}"
 
 
 def print_duties(document: Document) -> None:

@@ -17,10 +17,11 @@ from orchestrator.documents.runs.account_labels import account_shown
 from orchestrator.documents.runs.close import close_document
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
+from orchestrator.documents.runs.still_removed import still_removed_document
 from orchestrator.documents.runs.watch import watch_document
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders
-from orchestrator.domain.commands.requests import has_changed
+from orchestrator.domain.commands.cancelling import has_changed
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.measures.access_end import access_end
@@ -54,6 +55,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
         "legal_holds": [_legal_hold(hold) for hold in state.legal_holds],
         "watch": watch_document(state),
+        "still_removed": still_removed_document(state),
         "holds": sorted(world.holds & {"*", *world.pinned.platform.systems}),
     }
     if with_events:

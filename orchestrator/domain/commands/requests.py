@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from orchestrator.domain import events as e
+from orchestrator.domain.commands.cancelling import ended
 from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
-from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.person import PersonFacts
@@ -224,53 +224,6 @@ def end(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to cancel a run.")
     return ended(state, reason, actor, world)
-
-
-def ended(state: RunState, reason: str, actor: Actor, world: World) -> list[Event]:
-    """The events that cancel a run which the actor may cancel."""
-    happened: list[Event] = [
-        e.ExceptionClosed(exception_id=id_, disposition="ended", by=actor.actor_id)
-        for id_, exception in state.work.exceptions.items()
-        if exception.open and not RULES[exception.opened.kind].outlives_run
-    ]
-    happened += [e.GateWithdrawn(gate_id=id_) for id_, gate in state.decisions.gates.items() if gate.open]
-    happened += [e.TaskWithdrawn(task_id=id_) for id_, task in state.work.tasks.items() if task.open]
-    return [
-        *happened,
-        *_left_behind(state, world),
-        e.RunEnded(by=actor.actor_id, reason=reason, reopened=state.reopened),
-    ]
-
-
-def has_changed(state: RunState, step_id: str) -> bool:
-    """Whether the step has changed its system, or may have: a cancellation does not undo that."""
-    step, known = state.plan.steps[step_id], state.work.steps[step_id]
-    took_effect = known.status in ("verified", "attested") or known.may_have_taken_effect
-    return took_effect and step.level > Level.PREPARE and not step.is_task
-
-
-def systems_left_changed(state: RunState) -> tuple[str, ...]:
-    """The systems on which the run has made changes, or may have, that a cancellation does not undo."""
-    return tuple(sorted({step.system for id_, step in state.plan.steps.items() if has_changed(state, id_)}))
-
-
-def _left_behind(state: RunState, world: World) -> list[Event]:
-    """What a cancellation leaves in systems: changes that the run made, and the leaving in HR's own record. HR owns
-    exceptions about its own system; the owner of exceptions owns the others."""
-    rule, packet = RULES["left_behind"], world.pinned
-    systems = {*systems_left_changed(state)}
-    if state.hr_leaving_at is not None and state.restores is None:
-        systems.add(packet.platform.hr.system)
-    return [
-        e.ExceptionOpened(
-            exception_id=f"x-left_behind-{system}",
-            kind="left_behind",
-            owners=rule.owners(packet) if system == packet.platform.hr.system else (packet.approvals.exceptions.owner,),
-            due=world.now + rule.due_within(packet),
-            system=system,
-        )
-        for system in sorted(systems)
-    ]
 
 
 def require_plausible(instant: datetime, now: datetime, what: str = "The cutoff") -> None:

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from orchestrator.domain import events as e
-from orchestrator.domain.commands.requests import end, ended, require_prepare, systems_left_changed
+from orchestrator.domain.commands.cancelling import ended, systems_left_changed
+from orchestrator.domain.commands.requests import end, require_prepare
 from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.invisible import is_blank
@@ -85,7 +86,7 @@ def restore(
         raise TooLate("nothing_to_restore", f"Run {state.run_id} has removed nothing that can be restored.")
     cancelled = end(state, reason, actor, world) if shown.ends else []
     # What stays behind is what the restore is for.
-    cancelled = [one for one in cancelled if not _is_left_behind(one)]
+    cancelled = [one for one in cancelled if not isinstance(one, e.ExceptionOpened)]
     under = state.embargo_until is not None and world.now < state.embargo_until
     asked = e.RunRequested(
         run_id=run_id,
@@ -113,18 +114,15 @@ def restore(
 def give_way(state: RunState, removing: Packet, actor: Actor, world: World) -> list[Event]:
     """The events that cancel this open restore because the actor starts a run that removes access, which does not wait.
     What was restored stays on the systems until the steps of `removing`, the packet of that run, remove it. Systems
-    without such a step get the exceptions of every cancelled run. The reason does not name the new run: its embargo
-    can hide it from people who see the restore."""
+    without such a step get the exceptions of every cancelled run. What was not restored is to stay removed, so that no
+    exception opens for it. The reason does not name the new run: its embargo can hide it from people who see the
+    restore."""
     covered = {step.system for step in removing.workflow.steps}
     return [
         one
         for one in ended(state, GAVE_WAY, actor, world)
-        if not (_is_left_behind(one) and isinstance(one, e.ExceptionOpened) and one.system in covered)
+        if not (isinstance(one, e.ExceptionOpened) and (one.kind == "still_removed" or one.system in covered))
     ]
-
-
-def _is_left_behind(event: Event) -> bool:
-    return isinstance(event, e.ExceptionOpened) and event.kind == "left_behind"
 
 
 def require_allowed(state: RunState, actor: Actor, world: World) -> None:

@@ -357,6 +357,20 @@ _RULES: Final = (
         outlives_run=True,
     ),
     ExceptionRule(
+        kind="still_removed",
+        title="Access not restored after cancellation",
+        meaning="The run that restores access was cancelled. Some of what the earlier run removed on this system is "
+        "still removed.",
+        remedy="If the person needs the access, restore it in the system, or request a restore of the earlier run "
+        "again. Then accept the exception and say what you did.",
+        repairs=(Repair.ACCEPT,),
+        opens=(),
+        overcome=never,
+        owners=hr_roles,
+        people_only=True,
+        outlives_run=True,
+    ),
+    ExceptionRule(
         kind="service_without_owner",
         title="Service without an owner",
         meaning="The leaver answers for this service, such as a feed from an HR system, and no other person does. Its "

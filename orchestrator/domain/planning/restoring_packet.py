@@ -68,17 +68,8 @@ def restore_gate(packet: Packet, restorations: Sequence[Restoration]) -> GateSpe
 
 def _steps(packet: Packet, restorations: Sequence[Restoration]) -> Iterator[WorkflowStep]:
     """The steps that give something that is named follow those that make the account usable."""
-    seen: set[tuple[str, str]] = set()
-    names: set[str] = set()
     first: dict[str, list[str]] = {}
-    for one in sorted(restorations, key=lambda one: one.gives_things):
-        if one.act == "none":
-            continue
-        what = (one.system, one.ability) if one.act == "restore" else (one.restored_step, one.why or "")
-        if what in seen:
-            continue
-        seen.add(what)
-        name = _name(one, names)
+    for name, one in _named(restorations):
         if one.act == "task":
             yield WorkflowStep(name=name, title=f"Undo by hand: {one.title}", task=_task(packet, one))
             continue
@@ -92,6 +83,25 @@ def _steps(packet: Packet, restorations: Sequence[Restoration]) -> Iterator[Work
         )
         if not one.gives_things:
             first.setdefault(one.system, []).append(name)
+
+
+def task_names(restorations: Sequence[Restoration]) -> dict[str, str]:
+    """The names of the tasks by hand, by the step of the earlier run that each is about."""
+    return {one.restored_step: name for name, one in _named(restorations) if one.act == "task"}
+
+
+def _named(restorations: Sequence[Restoration]) -> Iterator[tuple[str, Restoration]]:
+    """Each step of the packet with its name, in their order. Restorations that share an ability share a step."""
+    seen: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    for one in sorted(restorations, key=lambda one: one.gives_things):
+        if one.act == "none":
+            continue
+        what = (one.system, one.ability) if one.act == "restore" else (one.restored_step, one.why or "")
+        if what in seen:
+            continue
+        seen.add(what)
+        yield _name(one, names), one
 
 
 def _name(one: Restoration, names: set[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import systems
-from orchestrator.domain.commands.requests import systems_left_changed
+from orchestrator.domain.commands.cancelling import systems_left_changed
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.organisation import Holds, fold_holds, holds_of

@@ -18,6 +18,7 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.starts.reported_leavings import report_leaving
 from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import hr_feed
+from tests.domain.run.test_restores import removing, restored
 from tests.domain.run_world import (
     ANNA,
     BEN,
@@ -263,6 +264,12 @@ def paused_and_cancelled() -> Story:
     return story
 
 
+def restore_cancelled() -> Story:
+    story = restored(removing())
+    story.end()
+    return story
+
+
 def service_ends() -> Story:
     story = Story()
     ada, feed = actor("ada", "safety_owner", human=PERSON_ID), actor("s_1", kind="service")
@@ -409,7 +416,7 @@ def reported() -> Story:
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
-    too_few_deciders, paused_and_cancelled, service_ends, only_holder, access_kept,
+    too_few_deciders, paused_and_cancelled, restore_cancelled, service_ends, only_holder, access_kept,
     kept_by_legal_hold, system_not_covered, leaving_changes, access_returns, undone,
     workflow_stops, close_is_signed, reported,
 )  # fmt: skip

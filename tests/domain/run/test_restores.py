@@ -93,8 +93,8 @@ def asked(story: Story, by: Actor = HR, reason: str = "They stay", seen: int | N
     return restoring.restore(story.state, "r2", reason, seen, by, by, story.world)[0]
 
 
-def restored(story: Story) -> Story:
-    """The run that restores, with its accounts found."""
+def restored(story: Story, *, search: bool = True) -> Story:
+    """The run that restores, with its accounts found if they are searched."""
     request, ended = restoring.restore(story.state, "r2", "They stay", None, HR, HR, story.world)
     story.append(ended)
     other = Story(story.world.pinned, ready=False)
@@ -105,7 +105,8 @@ def restored(story: Story) -> Story:
         current=packet_of(request, story.world.current),
     )
     other.append([request])
-    other.search()
+    if search:
+        other.search()
     return other
 
 

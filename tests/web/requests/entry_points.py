@@ -167,6 +167,10 @@ def restore(run_id: str, version: int | None = None) -> RunCommand:
     )
 
 
+def cancel(run_id: str) -> RunCommand:
+    return _of_run(run_id, "end", {"reason": WHY}, "end", {"reason": WHY}, ("end", run_id, "--reason", WHY))
+
+
 def make_urgent(run_id: str) -> RunCommand:
     typed = ("urgent", run_id, "--yes", "--reason", WHY)
     return _of_run(run_id, "urgent", {"reason": WHY}, "urgent", {"reason": WHY}, typed)

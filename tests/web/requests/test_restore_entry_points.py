@@ -14,7 +14,9 @@ from tests.web.requests.entry_points import (
     ENTRY_POINTS,
     SignedIn,
     SignInAs,
+    accept,
     approve,
+    cancel,
     make_urgent,
     packet_of,
     restore,
@@ -75,6 +77,51 @@ async def test_a_closed_run_is_restored(stack: Stack, sign_in: SignInAs, leaver:
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+async def test_a_cancelled_restore_names_what_is_still_removed(
+    stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str
+) -> None:
+    hr, it, operator = await sign_in("hr"), await sign_in("it"), await sign_in("operator")
+    packet = packet_of("restored", STEPS, at=None)
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    run_id = await start(hr.api, await leaver(), packet="restored", cutoff=PAST)
+    run = await until(hr.api, run_id, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    assert run["still_removed"] == [] and "Not restored" not in text_of(await hr.page.get(f"/runs/{run_id}"))
+    await it.does("api", approve(run_id, run["gates"][0]["gate_id"]))
+    run = await until(hr.api, run_id, lambda run: run["finished_at"] is not None)
+    titles = {step["name"]: step["title"] for step in run["steps"]}
+    await hr.does("api", restore(run_id))
+    restores = await the_restore_of(hr, run_id)
+    await until(hr.api, restores, lambda run: any(gate["state"] == "open" for gate in run["gates"]))
+    before = text_of(await hr.page.get(f"/runs/{restores}"))
+    assert "This is not restored and stays removed." in before
+
+    said = await hr.does(entry_point, cancel(restores))
+    ended = (await hr.api.get(f"/runs/{restores}")).json()
+    assert ended["state"] == "ended"
+    [suspended, revoked] = sorted(ended["still_removed"], key=lambda line: str(line["act"]))
+    account = suspended["account"]["label"]
+    assert account and revoked["account"]["label"] == account
+    shown = (suspended["name"], suspended["act"], suspended["why"], suspended["status"])
+    assert shown == ("suspend_code", "restore", None, "planned") and not suspended["may_be_restored"]
+    assert (revoked["name"], revoked["act"], revoked["why"]) == ("revoke_code_tokens", "task", "no_inverse")
+    [left] = [one for one in ended["exceptions"] if one["state"] == "open"]
+    assert (left["kind"], left["system"], left["owners"]) == ("still_removed", "code", ["operator"])
+
+    line = f"{titles['suspend_code']} (code, {account}"
+    if entry_point == "terminal":
+        assert "This is not restored and stays removed." in said and line in said
+    code, printed = await hr.typed("show", restores)
+    assert code == 0 and f"Not restored of what run {run_id} removed" in printed and line in printed
+    page = text_of(await hr.page.get(f"/runs/{restores}"))
+    assert "Not restored" in page and titles["revoke_code_tokens"] in page and account in page
+    inbox = text_of(await operator.page.get("/inbox"))
+    assert "Access not restored after cancellation" in inbox and "Still removed:" in inbox
+    await operator.does(entry_point, accept(restores, left["exception_id"]))
+    assert not any(one["state"] == "open" for one in (await hr.api.get(f"/runs/{restores}")).json()["exceptions"])
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 async def test_a_new_leaving_cancels_the_restore(
     stack: Stack, sign_in: SignInAs, leaver: Leavers, entry_point: str
 ) -> None:
@@ -108,6 +155,8 @@ async def test_a_new_leaving_cancels_the_restore(
         assert code == 0, said
     cancelled = (await hr.api.get(f"/runs/{restores}")).json()
     assert cancelled["state"] == "ended" and not any(gate["state"] == "open" for gate in cancelled["gates"])
+    assert {line["name"] for line in cancelled["still_removed"]} == {"suspend_code", "revoke_code_tokens"}
+    assert not any(one["kind"] == "still_removed" for one in cancelled["exceptions"]), "it is to stay removed"
     again = (await hr.api.post("/people/lookup", json={"packet": "restored", "wanted": person.employee_number})).json()
     assert again["open_run"] not in (None, run_id, restores)
 

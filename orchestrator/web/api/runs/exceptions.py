@@ -16,6 +16,7 @@ from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER
 from orchestrator.web.api.runs.command_responses import run_outcome as standing_of
+from orchestrator.web.api.schema.account_answers import AccountInRun
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
 from orchestrator.web.api.schema.parameters import (
@@ -30,7 +31,7 @@ from orchestrator.web.api.schema.parameters import (
     Text,
     Word,
 )
-from orchestrator.web.api.schema.run_answers import AccountInRun, PersonInRun, RunStanding, Vote
+from orchestrator.web.api.schema.run_answers import PersonInRun, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)

@@ -14,9 +14,10 @@ from orchestrator.domain.measures.decided_again import DifferenceKind
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.runs.command_responses import LATER, run_outcome
+from orchestrator.web.api.schema.account_answers import AccountInRun
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import ID, MAX_ID_CHARACTERS, Id, Reason, RunId
-from orchestrator.web.api.schema.run_answers import AccountInRun, RunStanding
+from orchestrator.web.api.schema.run_answers import RunStanding
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["runs"], route_class=IdempotentRoute)

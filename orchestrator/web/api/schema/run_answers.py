@@ -11,6 +11,7 @@ from orchestrator.documents.runs.previews.preview import PreviewPerson
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.run.status import RunStatus
+from orchestrator.web.api.schema.account_answers import AccountInRun
 from orchestrator.web.api.schema.close_answers import CloseAtGate
 from orchestrator.web.api.schema.closed_run_answers import (
     FailingCheckInRun,
@@ -19,6 +20,7 @@ from orchestrator.web.api.schema.closed_run_answers import (
 )
 from orchestrator.web.api.schema.description import ResponseModel
 from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
+from orchestrator.web.api.schema.restore_answers import StillRemovedInRun
 
 SearchWord = Literal["matched", "none", "ambiguous", "weak", "failed"]
 
@@ -38,14 +40,6 @@ class Summary(ResponseModel):
     open_gates: int = 0
     open_tasks: int = 0
     open_exceptions: int = 0
-
-
-class AccountInRun(ResponseModel):
-    account_id: str = Field(description="Opaque and stable")
-    label: str | None = Field(None, description="The account's name in the system")
-    active: bool | None = None
-    privileged: bool | None = None
-    attributes: dict[str, str] = Field({}, description="Attributes from the system")
 
 
 class SystemInRun(ResponseModel):
@@ -345,6 +339,7 @@ class WholeRun(RunHeader):
     tasks: list[TaskInRun]
     exceptions: list[ExceptionInRun]
     watch: WatchInRun | None = Field(None, description="The checks after the close; null before the first close")
+    still_removed: list[StillRemovedInRun] = Field([], description="Of a restore: what it has not restored")
     holds: list[str] = Field(description="Its systems with paused changes; `*`: all")
     legal_holds: list[LegalHoldInRun] = Field([], description="In the order in which they were placed")
     duties: list[DutyInRun] = Field([], description="Empty once the run is finished, and in a dry run")

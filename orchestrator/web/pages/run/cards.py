@@ -12,6 +12,7 @@ from orchestrator.documents.runs import run as documents
 from orchestrator.documents.runs.account_access import access_of
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
+from orchestrator.documents.runs.still_removed import still_removed_document, still_removed_lines
 from orchestrator.domain.approvals import naming, rejections
 from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
 from orchestrator.domain.commands import exception_commands
@@ -243,6 +244,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "second": second,
         "decision": _decision(seen, opened),
         "removed": _removed_before_approval(seen) if opened.kind == "urgent_review" else [],
+        "still_removed": _still_removed(seen, opened) if opened.kind == "still_removed" else [],
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
     }
@@ -274,6 +276,11 @@ def _removed_before_approval(seen: RunAccess) -> list[Document]:
         seen.step(step) | {"status": known.status, "at": known.changed_at or at}
         for at, step, known in sorted(begun, key=lambda one: (one[0], one[1].step_id))
     ]
+
+
+def _still_removed(seen: RunAccess, opened: ExceptionOpened) -> list[Document]:
+    lines = [line for line in still_removed_document(seen.state) if line["system"] == opened.system]
+    return still_removed_lines(lines, seen.system)
 
 
 def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.previews.duties import duty_documents
 from orchestrator.documents.runs.run import run_document
+from orchestrator.documents.runs.still_removed import still_removed_lines
 from orchestrator.domain.commands.pausing import latest_end
 from orchestrator.domain.commands.starts.making_urgent import before_gates
 from orchestrator.domain.measures.added_exposure import added_exposure
@@ -23,7 +24,13 @@ from orchestrator.vocabulary.ended import ended_sentences
 from orchestrator.vocabulary.states import UNDER_HOLD, in_sentence
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.pages.page import page
-from orchestrator.web.pages.run.cards import Typed, exception_card, gate_card, task_card, with_typed
+from orchestrator.web.pages.run.cards import (
+    Typed,
+    exception_card,
+    gate_card,
+    task_card,
+    with_typed,
+)
 from orchestrator.web.pages.run.run_access import RunAccess, as_unknown, people_of
 from orchestrator.web.pages.run.timeline import files_of, timeline
 from orchestrator.web.rendering import person_label
@@ -143,6 +150,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
         "before_gates": [
             f"{step.title} ({seen.system(step.system)})" for step in before_gates(state, world) if step.system
         ],
+        "still_removed": still_removed_lines(document["still_removed"], seen.system),
         "left_changed": [step for step in steps if step["changed"]],
         "local_input": state.cutoff.astimezone(zone_of(state.zone)).strftime("%Y-%m-%dT%H:%M"),
     }
