@@ -93,6 +93,8 @@ SECTIONS: Final = (
             CommandEntry("commands.tasks:complete", "Complete a task as done or not done, with evidence."),
         ), lists="commands.tasks:tasks"),
         CommandGroup("exceptions", "List and resolve exceptions.", (
+            CommandEntry("commands.exceptions.showing:show",
+                "Show one exception: cause, owner, due date, what people recorded, and each action with its command."),
             CommandEntry("commands.exceptions.exceptions:settle",
                 "Confirm which of the accounts found belong to the person."),
             CommandEntry("commands.exceptions.doing_by_hand:done", "Report that a failed step was done by hand."),

@@ -28,18 +28,19 @@ def record_lines(known: Document) -> Iterator[str]:
     """The waiver, the snooze, the comments, and why it was closed. A server of an earlier version names none."""
     if waiver := known.get("waiver"):
         control = waiver["compensating_control"]
-        yield f"Waived until {instant(waiver['until'])} by {waiver['by']}{_said(waiver['reason'])}" + (
-            f" Compensating control{_said(control)}" if control else ""
+        yield f"Waived until {instant(waiver['until'])} by {waiver['by']}{quoted(waiver['reason'])}" + (
+            f" Compensating control{quoted(control)}" if control else ""
         )
     if known.get("snoozed_until") and known["closed_at"] is None:
         yield f"Snoozed until {instant(known['snoozed_until'])}."
     for comment in known.get("comments", ()):
-        yield f"{comment['by']}, {instant(comment['at'])}{_said(comment['text'])}"
+        yield f"{comment['by']}, {instant(comment['at'])}{quoted(comment['text'])}"
     if known.get("reason"):
         by = known.get("closed_by") or known.get("by") or "Offboard"
         instead_of = f" for {known['on_behalf_of']}" if known.get("on_behalf_of") else ""
-        yield f"Closed by {by}{instead_of}, {instant(known['closed_at'])}{_said(known['reason'])}"
+        yield f"Closed by {by}{instead_of}, {instant(known['closed_at'])}{quoted(known['reason'])}"
 
 
-def _said(text: str | None) -> str:
+def quoted(text: str | None) -> str:
+    """The end of a sentence: a text of a person, or the full stop."""
     return f": “{text}”" if text else "."

@@ -1,4 +1,4 @@
-"""The commands to type for an open exception, from the repairs that the server names for it."""
+"""The commands to type for an open exception, from the repairs and actions that the server names for it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "name_decider": "offboard exceptions assign RUN EXCEPTION ACCOUNT --reason …",
         "end": "offboard end RUN --reason …",
         "release_starts": "offboard starts",
+        "assign": "offboard exceptions owner RUN EXCEPTION NAME (or --none)",
+        "snooze": "offboard exceptions snooze RUN EXCEPTION --until TIME (or --none)",
+        "comment": "offboard exceptions comment RUN EXCEPTION TEXT",
     }
 )
 
@@ -35,3 +38,19 @@ def commands_for(run_id: str, exception: Mapping[str, Any]) -> list[str]:
     }
     commands = [COMMANDS[repair] for repair in exception.get("repairs", ()) if repair in COMMANDS]
     return [" ".join(meant.get(word) or word for word in command.split(" ")) for command in commands]
+
+
+def action_commands(run_id: str, exception: Mapping[str, Any], action: Mapping[str, Any]) -> list[str]:
+    """Of an action of an exception's card. Empty for one that only a newer server knows."""
+    if action["action"] == "skip_all":
+        return [
+            command for step in action["steps"] for command in commands_for(run_id, _about(exception, step, "skip"))
+        ]
+    commands = commands_for(run_id, _about(exception, exception["step"], action["action"]))
+    if action["accounts"]:
+        return [command.replace("ACCOUNT", account) for command in commands for account in action["accounts"]]
+    return commands
+
+
+def _about(exception: Mapping[str, Any], step: str | None, repair: str) -> Mapping[str, Any]:
+    return {**exception, "step": step, "repairs": [repair]}

@@ -52,7 +52,7 @@ def run_document(page: RunPage, *, with_events: bool = False) -> Document:
         "steps": steps(state, world, page.events),
         "gates": [_gate(state, world, people, gate_id) for gate_id in state.decisions.gates],
         "tasks": [_task(state, task_id) for task_id in state.work.tasks],
-        "exceptions": [_exception(state, world, exception_id) for exception_id in state.work.exceptions],
+        "exceptions": [exception_in_run(state, world, exception_id) for exception_id in state.work.exceptions],
         "legal_holds": [_legal_hold(hold) for hold in state.legal_holds],
         "watch": watch_document(state),
         "still_removed": still_removed_document(state),
@@ -333,7 +333,7 @@ def instruction(step: PlannedStep | None, kind: str) -> str | None:
     return step.task_instruction or None
 
 
-def _exception(state: RunState, world: World, exception_id: str) -> Document:
+def exception_in_run(state: RunState, world: World, exception_id: str) -> Document:
     known = state.work.exceptions[exception_id]
     opened = known.opened
     step = state.plan.steps.get(opened.step_id or "")

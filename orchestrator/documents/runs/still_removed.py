@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs.account_labels import account_shown
+from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.planning.still_removed import StillRemoved, still_removed
 from orchestrator.domain.run.run import RunState
 from orchestrator.vocabulary.still_removed import still_removed_state
@@ -15,6 +16,13 @@ def still_removed_document(state: RunState) -> list[Document]:
     """By system and account. Empty for a run that is no restore. `status` is that of the restore's step: None where
     its plan has no such step."""
     return [_line(state, one) for one in still_removed(state)]
+
+
+def still_removed_for(state: RunState, opened: ExceptionOpened) -> list[Document]:
+    """What an exception of the kind `still_removed` is about: the lines of its system. Empty for every other kind."""
+    if opened.kind != "still_removed":
+        return []
+    return [line for line in still_removed_document(state) if line["system"] == opened.system]
 
 
 def still_removed_lines(lines: Sequence[Document], title_of: Callable[[str], str]) -> list[Document]:

@@ -355,10 +355,16 @@ def step_named(state: RunState, named: str) -> tuple[str, StepState]:
     )
 
 
-def open_exception(state: RunState, exception_id: str) -> ExceptionState:
+def known_exception(state: RunState, exception_id: str) -> ExceptionState:
+    """Open or closed. Raises `Invalid` (`unknown_exception`)."""
     exception = state.work.exceptions.get(exception_id)
     if exception is None:
         raise Invalid("unknown_exception", f"Run {state.run_id} has no exception {exception_id}.")
+    return exception
+
+
+def open_exception(state: RunState, exception_id: str) -> ExceptionState:
+    exception = known_exception(state, exception_id)
     if not exception.open:
         raise TooLate(
             "exception_closed",

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.documents.runs.previews.preview import preview
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals.close_gates import close_digest, close_record
@@ -25,7 +26,6 @@ from orchestrator.domain.permissions.run_projection import RunProjection
 from orchestrator.domain.planning.uncovered import conflicts
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.status import run_status
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     BEN,

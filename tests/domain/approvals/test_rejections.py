@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import operating
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     BEN,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import pausing
 from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import DAY, HOUR, HR, MINUTE, OLE, SAM, Story, actor, packet
 
 OLGA = actor("olga", "operator")

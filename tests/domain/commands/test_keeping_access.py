@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.commands import systems
 from orchestrator.domain.commands.cancelling import systems_left_changed
@@ -15,7 +16,6 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.measures.added_exposure import added_exposure
 from orchestrator.domain.organisation.organisation import Holds, fold_holds, holds_of
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.packet_texts import SampleAbility
 from tests.domain.run_world import (
     ANNA,

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     CATALOGUE,

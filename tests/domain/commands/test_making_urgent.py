@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.starts import making_urgent
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
@@ -11,7 +12,6 @@ from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     DAY,

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.kept_access import left_out
 from orchestrator.domain.errors import NotAllowed, TooLate
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.planning.matching import FoundAccount
-from orchestrator.web.pages.run.permissions import Permissions
 from tests.domain.run_world import (
     ANNA,
     CATALOGUE,

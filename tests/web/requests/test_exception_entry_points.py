@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
@@ -120,6 +121,40 @@ async def test_each_entry_point_assigns_snoozes_comments_and_waives(sign_in: Sig
         assert "Waived until" in said and WHY in said and "Its card is watched." in said and CANARY in said
     of_olga = (await operator.api.get("/exceptions", params={"assigned_to": "operator"})).json()["exceptions"]
     assert (run_id, about) in {(one["run_id"], one["exception_id"]) for one in of_olga}
+
+
+async def test_one_exception_is_shown_whole_at_each_entry_point(sign_in: SignInAs, leaver: Leavers) -> None:
+    hr, operator = await sign_in("hr"), await sign_in("operator")
+    run_id, about = await late(hr, leaver)
+    soon = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M}"
+    await operator.does("api", comment(run_id, about, f"{CANARY} on the card"))
+    await operator.does("api", waive(run_id, about, soon))
+    answer = await operator.api.get(f"/runs/{run_id}/exceptions/{about}")
+    assert answer.status_code == 200, answer.text
+    card = answer.json()
+    allowed = {one["action"] for one in card["actions"] if one["allowed"]}
+    assert {"complete_task", "accept", "skip", "waive", "assign", "snooze", "comment"} <= allowed
+    assert "operator" in card["can_resolve"]
+    page = text_of(await operator.page.get(f"/runs/{run_id}"))
+    code, terminal = await operator.typed("exceptions", "show", run_id, "task_overdue")
+    assert code == 0, terminal
+    for said in (page, terminal):
+        for fact in (card["title"], card["meaning"], card["remedy"], card["if_not_resolved"], WHY, CANARY):
+            assert fact in said, fact
+        assert "Its card is watched." in said
+    assert f"offboard exceptions accept {run_id} {about} --reason …" in terminal
+    assert f"offboard tasks complete {run_id} {card['step']} --evidence …" in terminal
+    code, printed = await operator.typed("exceptions", "show", run_id, about, "--json")
+    assert code == 0 and json.loads(printed)["comments"][0]["text"] == f"{CANARY} on the card"
+    assert set(json.loads(printed)) == set(card)
+
+    code, of_hr = await hr.typed("exceptions", "show", run_id, about)
+    assert code == 0 and "Not available to you: Only an operator can do this" in of_hr
+    await operator.does("api", accept(run_id, about))
+    code, closed = await operator.typed("exceptions", "show", run_id, about)
+    assert code == 0 and "Closed by operator, " in closed and "You can" not in closed
+    code, unknown = await operator.typed("exceptions", "show", run_id, "x-none")
+    assert code == 1 and "has no exception x-none" in unknown and "offboard exceptions" in unknown
 
 
 async def test_a_card_shows_who_closed_an_exception_and_why(sign_in: SignInAs, leaver: Leavers) -> None:

@@ -182,6 +182,7 @@ POST   /api/v1/runs/{run_id}/gates/{gate_id}/decision  x  +  x  x  x  x  x  ?  x
 POST   /api/v1/decisions                               x  +  x  x  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/files     x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/tasks/{task_id}/completion             x  x  x  +  x  x  x  ?  x  s
+GET    /api/v1/runs/{run_id}/exceptions/{exception_id}              +  +  +  +  +  +  +  ?  +  s
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/acceptance   x  x  x  x  x  +  x  ?  x  s
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/waiver       -  x  x  x  x  x  x  ?  x  s   HR waives
 POST   /api/v1/runs/{run_id}/exceptions/{exception_id}/assignment   x  x  x  +  x  x  x  ?  x  s

@@ -144,6 +144,9 @@ async def reading(
             "packet": PACKET,
             "version": here.packet.version,
             "stored": kept["stored"],
+            "exception_id": next(
+                one["exception_id"] for one in run["exceptions"] if one["system"] not in (None, "cards")
+            ),
             "inquiry_id": "i0",
         }
         text = "".join(content.decode() for content in files.values())
@@ -190,6 +193,7 @@ QUERIES: dict[str, list[dict[str, str]]] = {
     "/inbox": [{}, {"show": "all"}],
 }
 READ_HERE = ("/api/v1/runs/{run_id}", "/api/v1/runs/{run_id}/events", "/api/v1/runs/{run_id}/stream", "/runs/{run_id}")
+ONE_EXCEPTION = "/api/v1/runs/{run_id}/exceptions/{exception_id}"
 
 
 @pytest.mark.parametrize("who", ["service", "cards-reader"])
@@ -210,6 +214,7 @@ async def test_no_route_shows_an_account_what_is_on_other_systems(reading: Readi
     for path in READ_HERE if who == "cards-reader" else READ_HERE[:-1]:
         assert seen[path][0] == 200 and NAME in seen[path][1], path
     assert seen["/api/v1/runs/{run_id}/files/{stored}"][0] == 404
+    assert seen[ONE_EXCEPTION][0] == 200 and '"exception_id"' in seen[ONE_EXCEPTION][1]
 
 
 def _names(path: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Exceptions: list them, settle matches, and accept."""
+"""Exceptions: list them, show one, settle matches, and accept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from orchestrator import commands
+from orchestrator.documents.runs.exception_card import exception_card_document
 from orchestrator.documents.runs.exceptions import exception_documents
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists, ListScope
@@ -18,7 +19,17 @@ from orchestrator.web.api.runs.command_responses import LATER
 from orchestrator.web.api.runs.command_responses import run_outcome as standing_of
 from orchestrator.web.api.schema.account_answers import AccountInRun
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.exception_answers import ASSIGNED, BEHALF, REASON, SNOOZED, WAIVED, Comment, Waiver
+from orchestrator.web.api.schema.exception_answers import (
+    ASSIGNED,
+    BEHALF,
+    REASON,
+    SNOOZED,
+    WAIVED,
+    Comment,
+    OfferedAction,
+    SecondRequest,
+    Waiver,
+)
 from orchestrator.web.api.schema.parameters import (
     After,
     ExceptionId,
@@ -31,7 +42,8 @@ from orchestrator.web.api.schema.parameters import (
     Text,
     Word,
 )
-from orchestrator.web.api.schema.run_answers import PersonInRun, RunStanding, Vote
+from orchestrator.web.api.schema.restore_answers import StillRemovedInRun
+from orchestrator.web.api.schema.run_answers import ExceptionInRun, PersonInRun, RunStanding, Vote
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
@@ -85,6 +97,40 @@ class Exceptions(ResponseModel):
     after: str | None
     now: datetime
     counts: ExceptionCounts | None = None
+
+
+class StepBeforeApproval(ResponseModel):
+    step_id: str
+    step: str
+    title: str
+    system: str | None
+    account: AccountInRun | None
+    status: str
+    at: datetime = Field(description="When its status changed last, or it began")
+
+
+class WholeException(ExceptionInRun):
+    """What a run says of it, what it is about, and what the caller can do."""
+
+    run_id: str
+    meaning: str = Field(description="What the kind of exception means, as a sentence")
+    title: str | None = Field(description="The step's title")
+    system_title: str | None
+    gate: str | None = Field(description="The gate's name in the packet")
+    gate_title: str | None
+    account: AccountInRun | None = Field(description="The account that the step changes")
+    support: str | None = Field(description="The system's support contact in the packet")
+    runbook: str | None
+    second_request: SecondRequest | None = Field(description="The duplicate request that it is about")
+    ran_before_approval: list[StepBeforeApproval] = Field(
+        description="Of the review of an urgent start, the steps that began without an approval"
+    )
+    still_removed: list[StillRemovedInRun] = Field(
+        description="Of an exception of a cancelled restore, what it has not restored on the system"
+    )
+    can_resolve: list[str] = Field(description="The accounts that can act on it now; empty if it is closed")
+    if_not_resolved: str | None = Field(description="What happens if it is not resolved; null if it is closed")
+    actions: list[OfferedAction] = Field(description="Empty if it is closed; the usual one first")
 
 
 class Acceptance(RequestModel):
@@ -157,6 +203,15 @@ async def exceptions(
         now=page.now,
         counts=ExceptionCounts.model_validate(counted) if counted is not None else None,
     )
+
+
+@router.get("/runs/{run_id}/exceptions/{exception_id}", summary="Get an exception", responses=problems(404))
+async def one(request: Request, caller: ApiCaller, run_id: RunId, exception_id: ExceptionId) -> WholeException:
+    """With each action that can resolve it, and whether the caller can do it now."""
+    queries = state_of(request).queries
+    found = await queries.find_run(caller.viewer, run_id)
+    snapshot = (await queries.snapshots(caller.viewer, [found]))[found]
+    return WholeException.model_validate(exception_card_document(snapshot, caller.actor, exception_id))
 
 
 @router.post(

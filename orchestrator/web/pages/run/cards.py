@@ -10,20 +10,21 @@ from datetime import datetime
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
 from orchestrator.documents.runs.account_access import access_of
+from orchestrator.documents.runs.exception_card import ran_before_approval, second_request, words_on_delay
+from orchestrator.documents.runs.exception_offers import SKIP_ALL, nameable, rejected_steps, repair_offers, task_of
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
-from orchestrator.documents.runs.still_removed import still_removed_document, still_removed_lines
-from orchestrator.domain.approvals import naming, rejections
-from orchestrator.domain.approvals.deciders import deciders, effects_of_delay
+from orchestrator.documents.runs.permissions import DryRun
+from orchestrator.documents.runs.still_removed import still_removed_for, still_removed_lines
+from orchestrator.domain.approvals import naming
+from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.commands import exception_commands
 from orchestrator.domain.events import ExceptionOpened
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.work import ExceptionState
-from orchestrator.vocabulary.states import in_sentence
 from orchestrator.web.pages.run.close_part import close_part
-from orchestrator.web.pages.run.permissions import DryRun
 from orchestrator.web.pages.run.run_access import RunAccess, under_embargo
 from orchestrator.web.words import words
 
@@ -79,27 +80,7 @@ def _elsewhere(seen: RunAccess, item_id: str, is_open: bool) -> Document:
     if not is_open:
         return {"others": [], "delay_words": ""}
     may = deciders(seen.state, item_id, seen.people, seen.world)
-    return {"others": sorted(seen.others(may)), "delay_words": _delay_words(seen, item_id)}
-
-
-def _delay_words(seen: RunAccess, item_id: str) -> str:
-    state, then = seen.state, effects_of_delay(seen.state, item_id, seen.world)
-    late = then.at is not None and then.at <= seen.world.now
-    asked = state.decisions.gates[item_id].roles if item_id in state.decisions.gates else frozenset()
-    also = " and ".join(in_sentence(words(role, "role")) for role in then.escalates_to if role not in asked)
-    said = []
-    if item_id in state.decisions.gates and also and not late:
-        said.append(f"Escalates to {also} if not decided by the due date.")
-    elif item_id in state.work.tasks and not late:
-        said.append(f"If not completed by the due date, an exception opens for the {also}.")
-    elif item_id in state.work.exceptions and RULES[state.work.exceptions[item_id].opened.kind].tried_automatically:
-        said.append("It is retried automatically, and the exception closes when a retry succeeds.")
-    if then.undone:
-        blocked = "1 step is" if len(then.undone) == 1 else f"{len(then.undone)} steps are"
-        said.append(f"{blocked[:1].upper()}{blocked[1:]} blocked until then.")
-    elif not state.finished:
-        said.append("The run stays open until then.")
-    return " ".join(said)
+    return {"others": sorted(seen.others(may)), "delay_words": words_on_delay(seen.state, item_id, seen.world)}
 
 
 # Gates
@@ -243,8 +224,8 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "remedy": exception_remedy(opened.kind, opened.code, opened.system, seen.world.pinned),
         "second": second,
         "decision": _decision(seen, opened),
-        "removed": _removed_before_approval(seen) if opened.kind == "urgent_review" else [],
-        "still_removed": _still_removed(seen, opened) if opened.kind == "still_removed" else [],
+        "removed": _ran_before_approval(seen, exception_id),
+        "still_removed": still_removed_lines(still_removed_for(seen.state, opened), seen.system),
         **(_repairs(seen, exception_id, known) if known.open else CLOSED),
         **_elsewhere(seen, exception_id, known.open),
     }
@@ -264,23 +245,11 @@ def _record(seen: RunAccess, known: ExceptionState) -> Document:
     }
 
 
-def _removed_before_approval(seen: RunAccess) -> list[Document]:
-    """What the review of an urgent start is about: the steps that began without an approval, the first ones first."""
-    state = seen.state
-    begun = [
-        (known.first_started_at, step, known)
-        for id_, step in state.plan.steps.items()
-        if state.goes_before_gates(step) and (known := state.work.steps[id_]).first_started_at is not None
-    ]
+def _ran_before_approval(seen: RunAccess, exception_id: str) -> list[Document]:
     return [
         seen.step(step) | {"status": known.status, "at": known.changed_at or at}
-        for at, step, known in sorted(begun, key=lambda one: (one[0], one[1].step_id))
+        for at, step, known in ran_before_approval(seen.state, exception_id)
     ]
-
-
-def _still_removed(seen: RunAccess, opened: ExceptionOpened) -> list[Document]:
-    lines = [line for line in still_removed_document(seen.state) if line["system"] == opened.system]
-    return still_removed_lines(lines, seen.system)
 
 
 def _decision(seen: RunAccess, opened: ExceptionOpened) -> Document | None:
@@ -299,53 +268,39 @@ CLOSED: Document = {
 def _repairs(seen: RunAccess, exception_id: str, known: ExceptionState) -> Document:
     """The repairs of its kind that the domain allows to the viewer."""
     state, permissions, opened = seen.state, seen.permissions, known.opened
-    repairs, step_id = RULES[opened.kind].repairs, opened.step_id or ""
-    accept = permissions.accept(exception_id) if Repair.ACCEPT in repairs else None
-    settle = permissions.settle(opened.system or "") if Repair.SETTLE in repairs and opened.system else None
-    retry = permissions.retry(step_id) if Repair.RETRY in repairs and step_id in state.work.steps else None
-    by_hand = permissions.do_by_hand(step_id) if Repair.DO_BY_HAND in repairs and step_id in state.work.steps else None
-    skip = permissions.skip(step_id) if Repair.SKIP in repairs and step_id in state.work.steps else None
-    replan = permissions.replan_for(exception_id) if Repair.REPLAN in repairs else None
-    extend = permissions.replan_under_version() if Repair.REPLAN_UNDER_VERSION in repairs else None
-    people, name = _nameable(seen, exception_id, known)
-    # Skipping its steps makes a rejection final.
-    rejected = [id_ for id_ in rejections.rejected_steps(state, opened) if not state.work.steps[id_].final]
-    finals = [permissions.skip_steps(rejected)] if rejected else []
-    waive = permissions.waive(exception_id) if Repair.WAIVE in repairs else None
-    asked = (accept, settle, retry, by_hand, skip, replan, extend, name, waive, *finals)
-    trials = [trial for trial in asked if trial is not None]
-    found = state.accounts.planned_on.get(opened.system or "")
-    task = next((id_ for id_, task in state.work.tasks.items() if task.open and task.opened.step_id == step_id), None)
-    allowed = [trial for trial in trials if trial.allowed]
-    refused = next((trial.refused for trial in trials if trial.refused is not None), None)
-    if allowed:  # those who decided something alone can undo it, and read why they can't accept it
-        refused = accept.refused if accept is not None else None
+    repairs = RULES[opened.kind].repairs
+    offers = repair_offers(permissions, exception_id)
+    may = {action for action, trial in offers.items() if trial.allowed}
+    found, task = state.accounts.planned_on.get(opened.system or ""), task_of(state, exception_id)
+    refused = next((trial.refused for trial in offers.values() if trial.refused is not None), None)
+    if may:  # those who decided something alone can undo it, and read why they can't accept it
+        refused = offers[Repair.ACCEPT].refused if Repair.ACCEPT in offers else None
         refused = refused if refused is not None and refused.code == "second_person_needed" else None
     return {
-        "accept": accept is not None and accept.allowed,
-        "settle": opened.system if settle is not None and settle.allowed else None,
+        "accept": Repair.ACCEPT in may,
+        "settle": opened.system if Repair.SETTLE in may else None,
         "candidates": [documents.account_of(state, id_) for id_ in found.candidates]
         if Repair.SETTLE in repairs and found is not None
         else [],
         "not_selected": documents.not_selected(state, known),
         "none": Repair.ACCEPT not in repairs or bool(state.accounts.settled.get(opened.system or "")),
-        "retry": retry is not None and retry.allowed,
+        "retry": Repair.RETRY in may,
         "again": Repair.RETRY_ANEW in repairs,
-        "by_hand": by_hand is not None and by_hand.allowed,
-        "skip": skip is not None and skip.allowed,
-        "skip_all": rejected if any(trial.allowed for trial in finals) else [],
-        "replan": replan is not None and replan.allowed,
-        "version": seen.world.current.version if extend is not None and extend.allowed else "",
+        "by_hand": Repair.DO_BY_HAND in may,
+        "skip": Repair.SKIP in may,
+        "skip_all": rejected_steps(state, exception_id) if SKIP_ALL in may else [],
+        "replan": Repair.REPLAN in may,
+        "version": seen.world.current.version if Repair.REPLAN_UNDER_VERSION in may else "",
         "release_starts": Repair.RELEASE_STARTS in repairs,
-        "deciders": people if name is not None and name.allowed else [],
-        "waive": waive is not None and waive.allowed,
+        "deciders": _nameable(seen, exception_id, known) if Repair.NAME_DECIDER in may else [],
+        "waive": Repair.WAIVE in may,
         "assignees": _assignees(seen, exception_id, known),
         "snooze": permissions.snooze(exception_id).allowed,
         "comment": permissions.comment(exception_id).allowed,
         "task_kind": state.work.tasks[task].opened.kind if task is not None else None,
         "task": anchor(state.run_id, task) if task is not None and Repair.COMPLETE_TASK in repairs else None,
-        "may": bool(allowed),
-        "instead_of": seen.name(next((trial.instead_of for trial in allowed if trial.instead_of), None)),
+        "may": bool(may),
+        "instead_of": seen.name(next((trial.instead_of for trial in offers.values() if trial.instead_of), None)),
         "why_not": refused,
     }
 
@@ -362,38 +317,21 @@ def _assignees(seen: RunAccess, exception_id: str, known: ExceptionState) -> lis
     return sorted(found, key=lambda one: one[1])
 
 
-def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> tuple[list[Document], DryRun | None]:
-    """The people whom the caller can name to decide, each with who has named them; and how naming the first would
-    end."""
+def _nameable(seen: RunAccess, exception_id: str, known: ExceptionState) -> list[Document]:
+    """The people whom the caller can name to decide, each with who has named them."""
     item_id = naming.undecidable_item(seen.state, known)
-    if item_id is None:
-        return [], None
-    found = naming.candidates(seen.state, item_id, seen.caller.actor, seen.world)
-    named = seen.state.decisions.named.get(item_id, ())
+    named = seen.state.decisions.named.get(item_id or "", ())
     people = [
         {
             "account": id_,
             "name": seen.name(id_),
             "named_by": sorted({seen.name(event.by) for event in named if event.decider == id_}),
         }
-        for id_ in found
+        for id_ in nameable(seen.permissions, exception_id)
     ]
-    return sorted(people, key=lambda one: one["name"]), seen.permissions.name_decider(
-        exception_id, found[0] if found else ""
-    )
+    return sorted(people, key=lambda one: one["name"])
 
 
 def _second_request(seen: RunAccess, exception_id: str) -> Document | None:
-    """A duplicate request by a person who cannot see this run."""
-    for request, number in seen.state.second_requests:
-        if exception_id == f"x-second_request-{number}":
-            return {
-                "by": seen.name(request.by),
-                "cutoff": request.cutoff,
-                "zone": request.zone,
-                "urgent": request.urgent,
-                "packet": request.packet,
-                "reason": request.reason,
-                "legal_hold": request.legal_hold,
-            }
-    return None
+    request = second_request(seen.state, exception_id)
+    return request | {"by": seen.name(request["by"])} if request is not None else None

@@ -137,7 +137,7 @@ def run_context(seen: RunAccess, found: RunPage) -> Document:
             "release": permissions.release(),
             "reschedule": permissions.reschedule(),
             "urgent": permissions.make_urgent(),
-            "end": permissions.end(),
+            "end": permissions.end().allowed,
             "replan": permissions.replan().allowed,
             "replay": permissions.may_replay(),
             "erase": permissions.may_erase(),

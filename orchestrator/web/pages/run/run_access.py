@@ -10,6 +10,7 @@ from functools import cached_property
 from orchestrator.deciding.snapshots import RunSnapshot
 from orchestrator.documents.document import Document
 from orchestrator.documents.runs import run as documents
+from orchestrator.documents.runs.permissions import Permissions
 from orchestrator.domain.approvals.deciders import PeopleByRole
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.permissions.visibility import require_visible
@@ -18,7 +19,6 @@ from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World, due_at
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import Caller
-from orchestrator.web.pages.run.permissions import Permissions
 from orchestrator.web.state import WebState
 from orchestrator.web.times import moment
 

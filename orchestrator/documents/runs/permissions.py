@@ -1,4 +1,4 @@
-"""What a page offers to the viewer of a run.
+"""What the viewer of a run can do in it, as pages and API offer it.
 
 There is no second set of permissions: each command is tried with the rules of the domain that decide it when it is
 sent, and the result is discarded. An offered command can still be refused, since other users act meanwhile.
@@ -185,8 +185,8 @@ class Permissions:
         recent = SignIn(recent=True)
         return bool(self._events(lambda: making_urgent.make_urgent(self.state, None, self.actor, self.world, recent)))
 
-    def end(self) -> bool:
-        return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world)).allowed
+    def end(self) -> DryRun:
+        return self._try(lambda: requests.end(self.state, SAID, self.actor, self.world))
 
     def reschedule(self) -> bool:
         """In one direction at least."""
