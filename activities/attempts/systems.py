@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities.attempts.accounts import find_accounts, unserved_searches
+from activities.attempts.comparing import ComparedReads
 from activities.attempts.current_facts import CurrentFacts
 from activities.attempts.effects import effect_of
 from activities.attempts.leases import LeaseCheck
@@ -32,6 +33,7 @@ from activities.heartbeats import heartbeats
 from connectors.abilities import Connector, Effect, ReadBack
 from connectors.elapsed import local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from orchestrator.deciding.left_open import report_left_open
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import AccountsSearched, SystemSearched
@@ -40,8 +42,9 @@ from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet.expressions import ExpressionFailed
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.searching import queue_of, reached_by, searches_due
+from orchestrator.domain.run.comparison.reads import reads_due
 from orchestrator.domain.run.progress import Progress
-from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps import steps
 from orchestrator.domain.run.steps.readiness import World, readiness
 from orchestrator.domain.run.steps.steps import AttemptResult, DueReading, Intent, ReadAnswer
@@ -123,8 +126,11 @@ class SystemActivities:
         return self._heard(search.run_id, decided)
 
     async def _check_again(self, search: SearchAccounts, snapshot: RunSnapshot) -> Progress:
-        """The systems of a closed run whose check is due, of those that were named."""
+        """The systems of a closed run whose check is due, of those that were named; those of a dry run beside a run
+        whose read is due."""
         state, world = snapshot.state, snapshot.world
+        if state.twin_of is not None:
+            return await self._compare(search, snapshot)
         checks, here = checks_due(state, world), activity.info().task_queue
         systems = tuple(
             system
@@ -140,6 +146,33 @@ class SystemActivities:
             search.run_id, lambda state, world: [checked] if checks_due(state, world).systems else []
         )
         return self._heard(search.run_id, decided)
+
+    async def _compare(self, search: SearchAccounts, snapshot: RunSnapshot) -> Progress:
+        """A read that was made by the time its result is recorded is not recorded again."""
+        state, world, here = snapshot.state, snapshot.world, activity.info().task_queue
+        due = reads_due(state, world)
+        systems = tuple(
+            system
+            for system in due.systems
+            if system in search.systems and (search.given_up or queue_of(system, world) in (None, here))
+        )
+        if not systems:
+            return self._heard(search.run_id, snapshot)
+        reads = ComparedReads(self._keyring, self._connections, self._rates)
+        found = await reads.read(
+            state, world, replace(due, systems=systems), self._observer(state, world), given_up=search.given_up
+        )
+
+        def record(now: RunState, world: World) -> list[Event]:
+            same = now.plan.revision == state.plan.revision and now.cutoff == state.cutoff
+            return found if same and set(systems) <= set(reads_due(now, world).systems) else []
+
+        # First the exceptions of the run beside it: they are reported again if this worker dies in between.
+        after = state
+        for event in found:
+            after = fold(after, event, world.now)
+        await report_left_open(self._runs, after)
+        return self._heard(search.run_id, await self._runs.record_fact(search.run_id, record))
 
     @activity.defn(name="execute_steps")
     @redacted

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.commands.dry_runs import require_few_dry_runs
 from orchestrator.commands.services import Done, GateOutcome, Received, Services, decide_on, finish, nudge
 from orchestrator.commands.starts import ask_about_trips
-from orchestrator.deciding.packet_shelf import version_for
+from orchestrator.deciding.packet_shelf import version_for, with_dry_run_beside
 from orchestrator.deciding.snapshots import RunSnapshot, StartContext, StartDecision
 from orchestrator.documents.runs.previews.shown_matches import Answered, MatchShown
 from orchestrator.domain import events as e
@@ -156,9 +156,10 @@ async def start_run(
             last_of=[role for role, others in holders.items() if opening.left.issuperset(others)],
             actors=opening.organisation.actors,
         )
+        asked, twin = with_dry_run_beside(opening.shelf, asked) if there is None else (asked, None)
         events = [asked, *holds, *said] if there is None else requests.second_request(there.state, asked, legal_hold)
         cancelled = [event for one in restore for event in restoring.give_way(one.state, pinned, acting, one.world)]
-        return StartDecision(events, admitted.events, admitted.refused, before=cancelled)
+        return StartDecision(events, admitted.events, admitted.refused, before=cancelled, twin=twin)
 
     try:
         decided = await services.runs.start(

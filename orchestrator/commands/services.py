@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from orchestrator.deciding.runs import RestsOn, Runs
 from orchestrator.deciding.snapshots import RunDecision
 from orchestrator.documents.runs.questions import Started
-from orchestrator.domain.errors import Refusal
+from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.comparison.twins import followed
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World
@@ -89,13 +90,21 @@ async def decide_on(
     decide: Callable[[Actor, RunState, World], Sequence[Event]],
     *,
     rests_on: RestsOn | None = None,
+    about_twins: bool = False,
 ) -> Done:
-    """`decide` gets the actor with the roles of the same read as the run. The append is refused, and decided again,
+    """`about_twins`: the command is also for a dry run beside a run, which follows that run in all else.
+
+    `decide` gets the actor with the roles of the same read as the run. The append is refused, and decided again,
     where an account has changed since."""
 
     def seen(state: RunState, world: World) -> Sequence[Event]:
         acting = acting_now(actor, world)
         visibility.require_visible(state, acting, world)
+        if state.twin_of is not None and not about_twins:
+            raise Invalid(
+                "dry_run_follows",
+                f"Dry run {run_id} belongs to run {state.twin_of}, and follows what is decided there.",
+            )
         return decide(acting, state, world)
 
     return await finish(services, await services.runs.decide(run_id, seen, by_account=True, rests_on=rests_on))
@@ -103,6 +112,9 @@ async def decide_on(
 
 async def finish(services: Services, decided: RunDecision) -> Done:
     nudged = await nudge(services, decided.state.run_id, decided.progress) if decided.events else True
+    twin = decided.state.asked.twin
+    if twin is not None and (decided.state.version == len(decided.events) or any(followed(decided.events, None))):
+        await nudge(services, twin)  # it was opened with the run, or follows it
     return Done(decided.state.run_id, decided.state.version, decided.events, nudged)
 
 

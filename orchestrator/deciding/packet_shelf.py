@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orchestrator.domain.commands import requests
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.events import RunRequested
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
 from orchestrator.domain.packet import signatures, version_choice
@@ -16,6 +17,7 @@ from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, required_signatures
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.comparison.twins import with_twin
 
 
 class PacketShelf:
@@ -121,3 +123,10 @@ def version_for(
     if version is None:
         raise Invalid("unknown_packet", f"There is no packet {packet}.")
     return version
+
+
+def with_dry_run_beside(shelf: PacketShelf, asked: RunRequested) -> tuple[RunRequested, RunRequested | None]:
+    """The request, and that of the dry run that is opened beside the run; None for a dry run, and where no version is
+    in phase shadow while another is in use."""
+    beside = version_choice.dry_run_beside(shelf.history) if asked.phase != "shadow" else None
+    return with_twin(asked, beside.version) if beside is not None else (asked, None)

@@ -52,6 +52,7 @@ from orchestrator.domain.packet.history.packet_events import PACKET_EVENTS, pack
 from orchestrator.domain.permissions.reports import roles_kept
 from orchestrator.domain.permissions.visibility import unknown_run
 from orchestrator.domain.planning.restoring_packet import packet_of
+from orchestrator.domain.run.comparison.twins import followed
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps.readiness import World
@@ -298,21 +299,39 @@ class Runs:
             appends.append(StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION]))
         # A key that is taken at the version that was read is a fault: deciding again would come to the same.
         rows = projections.changes(before, after, world.now)
+        if before.asked.twin is not None:
+            beside, more_rows = await self._of_twin(before.asked.twin, happened)
+            appends, rows = [*appends, *beside], [*rows, *more_rows]
         appended = await self.ledger.append(appends, rows, not_after=decided_before(before, happened))
         self.starts.appended(appended)
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
         return RunDecision(state, world, tuple(happened), readiness_by_step)
 
+    async def _of_twin(self, twin: str, happened: Sequence[Event]) -> tuple[Sequence[StreamAppend], Sequence[RowWrite]]:
+        """What these events of a run append to the dry run beside it."""
+        if not any(followed(happened, None)):
+            return (), ()
+        known = await self.load(twin)
+        before, world = known.state, known.world.after(known.state.recorded_at)
+        caused = [] if before.finished else list(followed(happened, world.pinned.platform.systems))
+        if not caused:
+            return (), ()
+        after, caused, _ = with_consequences(before, caused, world)
+        to_add = StreamAppend(
+            e.run_stream(twin), before.version, drafts(caused, before.version, before.asked.person_id)
+        )
+        return [to_add], projections.changes(before, after, world.now)
+
     async def start(
         self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *,
         urgent: bool = False, cutoff: datetime | None = None,
     ) -> RunDecision:  # fmt: skip
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
-        which the first is `RunRequested`. A dry run is in a stream of its own only. Where the first is another event,
-        the events are appended to the run that the person has already. A start that a limit holds is recorded, and then
-        refused. Events `before` are appended to the person's latest run. Raises what `request` raises, the refusal that
-        it returns, and `LedgerUnavailable`. A start whose
+        which the first is `RunRequested`, and the dry run beside it. A dry run is in a stream of its own only. Where
+        the first is another event, the events are appended to the run that the person has already. A start that a limit
+        holds is recorded, and then refused. Events `before` are appended to the person's latest run. Raises what
+        `request` raises, the refusal that it returns, and `LedgerUnavailable`. A start whose
         `cutoff` is past can be urgent as well."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
@@ -375,6 +394,11 @@ class Runs:
                 *more,
             ]
             rows = [*rows, *projections.changes(RunState(), after, world.now)]
+            if decided.twin is not None:
+                beside = context.world(decided.twin.packet_version, decided.twin)
+                twin, begun, _ = with_consequences(RunState(), [decided.twin], beside)
+                appends.append(StreamAppend(e.run_stream(twin.run_id), 0, drafts(begun, 0, person_id)))
+                rows += projections.changes(RunState(), twin, beside.now)
             self.starts.appended(await self.ledger.append(appends, rows))
             return RunDecision(after, world, tuple(happened))
 

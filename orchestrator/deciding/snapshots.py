@@ -63,12 +63,14 @@ class RunDecision:
 @dataclass(frozen=True, slots=True)
 class StartDecision:
     """What a request for a run comes to: the run's events, and those of the stream of starts. Where it is `refused`,
-    only the latter are appended. `before` are events of the person's latest run, which is cancelled with them."""
+    only the latter are appended. `before` are events of the person's latest run, which is cancelled with them. `twin`
+    is the request of the dry run that is opened beside the run."""
 
     events: Sequence[Event] = ()
     starts: Sequence[Event] = ()
     refused: Refusal | None = None
     before: Sequence[Event] = ()
+    twin: RunRequested | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ async def open_counts(database: Database) -> OpenCounts:
     """Raises `LedgerUnavailable`."""
     not_embargoed = or_(runs.c.embargo_until.is_(None), runs.c.embargo_until <= func.engine.now())
     by_state = (
-        select(runs.c.state, func.count()).where(runs.c.closed_at.is_(None), not_embargoed).group_by(runs.c.state)
+        select(runs.c.state, func.count())
+        .where(runs.c.closed_at.is_(None), runs.c.twin_of.is_(None), not_embargoed)
+        .group_by(runs.c.state)
     )
     exposed = (
         select(func.count())

@@ -310,8 +310,8 @@ class Queries:
         """Of people by their opaque ids, those with an open run under an embargo that does not name the viewer."""
         if not people:
             return set()
-        hidden = and_(runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor))
-        query = select(runs.c.person_id).where(runs.c.person_id.in_(people), runs.c.closed_at.is_(None), hidden)
+        hidden = (runs.c.embargo_until > func.engine.now(), ~sight.exists_for(viewer.actor), runs.c.twin_of.is_(None))
+        query = select(runs.c.person_id).where(runs.c.person_id.in_(people), runs.c.closed_at.is_(None), *hidden)
         return {str(row["person_id"]) for row in await self._database.rows(query)}
 
     async def absent(self, viewer: Viewer) -> tuple[Actor, ...]:

@@ -19,7 +19,7 @@ from orchestrator.ledger.schema.tables import exceptions, run_counts, runs
 from orchestrator.reading.cursors import cursor, place, undated
 from orchestrator.reading.queries import MAX_PAGE_SIZE, Queries, in_state
 from orchestrator.reading.rows import RunList, RunRow
-from orchestrator.reading.visibility import Viewer, dry_runs_about
+from orchestrator.reading.visibility import Viewer, unseen_dry_runs
 
 Sort = Literal["latest", "cutoff", "due"]
 """`latest`: what was asked for last comes first. `cutoff`: the earliest first. `due`: what has to be done first, and
@@ -185,10 +185,10 @@ class RunLists:
         if wanted.urgent is not None:
             tally = tally.where(run_counts.c.urgent.is_(wanted.urgent))
         found = await self._database.rows(tally)
-        about = dry_runs_about(sight.viewer.actor)
-        if about is not None:  # the tally counts them for everyone who reads the packet
-            unseen = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.readable), about)
-            found += [{**row, "n": -row["n"]} for row in await self._database.rows(_counted(*unseen, *narrowed))]
+        # The tally counts them for everyone who reads the packet.
+        hidden = unseen_dry_runs(sight.viewer.actor)
+        unseen = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.readable), hidden)
+        found += [{**row, "n": -row["n"]} for row in await self._database.rows(_counted(*unseen, *narrowed))]
         found += await self._database.rows(_counted(runs.c.embargo_until.is_not(None), sight.visible, *narrowed))
         if sight.others and sight.viewer.kind == "person":
             rest = (runs.c.embargo_until.is_(None), runs.c.packet_version.in_(sight.others), sight.waiting)

@@ -93,19 +93,20 @@ def visible(viewer: Actor, absent: Sequence[Actor], readable: Sequence[str]) -> 
 
 
 def exists_for(actor: Actor) -> ColumnElement[bool]:
-    """Under an embargo, only the named actors see a run. A dry run does not exist for the person whom it is about."""
+    """Under an embargo, only the named actors see a run. A dry run does not exist for the person whom it is about, and
+    one beside a run for no one until the systems were read a day after the cutoff."""
     named = or_(
         runs.c.embargo_until.is_(None),
         runs.c.embargo_until <= func.engine.now(),
         runs.c.named.contains([actor.actor_id]),
     )
-    about = dry_runs_about(actor)
-    return and_(named, not_(about)) if about is not None else named
+    return and_(named, not_(unseen_dry_runs(actor)))
 
 
-def dry_runs_about(actor: Actor) -> ColumnElement[bool] | None:
-    """The dry runs that do not exist for the actor; None for an actor behind whom there is no person."""
-    return and_(runs.c.shadow, runs.c.person_id.in_(sorted(actor.people))) if actor.people else None
+def unseen_dry_runs(actor: Actor) -> ColumnElement[bool]:
+    """The dry runs that do not exist for the actor, whatever the packet grants."""
+    about = and_(runs.c.shadow, runs.c.person_id.in_(sorted(actor.people))) if actor.people else false()
+    return or_(runs.c.blind, about)
 
 
 def waits_for(viewer: Actor, absent: Sequence[Actor]) -> ColumnElement[bool]:

@@ -41,6 +41,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "delegation_over": "Choose an end in the future, after the start.",
         "delegation_too_long": "Choose an end until {latest}; you can delegate again later.",
         "deputy_of_service": "Create a new assistant instead.",
+        "dry_run_follows": "Use the command on that run.",
         "dry_run_legal_hold": "Place it in the person's own run.",
         "dry_run_replay": "Start an ordinary run.",
         "dry_run_restore": "No action is needed.",

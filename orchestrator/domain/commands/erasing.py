@@ -111,7 +111,7 @@ def obstacles(state: RunState, records: PersonRecords, actor: Actor, world: Worl
     found: list[Obstacle] = []
     for run, around in records.runs:
         needed: list[ObstacleKind] = []
-        if not run.finished:
+        if not run.finished and run.twin_of is None:  # a dry run beside a run ends with the erasure
             needed.append("open_run")
         if run.legal_hold:
             needed.append("legal_hold")

@@ -15,6 +15,8 @@ class RunRequested(Event):
     the leaving, and HR's own record did not have it. `hr_leaving_at`: when the person leaves by HR's own record at the
     start; None where it had no leaving, and in events of versions that did not record it.
 
+    `twin` is the dry run beside this run, and `twin_of` the run beside which this dry run is; None where there is none.
+
     `restores` is the run that this one undoes, None for an offboarding. `restorations` say of each step of that run
     what is restored, in its order; `taken` are the things to restore, by the id of the step that gives them."""
 
@@ -38,6 +40,8 @@ class RunRequested(Event):
     restores: str | None = added_later()
     restorations: tuple[Restoration, ...] = added_later(())
     taken: Personal[dict[str, Any]] = added_later()
+    twin: str | None = added_later()
+    twin_of: str | None = added_later()
 
 
 class RunRescheduled(Event):

@@ -21,7 +21,7 @@ ExceptionKind = Literal[
     "role_without_holder", "legal_hold", "system_not_covered",
     "leaving_changed", "access_returned", "watch_failed",
     "workflow_stopped", "close_rejected", "close_overdue", "done_by_hand",
-    "still_removed",
+    "still_removed", "left_open",
 ]  # fmt: skip
 
 _MERGED_KINDS: Final[Mapping[str, ExceptionKind]] = MappingProxyType({"effect_undone": "access_returned"})

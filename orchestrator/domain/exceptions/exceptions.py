@@ -533,6 +533,24 @@ _RULES: Final = (
         closed_by=frozenset({Repair.RETRY}),
         people_only=True,
     ),
+    ExceptionRule(
+        kind="left_open",
+        title="Access left open",
+        meaning="A newer packet version, which is tried in a dry run beside this run, has a step on this system that "
+        "removes access. This run has no such step, and no one had removed the access a day after the cutoff, or when "
+        "the step was due.",
+        remedy="Remove the access in the system: the dry run names the account. The exception closes once the dry run "
+        "reads that it is gone, or the step is judged to be wrong. If the system is right as it is, HR accepts the "
+        "exception and gives a reason.",
+        repairs=(Repair.ACCEPT,),
+        opens=(),
+        overcome=never,
+        owners=operators_and_hr,
+        accepted_by=hr_roles,
+        people_only=True,
+        waived_when_accepted=True,
+        outlives_run=True,
+    ),
 )
 
 RULES: Final[Mapping[str, ExceptionRule]] = MappingProxyType({rule.kind: rule for rule in _RULES})

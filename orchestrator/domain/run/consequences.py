@@ -22,6 +22,7 @@ from orchestrator.domain.planning import searching
 from orchestrator.domain.planning.missing_connectors import can_plan_more
 from orchestrator.domain.planning.plan import PlannedStep
 from orchestrator.domain.planning.planning import make_plan, widened_plan
+from orchestrator.domain.run.comparison.reads import all_read
 from orchestrator.domain.run.decisions import GateState, decision_due
 from orchestrator.domain.run.legal_holds import kept_by_legal_hold
 from orchestrator.domain.run.run import RunState, fold
@@ -72,6 +73,10 @@ def _next(state: RunState, readiness_by_step: ReadinessByStep, world: World) -> 
         return
     if (wider := _wider_plan(state, world)) is not None:
         yield wider
+        return
+    if state.twin_of is not None:  # it asks no one for anything, and closes once its last read is made
+        if all_read(state, world):
+            yield from _closing(state, {}, world)
         return
     unsettled = tuple(searching.unsettled(state, world.pinned))
     undecidable = decidability.too_few_deciders(state, world)

@@ -121,8 +121,21 @@ class RunState:
         """Whether it only searches and plans: it takes no place of the person, and nothing follows from it."""
         return self.asked.phase == "shadow"
 
+    @property
+    def twin_of(self) -> str | None:
+        """The run beside which this dry run is (`comparison/twins.py`); None for any other run."""
+        return self.asked.twin_of
+
+    @property
+    def blind(self) -> bool:
+        """Whether no one sees the run: those who remove access are not to know the plan of a twin before the systems
+        were read a day after the cutoff."""
+        return self.twin_of is not None and not self.comparison.day_read and self.finish in (None, "ended")
+
     def exists_for(self, actor_id: str, now: datetime) -> bool:
-        """Under an embargo, only the named actors see the run."""
+        """Under an embargo, only the named actors see the run. A twin is seen by no one while it is `blind`."""
+        if self.blind:
+            return False
         return self.embargo_until is None or now >= self.embargo_until or actor_id in self.named
 
     def approval_of(self, step: PlannedStep, now: datetime) -> Approval | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.domain.planning.missing_connectors import missing_systems
 from orchestrator.domain.planning.searching import all_asked, queue_of, searches_due
+from orchestrator.domain.run.comparison.reads import reads_due
 from orchestrator.domain.run.decisions import signature_late_at
 from orchestrator.domain.run.progress import Progress, StepDue
 from orchestrator.domain.run.run import RunState
@@ -44,8 +45,9 @@ def progress(state: RunState, world: World, readiness_by_step: Mapping[str, Step
                 )
             )
     instants = [where.until for where in readiness_by_step.values() if where.until is not None]
-    instants += [until for until in (searches.until, checks.until) if until is not None]
-    systems = tuple(dict.fromkeys((*(system for system, _ in searches.systems), *checks.systems)))
+    reads = reads_due(state, world)
+    instants += [until for until in (searches.until, checks.until, reads.until) if until is not None]
+    systems = tuple(dict.fromkeys((*(system for system, _ in searches.systems), *checks.systems, *reads.systems)))
     instants += _deadlines(state, readiness_by_step, world)
     due_in = max((min(instants) - world.now) / timedelta(seconds=1), 0.0) if instants else None
     return Progress(

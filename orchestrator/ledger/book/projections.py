@@ -93,6 +93,8 @@ def _run(state: RunState) -> dict[str, Any]:
         "watch_at": check[0] + check[1] if check is not None else None,
         "confirmed": confirmed(state),
         "shadow": state.dry,
+        "twin_of": state.twin_of,
+        "blind": state.blind,
         "restores": state.restores,
         "exposed": outcomes.exposed(state),
         "minutes_saved": outcomes.minutes_saved(state),

@@ -66,7 +66,7 @@ SELECT person_id FROM (
 
 _DRY_RUNS = """
 SELECT count(*) FROM read.runs
-WHERE shadow AND requested_at > engine.now() - %s AND requested_by = ANY(%s)
+WHERE shadow AND twin_of IS NULL AND requested_at > engine.now() - %s AND requested_by = ANY(%s)
 """
 
 _PASSED_OVER = """

@@ -49,7 +49,8 @@ PATIENCE: Final = timedelta(days=1)
 """For how long lists cannot be read for a cause that may pass, until HR is asked."""
 _LATEST_RUNS = """
 SELECT DISTINCT ON (person_id) person_id, run_id, cutoff, state, closed_at
-FROM read.runs WHERE person_id = ANY(%s) AND (%s OR NOT shadow) ORDER BY person_id, requested_at DESC
+FROM read.runs WHERE person_id = ANY(%s) AND (%s OR NOT shadow) AND twin_of IS NULL
+ORDER BY person_id, requested_at DESC
 """
 _OTHER_OPEN_RUNS = """
 SELECT run_id FROM read.runs

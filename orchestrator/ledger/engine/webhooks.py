@@ -178,6 +178,7 @@ class Webhooks:
             select(events.c.position, events.c.event_type, runs.c.packet_name)
             .join_from(events, runs, runs.c.run_id == func.substr(events.c.stream, len(e.run_stream("")) + 1))
             .where(events.c.position > position, events.c.position <= last, events.c.event_type.in_(list(TYPE_OF)))
+            .where(runs.c.twin_of.is_(None))  # what happens to a run happens to the dry run beside it as well
             .order_by(events.c.position)
             .limit(at_once)
         )

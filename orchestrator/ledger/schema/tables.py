@@ -86,6 +86,8 @@ runs = Table(
     Column("exposed", Boolean, nullable=False, server_default=text("false")),
     Column("confirmed", Boolean),
     Column("shadow", Boolean, nullable=False, server_default=text("false")),
+    Column("twin_of", Text),
+    Column("blind", Boolean, nullable=False, server_default=text("false")),
     Column("restores", Text),
     Column("minutes_saved", Integer, nullable=False, server_default=text("0")),
     _json("systems", "[]"),

@@ -18,6 +18,8 @@ from orchestrator.domain.commands import requests
 from orchestrator.domain.commands.starts.reported_leavings import report_leaving
 from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import hr_feed
+from orchestrator.domain.run.comparison.left_open import left_open
+from tests.domain.run.compared_runs import beside, read
 from tests.domain.run.test_restores import removing, restored
 from tests.domain.run_world import (
     ANNA,
@@ -413,12 +415,24 @@ def reported() -> Story:
     return story
 
 
+def left_open_beside() -> Story:
+    """A dry run beside the run has a step that the run does not have."""
+    story, twin = at_cutoff(), beside()
+    story.append([e.PlanFrozen(revision=9, digest="d", steps=())])
+    read(twin, "plan")
+    for when, outcome in (("day", "not_done"), ("week", "done")):
+        read(twin, when, "done", disable=outcome)  # type: ignore[arg-type]  # two of the reads
+        story.append(list(left_open(twin.state, story.state, story.world.pinned, story.now)))
+    return story
+
+
 STORIES = (
     questions, weak_match, accounts_change, account_gone, outcome_unknown, searches_fail, nobody_looked, gates_say_no,
     steps_go_wrong, overdue, level_and_idle, unclear, urgent_and_twice, erased, connector_missing,
     too_few_deciders, paused_and_cancelled, restore_cancelled, service_ends, only_holder, access_kept,
     kept_by_legal_hold, system_not_covered, leaving_changes, access_returns, undone,
     workflow_stops, close_is_signed, reported,
+    left_open_beside,
 )  # fmt: skip
 EXPECTED = Path(__file__).with_name("exception_events.txt")
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.run.comparison.results import AFTER, can_be_compared, step_results
+from orchestrator.domain.run.comparison.twins import with_twin
+from orchestrator.domain.run.run import RunState
 from tests.domain.run_world import MINUTE, OLE, Story
 
 DECIDED = ("disable", "sessions", "freeze")
@@ -15,6 +17,16 @@ DECIDED = ("disable", "sessions", "freeze")
 def dry_run() -> Story:
     story = Story(phase="shadow")
     assert story.state.dry and story.state.plan.planned_at is not None
+    return story
+
+
+def beside(**more: Any) -> Story:
+    """A twin whose plan is complete."""
+    story = Story(phase="shadow", ready=False, **more)
+    _, asked = with_twin(story.state.asked, story.state.packet_version)
+    story.state, story.log, story.keys = RunState(), [], set()
+    story.append([asked])
+    story.search()
     return story
 
 

@@ -35,11 +35,13 @@ class StepReads:
 @dataclass(frozen=True, slots=True)
 class ComparisonState:
     """`steps` by the id of the step, `changes` by their ids. `judgements` has the last one about each step or change,
-    by its id, with its time."""
+    by its id, with its time. `day_read`: a system was read a day after a cutoff or later; a moved cutoff does not take
+    back that the plan was shown then."""
 
     steps: Mapping[str, StepReads] = field(default_factory=dict)
     changes: Mapping[str, e.ChangeFound] = field(default_factory=dict)
     judgements: Mapping[str, tuple[e.DifferenceJudged, datetime]] = field(default_factory=dict)
+    day_read: bool = False
 
 
 @singledispatch
@@ -54,7 +56,8 @@ def _(event: e.StepCompared, run: RunState, at: datetime) -> ComparisonState:
     known = comparison.steps.get(event.step_id)
     before = known.shown if known is not None and known.digest == event.digest else {}
     reads = StepReads(event.digest, {**before, event.read: ShownStep(at, event.outcome, event.code)})
-    return replace(comparison, steps={**comparison.steps, event.step_id: reads})
+    day_read = comparison.day_read or event.read in ("day", "week")
+    return replace(comparison, steps={**comparison.steps, event.step_id: reads}, day_read=day_read)
 
 
 @fold_comparison.register(e.ChangeFound)
