@@ -112,12 +112,27 @@ def hidden_rows(connection: psycopg.Connection[Any]) -> tuple[str, str] | None:
     return None
 
 
-def event_rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
-    """Every row up to `last`, in order. By ranges, each a statement of its own: a transaction that stays open for as
-    long as millions of rows take would keep PostgreSQL from clearing away old versions of the head row, which every
-    append looks up. The rows themselves only ever get more."""
+def position_after(connection: psycopg.Connection[Any], position: int) -> int | None:
+    """The next position that a row has; None after the last."""
+    found = connection.execute("SELECT min(position) FROM ledger.events WHERE position > %s", (position,)).fetchone()
+    return found[0] if found is not None else None
+
+
+def copied_rows(connection: psycopg.Connection[Any], columns: str, first: int, until: int) -> bytes:
+    """These columns of the rows after `first`, up to `until`, in PostgreSQL's binary COPY format. After 0 are also rows
+    with positions that there must not be."""
+    where = f"position <= {until:d}" + (f" AND position > {first:d}" if first else "")
+    sql = f"COPY (SELECT {columns} FROM ledger.events WHERE {where} ORDER BY position) TO STDOUT (FORMAT binary)"  # noqa: S608 - constants
+    with connection.cursor() as cursor, cursor.copy(sql.encode()) as copied:
+        return b"".join(copied)
+
+
+def event_rows(connection: psycopg.Connection[Any], last: int, after: int = 0) -> Iterator[Row]:
+    """Every row after `after`, up to `last`, in order. By ranges, each a statement of its own: a transaction that stays
+    open for as long as millions of rows take would keep PostgreSQL from clearing away old versions of the head row,
+    which every append looks up. The rows themselves only ever get more."""
     with connection.cursor(binary=True) as cursor:
-        until = 0
+        until = after
         while until < last:
             first, until = until, until + _RANGE
             # The first range has no lower end, and each begins where the one before ended: no row is passed over.
@@ -126,11 +141,8 @@ def event_rows(connection: psycopg.Connection[Any], last: int) -> Iterator[Row]:
             cursor.execute(sql, {"first": first, "until": min(until, last)})
             rows = cursor.fetchall()
             if not rows:
-                following = connection.execute(
-                    "SELECT min(position) FROM ledger.events WHERE position > %s", (until,)
-                ).fetchone()
-                assert following is not None
-                until = following[0] - 1
+                following = position_after(connection, until)
+                until = following - 1 if following is not None else last
             for fields in rows:
                 yield Row(*fields)
 

@@ -5,6 +5,7 @@ Reads the written format only (`docs/ledger-format.md`, "Stored files") and shar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,25 @@ class FileRow:
     stored_at: datetime | None
 
 
+def read_stated(subject: str | None, public: dict[str, Any]) -> list[tuple[bytes, FileRow]] | None:
+    """The digests and rows that an event about `subject` states. None where it is not in the written format."""
+    stated = public.get(FIELD, [])
+    if not isinstance(stated, list):
+        return None
+    files = []
+    try:
+        for file in stated:
+            at = datetime.fromisoformat(file["stored_at"])
+            row = FileRow(subject, str(file["media_type"]), int(file["bytes"]), at)
+            digest = bytes.fromhex(file["stored"])
+            if len(digest) != 32 or at.tzinfo is None:
+                return None
+            files.append((digest, row))
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+    return files
+
+
 class StatedFiles:
     """The files that events state. Memory grows by some 300 bytes for each."""
 
@@ -30,22 +50,10 @@ class StatedFiles:
         self._stated: dict[bytes, list[tuple[int, FileRow]]] = {}
         self._met: set[bytes] = set()
 
-    def add(self, position: int, subject: str | None, public: dict[str, Any]) -> bool:
-        """What the event at `position` about `subject` states. False where it is not in the written format."""
-        stated = public.get(FIELD, [])
-        if not isinstance(stated, list):
-            return False
-        try:
-            for file in stated:
-                at = datetime.fromisoformat(file["stored_at"])
-                row = FileRow(subject, str(file["media_type"]), int(file["bytes"]), at)
-                digest = bytes.fromhex(file["stored"])
-                if len(digest) != 32 or at.tzinfo is None:
-                    return False
-                self._stated.setdefault(digest, []).append((position, row))
-        except (KeyError, OverflowError, TypeError, ValueError):
-            return False
-        return True
+    def add(self, position: int, files: Iterable[tuple[bytes, FileRow]]) -> None:
+        """What the event at `position` states."""
+        for digest, row in files:
+            self._stated.setdefault(digest, []).append((position, row))
 
     def lists(self, digest: bytes) -> bool:
         """Whether an event states this file."""

@@ -1,39 +1,55 @@
 """Verifies a ledger from its raw rows, in a database or an exported file.
 
+    rows ─► parts (parts.py), side by side ─► tree and checkpoints, in order ─┐
+                    └─► streams (stream_order.py) ────────────────────────────┴─► the first wrong row, or none
+
 Shares nothing with the code that writes: it follows `docs/ledger-format.md` with a parser, a tree and a note reader of
 its own, so that a fault in one is found by the other. Needs no key but the checkpoint's verifier key, and reads no
-personal data. Memory grows with the number of streams, and by some 100 bytes for each event (its key's hash).
+personal data. Memory does not grow with the events; each takes some 150 bytes of a temporary folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 
+from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.proofs.parts import COPIED, PART, Nodes, PartFound, WrongRow, careful_part, quick_part
 from orchestrator.ledger.proofs.raw_rows import (
-    Row,
     RowsUnreadable,
+    copied_rows,
     event_rows,
     exported_rows,
     extent,
     file_rows,
     hidden_rows,
+    position_after,
     raw_connection,
 )
 from orchestrator.ledger.proofs.signed_note import NoteRefused, SignedRoot, read_signed_root
 from orchestrator.ledger.proofs.stored_files import FileRow, StatedFiles
+from orchestrator.ledger.proofs.stream_order import check_order, files_for, put_aside
 
+PARTS_AT_ONCE: Final = 4
+"""ReadParts that a process reads over one connection before it takes others."""
 _RESTORE = (
     "Keep this database as it is for examination, and compare it with a backup and with the checkpoints kept elsewhere"
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +84,25 @@ class VerificationReport:
         return self.wrong is None
 
 
-def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
+def verify_database(
+    url: str, *, against: Sequence[str] = (), verifier_key: str | None = None, processes: int = 1
+) -> VerificationReport:
     """Reads every row of `ledger.events` that was there when it began, and every stored file. `against` are
     checkpoints (signed notes, as text) kept elsewhere, in any order, `verifier_key` the key they must be signed with.
-    Blocks: call it in a thread.
+    A large ledger is read by `processes` at once, each with a connection. Blocks: call it in a thread.
 
-    Raises psycopg's OperationalError when the database cannot be reached.
+    Raises psycopg's OperationalError when the database cannot be reached, OSError when the temporary folder is full,
+    and LedgerError when one of the processes was ended.
     """
-    with raw_connection(url) as connection:
+    with raw_connection(url) as connection, _side_by_side(processes) as run:
         head, last = extent(connection)
         stated = StatedFiles()
-        found = verify_rows(
-            event_rows(connection, last), against=against, verifier_key=verifier_key, head=head, stated=stated
-        )
+        try:
+            found = _verify(partial(_database_parts, url, last), last, run, against, verifier_key, stated, head)
+        except BrokenProcessPool:
+            raise LedgerError(
+                "ledger verify", "one of its processes was ended", "Check the memory of this machine and run it again"
+            ) from None
         hidden = hidden_rows(connection)
         if found.ok and hidden is not None:
             return replace(found, wrong=Wrong(None, *hidden))
@@ -88,9 +110,32 @@ def verify_database(url: str, *, against: Sequence[str] = (), verifier_key: str 
 
 
 def verify_file(path: Path, *, against: Sequence[str] = (), verifier_key: str | None = None) -> VerificationReport:
-    """The same for a file that `export_rows` wrote; stored files are not in it."""
-    with path.open(encoding="utf-8") as lines:
-        return verify_rows(exported_rows(path.name, lines), against=against, verifier_key=verifier_key)
+    """The same for a file that `export_rows` wrote, in one process; stored files are not in it."""
+    events = path.stat().st_size // 1000  # about; it decides how many temporary files there are
+    with _side_by_side(1) as run:
+        return _verify(partial(_file_parts, path), events, run, against, verifier_key, StatedFiles())
+
+
+class SideBySide(Protocol):
+    """`map`, in other processes. Results come in the order of the items, of which only some are taken ahead: there can
+    be more than memory holds."""
+
+    def __call__(self, work: Callable[[T], R], items: Iterable[T]) -> Generator[R]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """`folder` is where parts leave what the order of streams needs, in `files` files; nowhere, where that is 0.
+    `sizes` are the sizes of the tree that are compared; `part` is how many rows a part has."""
+
+    folder: Path
+    files: int
+    sizes: Sequence[int]
+    part: int
+
+
+ReadParts = Callable[[SideBySide, _Aside], Generator[PartFound]]
+"""All parts in order. Their facts are not in them any more."""
 
 
 class _FirstWrong(Exception):
@@ -99,164 +144,215 @@ class _FirstWrong(Exception):
         self.wrong = wrong
 
 
-def verify_rows(
-    rows: Iterable[Row],
-    *,
-    against: Sequence[str] = (),
-    verifier_key: str | None = None,
+def _verify(
+    parts: ReadParts,
+    events: int,
+    run: SideBySide,
+    against: Sequence[str],
+    verifier_key: str | None,
+    stated: StatedFiles,
     head: Sequence[int] | None = None,
-    stated: StatedFiles | None = None,
 ) -> VerificationReport:
-    """`rows` in order of position; `head` the positions found in `ledger.head`, if there is such a table. `stated`
-    gets what the events state about stored files."""
-    check = _Verifier(stated if stated is not None else StatedFiles())
-    met = 0
+    """`head` are the positions found in `ledger.head`, if there is such a table. `stated` gets what the events state
+    about stored files."""
+    wrong = None
+    tree = _Tree([])
+    with tempfile.TemporaryDirectory(prefix="offboard-verify-") as name:
+        try:
+            marks = _signed_roots(against, verifier_key)
+            tree = _Tree(marks)
+            aside = _Aside(Path(name), files_for(events), [mark.size for mark in marks], PART)
+            with closing(parts(run, aside)) as found:
+                for part in found:
+                    for position, rows in part.stated:
+                        stated.add(position, rows)
+                    tree.add(part)
+            tree.end(head)
+        except _FirstWrong as bad:
+            wrong = bad.wrong
+        except RowsUnreadable as bad:
+            wrong = Wrong(None, bad.place, bad.what, "Export again")
+        if not tree.events:
+            return VerificationReport(0, 0, tree.root(), tree.met, wrong)
+        orders = list(run(partial(check_order, aside.folder, below=tree.events + 1), range(aside.files)))
+        breaks = min((order.wrong for order in orders if order.wrong is not None), key=_position, default=None)
+        if breaks is None:
+            streams = sum(order.streams for order in orders)
+            return VerificationReport(tree.events, streams, tree.root(), tree.met, wrong, covered=tree.covered)
+        # Everything before it is as it should be: its tree is made again, since the one above goes beyond it.
+        whole, tree = breaks.position - 1, _Tree(marks)
+        with closing(parts(run, replace(aside, files=0, sizes=[*aside.sizes, whole]))) as found:
+            for part in found:
+                tree.add(part.until(whole))
+                if tree.events == whole:
+                    break
+        orders = list(run(partial(check_order, aside.folder, below=breaks.position), range(aside.files)))
+        streams = sum(order.streams for order in orders)
+    return VerificationReport(tree.events, streams, tree.root(), tree.met, _wrong_row(breaks), covered=tree.covered)
+
+
+def _position(row: WrongRow) -> int:
+    return row.position
+
+
+def _wrong_row(row: WrongRow) -> Wrong:
+    return Wrong(row.position, f"position {row.position}", row.what)
+
+
+@contextmanager
+def _side_by_side(processes: int) -> Iterator[SideBySide]:
+    """Other processes are started when there are items enough for them."""
+    pool: ProcessPoolExecutor | None = None
+
+    def run(work: Callable[[T], R], items: Iterable[T]) -> Generator[R]:
+        nonlocal pool
+        left = iter(items)
+        some = list(islice(left, 2)) if processes > 1 else []
+        if len(some) < 2 and pool is None:
+            yield from map(work, some)
+            yield from map(work, left)
+            return
+        if pool is None:  # not forked: this process has threads
+            pool = ProcessPoolExecutor(processes, get_context("spawn"))
+        begun: deque[Future[R]] = deque(pool.submit(work, item) for item in some)
+        try:
+            begun.extend(pool.submit(work, item) for item in islice(left, 2 * processes))
+            while begun:
+                yield begun.popleft().result()
+                begun.extend(pool.submit(work, item) for item in islice(left, 1))
+        finally:
+            for waiting in begun:
+                waiting.cancel()
+            wait(begun)  # they write to the temporary folder
+
     try:
-        marks = _signed_roots(against, verifier_key)
-        while marks and marks[0].size == 0:
-            check.meet(marks.pop(0))
-            met += 1
-        for row in rows:
-            check.row(row)
-            while marks and marks[0].size == check.events:
-                check.meet(marks.pop(0))
-                met += 1
-        if head is not None and list(head) != [check.events]:
+        yield run
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+
+
+def _database_parts(url: str, last: int, run: SideBySide, aside: _Aside) -> Generator[PartFound]:
+    step = PARTS_AT_ONCE * aside.part
+    spans = ((first, min(first + step, last)) for first in range(0, last, step))
+    with closing(run(partial(_read_parts, url, aside), spans)) as read:
+        for parts in read:
+            yield from parts
+
+
+def _read_parts(url: str, aside: _Aside, span: tuple[int, int]) -> list[PartFound]:
+    """The parts after the one position, up to the other; those after a wrong one are left out."""
+    parts: list[PartFound] = []
+    with raw_connection(url) as connection:
+        for start in range(span[0], span[1], aside.part):
+            until = min(start + aside.part, span[1])
+            part = quick_part(start, copied_rows(connection, COPIED, start, until), aside.sizes)
+            if part is None or part.events < until - start:
+                part = careful_part(start, event_rows(connection, until, start), aside.sizes)
+            if part.wrong is None and part.events < until - start:
+                missing = start + part.events + 1
+                following = position_after(connection, missing)
+                part.wrong = WrongRow(missing, f"it is missing; the next row is {following}")
+            parts.append(_put_aside(part, aside))
+            if part.wrong is not None:
+                break
+    return parts
+
+
+def _file_parts(path: Path, run: SideBySide, aside: _Aside) -> Generator[PartFound]:
+    with path.open(encoding="utf-8") as lines:
+        rows, first, bad = exported_rows(path.name, lines), 0, None
+        while bad is None:
+            some = []
+            try:
+                for row in islice(rows, aside.part):
+                    some.append(row)
+            except RowsUnreadable as error:
+                bad = error
+            if some:
+                yield _put_aside(careful_part(first, some, aside.sizes), aside)
+            if bad is not None:
+                raise bad
+            if len(some) < aside.part:
+                return
+            first += aside.part
+
+
+def _put_aside(part: PartFound, aside: _Aside) -> PartFound:
+    if aside.files:
+        put_aside(aside.folder, aside.files, part.facts)
+    part.facts = []
+    return part
+
+
+class _Tree:
+    """The tree over the parts so far, with the checkpoints that it has met (RFC 6962)."""
+
+    def __init__(self, marks: Sequence[SignedRoot]) -> None:
+        self.events = self.met = self.covered = 0
+        self._marks = deque(marks)
+        self._subtrees: Nodes = []
+        self._meet(0, [])
+
+    def add(self, part: PartFound) -> None:
+        """The next part. Raises `_FirstWrong`; the tree then ends before what is wrong."""
+        until = part.first + part.events
+        while self._marks and self._marks[0].size <= until:
+            size = self._marks[0].size
+            self._meet(size, part.nodes[size])
+        self._push(until, part.nodes[until])
+        if part.wrong is not None:
+            raise _FirstWrong(_wrong_row(part.wrong))
+
+    def end(self, head: Sequence[int] | None) -> None:
+        if head is not None and list(head) != [self.events]:
+            says = ", ".join(map(str, head)) or "nothing"
+            raise _FirstWrong(Wrong(None, "ledger.head", f"it says {says}, there are {self.events}"))
+        if self._marks:
             raise _FirstWrong(
                 Wrong(
-                    None, "ledger.head", f"it says {', '.join(map(str, head)) or 'nothing'}, there are {check.events}"
+                    self.events + 1,
+                    f"position {self.events + 1}",
+                    f"it is missing: the ledger ends before it, and a checkpoint states {self._marks[0].size} events",
                 )
             )
-        if marks:
-            raise _FirstWrong(
-                Wrong(
-                    check.events + 1,
-                    f"position {check.events + 1}",
-                    f"it is missing: the ledger ends before it, and a checkpoint states {marks[0].size} events",
-                )
-            )
-        wrong = None
-    except _FirstWrong as bad:
-        wrong = bad.wrong
-    except RowsUnreadable as bad:
-        wrong = Wrong(None, bad.place, bad.what, "Export again")
-    return VerificationReport(check.events, len(check.tails), check.root(), met, wrong, covered=check.covered)
-
-
-class _Verifier:
-    """What has been seen so far."""
-
-    def __init__(self, stated: StatedFiles) -> None:
-        self.events = 0
-        self._stated = stated
-        self.tails: dict[str, tuple[int, bytes]] = {}
-        self._keys: set[bytes] = set()
-        self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), biggest first
-        self.covered = 0
-
-    def row(self, row: Row) -> None:
-        expected = self.events + 1
-        if row.position != expected:
-            what = "it occurs twice" if row.position < expected else f"it is missing; the next row is {row.position}"
-            at = min(row.position, expected)
-            raise _FirstWrong(Wrong(at, f"position {at}", what))
-        if row.stored is None or row.leaf_hash is None:
-            raise self._wrong(row, f"the column {'stored' if row.stored is None else 'leaf_hash'} is empty")
-        leaf = hashlib.sha256(b"\x00" + row.stored).digest()
-        if leaf != row.leaf_hash:
-            raise self._wrong(row, "the hash of the stored bytes is not leaf_hash: one of the two was changed")
-        found = _parse(row.stored)
-        if found is None:
-            raise self._wrong(row, "the stored bytes are not in the written format")
-        public: Any = found["public"]
-        columns: dict[str, object] = {
-            "stream": row.stream,
-            "version": row.version,
-            "position": row.position,
-            "event_key": row.event_key,
-            "event_type": row.event_type,
-            "subject": row.subject,
-            "recorded_at": row.recorded_at and (row.recorded_at - _EPOCH) // timedelta(microseconds=1),
-        }
-        for name, value in columns.items():
-            if value != found[name]:
-                raise self._wrong(row, f"the column {name} differs from the stored bytes")
-        version, previous = self.tails.get(row.stream, (0, bytes(32)))
-        if row.version != version + 1:
-            raise self._wrong(row, f"version {row.version} of its stream follows version {version}")
-        if found["previous"] != previous:
-            raise self._wrong(row, f"it does not continue version {version} of its stream: that version was changed")
-        key = hashlib.sha256(json.dumps([row.stream, row.event_key]).encode()).digest()[:16]
-        if key in self._keys:
-            raise self._wrong(row, "its event key occurs twice in its stream")
-        self._keys.add(key)
-        if not self._stated.add(row.position, row.subject, public):
-            raise self._wrong(row, "its stored_files are not in the written format")
-        self.tails[row.stream] = (row.version, leaf)
-        self.events += 1
-        size = 1
-        while self._subtrees and self._subtrees[-1][0] == size:
-            leaf = hashlib.sha256(b"\x01" + self._subtrees.pop()[1] + leaf).digest()
-            size *= 2
-        self._subtrees.append((size, leaf))
 
     def root(self) -> bytes:
-        if not self._subtrees:
-            return hashlib.sha256(b"").digest()
-        root = self._subtrees[-1][1]
-        for _, left in reversed(self._subtrees[:-1]):
-            root = hashlib.sha256(b"\x01" + left + root).digest()
-        return root
+        return _root(self._subtrees)
 
-    def meet(self, mark: SignedRoot) -> None:
-        if self.root() != mark.root:
-            first = self.covered + 1
-            raise _FirstWrong(
-                Wrong(
-                    first,
-                    f"positions {first} to {mark.size}",
-                    f"the root differs from the checkpoint of {mark.size} events: at least one of these rows was "
-                    "rewritten, with the hashes after it",
+    def _meet(self, size: int, nodes: Nodes) -> None:
+        """Every checkpoint of this size; `nodes` are those of the part that it is in."""
+        while self._marks and self._marks[0].size == size:
+            if _root([*self._subtrees, *nodes]) != self._marks.popleft().root:
+                first = self.covered + 1
+                self._push(size, nodes)
+                raise _FirstWrong(
+                    Wrong(
+                        first,
+                        f"positions {first} to {size}",
+                        f"the root differs from the checkpoint of {size} events: at least one of these rows was "
+                        "rewritten, with the hashes after it",
+                    )
                 )
-            )
-        self.covered = mark.size
+            self.met += 1
+            self.covered = size
 
-    @staticmethod
-    def _wrong(row: Row, what: str) -> _FirstWrong:
-        return _FirstWrong(Wrong(row.position, f"position {row.position}", what))
+    def _push(self, events: int, nodes: Nodes) -> None:
+        for size, node in nodes:
+            while self._subtrees and self._subtrees[-1][0] == size:
+                node = hashlib.sha256(b"\x01" + self._subtrees.pop()[1] + node).digest()
+                size *= 2
+            self._subtrees.append((size, node))
+        self.events = events
 
 
-def _parse(stored: bytes) -> dict[str, object] | None:
-    """The fields that columns repeat, and the hash before; None for bytes that are not of the format."""
-    if stored[:4] != b"OBE\x01":
-        return None
-    parts: list[bytes] = []
-    rest = memoryview(stored)[4:]
-    while rest:
-        size = int.from_bytes(rest[:4], "big")
-        if len(rest) < 4 + size or len(rest) < 4:
-            return None
-        parts.append(bytes(rest[4 : 4 + size]))
-        rest = rest[4 + size :]
-    if len(parts) != 11 or [len(parts[at]) for at in (1, 2, 5, 7, 8)] != [8, 8, 4, 8, 32]:
-        return None
-    try:
-        public = json.loads(parts[9])
-        if not isinstance(public, dict):
-            return None
-        return {
-            "stream": parts[0].decode(),
-            "version": int.from_bytes(parts[1], "big"),
-            "position": int.from_bytes(parts[2], "big"),
-            "event_key": parts[3].decode(),
-            "event_type": parts[4].decode(),
-            "subject": parts[6].decode() or None,
-            "recorded_at": int.from_bytes(parts[7], "big"),
-            "previous": parts[8],
-            "public": public,
-        }
-    except (ValueError, RecursionError):
-        return None
+def _root(subtrees: Nodes) -> bytes:
+    if not subtrees:
+        return hashlib.sha256(b"").digest()
+    root = subtrees[-1][1]
+    for _, left in reversed(subtrees[:-1]):
+        root = hashlib.sha256(b"\x01" + left + root).digest()
+    return root
 
 
 def _signed_roots(notes: Sequence[str], verifier_key: str | None) -> list[SignedRoot]:

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.ledger.book.format import NO_PREVIOUS, Entry, leaf_hash, read, write
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
+from orchestrator.ledger.proofs import stream_order, verification
 from orchestrator.ledger.proofs.checkpoints import NoteSigner, SignerKeyInvalid, make_checkpoint
 from orchestrator.ledger.proofs.raw_rows import export_rows
 from orchestrator.ledger.proofs.signed_note import NoteRefused, read_signed_root
@@ -75,6 +76,49 @@ async def test_an_untouched_ledger_verifies(filled: Ledger, url: str, database: 
     assert verify_file(tmp_path / "export.jsonl", against=[note], verifier_key=KEY) == found
 
 
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of four rows, two of which are read at once, and a file for every five events of streams."""
+    monkeypatch.setattr(verification, "PART", 4)
+    monkeypatch.setattr(verification, "PARTS_AT_ONCE", 2)
+    monkeypatch.setattr(stream_order, "EVENTS_A_FILE", 5)
+
+
+async def test_processes_side_by_side_find_the_same(
+    filled: Ledger, url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = await make_checkpoint(database, SIGNER)
+    await filled.append([StreamAppend("run:a", 6, counts(7, 12))])
+    late = await make_checkpoint(database, SIGNER)
+    notes = [late, early]
+    alone = check(url, *notes)
+    in_parts(monkeypatch)
+
+    async def side_by_side() -> VerificationReport:
+        return await asyncio.to_thread(verify_database, url, against=notes, verifier_key=KEY, processes=2)
+
+    assert alone.ok and (alone.events, alone.streams, alone.checkpoints) == (18, 2, 2)
+    assert await side_by_side() == check(url, *notes) == alone
+    tamper(url, "UPDATE ledger.events SET event_key = 'n1' WHERE position = 15")
+    rewrite(url, 15, key="n1")
+    found = await side_by_side()
+    assert found.wrong is not None and found.wrong.position == 15 and "event key" in found.wrong.what
+    assert (found.events, found.streams, found.checkpoints) == (14, 2, 1)
+    assert found == check(url, *notes)
+
+
+async def test_rows_in_order_are_read_by_their_lengths_alone(
+    filled: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading row by row takes several times as long: it is for what is not as expected."""
+
+    def not_needed(*_: object) -> None:
+        raise AssertionError("a row was checked on its own")
+
+    monkeypatch.setattr(verification, "careful_part", not_needed)
+    in_parts(monkeypatch)
+    assert verify_database(url).ok
+
+
 async def test_an_empty_ledger_verifies(url: str, database: Database) -> None:
     note = await make_checkpoint(database, SIGNER)
     assert check(url, note).ok and check(url, note).events == 0 and check(url, note).checkpoints == 1
@@ -131,12 +175,14 @@ async def test_an_empty_ledger_verifies(url: str, database: Database) -> None:
     ],
 )
 async def test_the_first_wrong_row_is_named(
-    filled: Ledger, url: str, statement: str, position: int | None, what: str
+    filled: Ledger, url: str, statement: str, position: int | None, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tamper(url, statement)
     found = verify_database(url)
     assert found.wrong is not None and found.wrong.position == position and what in str(found.wrong)
     assert found.wrong.remedy
+    in_parts(monkeypatch)
+    assert verify_database(url) == found, "the same, wherever a part ends"
 
 
 async def test_changed_bytes_with_a_fitting_hash_break_the_stream(filled: Ledger, url: str) -> None:

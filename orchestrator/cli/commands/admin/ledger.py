@@ -99,7 +99,8 @@ def verify(
         if rows is not None:
             return await asyncio.to_thread(verify_file, rows, against=notes, verifier_key=key)
         url = server_settings(folder).database_url
-        return await asyncio.to_thread(verify_database, url, against=notes, verifier_key=key)
+        processors = len(os.sched_getaffinity(0))
+        return await asyncio.to_thread(verify_database, url, against=notes, verifier_key=key, processes=processors)
 
     with working("Reading every row"):
         found = carry_out(work())
