@@ -22,7 +22,7 @@ from orchestrator.domain.run.run import RunState, fold
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.format import read
-from orchestrator.ledger.book.rebuild import plain
+from orchestrator.ledger.book.made_rows import plain
 from orchestrator.ledger.schema.database import Database
 
 POSITIONS_AT_ONCE: Final = 5_000

@@ -15,8 +15,12 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
+from orchestrator.deciding.runs import RUN_EVENT_TYPES
+from orchestrator.domain.events import RunHeld
+from orchestrator.ledger.book import made_rows
 from orchestrator.ledger.book import rebuild as rebuilding
-from orchestrator.ledger.book.errors import LedgerUnavailable
+from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import LedgerUnavailable, UnreadableEvent
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.ledger.schema.database import Database
 from tests.ledger.small_office import HANNA, HOUR, OLE, REFUSED, SmallOffice, small_office
@@ -234,4 +238,73 @@ async def test_rows_of_unknown_runs_and_columns_that_no_event_fills_are_correcte
     assert await dump(here) != right
     made = await rebuild(here.database, here.codec)
     assert made["packets"].differed == 1 and made["exceptions"].differed == 1 and run_id
+    assert await dump(here) == right
+
+
+async def test_a_rebuild_that_ends_half_way_leaves_each_run_whole(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are corrected in the order of their ids, here one by one."""
+    monkeypatch.setattr(rebuilding, "RUNS_AT_ONCE", 1)
+    runs = sorted([await here.start(LATER) for _ in range(3)])
+    right = await dump(here)
+    await tamper(here, runs)
+    tampered = await dump(here)
+    async with locked(here, "SELECT * FROM read.runs WHERE run_id = %s FOR UPDATE", runs[1]):
+        running = asyncio.create_task(rebuild(here.database, here.codec))
+        process = await waiting_for_a_lock(here)
+        async with locked(here, "SELECT pg_terminate_backend(%s)", process):
+            with pytest.raises(LedgerUnavailable):
+                await running
+    half = await dump(here)
+    for table in ("runs", "exceptions", "inbox"):
+        assert [row for row in half[table] if runs[0] in row] == [row for row in right[table] if runs[0] in row]
+        for run_id in runs[1:]:
+            assert [row for row in half[table] if run_id in row] == [row for row in tampered[table] if run_id in row]
+    await rebuild(here.database, here.codec)
+    assert await dump(here) == right
+
+
+async def test_an_event_that_cannot_be_read_changes_nothing(here: SmallOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where what comes before it differs."""
+    monkeypatch.setattr(rebuilding, "BATCH", 2)
+    runs = [await here.start(LATER) for _ in range(2)]
+    await commands.hold_run(here.services, OLE, runs[-1], "wait")
+    await tamper(here, runs)
+    tampered = await dump(here)
+    older = EventCodec([kind for kind in RUN_EVENT_TYPES if kind is not RunHeld])
+    with pytest.raises(UnreadableEvent, match="RunHeld"):
+        await rebuild(here.database, older)
+    assert await dump(here) == tampered
+
+
+async def test_a_row_that_bears_another_runs_name_is_given_back(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whichever order the two are corrected."""
+    monkeypatch.setattr(rebuilding, "RUNS_AT_ONCE", 1)
+    first, second = sorted([await here.start(LATER) for _ in range(2)])
+    right = await dump(here)
+    for thief, owner in ((first, second), (second, first)):
+        async with here.database.transaction() as connection:
+            await connection.exec_driver_sql("UPDATE read.inbox SET run_id = %s WHERE run_id = %s", (thief, owner))
+        assert await dump(here) != right
+        assert (await rebuild(here.database, here.codec))["inbox"].differed
+        assert await dump(here) == right
+
+
+async def test_missing_rows_of_many_runs_are_made_a_few_at_a_time(
+    here: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "RUNS_AT_ONCE", 2)
+    monkeypatch.setattr(rebuilding, "BATCH", 3)
+    monkeypatch.setattr(made_rows, "STREAMS_AT_ONCE", 1)
+    for _ in range(5):
+        await here.start(LATER)
+    right = await dump(here)
+    async with here.database.transaction() as connection:
+        for table in TABLES:
+            await connection.exec_driver_sql(f"DELETE FROM read.{table}")
+    made = await rebuild(here.database, here.codec)
+    assert made["runs"].differed == made["runs"].rows == 5 and made["packets"].differed == made["packets"].rows > 0
     assert await dump(here) == right
