@@ -10,17 +10,12 @@ is recorded all the same, and the relay nudges the workflow later.
 from __future__ import annotations
 
 from orchestrator.commands.administration import (
-    adopt_packet,
     delegate,
     end_delegation,
     hold_system,
-    move_packet,
-    object_to_packet,
     record_actor,
     release_system,
     revoke_roles,
-    sign_packet,
-    withdraw_objection,
 )
 from orchestrator.commands.credentials import (
     end_sessions,
@@ -44,6 +39,14 @@ from orchestrator.commands.integrations import (
     list_webhooks,
     make_token,
     replace_webhook_secret,
+)
+from orchestrator.commands.packet_versions import (
+    adopt_packet,
+    move_packet,
+    object_to_packet,
+    refused_adoption,
+    sign_packet,
+    withdraw_objection,
 )
 from orchestrator.commands.parked_steps import MAX_BATCH_RETRIES, parked_steps, retry_parked_steps
 from orchestrator.commands.replays import replay_run
@@ -113,6 +116,7 @@ __all__ = [
     "parked_steps",
     "place_legal_hold",
     "record_actor",
+    "refused_adoption",
     "reject_gate",
     "release_run",
     "release_starts",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from connectors.registry import SYSTEM_CLASSES
-from orchestrator.commands.run_commands import hold_run
 from orchestrator.commands.services import Services, active_people, packets_in_use
 from orchestrator.deciding.appending import append_to, drafts
-from orchestrator.deciding.packet_shelf import PacketShelf, shelf_of
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation
-from orchestrator.domain.commands import pausing, revoking_roles, systems
-from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
+from orchestrator.domain.commands import revoking_roles, systems
+from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.organisation.organisation import (
     Organisation,
@@ -25,15 +22,9 @@ from orchestrator.domain.organisation.organisation import (
 )
 from orchestrator.domain.organisation.roles import either
 from orchestrator.domain.packet.checks.packet_checks import roles_named_in
-from orchestrator.domain.packet.class_steps import expanded
-from orchestrator.domain.packet.history import objections, packet_phases, packet_state
-from orchestrator.domain.packet.history.packet_events import FORWARD, OpenRuns, Phase, packet_stream
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
-from orchestrator.domain.permissions.programs import require_known_safety_owner
-from orchestrator.ledger.book.projections import packet_row
-from orchestrator.ledger.book.records import RowWrite
 
 # Systems
 
@@ -89,205 +80,6 @@ async def _current(services: Services, packet: str) -> Packet:
 
 def _not_in_use(packet: str) -> Invalid:
     return Invalid("packet_not_in_use", f"No version of packet {packet} is in use.")
-
-
-# The packet's owners
-
-
-async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
-    """Puts a packet's three files into the ledger, with the systems of its steps for every system of a class. Returns
-    the version. `packets` are the names of those there are:
-    once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
-    """
-    require("adopt_packet", actor)
-    packet = expanded(packet, services.runs.abilities, SYSTEM_CLASSES)
-    in_use = await packets_in_use(services, packets)
-
-    def adopt(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
-        acting = acting_now(actor, people)
-        if packet.name not in {known.name for known in in_use}:
-            require_known_safety_owner(acting, packet, in_use)
-        shelf = shelf_of(events)
-        return packet_phases.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
-
-    await append_to(
-        services.runs.ledger,
-        packet_stream(packet.name),
-        services.runs.organisation,
-        adopt,
-        _packet_rows(packet.name),
-    )
-    return packet.version
-
-
-async def sign_packet(
-    services: Services,
-    actor: Actor,
-    packet: str,
-    version: str,
-    phase: Phase | None,
-    packets: Sequence[str],
-) -> None:
-    """`packets` are the names of those there are, as for `adopt_packet`, of which others may be in use since."""
-    require("sign_packet", actor)
-    require_known_owner = await _known_owners(services, packet, version, packets)
-
-    def sign(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
-        acting = acting_now(actor, people)
-        require_known_owner(acting, people)
-        shelf = _known(packet, events, people)
-        return packet_phases.sign(
-            shelf.history, version, acting, phase=phase, required=shelf.required_signatures(version)
-        )
-
-    await append_to(
-        services.runs.ledger,
-        packet_stream(packet),
-        services.runs.organisation,
-        sign,
-        _packet_rows(packet),
-    )
-
-
-async def object_to_packet(services: Services, actor: Actor, packet: str, version: str, reason: str) -> None:
-    """Keeps the version from going forward until the author withdraws the objection."""
-    require("object_to_packet", actor)
-
-    def object_to(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
-        state = _known(packet, events, people).history
-        return objections.object_to(state, version, acting_now(actor, people), reason)
-
-    await append_to(
-        services.runs.ledger,
-        packet_stream(packet),
-        services.runs.organisation,
-        object_to,
-        _packet_rows(packet),
-    )
-
-
-async def withdraw_objection(services: Services, actor: Actor, packet: str, version: str, objection: str) -> None:
-    require("withdraw_objection", actor)
-
-    def withdraw(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
-        state = _known(packet, events, people).history
-        return objections.withdraw_objection(state, version, objection, acting_now(actor, people))
-
-    await append_to(
-        services.runs.ledger,
-        packet_stream(packet),
-        services.runs.organisation,
-        withdraw,
-        _packet_rows(packet),
-    )
-
-
-async def move_packet(
-    services: Services,
-    actor: Actor,
-    packet: str,
-    version: str,
-    phase: Phase,
-    packets: Sequence[str],
-    reason: str = "",
-    open_runs: OpenRuns | None = "continue",
-    running: Sequence[str] = (),
-) -> None:
-    """`packets` are as for `sign_packet`. Moving a version back, or retiring it, needs the answer what happens to its
-    open runs: `running` are the ids of those that the actor sees. Raises `Invalid` (`open_runs_unanswered`) where there
-    are some and `open_runs` is None; with "pause", the refusal of the first run that the actor cannot pause. Nothing is
-    moved then. The same move again pauses the runs that an interrupted one has not paused."""
-    require("move_packet", actor)
-    forward = phase in FORWARD[1:]
-    require_known_owner = await _known_owners(services, packet, version, packets if forward else ())
-    accounts = await services.runs.organisation()
-    require_known_owner(actor, accounts)
-    shelf = (await services.runs.shelf(packet)).counted(accounts.actors)
-    if shelf.history.newest is None:
-        raise _unknown(packet)
-    known = shelf.history.version(version)
-    required = shelf.required_signatures(known.version)
-    packet_phases.move(shelf.history, version, phase, actor, reason, required=required)
-    back = phase == known.phase or packet_phases.moves_back(known.phase, phase)
-    pausing = running if back and open_runs == "pause" else ()
-    if back and running and open_runs is None:
-        raise Invalid(
-            "open_runs_unanswered",
-            f"{len(running)} {'run' if len(running) == 1 else 'runs'} of version {known.version[:12]} "
-            f"{'is' if len(running) == 1 else 'are'} open.",
-        )
-    for run_id in pausing:
-        await _require_pausable(services, actor, run_id, reason)
-
-    def move(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
-        acting = acting_now(actor, people)
-        require_known_owner(acting, people)
-        found = _known(packet, events, people)
-        needs = found.required_signatures(version)
-        return packet_phases.move(found.history, version, phase, acting, reason, open_runs or "continue", needs)
-
-    await append_to(
-        services.runs.ledger,
-        packet_stream(packet),
-        services.runs.organisation,
-        move,
-        _packet_rows(packet),
-    )
-    for run_id in pausing:
-        try:
-            await hold_run(services, actor, run_id, reason or None)
-        except TooLate:
-            continue  # it has finished since
-
-
-async def _require_pausable(services: Services, actor: Actor, run_id: str, reason: str) -> None:
-    run = await services.runs.load(run_id)
-    try:
-        pausing.hold(run.state, reason or None, actor, run.world)
-    except TooLate:
-        return
-    except NotAllowed as refused:
-        refused.message = f"Run {run_id} can't be paused: {refused.message}"
-        raise
-
-
-async def _known_owners(
-    services: Services, packet: str, version: str, packets: Sequence[str]
-) -> Callable[[Actor, Organisation], None]:
-    """A draft may be older than what is in use: when it was adopted no one was there who had to answer for it. Either
-    the actor or the user who adopted it has to be a safety owner today. Returns the check of an actor."""
-    shelf = await services.runs.shelf(packet)
-    in_use = await packets_in_use(services, packets)
-    if shelf.history.newest is None or packet in {known.name for known in in_use}:
-        return lambda actor, people: None
-    adopted = shelf.version(shelf.history.version(version).version)
-
-    def require_one(actor: Actor, people: Organisation) -> None:
-        by = people.actors.get(shelf.adopted_by(adopted.version), actor)
-        try:
-            require_known_safety_owner(by, adopted, in_use)
-        except NotAllowed:
-            require_known_safety_owner(actor, adopted, in_use)
-
-    return require_one
-
-
-def _known(packet: str, events: Sequence[Event], people: Organisation) -> PacketShelf:
-    if not events:
-        raise _unknown(packet)
-    return shelf_of(events).counted(people.actors)
-
-
-def _unknown(packet: str) -> Invalid:
-    return Invalid("unknown_packet", f"There is no packet {packet}.")
-
-
-def _packet_rows(name: str) -> Callable[[Sequence[Event]], list[RowWrite]]:
-    def rows(events: Sequence[Event]) -> list[RowWrite]:
-        state = packet_state.fold(events)
-        return [RowWrite("packets", {"name": name}, packet_row(state))]
-
-    return rows
 
 
 # Who acts

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orchestrator.deciding.optimistic import until_appended
 from orchestrator.domain import events as e
+from orchestrator.domain.errors import Refusal
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation
@@ -32,13 +33,19 @@ async def append_to(
 ) -> Sequence[Event]:
     """Decides on all of a stream's events and on the accounts as `organisation` reads them, and appends the result if
     neither has changed since. `rows` is given the whole stream as it will be. Raises what `decide` raises, and
-    `LedgerUnavailable`."""
+    `LedgerUnavailable`. What a refusal `records` is appended before it is raised."""
 
     async def attempt() -> Sequence[Event]:
         people = await organisation()
         page = await ledger.read({stream: 0})
         history = [recorded.event for recorded in page.events[stream]]
-        wanted = decide(people, history)
+        try:
+            wanted = decide(people, history)
+        except Refusal as refused:
+            if refused.records:
+                record = StreamAppend(stream, page.version(stream), drafts(refused.records, page.version(stream), None))
+                await ledger.append([record, StreamAppend(e.ORGANISATION, people.version)])
+            raise
         if not wanted:
             return ()
         fresh = [draft.event for draft in wanted]

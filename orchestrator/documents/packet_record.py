@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_changes import changes_document
-from orchestrator.documents.packets import objections
-from orchestrator.domain.packet.history.packet_events import PacketAdopted, PacketMoved, PacketSigned
+from orchestrator.documents.packets import objections, refused_part
+from orchestrator.domain.packet.history.packet_events import (
+    PacketActRefused,
+    PacketAdopted,
+    PacketMoved,
+    PacketSigned,
+)
 from orchestrator.domain.packet.history.packet_state import PacketState, VersionState, fold
 from orchestrator.ledger.book.records import Recorded
 
@@ -22,6 +27,7 @@ def packet_record(shelf: PacketShelf, version: str, happened: Sequence[Recorded]
     adopted: list[Document] = []
     signatures: list[Document] = []
     moves: list[Document] = []
+    refused: list[Document] = []
     compared: list[str | None] = []
     for recorded in happened:
         event = recorded.event
@@ -38,6 +44,8 @@ def packet_record(shelf: PacketShelf, version: str, happened: Sequence[Recorded]
                 moved = {"by": event.by, "from_phase": event.from_phase, "phase": event.to_phase}
                 reason = event.explanation or event.reason or None
                 moves.append(place | moved | {"reason": reason, "compared_with": production})
+            case PacketActRefused() if event.version == known.version:
+                refused.append(place | refused_part(event))
             case _:
                 pass
         state = fold([event], state)
@@ -52,6 +60,7 @@ def packet_record(shelf: PacketShelf, version: str, happened: Sequence[Recorded]
         "signatures": signatures,
         "moves": moves,
         "objections": objections(known.version, happened),
+        "refused": refused,
         "changes": [changes_document(shelf.version(one) if one is not None else None, with_version) for one in against],
     }
 

@@ -11,6 +11,7 @@ from orchestrator.domain.packet.ability import Catalogue, KindClasses
 from orchestrator.domain.packet.checks.class_checks import coverage_notices
 from orchestrator.domain.packet.class_steps import places, step_name
 from orchestrator.domain.packet.history.packet_events import (
+    PacketActRefused,
     PacketAdopted,
     PacketMoved,
     PacketObjected,
@@ -220,4 +221,10 @@ def _history(recorded: Recorded) -> Document | None:
         case PacketObjectionWithdrawn():
             said = {"version": event.version, "by": event.by, "objection": event.objection}
             return entry | said | {"what": "objection_withdrawn"}
+        case PacketActRefused():
+            return entry | {"what": "refused", "version": event.version} | refused_part(event)
     return None
+
+
+def refused_part(event: PacketActRefused) -> Document:
+    return {"by": event.by, "act": event.act, "phase": event.phase, "code": event.refusal}

@@ -97,5 +97,6 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "PacketSigned": EventDisplay("Packet signed by an owner", "signed", "quiet"),
     "PacketMoved": EventDisplay("Packet phase changed", "flag", "active"),
     "PacketObjected": EventDisplay("Objection to a packet version", "pen", "warn"),
+    "PacketActRefused": EventDisplay("Act on a packet version refused", "cross", "warn"),
     "PacketObjectionWithdrawn": EventDisplay("Objection to a packet version withdrawn", "pen", "quiet"),
 }

@@ -7,6 +7,8 @@ from typing import Final
 
 from connectors.people_csv.mapping import mapping_problems
 from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds
+from orchestrator.commands import refused_adoption
+from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
 from orchestrator.domain.packet.class_steps import expanded
 from orchestrator.domain.packet.history.packet_phases import adopt, require_author
@@ -23,13 +25,20 @@ NOT_AVAILABLE: Final = (
 """The same for every reason. A draft must not be a way to find out what is installed here, and in which version."""
 
 
-async def checked_version(web: WebState, caller: Caller, files: Mapping[str, bytes]) -> Packet:
+async def checked_version(
+    web: WebState, caller: Caller, files: Mapping[str, bytes], *, adopting: bool = True
+) -> Packet:
     """Files of a packet that the caller would adopt, with the systems of its steps for every system of a class. Raises
     `PacketProblems` with every problem, and `NotAllowed` for an account that owns none of the files, whose files are
-    not checked."""
+    not checked. If the caller is `adopting` them, that refusal is recorded in the packet that the files name."""
     require_author(caller.actor)  # before the files are read, which takes processor time
     packet = await web.heavy.run(parse_packet, files, max_nodes=MAX_NODES)
-    adopt(PacketState(), packet, caller.actor)  # files are checked only for accounts that would own one of them
+    try:
+        adopt(PacketState(), packet, caller.actor)  # files are checked only for accounts that would own one of them
+    except NotAllowed as refused:
+        if adopting:
+            await refused_adoption(web.services, caller.actor, packet, refused)
+        raise
     packet = await web.heavy.run(expanded, packet, connector_kinds(), SYSTEM_CLASSES)
     actors = list((await web.services.runs.organisation()).actors.values())
     roles = roles_spoken_of(packet).union(*(actor.roles for actor in actors if actor.kind == "person"))

@@ -11,7 +11,9 @@ import pytest
 
 from orchestrator.domain.approvals import gates
 from orchestrator.domain.events import ExceptionClosed, ExceptionKind, SearchOutcome
-from orchestrator.domain.packet.history.packet_events import Phase
+from orchestrator.domain.packet.history import objections, packet_phases
+from orchestrator.domain.packet.history.packet_events import PacketAct, Phase
+from orchestrator.domain.packet.versions import file_ownership
 from orchestrator.domain.packet.versions.change_table import ChangeKind
 from orchestrator.domain.permissions.command_table import COMMANDS
 from orchestrator.domain.permissions.levels import Level
@@ -20,6 +22,7 @@ from orchestrator.domain.run.status import RunStatus
 from orchestrator.domain.run.steps.readiness import WaitsFor
 from orchestrator.domain.run.work import StepStatus, TaskState
 from orchestrator.vocabulary import states
+from orchestrator.vocabulary.refused_packet_acts import PACKET_ACT, REFUSED_PACKET_ACT
 from orchestrator.vocabulary.refused_votes import REFUSED_VOTE
 
 GROUPS_OF_STATES = {"open", "finished"}
@@ -55,6 +58,26 @@ def test_every_code_of_a_refused_vote_has_one_label() -> None:
     asked = {rule.refused_with, rule.unknown_with, "access_limited", "level_not_granted", "own_run", "run_finished"}
     assert set(REFUSED_VOTE) == refused | asked
     assert all(label[:1].isupper() and not label.endswith(".") for label in REFUSED_VOTE.values())
+
+
+def test_every_code_of_a_refused_packet_act_has_one_label() -> None:
+    """The codes with which the rules of packets refuse an account, and those of the table of commands."""
+    refused = {
+        node.args[0].value
+        for rules in (packet_phases, objections, file_ownership)
+        for node in ast.walk(ast.parse(inspect.getsource(rules)))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("NotAllowed", "TooLate")
+        and isinstance(node.args[0], ast.Constant)
+    }
+    acts = ("adopt_packet", "sign_packet", "move_packet", "object_to_packet", "withdraw_objection")
+    rules = [rule for name, rule in COMMANDS.items() if name in acts]
+    assert len(rules) == len(acts)
+    asked = {code for rule in rules for code in (rule.refused_with, rule.unknown_with)} | {"access_limited"}
+    assert set(REFUSED_PACKET_ACT) == refused | asked
+    assert set(PACKET_ACT) == set(get_args(PacketAct))
+    for vocabulary in (REFUSED_PACKET_ACT, PACKET_ACT):
+        assert all(label[:1].isupper() and not label.endswith(".") for label in vocabulary.values())
 
 
 def test_what_an_account_has_is_called_as_people_write_it() -> None:

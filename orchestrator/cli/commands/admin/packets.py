@@ -16,6 +16,7 @@ from orchestrator.cli.terminal.refusals import REFUSED, reporting_refusals
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import complain, instant, print_json, say
 from orchestrator.documents.document import Document
+from orchestrator.vocabulary.refused_packet_acts import refused_act
 from orchestrator.vocabulary.states import CHANGE_KIND, PHASE, in_sentence, label
 
 if TYPE_CHECKING:
@@ -316,6 +317,8 @@ def record(
         for one in found["objections"]:
             said = one["reason"] or "The reason was erased."
             say(f"{instant(one['at'])}  {one['by']} objected ({one['state']}): {said}")
+        for one in found.get("refused", ()):  # an older server records none
+            say(f"{instant(one['at'])}  {one['by']}: {refused_act(one)}")
         for compared in found["changes"]:
             before = f"version {compared['before'][:12]}" if compared["before"] else "no version in production"
             say(f"Compared with {before}: {counts_words(compared['counts'])}.")

@@ -6,9 +6,11 @@ from typing import Final, Literal
 
 from orchestrator.domain.events.event import Event, Personal, added_later
 from orchestrator.domain.packet.packet import FILE_NAMES
+from orchestrator.domain.permissions.levels import ActorKind
 
 Phase = Literal["draft", "shadow", "pilot", "production", "retired"]
 Owner = Literal["value", "safety"]
+PacketAct = Literal["adopt", "sign", "move", "object", "withdraw"]
 OpenRuns = Literal["continue", "pause"]
 """What happens to a version's open runs when it is moved back or retired: they continue under it, or are paused."""
 FORWARD: Final[tuple[Phase, ...]] = ("draft", "shadow", "pilot", "production")
@@ -81,10 +83,26 @@ class PacketObjectionWithdrawn(Event):
     by: str
 
 
+class PacketActRefused(Event):
+    """What an account wanted to do with a version of the packet, and may not, or too late: `act`, with the `phase` that
+    it named. `refusal` is the code of the refusal, and `account_kind` the type of the account `by`. `human` is the
+    person behind it as HR knows them; of a program, the person who answers for it. Recorded once for each version, act,
+    account and code; an adoption once for each account and code, since anyone can write further versions."""
+
+    version: str
+    act: PacketAct
+    by: str
+    account_kind: ActorKind
+    human: str | None
+    refusal: str
+    phase: Phase | None = None
+
+
 PACKET_EVENTS: tuple[type[Event], ...] = (
     PacketAdopted,
     PacketSigned,
     PacketMoved,
     PacketObjected,
     PacketObjectionWithdrawn,
+    PacketActRefused,
 )

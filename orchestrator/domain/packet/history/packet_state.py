@@ -15,6 +15,8 @@ from orchestrator.domain.errors import Invalid
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.history.packet_events import (
     Owner,
+    PacketAct,
+    PacketActRefused,
     PacketAdopted,
     PacketMoved,
     PacketObjected,
@@ -66,12 +68,14 @@ class VersionState(BaseModel):
 
 
 class PacketState(BaseModel):
-    """A packet as its stream tells it. `versions` are in the order of adoption, the newest last."""
+    """A packet as its stream tells it. `versions` are in the order of adoption, the newest last. `refused` has what was
+    refused: the version (empty for an adoption), the act, the account and the code."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str = ""
     versions: tuple[VersionState, ...] = ()
+    refused: frozenset[tuple[str, PacketAct, str, str]] = frozenset()
 
     @property
     def newest(self) -> VersionState | None:
@@ -154,7 +158,7 @@ def _after(state: PacketState, event: Event) -> PacketState:
                 objections=before.objections if before is not None else (),
                 changes=before.changes + 1 if before is not None else 0,
             )
-            return PacketState(name=event.name, versions=(*others, adopted))
+            return PacketState(name=event.name, versions=(*others, adopted), refused=state.refused)
         case PacketSigned():
             signature = SignatureRecord(owner=event.owner, phase=event.phase, by=event.by, human=event.human)
             return _changed(state, event.version, signature=signature)
@@ -167,6 +171,9 @@ def _after(state: PacketState, event: Event) -> PacketState:
             return _with_objections(
                 state, event.version, lambda known: tuple(_withdrawn(each, event.objection) for each in known)
             )
+        case PacketActRefused():
+            about = "" if event.act == "adopt" else event.version
+            return state.model_copy(update={"refused": state.refused | {(about, event.act, event.by, event.refusal)}})
         case _:
             return state
 

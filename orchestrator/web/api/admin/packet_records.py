@@ -7,7 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from orchestrator.domain.packet.history.packet_events import Owner, Phase
+from orchestrator.domain.packet.history.packet_events import Owner, PacketAct, Phase
 from orchestrator.web.access.caller import ApiCaller
 from orchestrator.web.access.packets import record_of
 from orchestrator.web.api.admin.packet_changes import VersionChanges
@@ -39,6 +39,14 @@ class RecordedMove(RecordedAct):
     compared_with: str | None = Field(description="The version in production before the move; null if none was")
 
 
+class RecordedRefusal(RecordedAct):
+    """What was refused to an account: once for each act, account and code."""
+
+    act: PacketAct
+    phase: Phase | None = Field(description="The phase that it was for, if the account named one")
+    code: str = Field(description="The code of the refusal")
+
+
 class PacketRecord(ResponseModel):
     packet: str
     title: str
@@ -48,6 +56,7 @@ class PacketRecord(ResponseModel):
     signatures: list[RecordedSignature]
     moves: list[RecordedMove]
     objections: list[Objection]
+    refused: list[RecordedRefusal] = Field([], description="Oldest first")
     changes: list[VersionChanges] = Field(
         description="The changes from each version in `compared_with` of a signature; without signatures, from the "
         "version in production"

@@ -13,7 +13,7 @@ from orchestrator import commands
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents.packets import packet_document
 from orchestrator.domain.packet.ability import SystemClass
-from orchestrator.domain.packet.history.packet_events import OpenRuns, Owner, Phase, packet_stream
+from orchestrator.domain.packet.history.packet_events import OpenRuns, Owner, PacketAct, Phase, packet_stream
 from orchestrator.domain.packet.history.packet_state import VersionState
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.versions.changes import FileOwner
@@ -101,7 +101,7 @@ class PacketFile(ResponseModel):
 
 class PacketChange(ResponseModel):
     at: datetime
-    what: Literal["adopted", "signed", "moved", "objected", "objection_withdrawn"]
+    what: Literal["adopted", "signed", "moved", "objected", "objection_withdrawn", "refused"]
     version: str
     by: str
     owner: Owner | None = None
@@ -110,6 +110,8 @@ class PacketChange(ResponseModel):
     reason: str | None = None
     open_runs: OpenRuns | None = Field(None, description="What happened to open runs when the version was moved back")
     objection: str | None = None
+    act: PacketAct | None = Field(None, description="What was refused")
+    code: str | None = Field(None, description="Why it was refused")
 
 
 class Objection(ResponseModel):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from orchestrator import commands
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_changes import changes_document
-from orchestrator.domain.errors import Refusal
+from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.domain.packet.history.packet_phases import require_author
 from orchestrator.domain.packet.packet import FILE_NAMES, Packet
 from orchestrator.domain.packet.packet_yaml import PacketProblem, PacketProblems
@@ -36,13 +36,13 @@ async def edit(request: Request, caller: PageCaller, name: str, version: str) ->
 @router.post("/packets/{name}/versions/{version}/edit")
 async def checked(request: Request, caller: PageCaller, form: Form, name: str, version: str) -> Response:
     """The button "Check" shows the problems, or what differs; "Adopt" adopts the files as a draft."""
-    web = state_of(request)
-    base = await _base(request, caller, name, version)
+    web, adopting = state_of(request), text(form, "act") == "adopt"
+    base = await _base(request, caller, name, version, adopting=adopting)
     files = _files(form, base, own_files(caller.actor, await _production(request, base)))
     try:
-        packet = await checked_version(web, caller, files)
+        packet = await checked_version(web, caller, files, adopting=adopting)
         production = await _production(request, base)
-        if text(form, "act") != "adopt":
+        if not adopting:
             compared = await web.heavy.run(changes_document, production or base, packet)
             return await _form(request, caller, base, files, compared=compared)
         adopted = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web))
@@ -56,14 +56,20 @@ async def checked(request: Request, caller: PageCaller, form: Form, name: str, v
     return await back_to(request, caller, at, Flash("done", said))
 
 
-async def _base(request: Request, caller: Caller, name: str, version: str) -> Packet:
-    """The version that is edited; a caller who cannot adopt one is refused."""
+async def _base(request: Request, caller: Caller, name: str, version: str, *, adopting: bool = False) -> Packet:
+    """The version that is edited; a caller who cannot adopt one is refused. The refusal is recorded if they are
+    `adopting` a copy of it."""
     web = state_of(request)
     await readable(web, caller, name)
-    require_author(caller.actor)
     shelf = await web.services.runs.shelf(name)
     base = shelf.version(shelf.history.version(version).version)
-    own_files(caller.actor, shelf.production or base, required=True)
+    try:
+        require_author(caller.actor)
+        own_files(caller.actor, shelf.production or base, required=True)
+    except NotAllowed as refused:
+        if adopting:
+            await commands.refused_adoption(web.services, caller.actor, base, refused)
+        raise
     return base
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from orchestrator.vocabulary.refused_packet_acts import refused_act
 from orchestrator.web.access.caller import PageCaller
 from orchestrator.web.access.packets import record_of
 from orchestrator.web.pages.page import page
@@ -28,4 +29,5 @@ async def show_record(request: Request, caller: PageCaller, name: str, version: 
         found=found,
         acts=sorted([*found["adopted"], *found["signatures"], *found["moves"]], key=lambda one: int(one["position"])),
         name_of=lambda actor_id: name_in(staff, actor_id),
+        refused_act=refused_act,
     )

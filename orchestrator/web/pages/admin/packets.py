@@ -28,6 +28,7 @@ from orchestrator.domain.packet.packet import FILE_NAMES
 from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, own_files
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.reading.run_lists import RunLists
+from orchestrator.vocabulary.refused_packet_acts import refused_act
 from orchestrator.web.access.caller import Caller, PageCaller
 from orchestrator.web.access.forms import Form, text
 from orchestrator.web.access.packets import counted_shelf, packet_names, readable
@@ -226,6 +227,7 @@ async def _page(
         gate_titles={gate: spec.title for gate, spec in shown.approvals.gates.items()},
         running=len(running),
         name_of=lambda actor_id: name_in(staff, actor_id),
+        refused_act=refused_act,
         address=_address(name, known.version),
         part=part if (part := request.query_params.get("part") or default) in PARTS else PARTS[0],
     )
