@@ -3,7 +3,8 @@ packet's stream before it is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from connectors.registry import SYSTEM_CLASSES
 from orchestrator.commands.run_commands import hold_run
@@ -25,10 +26,17 @@ from orchestrator.ledger.book.projections import packet_row
 from orchestrator.ledger.book.records import RowWrite
 
 
-async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets: Sequence[str]) -> str:
+async def adopt_packet(
+    services: Services,
+    actor: Actor,
+    packet: Packet,
+    packets: Sequence[str],
+    answers: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Puts a packet's three files into the ledger, with the systems of its steps for every system of a class. Returns
     the version. `packets` are the names of those there are:
     once one is in use, a further one has a platform file that the same safety owners own, or is brought by one of them.
+    `answers` are the objections that the version answers, each with a sentence.
     """
     packet = expanded(packet, services.runs.abilities, SYSTEM_CLASSES)
     in_use = await packets_in_use(services, packets)
@@ -38,7 +46,8 @@ async def adopt_packet(services: Services, actor: Actor, packet: Packet, packets
         with recording(shelf.history, "adopt", packet.version, acting):
             if packet.name not in {known.name for known in in_use}:
                 require_known_safety_owner(acting, packet, in_use)
-            return packet_phases.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
+            adopted = packet_phases.adopt(shelf.history, packet, acting, shelf.production, shelf.adopted_files)
+            return [*adopted, *objections.answer(shelf.history, packet.version, answers, acting)]
 
     await _decide(services, packet.name, adopt)
     return packet.version

@@ -15,6 +15,7 @@ from orchestrator.domain.packet.history.packet_events import (
     PacketAdopted,
     PacketMoved,
     PacketObjected,
+    PacketObjectionAnswered,
     PacketObjectionWithdrawn,
     PacketSigned,
 )
@@ -168,7 +169,8 @@ def _files(packet: Packet) -> list[Document]:
 
 
 def objections(version: str, happened: Sequence[Recorded]) -> list[Document]:
-    """To this version, oldest first. `answered`: another version was adopted after it."""
+    """To this version, oldest first. `answered`: another version was adopted that says so; `answer` is its sentence,
+    None if the personal data of its author was erased."""
     found: dict[str, Document] = {}
     for recorded in happened:
         match recorded.event:
@@ -180,13 +182,13 @@ def objections(version: str, happened: Sequence[Recorded]) -> list[Document]:
                     "reason": event.explanation,
                     "state": "open",
                     "answered_by": None,
+                    "answer": None,
                 }
             case PacketObjectionWithdrawn() as event if event.objection in found:
                 found[event.objection]["state"] = "withdrawn"
-            case PacketAdopted() as event if event.version != version:
-                for one in found.values():
-                    if one["state"] == "open":
-                        one |= {"state": "answered", "answered_by": event.version}
+            case PacketObjectionAnswered() as event if event.objection in found:
+                answered = {"answered_by": event.answered_by, "answer": event.explanation}
+                found[event.objection] |= {"state": "answered"} | answered
     return list(found.values())
 
 
@@ -221,6 +223,9 @@ def _history(recorded: Recorded) -> Document | None:
         case PacketObjectionWithdrawn():
             said = {"version": event.version, "by": event.by, "objection": event.objection}
             return entry | said | {"what": "objection_withdrawn"}
+        case PacketObjectionAnswered():
+            said = {"version": event.answered_by, "by": event.by, "objection": event.objection}
+            return entry | said | {"what": "objection_answered", "reason": event.explanation}
         case PacketActRefused():
             return entry | {"what": "refused", "version": event.version} | refused_part(event)
     return None

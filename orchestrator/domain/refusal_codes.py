@@ -43,6 +43,7 @@ CommonCode = Literal[
     "settled_twice", "several_legal_holds",
     "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn",
     "objected_already", "objection_open", "not_your_objection", "unknown_objection",
+    "answered_by_itself", "objection_withdrawn",
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",
     "too_many_inquiries", "too_many_keys", "too_many_searches", "too_many_sign_ins", "too_many_streams",
     "text_too_long", "time_past", "time_too_late", "too_many_together",

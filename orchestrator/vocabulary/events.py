@@ -98,5 +98,6 @@ EVENTS: Final[Mapping[str, EventDisplay]] = {
     "PacketMoved": EventDisplay("Packet phase changed", "flag", "active"),
     "PacketObjected": EventDisplay("Objection to a packet version", "pen", "warn"),
     "PacketActRefused": EventDisplay("Act on a packet version refused", "cross", "warn"),
+    "PacketObjectionAnswered": EventDisplay("Objection to a packet version answered", "pen", "quiet"),
     "PacketObjectionWithdrawn": EventDisplay("Objection to a packet version withdrawn", "pen", "quiet"),
 }

@@ -28,6 +28,7 @@ REFUSED_PACKET_ACT: Vocabulary = {
     "not_your_objection": "Another person made the objection",
     "objected_already": "This person already objects to the version",
     "objection_open": "An objection to the version is open",
+    "objection_withdrawn": "The objection was withdrawn",
     "one_person_signs_once": "This person has signed as the other owner",
     "only_people_govern": "Only people whom HR knows can do this",
     "packet_retired": "The version is retired",

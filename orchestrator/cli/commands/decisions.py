@@ -48,8 +48,15 @@ def inbox(
         phase = in_sentence(label(one["phase"], PHASE))
         version = f"{one['packet']} {one['version'][:12]}"
         say(f"Packet {version} waits for your signature as {one['owner']} owner for {phase}.")
+    for one in found.get("objections", ()):  # an older server lists none
+        said = one["answer" if one["state"] == "answered" else "reason"] or "erased"
+        version = f"{one['packet']} {one['version'][:12]}"
+        if one["state"] == "answered":
+            say(f"Version {one['answered_by'][:12]} answers your {one['objection']} to packet {version}: {said}")
+        else:
+            say(f"{one['by']} objects to packet {version} ({one['objection']}): {said}")
     if not found["items"]:
-        if found.get("to_sign"):
+        if found.get("to_sign") or found.get("objections"):
             return
         say("You're all caught up." if not everybody else "There are no open items.")
         return

@@ -6,7 +6,9 @@ from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.deciding.waiting_signatures import waiting_signatures
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_record import packet_record
+from orchestrator.documents.packets import objections
 from orchestrator.domain.errors import Invalid
+from orchestrator.domain.packet.history.objections import waiting_objections
 from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.web.access.caller import Caller
@@ -40,6 +42,26 @@ async def packets_to_sign(web: WebState, caller: Caller) -> list[Document]:
         for shelf in shelves
         for waiting in await web.heavy.run(waiting_signatures, shelf, caller.actor)
     ]
+
+
+async def objections_for(web: WebState, caller: Caller) -> list[Document]:
+    """Objections to packet versions that wait for the caller (`waiting_objections`), as the version's document has them
+    with `packet`, `version` and `title`. `state` is `open` for an objection of another owner, `answered` for the
+    caller's own."""
+    snapshot = await web.queries.organisation_snapshot()
+    found: list[Document] = []
+    for shelf in snapshot.shelves.values():
+        waiting = waiting_objections(shelf.history, caller.actor)
+        if not waiting:
+            continue
+        stream = packet_stream(shelf.history.name)
+        happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
+        for known, record in waiting:
+            title = shelf.version(known.version).workflow.title
+            place = {"packet": shelf.history.name, "version": known.version, "title": title}
+            listed = objections(known.version, happened)
+            found += [place | one for one in listed if one["objection"] == record.objection]
+    return found
 
 
 async def counted_shelf(web: WebState, name: str) -> PacketShelf:

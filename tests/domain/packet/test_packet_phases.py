@@ -11,7 +11,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.events.event import Draft
-from orchestrator.domain.packet.history.objections import object_to, withdraw_objection
 from orchestrator.domain.packet.history.packet_events import FORWARD, PacketAdopted, PacketMoved, Phase
 from orchestrator.domain.packet.history.packet_phases import adopt, move, sign
 from orchestrator.domain.packet.history.packet_state import PacketState, fold
@@ -343,41 +342,3 @@ def test_a_version_in_use_that_is_adopted_again_stays_in_use(life: Life) -> None
     assert adopt(life.state, ONE, VALUE) == []
     life.adopt(ONE)
     assert (life.state.phase, life.state.current_version) == ("production", ONE.version)
-
-
-def test_an_objection_keeps_a_version_from_going_forward_until_its_author_withdraws_it(life: Life) -> None:
-    life.take(sign(life.state, ONE.version, VALUE))
-    life.take(sign(life.state, ONE.version, SAFETY))
-    for wrong, code in ((STRANGER, "not_an_owner"), (ASSISTANT, "only_people_govern")):
-        with pytest.raises(NotAllowed, match=code):
-            object_to(life.state, ONE.version, wrong, "No.")
-    with pytest.raises(Invalid, match="reason_missing"):
-        object_to(life.state, ONE.version, SAFETY, "  ")
-    [objected] = life.take(object_to(life.state, ONE.version, SAFETY, "The runbook is missing."))
-    assert objected.subject == SAFETY.human, "the reason is encrypted under the author's key"
-    with pytest.raises(TooLate, match="objected_already"):
-        object_to(life.state, ONE.version, SAFETY, "Again.")
-    with pytest.raises(TooLate, match="objection_open") as told:
-        move(life.state, ONE.version, "shadow", VALUE)
-    assert "s objects to it" in told.value.message
-    assert move(life.state, ONE.version, "retired", VALUE), "back or out of use it goes"
-
-    with pytest.raises(NotAllowed, match="not_your_objection"):
-        withdraw_objection(life.state, ONE.version, "objection-1", VALUE)
-    with pytest.raises(Invalid, match="unknown_objection"):
-        withdraw_objection(life.state, ONE.version, "objection-2", SAFETY)
-    life.take(withdraw_objection(life.state, ONE.version, "objection-1", SAFETY))
-    assert withdraw_objection(life.state, ONE.version, "objection-1", SAFETY) == []
-    assert move(life.state, ONE.version, "shadow", VALUE)
-    life.take(object_to(life.state, ONE.version, VALUE, "Another one."))
-    assert [known.objection for known in life.state.version(ONE.version).open_objections] == ["objection-2"]
-
-
-def test_a_new_version_is_not_affected_by_an_objection_and_adopting_the_same_again_answers_nothing(life: Life) -> None:
-    life.take(object_to(life.state, ONE.version, SAFETY, "Too long."))
-    life.adopt(TWO)
-    life.take(sign(life.state, TWO.version, VALUE))
-    life.take(sign(life.state, TWO.version, SAFETY))
-    life.take(move(life.state, TWO.version, "shadow", VALUE))
-    life.adopt(ONE)
-    assert life.state.version(ONE.version).open_objections, "the same files are objected to as before"

@@ -182,11 +182,20 @@ def sign(
     version: Annotated[
         str | None, typer.Option("--version", help="A version of an adopted packet. Default: the newest.")
     ] = None,
+    answers: Annotated[
+        str | None,
+        typer.Option("--answers", metavar="OBJECTION", help="The objection that the version in the folder answers."),
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="SENTENCE", help="How it answers the objection, for its author.")
+    ] = None,
     alias: As = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Sign a packet for its next phase, as one of its owners. A folder is checked and adopted first. Steps for every
     system of a class are listed with the steps that are signed."""
+    if (answers is None) != (answer is None) or (answers is not None and not Path(packet).is_dir()):
+        raise typer.BadParameter("give --answers and --answer together, with a folder that is adopted.")
     with reporting_refusals():
         wanted = _phase(phase) if phase is not None else None
         files = _files(Path(packet)) if Path(packet).is_dir() else None
@@ -194,7 +203,8 @@ def sign(
     async def work() -> None:
         async with entering(folder, alias) as server:
             if files is not None:
-                adopted = await server.post("packets", body=files)
+                said = [{"objection": answers, "answer": answer}] if answers is not None else []
+                adopted = await server.post("packets", body={**files, **({"answers": said} if said else {})})
                 name, known = adopted["packet"], adopted["version"]
             else:
                 name, known = packet, await _version(server, packet, version)
@@ -317,6 +327,8 @@ def record(
         for one in found["objections"]:
             said = one["reason"] or "The reason was erased."
             say(f"{instant(one['at'])}  {one['by']} objected ({one['state']}): {said}")
+            if one.get("answer"):  # an older server has no answers
+                say(f"  Version {one['answered_by'][:12]} answers {one['objection']}: {one['answer']}")
         for one in found.get("refused", ()):  # an older server records none
             say(f"{instant(one['at'])}  {one['by']}: {refused_act(one)}")
         for compared in found["changes"]:

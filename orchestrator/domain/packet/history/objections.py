@@ -1,16 +1,23 @@
 """An owner's objection to a packet version: it keeps the version where it is until its author withdraws it. A new
-version is not affected by it.
+version is not affected by it, and answers it if its adoption says so.
 
 Each function returns what to append to the packet's stream, and raises a `Refusal` instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft
-from orchestrator.domain.packet.history.packet_events import PacketObjected, PacketObjectionWithdrawn
+from orchestrator.domain.packet.history.packet_events import (
+    FORWARD,
+    PacketObjected,
+    PacketObjectionAnswered,
+    PacketObjectionWithdrawn,
+)
 from orchestrator.domain.packet.history.packet_phases import following_phase, not_an_owner
-from orchestrator.domain.packet.history.packet_state import ObjectionRecord, PacketState
+from orchestrator.domain.packet.history.packet_state import ObjectionRecord, PacketState, VersionState
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
 
@@ -54,6 +61,57 @@ def withdraw_objection(state: PacketState, version: str, objection: str, actor: 
         return []
     event = PacketObjectionWithdrawn(version=known.version, objection=objection, by=actor.actor_id)
     return [Draft(key=f"objection-withdrawn/{objection}", event=event)]
+
+
+def answer(state: PacketState, version: str, answers: Mapping[str, str], actor: Actor) -> list[Draft]:
+    """The adoption of `version` answers objections to other versions: `answers` has a sentence for each, by its ID. A
+    version can also answer them after it was adopted, when it is adopted again. Nothing to append for an objection that
+    it answers already."""
+    made = []
+    for objection, sentence in answers.items():
+        known, found = _named(state, objection)
+        if known.version == version:
+            raise Invalid(
+                "answered_by_itself", f"Objection {objection} is to this version. Another version can answer it."
+            )
+        if not sentence.strip():
+            raise Invalid("reason_missing", f"An answer to objection {objection} needs a sentence.")
+        if found.withdrawn:
+            raise TooLate("objection_withdrawn", f"Objection {objection} was withdrawn.")
+        if found.answered_by == version:
+            continue
+        event = PacketObjectionAnswered(
+            version=known.version,
+            objection=objection,
+            answered_by=version,
+            by=actor.actor_id,
+            explanation=sentence.strip(),
+        )
+        made.append(Draft(key=f"objection-answered/{objection}/{version}", event=event, subject=actor.human))
+    return made
+
+
+def waiting_objections(state: PacketState, actor: Actor) -> list[tuple[VersionState, ObjectionRecord]]:
+    """Those for the actor's inbox: objections of another person to a version whose owner the actor is, until they are
+    answered; and answers to the actor's own objections, until the actor withdraws them. Versions that are retired or in
+    production are left out, since an objection to them keeps nothing back."""
+    found = []
+    for known in state.versions:
+        if known.phase not in FORWARD[:-1]:
+            continue
+        owns = bool(actor.roles & {known.value_owner, known.safety_owner})
+        for one in known.open_objections:
+            if one.answered_by if _is_author(one, actor) else owns and not one.answered_by:
+                found.append((known, one))
+    return found
+
+
+def _named(state: PacketState, objection: str) -> tuple[VersionState, ObjectionRecord]:
+    for known in state.versions:
+        for one in known.objections:
+            if one.objection == objection:
+                return known, one
+    raise Invalid("unknown_objection", f"Packet {state.name!r} has no objection {objection[:40]!r}.")
 
 
 def _is_author(known: ObjectionRecord, actor: Actor) -> bool:

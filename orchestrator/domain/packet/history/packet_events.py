@@ -83,6 +83,17 @@ class PacketObjectionWithdrawn(Event):
     by: str
 
 
+class PacketObjectionAnswered(Event):
+    """The account `by` adopts the version `answered_by` and says that it answers an objection to `version`.
+    `explanation` is how, encrypted under the key of the person behind the account."""
+
+    version: str
+    objection: str
+    answered_by: str
+    by: str
+    explanation: Personal[str] = None
+
+
 class PacketActRefused(Event):
     """What an account wanted to do with a version of the packet, and may not, or too late: `act`, with the `phase` that
     it named. `refusal` is the code of the refusal, and `account_kind` the type of the account `by`. `human` is the
@@ -104,5 +115,6 @@ PACKET_EVENTS: tuple[type[Event], ...] = (
     PacketMoved,
     PacketObjected,
     PacketObjectionWithdrawn,
+    PacketObjectionAnswered,
     PacketActRefused,
 )

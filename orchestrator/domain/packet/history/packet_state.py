@@ -20,6 +20,7 @@ from orchestrator.domain.packet.history.packet_events import (
     PacketAdopted,
     PacketMoved,
     PacketObjected,
+    PacketObjectionAnswered,
     PacketObjectionWithdrawn,
     PacketSigned,
     Phase,
@@ -36,12 +37,15 @@ class SignatureRecord(BaseModel):
 
 
 class ObjectionRecord(BaseModel):
+    """`answered_by` is the version of the last answer; empty while there is none."""
+
     model_config = ConfigDict(frozen=True)
 
     objection: str
     by: str
     human: str
     withdrawn: bool = False
+    answered_by: str = ""
 
 
 class VersionState(BaseModel):
@@ -171,6 +175,8 @@ def _after(state: PacketState, event: Event) -> PacketState:
             return _with_objections(
                 state, event.version, lambda known: tuple(_withdrawn(each, event.objection) for each in known)
             )
+        case PacketObjectionAnswered():
+            return _with_objections(state, event.version, lambda known: tuple(_answered(each, event) for each in known))
         case PacketActRefused():
             about = "" if event.act == "adopt" else event.version
             return state.model_copy(update={"refused": state.refused | {(about, event.act, event.by, event.refusal)}})
@@ -210,3 +216,7 @@ def _with_objections(
 
 def _withdrawn(known: ObjectionRecord, objection: str) -> ObjectionRecord:
     return known.model_copy(update={"withdrawn": True}) if known.objection == objection else known
+
+
+def _answered(known: ObjectionRecord, event: PacketObjectionAnswered) -> ObjectionRecord:
+    return known.model_copy(update={"answered_by": event.answered_by}) if known.objection == event.objection else known

@@ -23,7 +23,7 @@ from orchestrator.web.access.caller import ApiCaller, Caller
 from orchestrator.web.access.packets import counted_shelf, packet_names, readable
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
-from orchestrator.web.api.schema.parameters import PacketName, Text, Version
+from orchestrator.web.api.schema.parameters import Id, PacketName, Reason, Text, Version
 from orchestrator.web.new_versions import checked_version
 from orchestrator.web.state import WebState, state_of
 
@@ -101,7 +101,7 @@ class PacketFile(ResponseModel):
 
 class PacketChange(ResponseModel):
     at: datetime
-    what: Literal["adopted", "signed", "moved", "objected", "objection_withdrawn", "refused"]
+    what: Literal["adopted", "signed", "moved", "objected", "objection_withdrawn", "objection_answered", "refused"]
     version: str
     by: str
     owner: Owner | None = None
@@ -120,9 +120,10 @@ class Objection(ResponseModel):
     at: datetime
     reason: str | None = Field(description="Null if the person's data was erased")
     state: Literal["open", "withdrawn", "answered"] = Field(
-        description="`answered`: another version was adopted after it; this version does not go forward still"
+        description="`answered`: another version was adopted that answers it; this version does not go forward still"
     )
-    answered_by: str | None = Field(description="The version that was adopted after it")
+    answered_by: str | None = Field(description="The version that answers it")
+    answer: str | None = Field(None, description="How it answers it; null also if the person's data was erased")
 
 
 class StepMeant(ResponseModel):
@@ -236,12 +237,22 @@ class WholeVersion(ResponseModel):
     level_words: dict[str, str]
 
 
+class NewAnswer(RequestModel):
+    objection: Id = Field(examples=["objection-1"])
+    answer: Reason = Field(
+        description="How the version answers the objection. Encrypted; visible to all who can read the packet"
+    )
+
+
 class NewPacket(RequestModel):
     """The texts of the three files; the first one has the packet's name."""
 
     workflow: str = Field(max_length=300_000)
     platform: str = Field(max_length=300_000)
     approvals: str = Field(max_length=300_000)
+    answers: list[NewAnswer] = Field(
+        [], max_length=20, description="The objections that the version answers. Their authors see it in their inbox"
+    )
 
 
 class Adopted(ResponseModel):
@@ -310,7 +321,8 @@ async def adopt(request: Request, caller: ApiCaller, asked: NewPacket, key: Idem
     web = state_of(request)
     files = {WORKFLOW_FILE: asked.workflow, PLATFORM_FILE: asked.platform, APPROVALS_FILE: asked.approvals}
     packet = await checked_version(web, caller, {name: text.encode() for name, text in files.items()})
-    version = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web))
+    answers = {one.objection: one.answer for one in asked.answers}
+    version = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web), answers)
     return Adopted(packet=packet.name, version=version)
 
 

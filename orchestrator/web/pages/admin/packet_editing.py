@@ -22,6 +22,7 @@ from orchestrator.web.access.packets import packet_names, readable
 from orchestrator.web.new_versions import checked_version
 from orchestrator.web.pages.page import back_to, page
 from orchestrator.web.pages.refusals import refusal_flash
+from orchestrator.web.pages.run.run_access import name_in
 from orchestrator.web.state import state_of
 
 router = APIRouter()
@@ -45,7 +46,9 @@ async def checked(request: Request, caller: PageCaller, form: Form, name: str, v
         if not adopting:
             compared = await web.heavy.run(changes_document, production or base, packet)
             return await _form(request, caller, base, files, compared=compared)
-        adopted = await commands.adopt_packet(web.services, caller.actor, packet, await packet_names(web))
+        adopted = await commands.adopt_packet(
+            web.services, caller.actor, packet, await packet_names(web), _answers(form)
+        )
     except PacketProblems as wrong:
         return await _form(request, caller, base, files, problems=wrong.problems, status=422)
     except Refusal as refused:
@@ -85,6 +88,12 @@ def _files(form: FormData, base: Packet, own: frozenset[str]) -> dict[str, bytes
     return {**base.files, **{name: value.encode() for name, value in texts.items()}}
 
 
+def _answers(form: FormData) -> dict[str, str]:
+    """The objection that the form names, with the sentence that answers it."""
+    objection = text(form, "answers")
+    return {objection: text(form, "answer")} if objection else {}
+
+
 async def _form(
     request: Request,
     caller: Caller,
@@ -96,7 +105,10 @@ async def _form(
     flash: Flash | None = None,
     status: int = 200,
 ) -> Response:
+    web = state_of(request)
     own = own_files(caller.actor, await _production(request, base))
+    history = (await web.services.runs.shelf(base.name)).history
+    staff = await web.queries.staff()
     return await page(
         request,
         "admin/packet_edit.html",
@@ -110,6 +122,11 @@ async def _form(
         files=[{"name": name, "text": files[name].decode(), "own": name in own} for name in FILE_NAMES],
         problems=[{**one.model_dump(), "text": _line(files, one)} for one in problems or []],
         compared=compared,
+        objections=[
+            (one.objection, f"{name_in(staff, one.by)}, version {known.version[:12]} ({one.objection})")
+            for known in history.versions
+            for one in known.open_objections
+        ],
     )
 
 

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from orchestrator.ledger.access.sessions import Flash
 from orchestrator.web.access.caller import Caller, PageCaller
-from orchestrator.web.access.packets import packets_to_sign
+from orchestrator.web.access.packets import objections_for, packets_to_sign
 from orchestrator.web.pages.lists.filters import status_with, understood
 from orchestrator.web.pages.page import page
 from orchestrator.web.pages.run.cards import Typed, card_of, with_typed
-from orchestrator.web.pages.run.run_access import load_runs
+from orchestrator.web.pages.run.run_access import load_runs, name_in
 from orchestrator.web.state import state_of
 
 router = APIRouter()
@@ -53,6 +53,8 @@ async def show_inbox(
         if item.run_id in runs and (card := card_of(runs[item.run_id], item.id)) is not None and card["state"] == "open"
     ]
     with_typed(cards, typed)
+    objecting = await objections_for(web, caller) if mine and not kinds and after is None else []
+    staff = await web.queries.staff() if objecting else {}
     return await page(
         request,
         "lists/inbox.html",
@@ -72,6 +74,7 @@ async def show_inbox(
             ("all", "All open items", address(False, kinds), None),
         ],
         to_sign=await packets_to_sign(web, caller) if mine and not kinds and after is None else [],
+        objections=[one | {"by": name_in(staff, one["by"])} for one in objecting],
         cards=cards,
         ending=await web.queries.ending_embargoes(caller.viewer) if after is None else [],
         more=address(mine, kinds, after=found.after) if found.after else None,

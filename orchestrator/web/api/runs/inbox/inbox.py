@@ -17,7 +17,7 @@ from orchestrator.domain.packet.history.packet_events import Owner, Phase
 from orchestrator.reading.rows import Item
 from orchestrator.reading.staff import StaffMember
 from orchestrator.web.access.caller import ApiCaller, Caller
-from orchestrator.web.access.packets import packets_to_sign
+from orchestrator.web.access.packets import objections_for, packets_to_sign
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.schema.description import ResponseModel, problems
 from orchestrator.web.api.schema.run_answers import PersonInRun
@@ -77,9 +77,27 @@ class PacketToSign(ResponseModel):
     phase: Phase = Field(description="The phase that the signature is for")
 
 
+class WaitingObjection(ResponseModel):
+    """An objection of another owner to a packet version of the caller, or an answer to the caller's own."""
+
+    packet: str
+    version: str = Field(description="The version that is objected to")
+    title: str
+    objection: str
+    by: str
+    at: datetime
+    reason: str | None = Field(description="Null if the person's data was erased")
+    state: Literal["open", "answered"] = Field(description="`answered`: the caller objected, and a version answers it")
+    answered_by: str | None = Field(description="The version that answers it")
+    answer: str | None
+
+
 class Inbox(ResponseModel):
     items: list[Waiting] = Field(description="Most urgent first")
     to_sign: list[PacketToSign] = Field([], description="Packet versions that wait for the caller's signature")
+    objections: list[WaitingObjection] = Field(
+        [], description="Objections to packet versions of the caller, and answers to the caller's objections"
+    )
     embargoes_ending: list[EndingEmbargo] = Field(
         [], description="Embargoes that name the caller and end within a week"
     )
@@ -104,8 +122,10 @@ async def waiting(web: WebState, caller: Caller, kinds: Sequence[ItemKind], *, m
     people = PeopleByRole(next((one.world.actors.values() for one in looked.values()), ()))
     ending = await web.queries.ending_embargoes(caller.viewer)
     to_sign = await packets_to_sign(web, caller) if mine and not kinds else []
+    objecting = await objections_for(web, caller) if mine and not kinds else []
     return Inbox(
         items=[_item(item, looked[item.run_id], staff, people, caller) for item in found.items],
+        objections=[WaitingObjection(**one) for one in objecting],
         to_sign=[PacketToSign(**one) for one in to_sign],
         embargoes_ending=[EndingEmbargo(run_id=run_id, until=until) for run_id, until in ending],
         now=found.now,
