@@ -247,11 +247,9 @@ async def test_recorded_erasures_are_found_without_reading_all_events(here: Smal
     await erase(here, HANNA, run_id, WHY)
     await erase(here, SAM, run_id)
     async with here.database.driver() as connection:
-        await connection.execute("SET enable_seqscan = off")
         await connection.execute("SET plan_cache_mode = force_generic_plan")
         try:
             plan = await (await connection.execute("EXPLAIN " + LEFT, (0,), prepare=True)).fetchall()
         finally:
-            await connection.execute("RESET enable_seqscan")
             await connection.execute("RESET plan_cache_mode")
     assert "events_erasures" in str(plan), plan

@@ -211,7 +211,7 @@ class GroupWriter:
 
     async def _connected(self) -> DriverConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = await self._database.dedicated(bounded=True)
+            self._connection = await self._database.dedicated(bounded=True, by_index=True)
         return self._connection
 
     async def _drop(self) -> None:

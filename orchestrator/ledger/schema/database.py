@@ -32,6 +32,10 @@ TCP_USER_TIMEOUT_MS = 20_000
 """At both ends: the server too drops a client whose machine is gone, and with it the client's locks, within 30 s."""
 TRANSACTION_TIMEOUT_SINCE = 170000
 """The first version of PostgreSQL with `transaction_timeout`, as libpq counts versions."""
+BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+"""For connections that look up rows by key: an index is used whatever the statistics say. A connection keeps the plan
+that it made for a small or new table, also when the table has grown; only new statistics make PostgreSQL plan again.
+Up to PostgreSQL 17 a table without a suitable index has a cost above the threshold of JIT compilation."""
 
 _SCHEMA_IS_MISSING = ("3F000", "42P01", "42883")  # no such schema, table or function
 _READ_ONLY = "25006"
@@ -69,8 +73,9 @@ class Database:
             "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
             "timezone": "UTC",
         } | ({"role": role} if role else {})
+        self._options = options
         self._connect_args: dict[str, Any] = {
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+            "options": _as_options(options),
             "application_name": "offboard",
             "connect_timeout": 10,
             "keepalives_idle": KEEPALIVE_IDLE_SECONDS,
@@ -129,7 +134,8 @@ class Database:
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """psycopg's own connection in autocommit, for the paths that every step takes: a checkout from psycopg's pool
-        costs a tenth of one through SQLAlchemy's. Thrown away if the block raises."""
+        costs a tenth of one through SQLAlchemy's. It is planned `BY_INDEX`: statements that read most of a table belong
+        on `connect()`. Thrown away if the block raises."""
         with self.errors():
             pool = await self._driver_pool()
             async with pool.connection() as connection:
@@ -138,21 +144,24 @@ class Database:
 
     async def _driver_pool(self) -> DriverPool:
         if self._drivers is None:
-            _, keywords = self._engine.dialect.create_connect_args(self._url)
-            self._drivers = DriverPool({**dict(keywords), **self._connect_args}, self._pool_size)
+            self._drivers = DriverPool(self._arguments(by_index=True), self._pool_size)
             await self._drivers.open()
         return self._drivers
 
-    async def dedicated(self, *, bounded: bool = False) -> psycopg.AsyncConnection[Any]:
+    async def dedicated(self, *, bounded: bool = False, by_index: bool = False) -> psycopg.AsyncConnection[Any]:
         """A new psycopg connection outside the pool, in autocommit. The caller closes it. `bounded`: where the server
-        can, it ends every transaction of this connection after `TRANSACTION_TIMEOUT_MS`."""
+        can, it ends every transaction of this connection after `TRANSACTION_TIMEOUT_MS`. `by_index`: `BY_INDEX`."""
         with self.errors():
-            _, keywords = self._engine.dialect.create_connect_args(self._url)
-            arguments = dict(keywords) | self._connect_args
-            connection = await psycopg.AsyncConnection.connect(**arguments, autocommit=True)
+            connection = await psycopg.AsyncConnection.connect(**self._arguments(by_index=by_index), autocommit=True)
             if bounded and ends_transactions(connection):
                 await connection.execute(f"SET transaction_timeout = {TRANSACTION_TIMEOUT_MS}".encode())
             return connection
+
+    def _arguments(self, *, by_index: bool) -> dict[str, Any]:
+        """For psycopg's own connect."""
+        _, keywords = self._engine.dialect.create_connect_args(self._url)
+        arguments = dict(keywords) | self._connect_args
+        return arguments | {"options": _as_options(self._options | BY_INDEX)} if by_index else arguments
 
     async def aclose(self) -> None:
         if self._drivers is not None:
@@ -224,6 +233,11 @@ class Database:
             f"it cannot be reached, or closed the connection ({cause})",
             "Check that PostgreSQL is running and that the address and credentials are correct. No data was lost",
         )
+
+
+def _as_options(settings: Mapping[str, object]) -> str:
+    """libpq's `options`: settings of the server for one connection."""
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 @contextmanager
