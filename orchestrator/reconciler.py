@@ -35,7 +35,7 @@ from orchestrator.engine import Engine, EngineUnavailable, WorkflowSeen
 from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.comparison import RowsCompared, compare_rows
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.ledger.engine import engine_reports
+from orchestrator.ledger.engine import engine_reports, relay_queue
 from orchestrator.ledger.engine.findings import Findings, Seen
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.schema.database import Database
@@ -177,9 +177,9 @@ class Reconciler:
 
     async def _look_at_workflows(self, looked: LedgerComparison) -> None:
         running = await self._engine.workflow_ids()  # before the runs: one that ends in between is not missing
-        opened = set(await engine_reports.open_for(self._database, self._grace, "", None))
+        opened = set(await relay_queue.open_for(self._database, self._grace, "", None))
         missing = sorted(run_id for run_id in opened if workflow_id(run_id) not in running)
-        behind = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, DESCRIBED_AT_ONCE)
+        behind = await relay_queue.runs_behind(self._database, self._engine.cluster, self._grace, DESCRIBED_AT_ONCE)
         late = sorted(set(behind) & opened - set(missing))
         stopped: list[Seen] = []
         if len(missing) > STOPPED_AT_MOST:
@@ -207,7 +207,7 @@ class Reconciler:
         looked.covered.update(dict.fromkeys(kinds))
 
     async def _look_at_workflow(self, run_id: str, state: RunState, looked: LedgerComparison) -> None:
-        late = await engine_reports.runs_behind(self._database, self._engine.cluster, self._grace, only=run_id)
+        late = await relay_queue.runs_behind(self._database, self._engine.cluster, self._grace, only=run_id)
         if not state.finished:
             found: list[Seen] = []
             left = await self._describe([run_id], set(late), found)
@@ -304,7 +304,7 @@ class Reconciler:
     async def _read_some(self, after: str, looked: LedgerComparison) -> str:
         """Has some removals of open runs read back, and returns after which run the next comparison goes on. What runs
         have to do comes first: a system whose rate is in use is left out, and so is one that fails or has no worker."""
-        following = await engine_reports.open_for(self._database, self._grace, after, None)
+        following = await relay_queue.open_for(self._database, self._grace, after, None)
         run_ids, reached = following[:RUNS_READ_AT_ONCE], ""
         busy = await engine_reports.systems_in_use(self._database)
         unserved = {one.about for one in await self._findings.all(timedelta(0)) if one.kind == "queue_unserved"}

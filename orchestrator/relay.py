@@ -36,7 +36,7 @@ from orchestrator.domain.packet.history.packet_events import PacketMoved
 from orchestrator.engine import ANSWER_WITHIN, Engine, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.store import Ledger
-from orchestrator.ledger.engine import engine_reports
+from orchestrator.ledger.engine import engine_reports, relay_queue
 from orchestrator.ledger.engine.notices import is_look_late
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.ledger.persons.erasures import RecordedErasures
@@ -49,6 +49,8 @@ CURSOR = "relay"
 HOOKS_CURSOR = "webhooks"
 DELIVERIES_AT_ONCE = 500
 """Deliveries that were due during an outage are sent in batches."""
+NUDGED_AT_ONCE = 20
+"""Nudges on the way to Temporal at the same time. Lifting a pause nudges every open run."""
 CHECKED_AT_ONCE = 1000
 """Open runs of which one look at Temporal's list finds out whether they have a workflow."""
 PEOPLE = frozenset(
@@ -183,7 +185,7 @@ class Relay:
         if self._pauses is not None and HOLDS & happened:
             self._pauses.changed()
         if ALL_RUNS & happened:
-            await self._nudge(await engine_reports.open_runs(self._database))
+            await self._nudge(await relay_queue.open_runs(self._database))
         elif happened:
             self._people_changed = self._people_changed or bool(PEOPLE & happened)
             # Who acts here, or what a packet grants, may have changed.
@@ -208,7 +210,7 @@ class Relay:
     async def sweep(self) -> int:
         """Nudges every run that is behind, and returns how many there were."""
         cluster = await self._engine.look_at_cluster()
-        behind = await engine_reports.runs_behind(self._database, cluster, self._cadence.grace)
+        behind = await relay_queue.runs_behind(self._database, cluster, self._cadence.grace)
         await self._nudge(behind)
         elsewhere = await engine_reports.reported_elsewhere(self._database, cluster, behind)
         await self._record_restarts(sorted(elsewhere - self._restarted))
@@ -218,7 +220,7 @@ class Relay:
     async def start_missing(self) -> int:
         """Starts the workflow of every open run that has none, whatever it reported last, and returns how many there
         were. Checks the next `CHECKED_AT_ONCE` open runs; after the last ones it begins again."""
-        opened = await engine_reports.open_for(self._database, self._cadence.grace, self._checked_to, CHECKED_AT_ONCE)
+        opened = await relay_queue.open_for(self._database, self._cadence.grace, self._checked_to, CHECKED_AT_ONCE)
         self._checked_to = opened[-1] if len(opened) == CHECKED_AT_ONCE else ""
         running = await self._engine.running(opened[0], opened[-1]) if opened else set()
         missing = [run_id for run_id in opened if run_id not in running]
@@ -265,11 +267,15 @@ class Relay:
 
     async def _nudge(self, run_ids: list[str]) -> None:
         refused = 0
-        for run_id in run_ids:
-            try:
-                await self._engine.nudge(run_id, within=ANSWER_WITHIN)
-            except EngineRefused:
-                refused += 1  # the other runs are nudged all the same
+        for first in range(0, len(run_ids), NUDGED_AT_ONCE):
+            nudges = [
+                self._engine.nudge(run_id, within=ANSWER_WITHIN) for run_id in run_ids[first : first + NUDGED_AT_ONCE]
+            ]
+            for answer in await asyncio.gather(*nudges, return_exceptions=True):
+                if isinstance(answer, EngineRefused):
+                    refused += 1  # the other runs are nudged all the same
+                elif answer is not None:
+                    raise answer
         if refused:
             log.warning("Temporal refused the notification of %d runs", refused)
         if run_ids:

@@ -13,14 +13,14 @@ from orchestrator.ledger.schema.tables import exceptions, inbox, runs
 
 # A workflow that has no report waits for its start; one that reported an earlier version waits for the event after it.
 _RELAY_LAG = text(
-    "SELECT coalesce(max(extract(epoch FROM engine.now() - since)), 0) FROM ("
-    "SELECT r.requested_at AS since FROM read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NULL AND w.run_id IS NULL "
-    "UNION ALL SELECT e.recorded_at FROM read.runs r JOIN engine.reports w USING (run_id) "
-    "JOIN ledger.events e ON e.stream = 'run:' || r.run_id AND e.version = w.version + 1 "
-    "WHERE r.closed_at IS NULL AND w.version < r.version "
-    "UNION ALL SELECT w.due_at FROM read.runs r JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NULL AND w.due_at < engine.now()) AS behind"
+    "WITH late AS MATERIALIZED (SELECT q.*, n.now FROM (SELECT engine.now() AS now) n, engine.relay_queue q "
+    "WHERE q.behind_at < n.now AND NOT q.closed) "
+    "SELECT coalesce(max(extract(epoch FROM now - since)), 0) FROM ("
+    "SELECT now, requested_at AS since FROM late WHERE reported_at IS NULL "
+    "UNION ALL SELECT now, e.recorded_at FROM late "
+    "JOIN ledger.events e ON e.stream = 'run:' || run_id AND e.version = known_version + 1 "
+    "WHERE known_version < late.version "
+    "UNION ALL SELECT now, due_at FROM late WHERE due_at < now) AS behind"
 )
 
 

@@ -16,7 +16,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.ledger.book.rebuild import rebuild
-from orchestrator.ledger.engine.engine_reports import EngineReports, runs_behind
+from orchestrator.ledger.engine.engine_reports import EngineReports
+from orchestrator.ledger.engine.relay_queue import runs_behind
 from tests.ledger.small_office import AUDREY, HANNA, IVO, OLE, SmallOffice, acting, small_office
 
 GATE = "g-access-1"

@@ -37,7 +37,7 @@ NOT_KEPT: Final = frozenset(
         *("ledger.head", "access.sessions", "access.sign_ins", "access.devices", "access.answers"),
         *("engine.settings", "engine.rates", "engine.reports", "engine.tree", "engine.inquiries"),
         *("engine.system_uses", "engine.verifications", "engine.notice_looks"),
-        *("engine.findings", "engine.comparisons"),
+        *("engine.findings", "engine.comparisons", "engine.relay_queue"),
     }
 )
 """Beside the tables of the schema `read`."""

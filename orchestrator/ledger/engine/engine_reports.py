@@ -24,28 +24,16 @@ log = logging.getLogger("offboard.ledger")
 
 FLUSH_SECONDS = 0.5  # between two writes
 
-_WRITE = text(
+# One statement and no transaction around it: a process that is stopped cannot hold its rows, for which appends wait.
+_WRITE = (
     "INSERT INTO engine.reports (run_id, version, cluster, reported_at, due_at) "
     "SELECT run_id, version, cluster, engine.now(), due_at "
-    "FROM unnest(cast(:runs AS text[]), cast(:versions AS int[]), cast(:dues AS timestamptz[]), "
-    "cast(:clusters AS text[])) AS u(run_id, version, due_at, cluster) "
+    "FROM unnest(%s::text[], %s::int[], %s::timestamptz[], %s::text[]) AS u(run_id, version, due_at, cluster) "
+    "ORDER BY run_id "
     "ON CONFLICT (run_id) DO UPDATE SET version = excluded.version, cluster = excluded.cluster, "
     "reported_at = excluded.reported_at, due_at = excluded.due_at "
     "WHERE engine.reports.version <= excluded.version OR engine.reports.cluster <> excluded.cluster"
 )
-# The relay's own looks, once a second and after each move of the ledger, go straight to the driver.
-_BEHIND = (
-    "WITH l AS MATERIALIZED (SELECT engine.now() - %s::interval AS late, %s::text AS cluster) "
-    "SELECT r.run_id FROM l, read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NULL AND (w.cluster <> l.cluster OR w.due_at < late "
-    "OR (w.run_id IS NULL AND r.requested_at < late) OR (w.version < r.version AND w.reported_at < late)) "
-    # The check of a closed run is due, and no workflow has reported on it since; or it is overdue for another attempt.
-    "UNION SELECT r.run_id FROM l, read.runs r LEFT JOIN engine.reports w USING (run_id) "
-    "WHERE r.closed_at IS NOT NULL AND r.watch_at < late AND (w.run_id IS NULL OR w.cluster <> l.cluster "
-    "OR w.reported_at < r.watch_at OR w.due_at < late OR (w.version < r.version AND w.reported_at < late)) "
-    "ORDER BY run_id LIMIT %s"
-)
-_ONE_BEHIND = _BEHIND.replace("r.closed_at IS", "r.run_id = %s AND r.closed_at IS")
 _TYPES_BETWEEN = (
     "SELECT DISTINCT event_type FROM ledger.events WHERE position > %s AND position <= %s AND stream NOT LIKE 'run:%%'"
 )
@@ -96,15 +84,15 @@ class EngineReports:
         if not waiting:
             return
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.driver() as connection:
                 await connection.execute(
                     _WRITE,
-                    {
-                        "runs": list(waiting),
-                        "versions": [report.version for report in waiting.values()],
-                        "dues": [report.due_at for report in waiting.values()],
-                        "clusters": [report.cluster for report in waiting.values()],
-                    },
+                    (
+                        list(waiting),
+                        [report.version for report in waiting.values()],
+                        [report.due_at for report in waiting.values()],
+                        [report.cluster for report in waiting.values()],
+                    ),
                 )
         except BaseException:  # also where this task is cancelled meanwhile: `aclose` writes what waits
             self._waiting = {**waiting, **self._waiting}
@@ -126,38 +114,6 @@ class EngineReports:
             except Exception as error:
                 log.error("reports could not be written, retrying: %s", type(error).__name__)
                 self._failed("reports")
-
-
-async def runs_behind(
-    database: Database, cluster: str, grace: timedelta, most: int = 500, *, only: str | None = None
-) -> list[str]:
-    """Open runs whose workflow has not reported the ledger's version, reported from another cluster, or is overdue; and
-    closed ones whose systems are to be checked again. `only`: whether this run is one of them."""
-    async with database.driver() as connection:
-        if only is None:
-            rows = await connection.execute(_BEHIND, (grace, cluster, most))
-        else:
-            rows = await connection.execute(_ONE_BEHIND, (grace, cluster, only, only, most))
-        return [row[0] for row in await rows.fetchall()]
-
-
-async def open_runs(database: Database) -> list[str]:
-    async with database.connect() as connection:
-        rows = await connection.execute(text("SELECT run_id FROM read.runs WHERE closed_at IS NULL ORDER BY run_id"))
-        return [row[0] for row in rows]
-
-
-async def open_for(database: Database, grace: timedelta, after: str, most: int | None) -> list[str]:
-    """Open runs that were requested more than `grace` ago: the next `most`, or all, by id after the id `after`."""
-    async with database.connect() as connection:
-        rows = await connection.execute(
-            text(
-                "SELECT run_id FROM read.runs WHERE closed_at IS NULL AND run_id > :after "
-                "AND requested_at < engine.now() - cast(:grace AS interval) ORDER BY run_id LIMIT :most"
-            ),
-            {"grace": grace, "after": after, "most": most},
-        )
-        return [row[0] for row in rows]
 
 
 async def under_embargo(database: Database) -> set[str]:

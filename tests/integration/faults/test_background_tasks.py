@@ -23,7 +23,7 @@ from orchestrator.domain.run.progress import Progress
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.engine import NUDGE_WITHIN, Engine, EngineAddress, EngineRefused, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerUnavailable
-from orchestrator.ledger.engine import engine_reports
+from orchestrator.ledger.engine import engine_reports, relay_queue
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.relay import Cadence, Relay
@@ -79,7 +79,7 @@ async def test_an_unexpected_error_ends_neither_the_relay_nor_the_reports(
 
 async def no_run_is_behind(here: Installation) -> None:
     async with asyncio.timeout(SURVIVED_WITHIN_SECONDS):
-        while await engine_reports.runs_behind(here.backend.database, here.engine.cluster, timedelta(0)):
+        while await relay_queue.runs_behind(here.backend.database, here.engine.cluster, timedelta(0)):
             await asyncio.sleep(POLL)
 
 

@@ -19,8 +19,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.run.progress import Progress
 from orchestrator.domain.run.run import RunState
 from orchestrator.engine import WorkflowSeen
-from orchestrator.ledger.engine.engine_reports import runs_behind
 from orchestrator.ledger.engine.findings import Finding, Findings
+from orchestrator.ledger.engine.relay_queue import runs_behind
 from orchestrator.reconciler import Reconciler
 from orchestrator.workflows.offboarding import Offboarding, workflow_id
 from tests.conftest import Hire

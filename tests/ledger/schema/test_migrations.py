@@ -44,7 +44,7 @@ async def test_migrating_again_and_at_once_changes_nothing(postgres: PostgresSer
     assert [await process.wait() for process in processes] == [0, 0]
     for name in names:
         with psycopg.connect(postgres.conninfo(name)) as connection:
-            assert connection.execute("SELECT version_num FROM engine.migrations").fetchall() == [("0023",)]
+            assert connection.execute("SELECT version_num FROM engine.migrations").fetchall() == [("0024",)]
         await postgres.drop_database(name)
 
 
