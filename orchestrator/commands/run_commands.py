@@ -246,23 +246,21 @@ async def approve_gate(
     services: Services, actor: Actor, run_id: str, gate_id: str, excluded: Sequence[str] = (), reason: str | None = None
 ) -> Done:
     """Raises `TooLate` with who decided and when, once the gate is decided."""
-    return await decide_on(
-        services,
-        actor,
-        run_id,
-        lambda actor, state, world: gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world),
-    )
+
+    def decide(actor: Actor, state: RunState, world: World) -> Sequence[Event]:
+        return gates.vote(state, gate_id, actor, "approve", tuple(excluded), reason, world)
+
+    return await decide_on(services, actor, run_id, decide, wakes_always=False)
 
 
 async def reject_gate(services: Services, actor: Actor, run_id: str, gate_id: str, reason: str) -> Done:
     if is_blank(reason):
         raise Invalid("reason_missing", "A rejection needs a reason.")
-    return await decide_on(
-        services,
-        actor,
-        run_id,
-        lambda actor, state, world: gates.vote(state, gate_id, actor, "reject", (), reason, world),
-    )
+
+    def decide(actor: Actor, state: RunState, world: World) -> Sequence[Event]:
+        return gates.vote(state, gate_id, actor, "reject", (), reason, world)
+
+    return await decide_on(services, actor, run_id, decide, wakes_always=False)
 
 
 async def approve_gates(
@@ -282,7 +280,8 @@ async def approve_gates(
             return gates.vote(state, gate_id, actor, "approve", (), reason, world)
 
         try:
-            outcomes.append(GateOutcome(run_id, gate_id, done=await decide_on(services, actor, run_id, decide)))
+            done = await decide_on(services, actor, run_id, decide, wakes_always=False)
+            outcomes.append(GateOutcome(run_id, gate_id, done=done))
         except Refusal as refused:
             outcomes.append(GateOutcome(run_id, gate_id, refused=refused))
     return tuple(outcomes)

@@ -91,8 +91,10 @@ async def decide_on(
     *,
     rests_on: RestsOn | None = None,
     about_twins: bool = False,
+    wakes_always: bool = True,
 ) -> Done:
     """`about_twins`: the command is also for a dry run beside a run, which follows that run in all else.
+    `wakes_always` off: the run's workflow sleeps on if nothing is made due.
 
     `decide` gets the actor with the roles of the same read as the run. The append is refused, and decided again,
     where an account has changed since."""
@@ -107,11 +109,16 @@ async def decide_on(
             )
         return decide(acting, state, world)
 
-    return await finish(services, await services.runs.decide(run_id, seen, by_account=True, rests_on=rests_on))
+    decided = await services.runs.decide(run_id, seen, by_account=True, rests_on=rests_on)
+    return await finish(services, decided, wakes_always=wakes_always)
 
 
-async def finish(services: Services, decided: RunDecision) -> Done:
-    nudged = await nudge(services, decided.state.run_id, decided.progress) if decided.events else True
+async def finish(services: Services, decided: RunDecision, *, wakes_always: bool = True) -> Done:
+    nudged = True
+    if decided.events and not wakes_always and decided.makes_nothing_due:
+        await services.runs.passed_over(decided)
+    elif decided.events:
+        nudged = await nudge(services, decided.state.run_id, decided.progress)
     twin = decided.state.asked.twin
     if twin is not None and (decided.state.version == len(decided.events) or any(followed(decided.events, None))):
         await nudge(services, twin)  # it was opened with the run, or follows it

@@ -306,7 +306,13 @@ class Runs:
         self.starts.appended(appended)
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
-        return RunDecision(state, world, tuple(happened), readiness_by_step)
+        return RunDecision(state, world, tuple(happened), readiness_by_step, before)
+
+    async def passed_over(self, decided: RunDecision) -> None:
+        """Notes that the run's workflow need not wake for this decision (`makes_nothing_due`)."""
+        if decided.before is not None:
+            with contextlib.suppress(LedgerUnavailable):  # then the relay wakes the workflow once
+                await self.ledger.passed_over(decided.state.run_id, decided.before.version, decided.state.version)
 
     async def _of_twin(self, twin: str, happened: Sequence[Event]) -> tuple[Sequence[StreamAppend], Sequence[RowWrite]]:
         """What these events of a run append to the dry run beside it."""

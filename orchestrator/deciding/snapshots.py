@@ -48,16 +48,30 @@ class RunSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunDecision:
-    """The run after a decision, and the events that were appended, in order."""
+    """The run after a decision, and the events that were appended, in order. `before` is the run that they were
+    appended to."""
 
     state: RunState
     world: World
     events: tuple[Event, ...]
     readiness_by_step: Mapping[str, StepReadiness] | None = None
+    before: RunState | None = None
 
     @property
     def progress(self) -> Progress:
         return progress(self.state, self.world, self.readiness_by_step)
+
+    @property
+    def makes_nothing_due(self) -> bool:
+        """Whether a workflow that knows the run before has nothing to do about this: nothing was to be started, nothing
+        is, and no date comes earlier."""
+        now = self.progress
+        if self.before is None or now.finished or now.steps or now.search:
+            return False
+        known = progress(self.before, self.world)
+        if known.finished or known.steps or known.search:
+            return False
+        return now.due_in is None or (known.due_in is not None and known.due_in <= now.due_in)
 
 
 @dataclass(frozen=True, slots=True)
