@@ -143,10 +143,10 @@ class Engine:
             raise EngineUnavailable(address.address, type(error).__name__) from error
         return cls(client, address.task_queue, info.cluster_id)
 
-    async def look_at_cluster(self) -> str:
+    async def look_at_cluster(self, *, within: timedelta = ANSWER_WITHIN) -> str:
         """Asks which cluster it is now. Raises `EngineUnavailable`."""
         try:
-            info = await self.client.workflow_service.get_cluster_info(GetClusterInfoRequest(), timeout=ANSWER_WITHIN)
+            info = await self.client.workflow_service.get_cluster_info(GetClusterInfoRequest(), timeout=within)
         except RPCError as error:
             raise self._unavailable(error) from error
         self.cluster = info.cluster_id

@@ -169,7 +169,7 @@ SECTIONS: Final = (
         CommandEntry("commands.serving:web", "Serve the web pages and the API."),
         CommandEntry("commands.serving:migrate", "Migrate the database to this version."),
         CommandEntry("server.healthy:healthy", "Check that the ledger and Temporal can be used from here."),
-        CommandEntry("server.doctor:doctor", "Show which part is down, and since when."),
+        CommandEntry("server.doctor:doctor", "Show which part or system is down, and since when."),
         CommandEntry("commands.admin.backups:backup", "Back up the ledger and people's keys to two new files."),
         CommandEntry("commands.admin.backups:restore", "Restore a backup into an empty database that was migrated."),
         CommandGroup("connector", "Create connector packages for other systems.", (

@@ -45,7 +45,6 @@ from orchestrator.domain.organisation.organisation import (
     Organisation,
     fold_holds,
     fold_organisation,
-    holds_of,
 )
 from orchestrator.domain.packet.ability import Catalogue
 from orchestrator.domain.packet.history.packet_events import PACKET_EVENTS, packet_stream
@@ -469,9 +468,12 @@ class Runs:
         """Those of these systems on which changes are held back, and `*` where all are."""
         streams = {e.holds_stream(system): system for system in (*systems, e.EVERYTHING)}
         page = await self.ledger.read(dict.fromkeys(streams, 0))
-        found = {
-            system: holds_of(recorded.event for recorded in page.events[stream]) for stream, system in streams.items()
-        }
+        found: dict[str, Holds] = {}
+        for stream, system in streams.items():
+            holds = Holds()
+            for recorded in page.events[stream]:
+                holds = fold_holds(holds, recorded.event, recorded.recorded_at)
+            found[system] = holds
         return {system: holds for system, holds in found.items() if holds.held}
 
     async def shelf(self, packet: str) -> PacketShelf:

@@ -3,6 +3,9 @@ the workflows of runs read the systems."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from orchestrator.documents.findings import Compared
 from orchestrator.domain.errors import NotAllowed
 from orchestrator.domain.permissions.command_table import require
@@ -11,6 +14,9 @@ from orchestrator.reconciler import Reconciler
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.access.read_permissions import reads_runs
 from orchestrator.web.state import WebState
+
+REACHED_WITHIN: Final = timedelta(seconds=1)
+"""Within this time a comparison that a user asks for fails if Temporal cannot be reached."""
 
 
 async def compare(web: WebState, caller: Caller, run_id: str | None) -> Compared:
@@ -23,4 +29,5 @@ async def compare(web: WebState, caller: Caller, run_id: str | None) -> Compared
     engine = web.services.engine
     if engine is None:
         raise EngineUnavailable("an address that is not known to this process", "it is not used here")
+    await engine.look_at_cluster(within=REACHED_WITHIN)
     return await Reconciler(web.services.runs, web.database, engine).compare_now(found)

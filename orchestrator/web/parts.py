@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from orchestrator.deciding.master_keys import require_current_key
+from orchestrator.documents.system_standing import Troubles
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError, WrongMasterKey
 from orchestrator.ledger.book.store import Ledger
@@ -49,11 +50,20 @@ class WatchedPart:
 
 
 class Parts:
-    def __init__(self, database: Database, ledger: Ledger, keyring: Keyring, engine: Engine | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        keyring: Keyring,
+        engine: Engine | None,
+        look_for_troubles: Callable[[], Awaitable[Troubles]] | None = None,
+    ) -> None:
+        """`look_for_troubles` reads what is wrong with the systems of packets in use; None where that is not known."""
         self._database = database
         self._ledger = ledger
         self._keyring = keyring
         self._engine = engine
+        self._look_for_troubles = look_for_troubles
         self._looking = asyncio.Lock()
         self._known: dict[PartName, WatchedPart] = {}
         self._looked_at: float | None = None
@@ -62,6 +72,8 @@ class Parts:
         self.findings: dict[str, int] | None = None
         """How many findings of comparisons are open, by kind, at the last look; None if that is not known. Those about
         runs under embargo are left out."""
+        self.troubles: Troubles | None = None
+        """An older ledger, and systems on which steps do not run, at the last look; None if that is not known."""
 
     async def look(self) -> tuple[WatchedPart, ...]:
         """All parts, now or up to `KEPT_SECONDS` ago."""
@@ -74,9 +86,11 @@ class Parts:
                     self._within(self._ask_for_workers()),
                     self._within(self._ask_for_relay()),
                     self._within(self._ask_for_findings()),
+                    self._within(self._ask_for_troubles()),
                 )
-                ledger, temporal, worker, relay, unknown = found
+                ledger, temporal, worker, relay, unknown, untold = found
                 self.findings = None if unknown else self.findings
+                self.troubles = None if untold else self.troubles
                 self._note("ledger", ledger)
                 self._note("temporal", temporal)
                 self._note("worker", worker if not temporal else None)
@@ -132,6 +146,11 @@ class Parts:
 
     async def _ask_for_findings(self) -> str:
         self.findings = await Findings(self._database).reported()
+        return ""
+
+    async def _ask_for_troubles(self) -> str:
+        if self._look_for_troubles is not None:
+            self.troubles = await self._look_for_troubles()
         return ""
 
     async def _ask_for_relay(self) -> str:

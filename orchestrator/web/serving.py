@@ -13,6 +13,8 @@ import uvicorn
 
 from orchestrator.background import BackgroundTask, on_death
 from orchestrator.commands import Services
+from orchestrator.commands.services import packets_in_use
+from orchestrator.documents.system_standing import Troubles, troubles
 from orchestrator.engine import Engine
 from orchestrator.ledger.access.answers import StoredResponses
 from orchestrator.ledger.access.devices import Devices
@@ -69,11 +71,17 @@ async def serving(
         if settings.oidc is not None:
             provider = Provider(settings.oidc, f"{settings.public_url}/sign-in/callback")
             stack.push_async_callback(provider.aclose)
+        queries = Queries(database, services.runs.ledger, services.runs)
+
+        async def look_for_troubles() -> Troubles:
+            packets = await packets_in_use(services, [line.name for line in await queries.packets()])
+            return await troubles(services.runs, database, packets)
+
         web = WebState(
             settings=settings,
             services=services,
             database=database,
-            queries=Queries(database, services.runs.ledger, services.runs),
+            queries=queries,
             inquiries=Inquiries(database, services.keyring, engine),
             following=following,
             sessions=Sessions(database, services.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),
@@ -81,7 +89,7 @@ async def serving(
             devices=Devices(database),
             answers=StoredResponses(database, services.keyring),
             searches=Searches(database, services.keyring, services.runs.ledger),
-            parts=Parts(database, services.runs.ledger, services.keyring, services.engine),
+            parts=Parts(database, services.runs.ledger, services.keyring, services.engine, look_for_troubles),
             templates=make_templates(),
             provider=provider,
             local=tuple(local),

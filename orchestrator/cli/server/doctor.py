@@ -1,8 +1,10 @@
-"""The command `doctor`: which part of the installation is down, since when, and what to do."""
+"""The command `doctor`: which part of the installation or which system is down, since when, and what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import typer
@@ -18,6 +20,7 @@ from orchestrator.cli.terminal.screen import instant, print_json, say, table
 from orchestrator.documents.document import Document
 from orchestrator.embedded.address import stack_url
 from orchestrator.vocabulary.findings import FINDINGS, FindingKind
+from orchestrator.vocabulary.states import FAILURE, label
 
 STATES: Final = {True: "up", False: "down", None: "not known"}
 MANY_STOPPED: Final[FindingKind] = "workflows_stopped"
@@ -27,10 +30,17 @@ ACTIONS: Final = {
     "worker": "Start a worker. No step starts until then.",
     "relay": "Start the relay. Some runs wait until their next date until then.",
 }
+SYSTEM_STATES: Final = {"failing": "fails for runs", "unreachable": "not reachable", "paused": "changes paused"}
+SYSTEM_ACTIONS: Final = {
+    "failing": "Correct the cause, then `offboard retry --system {system}`. Steps that wait are retried automatically.",
+    "unreachable": "Correct the cause, then check it again: `offboard systems check`.",
+    "paused": "Resume changes once they may be made: `offboard release --system {system}`.",
+}
 
 
 def doctor(json: Json = False, folder: Folder = FOLDER) -> None:
-    """Show which part is down, and since when. Needs no sign-in; exit code 1 if a part is down."""
+    """Show which part or system is down, and since when. Needs no sign-in; exit code 1 if a part is down, or if the
+    ledger is an older copy."""
 
     async def work() -> Document:
         async with Server(_server(folder)) as server:
@@ -47,14 +57,32 @@ def doctor(json: Json = False, folder: Folder = FOLDER) -> None:
         )
         for part in down:
             say(ACTIONS[part["part"]])
+        for line in _system_lines(found):
+            say(line)
         if found.get("findings"):
             say(f"Comparisons of the ledger have open findings: {found['findings']}. See offboard reconcile.")
         for kind, count in (found.get("findings_by_kind") or {}).items():
             say(f"{FINDINGS[kind].title if kind in FINDINGS else kind}: {count}.")
         if MANY_STOPPED in (found.get("findings_by_kind") or {}):
             say(FINDINGS[MANY_STOPPED].remedy)
-    if down:
+    if down or found.get("older_ledger_since"):
         raise typer.Exit(REFUSED)
+
+
+def _system_lines(found: Document) -> Iterator[str]:
+    """An older server tells nothing of this."""
+    if since := found.get("older_ledger_since"):
+        yield f"The ledger is an older copy of its database, noticed {instant(since)}: its last events are missing."
+        yield "Changes on all systems are paused. Check in the systems what was done since the copy was made, then"
+        yield "resume changes: `offboard release --system '*'`."
+    for one in found.get("systems") or ():
+        name = "All systems" if one["system"] == "*" else one["system"]
+        since = f" since {instant(one['since'])}" if one["since"] else ""
+        cause = f": {label(one['code'], FAILURE)}" if one["code"] else ""
+        until = f", until {instant(one['until'])}" if one["until"] else ""
+        state = SYSTEM_STATES.get(one["state"], one["state"])
+        action = SYSTEM_ACTIONS.get(one["state"], "").format(system=quote(one["system"]))
+        yield f"{name}: {state}{since}{until}{cause}. {action}".rstrip()
 
 
 def _server(folder: Path) -> str:

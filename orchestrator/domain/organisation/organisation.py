@@ -252,7 +252,7 @@ class Holds:
     `since` is the version of the stream at which it began. `lost_tails` are the lost tails of the ledger that were ever
     noticed (`HoldPlaced.lost_tail`), and `restored_at` is when the last of them was. `older_ledger` is whether the hold
     there is was placed for that reason. `ends` has, by account, when the hold of this account ends; None for one
-    without an end."""
+    without an end. `began_at` is when the hold there is was recorded."""
 
     version: int = 0
     held: bool = False
@@ -262,6 +262,7 @@ class Holds:
     restored_at: datetime | None = field(default=None, compare=False)
     older_ledger: bool = field(default=False, compare=False)
     ends: Mapping[str, datetime | None] = field(default_factory=dict, compare=False)
+    began_at: datetime | None = field(default=None, compare=False)
 
     @property
     def until(self) -> datetime | None:
@@ -305,15 +306,16 @@ def fold_holds(state: Holds, event: Event, at: datetime | None = None) -> Holds:
     """`at` is when the event was recorded: None where that is of no interest."""
     held, by, since, version = state.held, state.by, state.since, state.version + 1
     lost_tails, restored_at, older_ledger = state.lost_tails, state.restored_at, state.older_ledger
-    ends = state.ends
+    ends, began_at = state.ends, state.began_at
     if isinstance(event, e.HoldPlaced):
+        began_at = began_at if held else at
         ends = {**ends, event.by: event.until}
         held, by, since = True, by | {event.by}, since if held else version
         if event.lost_tail is not None:
             lost_tails, restored_at, older_ledger = lost_tails | {event.lost_tail}, at, True
     elif isinstance(event, e.HoldReleased):
-        held, by, older_ledger, ends = False, frozenset(), False, {}
-    return Holds(version, held, since, by, lost_tails, restored_at, older_ledger, ends)
+        held, by, older_ledger, ends, began_at = False, frozenset(), False, {}, None
+    return Holds(version, held, since, by, lost_tails, restored_at, older_ledger, ends, began_at)
 
 
 def holds_of(events: Iterable[Event]) -> Holds:

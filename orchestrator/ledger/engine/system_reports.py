@@ -76,3 +76,10 @@ async def last_reports(database: Database, packet: str) -> dict[str, SystemRepor
     async with database.connect() as connection:
         rows = await connection.execute(select(system_reports).where(system_reports.c.packet == packet))
         return {row["system"]: SystemReport(**row) for row in rows.mappings()}
+
+
+async def every_report(database: Database) -> dict[tuple[str, str], SystemReport]:
+    """By packet and system, of all packets. Raises `LedgerUnavailable`."""
+    async with database.connect() as connection:
+        rows = await connection.execute(select(system_reports))
+        return {(row["packet"], row["system"]): SystemReport(**row) for row in rows.mappings()}

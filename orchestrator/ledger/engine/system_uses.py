@@ -162,3 +162,10 @@ async def last_uses(database: Database, packet: str) -> dict[str, SystemUse]:
     async with database.connect() as connection:
         rows = await connection.execute(select(system_uses).where(system_uses.c.packet == packet))
         return {row["system"]: SystemUse(**row) for row in rows.mappings()}
+
+
+async def every_use(database: Database) -> dict[tuple[str, str], SystemUse]:
+    """By packet and system, of all packets. Raises `LedgerUnavailable`."""
+    async with database.connect() as connection:
+        rows = await connection.execute(select(system_uses))
+        return {(row["packet"], row["system"]): SystemUse(**row) for row in rows.mappings()}

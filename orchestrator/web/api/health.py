@@ -8,6 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from orchestrator.documents.system_standing import SystemState
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.web.parts import PartName
@@ -23,6 +24,18 @@ class PartHealth(BaseModel):
     cause: str = Field(description="Why it is down, without personal data; empty otherwise")
 
 
+class SystemHealth(BaseModel):
+    """A system on which steps do not run now."""
+
+    system: str = Field(description="Its name in the packet; `*` if changes on all systems are paused")
+    state: SystemState = Field(
+        description="`failing`: it fails for runs; `unreachable`: the last check failed; `paused`: changes are paused"
+    )
+    since: datetime | None = Field(description="Of `unreachable`, when it was checked; null if it is not known")
+    code: str | None = Field(description="That of the failure; null for a pause")
+    until: datetime | None = Field(description="When a pause ends automatically")
+
+
 class Health(BaseModel):
     """`status` is `ok` as long as the process responds, whatever the other parts do."""
 
@@ -34,6 +47,14 @@ class Health(BaseModel):
     )
     findings_by_kind: dict[str, int] | None = Field(
         None, description="How many of each kind are open; `null` if not known"
+    )
+    older_ledger_since: datetime | None = Field(
+        None,
+        description="When it was noticed that the ledger is an older copy of its database: changes on all systems are "
+        "paused until an operator resumes them; `null` if it is not, or if `systems` is not known",
+    )
+    systems: list[SystemHealth] | None = Field(
+        None, description="The systems of packets in use on which steps do not run now; `null` if not known"
     )
 
 
@@ -52,7 +73,19 @@ async def health(request: Request) -> Health:
     found = await parts.look()
     shown = [PartHealth(part=p.name, up=p.up, since=p.since, cause=p.cause) for p in found]
     count = sum(parts.findings.values()) if parts.findings is not None else None
-    return Health(parts=shown, findings=count, findings_by_kind=parts.findings)
+    troubles = parts.troubles
+    return Health(
+        parts=shown,
+        findings=count,
+        findings_by_kind=parts.findings,
+        older_ledger_since=troubles.older_ledger_since if troubles is not None else None,
+        systems=[
+            SystemHealth(system=one.system, state=one.state, since=one.since, code=one.code or None, until=one.until)
+            for one in troubles.systems
+        ]
+        if troubles is not None
+        else None,
+    )
 
 
 @router.get(

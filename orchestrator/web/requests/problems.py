@@ -212,7 +212,7 @@ def add_problems(app: FastAPI) -> None:
             Problem(
                 503,
                 "engine_unavailable",
-                "Temporal cannot be reached, so no worker can search the systems.",
+                "Temporal cannot be reached.",
                 "Recorded decisions are not affected. Try again once Temporal is back.",
                 headers={"Retry-After": TRY_AGAIN_AFTER},
             ),

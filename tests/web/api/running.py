@@ -50,6 +50,18 @@ async def until(client: httpx.AsyncClient, run_id: str, so: Callable[[Any], bool
         await asyncio.sleep(0.1)
 
 
+async def health_until(stack: Stack, so: Callable[[Any], bool]) -> Any:
+    """`/api/v1/health` of the stack, as soon as it is as wanted."""
+    deadline = asyncio.get_running_loop().time() + WITHIN
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+        while True:
+            health = (await client.get("/api/v1/health")).json()
+            if health["systems"] is not None and so(health):
+                return health
+            assert asyncio.get_running_loop().time() < deadline, health
+            await asyncio.sleep(0.2)
+
+
 def planned(run: Any) -> bool:
     return bool(run["steps"])
 

@@ -78,12 +78,16 @@ async def test_what_needs_a_worker_says_when_to_come_again_and_keeps_no_answer(
     alone: str, stack: Stack, leaver: Leavers
 ) -> None:
     person = await leaver()
-    async with api(alone, await token_of(stack.url, "hr")) as hr:
+    as_operator = api(alone, await token_of(stack.url, "operator"))
+    async with api(alone, await token_of(stack.url, "hr")) as hr, as_operator as operator:
         key = {"Idempotency-Key": "once temporal is back"}
         answer = await hr.post("/runs", json=wanted(person), headers=key)
         refused(answer, 503, "engine_unavailable")
         assert answer.headers["retry-after"]
         refused(await hr.post("/ledger/verifications"), 503, "engine_unavailable")
+        answer = await operator.post("/ledger/comparisons", json={})
+        refused(answer, 503, "engine_unavailable")
+        assert answer.json()["detail"] == "Temporal cannot be reached."
         health = (await hr.get("/health")).json()
         assert health["status"] == "ok"
         up = {part["part"]: part["up"] for part in health["parts"]}

@@ -48,6 +48,10 @@ async def ledger(request: Request, caller: PageCaller) -> Response:
     return await _page(request, caller)
 
 
+def _away(done: str) -> Refusal:
+    return Refusal("engine_unavailable", f"The ledger cannot be {done}: Temporal cannot be reached.")
+
+
 @router.post("/ledger/verify")
 async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     """A worker reads every row again, with code of its own."""
@@ -56,7 +60,7 @@ async def verify(request: Request, caller: PageCaller, form: Form) -> Response:
     try:
         inquiry_id = await web.inquiries.put(caller.actor.actor_id, VerifyLedger())
     except EngineUnavailable as error:
-        return await _page(request, caller, *refusal_flash(request, error))
+        return await _page(request, caller, *refusal_flash(request, error, _away("verified")))
     return RedirectResponse(f"/ledger/verifications/{inquiry_id}", 303)
 
 
@@ -67,7 +71,7 @@ async def compare_now(request: Request, caller: PageCaller, form: Form) -> Respo
     try:
         compared = await compare(web, caller, None)
     except (TooOften, EngineUnavailable) as error:
-        return await _page(request, caller, *refusal_flash(request, error))
+        return await _page(request, caller, *refusal_flash(request, error, _away("compared")))
     said = Flash("done", " ".join(extent(compared.model_dump())))
     return await back_to(request, caller, "/ledger#comparison", said)
 

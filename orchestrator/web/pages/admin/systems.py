@@ -15,6 +15,7 @@ from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
+from orchestrator.documents.system_standing import SystemStanding
 from orchestrator.documents.system_uses import uses_of
 from orchestrator.domain.commands.ends_of_pauses import latest_end
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
@@ -67,23 +68,19 @@ class SystemLine:
         return self.spec.connector_origin + reference
 
     @property
+    def _standing(self) -> SystemStanding:
+        if self.use is None:
+            return SystemStanding(self.seen)
+        return SystemStanding(self.seen, self.use["answered_at"], self.use["failed_at"], self.use["failing_since"])
+
+    @property
     def failing(self) -> bool:
-        """Whether it fails for runs, and no check since has found it reachable."""
-        if self.use is None or self.use["failing_since"] is None:
-            return False
-        return self.seen is None or not self.seen.reachable or self.seen.checked_at < self.use["failed_at"]
+        return self._standing.fails_for_runs
 
     @property
     def standing(self) -> str:
-        """A word of the vocabulary `reachable`, by the last check or the last call of a run, whichever is later."""
-        if self.failing:
-            return "no"
-        answered_at = self.use["answered_at"] if self.use is not None and not self.use["failing_since"] else None
-        if answered_at is not None and (self.seen is None or self.seen.checked_at < answered_at):
-            return "yes"
-        if self.seen is None or self.seen.reachable is None:
-            return "unknown"
-        return "yes" if self.seen.reachable else "no"
+        """A word of the vocabulary `reachable`."""
+        return {True: "yes", False: "no", None: "unknown"}[self._standing.responds]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
+from orchestrator.cli.terminal.screen import instant
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.web.api.running import Leavers, start, until
+from tests.web.api.running import Leavers, health_until, start, until
 from tests.web.conftest import Program
 from tests.web.requests.entry_points import packet_of, signed_in, text_of
 
@@ -36,6 +37,11 @@ async def seen(client: httpx.AsyncClient, packet: str, so: Callable[[Any], bool]
         await asyncio.sleep(0.2)
 
 
+def failing_in(health: Any) -> Any:
+    """The code hosting, where health checks say that it fails for runs."""
+    return next((one for one in health["systems"] if (one["system"], one["state"]) == ("code", "failing")), None)
+
+
 async def test_a_system_that_fails_for_runs_is_shown_with_since_when_the_code_and_the_runs_that_wait(
     stack: Stack, program: Program, leaver: Leavers, tmp_path: Path
 ) -> None:
@@ -54,10 +60,22 @@ async def test_a_system_that_fails_for_runs_is_shown_with_since_when_the_code_an
             assert "It fails in runs since" in page and "1 run waits on it." in page and "Failing" in page
             _, shown = await person.typed("systems", "--packet", packet)
             assert "failing since" in shown and "1 run waits" in shown
+            known = await health_until(stack, lambda health: failing_in(health) is not None)
+            assert failing_in(known) == {
+                "system": "code",
+                "state": "failing",
+                "since": failing["failing_since"],
+                "code": failing["code"],
+                "until": None,
+            }
+            _, shown = await person.typed("doctor")
+            assert f"code: fails for runs since {instant(failing['failing_since'])}" in shown
+            assert "offboard retry --system code" in shown
     finally:
         await stack.company.clear_faults("code")
     await until(hr, run_id, lambda run: run["steps"])
     working = await seen(operator, packet, lambda use: use["failing_since"] is None)
+    await health_until(stack, lambda health: failing_in(health) is None)
     assert working["answered_at"] and working["failed_at"] and working["code"] == failing["code"]
     assert working["runs_waiting"] == 0
     async with signed_in(stack.url, "operator", tmp_path) as person:
