@@ -44,7 +44,7 @@ from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.settings import Settings
 from orchestrator.worker import WIDEST_LAYER, relaying, working
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 
 SYSTEMS = ("first", "second", "third")
 LAYERS = ("one", "two", "three", "four")

@@ -28,9 +28,10 @@ from orchestrator.workflows.activity_stubs import Delivery, InquiryRef, RunRef
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.ledger_mark import MARK, LedgerMark, is_mark, ledger_mark_id
 from orchestrator.workflows.notices import Notices, notices_id
-from orchestrator.workflows.offboarding import Nudge, Offboarding, run_of, workflow_id
+from orchestrator.workflows.offboarding import Nudge, Offboarding
 from orchestrator.workflows.retry_policies import INQUIRY_GIVEN_UP
 from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
+from orchestrator.workflows.workflow_ids import run_of, workflow_id
 
 ANSWER_WITHIN = timedelta(seconds=5)
 """For what a user or the relay asks of Temporal."""

@@ -41,7 +41,7 @@ from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.schema.database import Database
 from orchestrator.vocabulary.findings import FindingKind
 from orchestrator.workflows.inquiry import inquiry_queue
-from orchestrator.workflows.offboarding import run_of, workflow_id
+from orchestrator.workflows.workflow_ids import run_of, workflow_id
 
 log = logging.getLogger("offboard.reconciler")
 

@@ -46,9 +46,13 @@ def _options(
 def main() -> None:
     """The entry point. Ends the process deliberately: Temporal's library may trip over the interpreter's own end."""
     logging.getLogger().addHandler(logging.NullHandler())
-    code = 0
+    from orchestrator.cli.command_trace import trace_command
+
+    code, trace = 0, None
     try:
-        make_app()()
+        app = make_app()
+        trace = trace_command(lambda: typer.main.get_command(app), sys.argv[1:])
+        app()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except KeyboardInterrupt:
@@ -58,4 +62,6 @@ def main() -> None:
             stream.flush()
         except OSError:
             code = code or 1
+    if trace is not None:
+        trace.send(code, os.environ)
     os._exit(code)

@@ -21,7 +21,7 @@ from opentelemetry.trace.status import Status
 ATTRIBUTES = frozenset(
     {
         "run_id", "step", "steps", "system", "ability", "call", "attempt", "outcome", "code", "activity", "queue",
-        "method", "route", "status",
+        "method", "route", "status", "command",
         "temporalWorkflowID", "temporalRunID", "temporalActivityID",
     }
 )  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,22 +16,19 @@ from pathlib import Path
 from opentelemetry.metrics import Meter, NoOpMeter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Span, Status, StatusCode, Tracer
 from temporalio.client import Interceptor
 
 from connectors.http.sending import requests_observed
 from orchestrator.background import on_death
 from orchestrator.domain.errors import Refusal
-from orchestrator.telemetry.discreet import Discreet, JsonLines
+from orchestrator.telemetry.exporting import resource_of, tracer_provider
 from orchestrator.telemetry.logs import code_of
 from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.queue_delays import QueueDelays
+from orchestrator.telemetry.run_traces import SpanRef
 from orchestrator.telemetry.tracing import RunTracing, in_trace_of
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 
 SCOPE = "offboard"
 SHUTDOWN_FLUSH_SECONDS = 5.0  # to send what is left when the process ends
@@ -55,12 +51,15 @@ class Telemetry:
         return (self.tracing, QueueDelays(self.measures))
 
     @asynccontextmanager
-    async def request(self, run_id: str, method: str, route: str) -> AsyncIterator[SpanEnd]:
-        """A request that changes a run: a span of the run's trace, unless the run is under embargo."""
+    async def request(
+        self, run_id: str, method: str, route: str, caller: SpanRef | None = None
+    ) -> AsyncIterator[SpanEnd]:
+        """A request that changes a run: a span of the run's trace, unless the run is under embargo. Below the span of
+        the `caller`, if that is in this trace."""
         about = {"run_id": run_id, "method": method, "route": route}
         workflow = workflow_id(run_id)
         with (
-            in_trace_of(workflow, traced=await self.tracing.may_trace(workflow)),
+            in_trace_of(workflow, traced=await self.tracing.may_trace(workflow), caller=caller),
             _span(self.tracer, "request", about) as ending,
         ):
             yield ending
@@ -71,22 +70,13 @@ async def telemetry(endpoint: str | None, trace_file: Path | None, service: str 
     """`endpoint` is an OTLP collector's base URL (HTTP, protobuf); headers, time-outs and certificates for it are
     OpenTelemetry's own settings. What waits is sent when the block ends. Raises `OSError` naming a file that cannot be
     written."""
-    resource = Resource.create({"service.name": service, "service.instance.id": str(uuid.uuid4())})
-    traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-    # Whatever the settings say of the rest: what is beneath a span that is not to be recorded is not recorded.
-    settled = traces.sampler
-    traces.sampler = ParentBased(root=settled, remote_parent_sampled=settled, local_parent_sampled=settled)
+    resource = resource_of(service)
+    traces = tracer_provider(endpoint, trace_file, resource)
     readers: list[MetricReader] = []
-    if trace_file is not None:
-        # One by one and at once: what a process did before it was killed is in the file.
-        traces.add_span_processor(SimpleSpanProcessor(Discreet(JsonLines(trace_file))))
     if endpoint is not None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        base = endpoint.rstrip("/")
-        traces.add_span_processor(BatchSpanProcessor(Discreet(OTLPSpanExporter(f"{base}/v1/traces"))))
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(f"{base}/v1/metrics")))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics")))
     numbers = MeterProvider(readers, resource=resource, shutdown_on_exit=False) if readers else None
     meter: Meter = numbers.get_meter(SCOPE) if numbers is not None else NoOpMeter(SCOPE)
     tracer, measures = traces.get_tracer(SCOPE), Instruments(meter)
@@ -189,6 +179,12 @@ class SpanEnd:
         self._span = span
         self.outcome = ""
         self.after_cutoff: float | None = None
+
+    @property
+    def ref(self) -> SpanRef | None:
+        """None if the span is not recorded."""
+        context = self._span.get_span_context()
+        return SpanRef(context.trace_id, context.span_id) if self._span.is_recording() else None
 
     def ended(self, outcome: str, code: str = "", after_cutoff: float | None = None) -> None:
         self.outcome, self.after_cutoff = outcome, after_cutoff

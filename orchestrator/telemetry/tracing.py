@@ -10,7 +10,6 @@ follows from it, in whichever process. A delivery to a webhook has none either: 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,8 +29,9 @@ from temporalio.worker import (
 
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.telemetry.logs import code_of
-from orchestrator.workflows.offboarding import workflow_id as workflow_of
+from orchestrator.telemetry.run_traces import SpanRef, run_trace
 from orchestrator.workflows.webhooks import DELIVERIES
+from orchestrator.workflows.workflow_ids import workflow_id as workflow_of
 
 Embargoed = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Which of these runs are under an embargo now."""
@@ -39,23 +39,23 @@ _RUNS = workflow_of("")
 
 
 def trace_of(workflow_id: str, *, traced: bool = True) -> SpanContext:
-    """The trace of a run's workflow (`run-` and the run's id): the first 16 bytes of the id's SHA-256, and as the
-    parent of what has none in this process the 8 bytes after them. That parent is never sent: it is only a place to
-    meet."""
-    digest = hashlib.sha256(workflow_id.encode()).digest()
+    """Where the spans of a run's workflow meet (`run_trace`)."""
+    place = run_trace(workflow_id)
     return SpanContext(
-        trace_id=int.from_bytes(digest[:16], "big"),
-        span_id=int.from_bytes(digest[16:24], "big"),
+        trace_id=place.trace_id,
+        span_id=place.span_id,
         is_remote=True,
         trace_flags=TraceFlags(TraceFlags.SAMPLED if traced else TraceFlags.DEFAULT),
     )
 
 
 @contextmanager
-def in_trace_of(workflow_id: str, *, traced: bool = True) -> Iterator[None]:
-    """In the run's trace, below the span that is current if that is in it already. Without `traced` nothing in the
-    block is recorded."""
+def in_trace_of(workflow_id: str, *, traced: bool = True, caller: SpanRef | None = None) -> Iterator[None]:
+    """In the run's trace, below the span that is current if that is in it already, and otherwise below the one of the
+    `caller` if that is in it. Without `traced` nothing in the block is recorded."""
     wanted = trace_of(workflow_id, traced=traced)
+    if traced and caller is not None and caller.trace_id == wanted.trace_id:
+        wanted = SpanContext(wanted.trace_id, caller.span_id, is_remote=True, trace_flags=wanted.trace_flags)
     if traced and trace.get_current_span().get_span_context().trace_id == wanted.trace_id:
         yield
         return

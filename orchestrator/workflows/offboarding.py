@@ -23,7 +23,6 @@ SOON = timedelta(minutes=1)
 MIN_HINT_SECONDS, MAX_HINT_SECONDS = 3.0, 1800.0
 """Seconds that a step begun on a hint may take: every lease of a real step lies within."""
 SEARCH = "search"
-_RUN = "run-"  # how the ids of these workflows begin
 
 
 class Nudge(BaseModel):
@@ -54,15 +53,6 @@ def _usable(hint: Progress) -> bool:
         and not hint.queues
         and all(step.queue is None and MIN_HINT_SECONDS <= step.seconds <= MAX_HINT_SECONDS for step in hint.steps)
     )
-
-
-def workflow_id(run_id: str) -> str:
-    return f"{_RUN}{run_id}"
-
-
-def run_of(workflow_id: str) -> str | None:
-    """The run's id; None for an id that `workflow_id` does not give."""
-    return workflow_id.removeprefix(_RUN) if workflow_id.startswith(_RUN) else None
 
 
 @workflow.defn(name="Offboarding", failure_exception_types=retries.STARTED_AGAIN)

@@ -69,8 +69,9 @@ from orchestrator.worker import relaying, working
 from orchestrator.workflows import activity_stubs
 from orchestrator.workflows.inquiry import InquiryWorkflow, inquiry_workflow_id
 from orchestrator.workflows.notices import Notices, notices_id
-from orchestrator.workflows.offboarding import Offboarding, workflow_id
+from orchestrator.workflows.offboarding import Offboarding
 from orchestrator.workflows.webhooks import DeliverWebhook, delivery_id
+from orchestrator.workflows.workflow_ids import workflow_id
 
 if TYPE_CHECKING:
     from orchestrator.embedded.company.__main__ import CompanyProcess as CompanyProcess

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio.service import RPCError
 
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.integration.installation import Installation
 
 

@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 from orchestrator import commands
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.faults.batch import TrialBatch
 from tests.faults.counting import count

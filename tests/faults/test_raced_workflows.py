@@ -15,7 +15,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.run.run import RunState
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.faults.batch import Counts, TrialBatch
 from tests.faults.counting import count

@@ -13,7 +13,7 @@ import pytest
 from orchestrator import commands
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.temporal import TemporalServer
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.faults.batch import TrialBatch
 from tests.faults.counting import count

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.faults.batch import TrialBatch
 from tests.faults.test_forged_signals import FORGED

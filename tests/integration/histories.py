@@ -18,7 +18,7 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.integration.installation import Installation, gate_open, installation, open_kinds
 from tests.integration.packets import quick_packet
 

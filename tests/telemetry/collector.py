@@ -86,3 +86,13 @@ def collecting() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def commands(collector: Collector) -> list[Span]:
+    """The spans of commands, in the order in which they were sent."""
+    return [span for span in collector.spans() if span.name == "command"]
+
+
+def attributes(span: Span) -> dict[str, str]:
+    """Of a span whose attributes are texts."""
+    return {one.key: one.value.string_value for one in span.attributes}

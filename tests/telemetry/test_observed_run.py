@@ -29,7 +29,7 @@ from orchestrator.telemetry.measures import Instruments
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
 from orchestrator.worker import relaying, working
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.cadence import QUICK
 from tests.integration.conftest import Install

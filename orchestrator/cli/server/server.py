@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from orchestrator.cli.command_trace import current_trace
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
 from orchestrator.documents.document import Document
 from orchestrator.domain.errors import Fact
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
 API = "/api/v1"
+RUNS = f"{API}/runs/"
 ANSWER_TIMEOUT_SECONDS = 30.0
 """Seconds for one answer. Some wait for a worker that asks HR first, who is asked up to 8 seconds."""
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -226,10 +228,15 @@ class Server:
         """Where no server answers, that is reported at once; a request that may have arrived is sent again."""
         import httpx
 
+        trace = current_trace.get()
+        if trace is not None:
+            how["headers"] = {**how.get("headers", {}), **trace.request_headers(method, path)}
         lost = False
         for pause in (*RETRY_PAUSES_SECONDS, None):
             try:
                 response = await self._client.request(method, _path(path), **how)
+                if trace is not None:
+                    trace.heard(path, response.headers, _started(response))
             except httpx.TransportError as error:
                 lost = lost or not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 if pause is None or not lost or isinstance(error, httpx.UnsupportedProtocol):
@@ -292,6 +299,12 @@ class Server:
 
 def _path(parts: Sequence[str]) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _started(response: httpx.Response) -> str | None:
+    """The run that a request has started."""
+    location = response.headers.get("location", "")
+    return location.removeprefix(RUNS) if location.startswith(RUNS) and response.is_success else None
 
 
 def _code(response: httpx.Response) -> str:

@@ -131,6 +131,8 @@ class EdgeMiddleware:
                 given += [(name, value) for name, value in self._headers if name not in names]
                 if b"cache-control" not in names:
                     given.append((b"cache-control", b"no-store"))
+                if (traced := scope.get("state", {}).get("traceresponse")) is not None:
+                    given.append((b"traceresponse", traced.encode()))
                 message = {**message, "headers": given}
             await send(message)
 

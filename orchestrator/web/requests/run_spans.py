@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 
 from fastapi import Request
 
+from orchestrator.telemetry.run_traces import from_header, run_trace
 from orchestrator.web.state import WebState
+from orchestrator.workflows.workflow_ids import workflow_id
 
 
 async def run_span(request: Request) -> AsyncIterator[None]:
@@ -20,7 +22,19 @@ async def run_span(request: Request) -> AsyncIterator[None]:
     if web.watched is None or run_id is None or request.method in ("GET", "HEAD"):
         yield
         return
-    async with web.watched.request(str(run_id), request.method, request.scope["route"].name) as ending:
+    caller, route = from_header(request.headers.get("traceparent")), request.scope["route"].name
+    async with web.watched.request(str(run_id), request.method, route, caller) as ending:
+        if caller is not None and ending.ref is not None:
+            request.state.traceresponse = ending.ref.header
         yield
         if not ending.outcome:
             ending.ended("refused" if getattr(request.state, "refused", False) else "done")
+
+
+async def name_trace(request: Request, run_id: str) -> None:
+    """In the answer to the start of a run, for a caller with a span: which trace the run has, if it has one."""
+    web: WebState = request.app.state.web
+    if web.watched is not None and from_header(request.headers.get("traceparent")) is not None:
+        workflow = workflow_id(run_id)
+        if await web.watched.tracing.may_trace(workflow):
+            request.state.traceresponse = run_trace(workflow).header

@@ -27,7 +27,7 @@ from orchestrator.ledger.engine import engine_reports, relay_queue
 from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.engine.webhooks import Webhooks
 from orchestrator.relay import Cadence, Relay
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import POLL, Installation, gate_open, without_engine

@@ -25,7 +25,8 @@ from orchestrator.ledger.engine.engine_reports import EngineReports
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.workflows import retry_policies
 from orchestrator.workflows.activity_stubs import RunRef
-from orchestrator.workflows.offboarding import Nudge, workflow_id
+from orchestrator.workflows.offboarding import Nudge
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import (

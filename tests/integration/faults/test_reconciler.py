@@ -22,7 +22,8 @@ from orchestrator.engine import WorkflowSeen
 from orchestrator.ledger.engine.findings import Finding, Findings
 from orchestrator.ledger.engine.relay_queue import runs_behind
 from orchestrator.reconciler import Reconciler
-from orchestrator.workflows.offboarding import Offboarding, workflow_id
+from orchestrator.workflows.offboarding import Offboarding
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import (

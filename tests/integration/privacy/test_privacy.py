@@ -27,7 +27,7 @@ from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.ledger.schema.migrate import upgrade
 from orchestrator.worker import relaying, working
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import FAR_FUTURE, PAST, ZONE, Installation, WorkerProcess, installation

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from orchestrator.embedded.stack import Stack
 from orchestrator.ledger.engine.findings import Findings, Seen
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.web.api.running import WITHIN, Leavers, refused, start
 from tests.web.requests.entry_points import SignInAs, text_of
 

@@ -14,7 +14,7 @@ from orchestrator.embedded.stack import Stack
 from orchestrator.engine import Engine
 from orchestrator.telemetry.telemetry import telemetry
 from orchestrator.telemetry.tracing import trace_of
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.web.api.running import FUTURE, planned, served, start, until
 from tests.web.conftest import Program
 from tests.web.visitor import Visitor, api, token_of

@@ -28,7 +28,7 @@ from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.postgres import PostgresServer
 from orchestrator.embedded.temporal import TemporalServer
 from orchestrator.worker import relaying
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.cli.command_line import Offboard
 from tests.integration.cadence import EAGER
 from tests.integration.installation import installation

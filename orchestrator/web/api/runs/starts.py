@@ -19,6 +19,7 @@ from orchestrator.web.api.runs.command_responses import start_outcome
 from orchestrator.web.api.schema.description import RequestModel, problems_of_post
 from orchestrator.web.api.schema.parameters import TEXT, GivenInstant, Id, Reason
 from orchestrator.web.api.schema.run_answers import Receipt, RunStanding
+from orchestrator.web.requests.run_spans import name_trace
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=IdempotentRoute)
@@ -131,6 +132,8 @@ async def start(
         sign_in=caller.sign_in(web.settings),
         start_id=getattr(request.state, "request_id", None),
     )
+    if done.run_id is not None:
+        await name_trace(request, done.run_id)
     body, response.status_code, headers = start_outcome(done)
     response.headers.update(headers)
     return body
