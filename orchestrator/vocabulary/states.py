@@ -313,6 +313,7 @@ FAILURE: Vocabulary = {
     "not_revoked": "Sessions not revoked",
     "signs_in_elsewhere": "Guest signs in at another organisation",
     "group_cannot_be_left": "Member of groups that are managed elsewhere",
+    "group_cannot_be_joined": "Not added to groups",
     "method_unknown": "Unknown kind of sign-in method",
     "manager_not_set": "Manager could not be set",
     "changed_meanwhile": "Changed by someone else meanwhile",

@@ -14,6 +14,7 @@ from connectors.parameters import unknown_attribute
 from connectors.read_backs import account_missing
 from connectors.rehearsal import Rehearsal, Rehearsing
 from connectors.vendors.postgresql.finding import ATTRIBUTES, every_login, find
+from connectors.vendors.postgresql.joining import join_groups, look_at_joining
 from connectors.vendors.postgresql.memberships import leave_groups, look_at_groups
 from connectors.vendors.postgresql.ownership import hand_over, look_at_ownership
 from connectors.vendors.postgresql.removal import drop, look_at_removal
@@ -191,9 +192,23 @@ ACTS: ActTable[_DoRole, _CheckRole] = ActTable(
             reversible="yes",  # the memberships with their options are in the reply and in the snapshot
             cuts_access=True,
             tokens_last=_NO_TOKENS,
+            undone_by="add_to_groups",
+            taken_as="left_groups",
+            recorded_as="groups",
         ),
         leave_groups,
         _of_role(look_at_groups),
+    ),
+    Act(
+        Ability(
+            "add_to_groups",
+            "change",
+            "grants the role the memberships that a run revoked, with their options, as the role that Offboard uses",
+            reversible="yes",
+            gives_access=True,
+        ),
+        join_groups,
+        _of_role(look_at_joining),
     ),
     Act(
         Ability(

@@ -70,6 +70,9 @@ class RoleGrant:
             "set": self.set,
         }
 
+    def options(self) -> dict[str, bool | None]:
+        return {"admin_option": self.admin, "inherit": self.inherit, "set": self.set}
+
 
 async def memberships(talk: Conversation, role: Role) -> list[RoleGrant]:
     options = sql.SQL("m.inherit_option, m.set_option")
@@ -80,6 +83,17 @@ async def memberships(talk: Conversation, role: Role) -> list[RoleGrant]:
         RoleGrant(r["oid"], r["name"], r["grantor"], r["admin_option"], r["inherit_option"], r["set_option"])
         for r in rows
     ]
+
+
+def with_whole_memberships(grants: Sequence[RoleGrant]) -> list[dict[str, Any]]:
+    """Each grant as evidence, with the options that all grants of the same role give together: a restore grants one
+    membership of each role."""
+    whole: dict[int, dict[str, bool | None]] = {}
+    for grant in grants:
+        known = whole.setdefault(grant.oid, dict.fromkeys(grant.options()))
+        for name, value in grant.options().items():
+            known[name] = value if known[name] is None else bool(known[name] or value)
+    return [{**grant.shown(), "membership": whole[grant.oid]} for grant in grants]
 
 
 async def inherited(talk: Conversation, role: Role) -> list[dict[str, str]]:
@@ -113,8 +127,9 @@ def _to_leave(found: Sequence[RoleGrant], wanted: frozenset[str] | None, keep: f
 async def leave_groups(talk: Conversation, role: Role, effect: Effect) -> Reply:
     wanted, keep = names_of(effect, "groups"), names_of(effect, "keep") or frozenset()
     left = GroupsLeft()
-    for each in _to_leave(await memberships(talk, role), wanted, keep):
-        with left.leaving(each.shown()):
+    to_leave = _to_leave(await memberships(talk, role), wanted, keep)
+    for each, shown in zip(to_leave, with_whole_memberships(to_leave), strict=True):
+        with left.leaving(shown):
             await _leave(talk, role, each)
     left.not_found(await _unknown_names(talk, (wanted or frozenset()) | keep))
     for name in sorted({each["name"] for each in await inherited(talk, role)} & (wanted or frozenset()) - keep):

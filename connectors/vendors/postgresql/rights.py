@@ -25,6 +25,11 @@ _NOT_REVOCABLE = sql.SQL(
     " AND NOT (pg_catalog.pg_has_role(current_user, m.roleid, 'MEMBER WITH ADMIN OPTION')"
     " AND pg_catalog.pg_has_role(current_user, m.grantor, 'USAGE'))"
 )
+_NOT_GRANTABLE = sql.SQL(
+    "SELECT count(DISTINCT m.roleid) FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.member"
+    " WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> current_user"
+    " AND NOT pg_catalog.pg_has_role(current_user, m.roleid, 'MEMBER WITH ADMIN OPTION')"
+)
 _SUPERUSERS = sql.SQL("SELECT count(*) FROM pg_catalog.pg_roles WHERE rolcanlogin AND rolsuper")
 _CLOSED = sql.SQL(
     "SELECT count(*) FROM pg_catalog.pg_database WHERE datallowconn"
@@ -55,8 +60,13 @@ async def said(talk: Conversation) -> list[str]:
                 f"remove_from_groups not possible for {count} memberships: our role has no ADMIN OPTION on the group, "
                 "or not the privileges of the role that granted them (rights_missing)"
             )
+        if count := await talk.value(_NOT_GRANTABLE):
+            words.append(
+                f"add_to_groups not possible for {count} roles with members: our role has no ADMIN OPTION on them "
+                "(rights_missing)"
+            )
     elif not own["rolcreaterole"]:
-        words.append("remove_from_groups not possible: our role lacks CREATEROLE (rights_missing)")
+        words.append("remove_from_groups and add_to_groups not possible: our role lacks CREATEROLE (rights_missing)")
     if not own["signals"]:
         words.append("end_sessions not possible: our role is not a member of pg_signal_backend (rights_missing)")
     if not own["stats"]:

@@ -32,6 +32,7 @@ SETUP = Setup(
                         "remove_from_groups": "ADMIN OPTION on the groups (15: CREATEROLE). Since PostgreSQL 16, a "
                         "membership that another role granted can be revoked only by a role with the privileges of "
                         "that grantor",
+                        "add_to_groups": "ADMIN OPTION on the groups (15: CREATEROLE)",
                         "hand_over_ownership": "CREATEROLE, since PostgreSQL 16 with ADMIN OPTION on the role and the "
                         "recipient; CONNECT on each database, and CREATE where schemas are handed over. The recipient "
                         "needs CREATE on the schemas of the objects",

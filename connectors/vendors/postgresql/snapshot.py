@@ -9,7 +9,7 @@ from psycopg import sql
 from connectors.abilities import Effect, ReadBack
 from connectors.errors import ActionRequiredError
 from connectors.read_backs import seen
-from connectors.vendors.postgresql.memberships import inherited, members, memberships
+from connectors.vendors.postgresql.memberships import inherited, members, memberships, with_whole_memberships
 from connectors.vendors.postgresql.ownership import SHARED, HeldObjects, held_by
 from connectors.vendors.postgresql.roles import Role
 from connectors.vendors.postgresql.server import Conversation
@@ -43,7 +43,7 @@ async def snapshot(talk: Conversation, role: Role, effect: Effect) -> ReadBack:
         "inherits": role.inherits,
         "connection_limit": role.connection_limit,
         "settings": [dict(row) for row in await talk.rows(_SETTINGS, {"oid": role.oid})],
-        "groups": [each.shown() for each in await memberships(talk, role)],
+        "groups": with_whole_memberships(await memberships(talk, role)),
         "nested_groups": await inherited(talk, role),
         "members": await members(talk, role),
         "sessions": await sessions(talk, role),
