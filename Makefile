@@ -94,8 +94,8 @@ sbom: setup ## Write the locked Python packages of the image with their hashes t
 		--preview-features sbom-export --output-file $(SBOM)
 	@echo "$(SBOM)"
 
-bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes), verify and rebuild (events per second), waiting (memory) or pages (ms)
-	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append, WHAT=verify, WHAT=rebuild, WHAT=waiting or WHAT=pages." >&2; exit 2; }
+bench: setup ## Measure: WHAT=run (runs per second, against bare Temporal), append (ledger writes), verify and rebuild (events per second), sweep (relay), waiting (memory) or pages (ms)
+	@test -n "$(WHAT)" || { echo "Say what to measure: make bench WHAT=run, WHAT=append, WHAT=verify, WHAT=rebuild, WHAT=sweep, WHAT=waiting or WHAT=pages." >&2; exit 2; }
 	@$(RUN)/python -m bench.$(WHAT) $(ARGS)
 
 clean: ## Remove .venv and everything else that was made here
