@@ -40,6 +40,7 @@ from orchestrator.commands.integrations import (
     make_token,
     replace_webhook_secret,
 )
+from orchestrator.commands.judgements import judge_difference
 from orchestrator.commands.packet_versions import (
     adopt_packet,
     move_packet,
@@ -104,6 +105,7 @@ __all__ = [
     "erase_person",
     "hold_run",
     "hold_system",
+    "judge_difference",
     "lift_legal_hold",
     "list_sessions",
     "list_tokens",

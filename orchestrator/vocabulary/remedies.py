@@ -71,6 +71,7 @@ COMMON: Final[Remedies] = MappingProxyType(
             "file that they started with, so the grant applies to new runs.",
             "Ask a person with more permissions.",
         ),
+        "no_difference": "Judge one of the differences that the dry run lists.",
         "no_dry_run": "Start an ordinary run, or ask both owners to sign a version for the dry run phase (shadow).",
         "no_local_sign_in": "Sign in with your account.",
         "no_next_phase": "To change the packet, adopt its files as a new version.",
@@ -171,6 +172,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "version_not_offered": "View the run: its exceptions name the systems and the packet version in use.",
         "unknown_actor": ("Use one of: {known}.", "Use the IDs of users who have signed in."),
         "unknown_colleague": "Choose a colleague who has signed in and has a record in HR.",
+        "unknown_difference": "Use the ID of a step or change that the dry run lists as a difference.",
         "unknown_event_type": "Use one of: {known}.",
         "unknown_file": "Use a file from the evidence of the run.",
         "unknown_held_start": "View the held starts. One that is older than a day has to be started again.",
@@ -185,6 +187,7 @@ COMMON: Final[Remedies] = MappingProxyType(
         "unknown_system": "Use one of: {known}, or * for all.",
         "unknown_to_hr": "Ask an administrator to link your account to a person in HR, then sign in again.",
         "unknown_trip": "No action is needed if it was released already.",
+        "unknown_verdict": "Use one of: {known}.",
         "unknown_zone": ("Did you mean {suggestion}?", "Use a zone of the IANA database, such as Europe/Berlin."),
         "url_not_understood": "Use https://HOST/PATH without user name, password or fragment.",
     }

@@ -539,9 +539,9 @@ _RULES: Final = (
         meaning="A newer packet version, which is tried in a dry run beside this run, has a step on this system that "
         "removes access. This run has no such step, and no one had removed the access a day after the cutoff, or when "
         "the step was due.",
-        remedy="Remove the access in the system: the dry run names the account. The exception closes once the dry run "
-        "reads that it is gone, or the step is judged to be wrong. If the system is right as it is, HR accepts the "
-        "exception and gives a reason.",
+        remedy="Remove the access in the system: the comparison of that packet version names the account. The "
+        "exception closes once a later read shows that it is gone, or the step is judged to be wrong. If the system is "
+        "right as it is, HR accepts the exception and gives a reason.",
         repairs=(Repair.ACCEPT,),
         opens=(),
         overcome=never,

@@ -21,7 +21,8 @@ CommandName = Literal[
     "check_systems", "comment_on_exception", "compare_ledger", "complete_task", "confirm_start", "delegate",
     "disable_webhook", "do_step_by_hand", "end_delegation", "end_run",
     "end_sessions", "erase_person",
-    "hold_run", "hold_system", "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
+    "hold_run", "hold_system", "judge_difference",
+    "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
     "move_packet", "name_decider", "object_to_packet",
     "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
@@ -100,6 +101,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "release_starts": CommandRule("release a limit on starts"),
     "check_systems": CommandRule("check systems", kinds=EVERYONE),
     "compare_ledger": CommandRule("compare the ledger with Temporal and systems"),
+    "judge_difference": CommandRule("judge differences of a dry run", keeps_access=True),
     # Owners of packets
     "adopt_packet": CommandRule(
         "adopt a packet", draft=True, refused_with="only_people_govern", unknown_with="only_people_govern"

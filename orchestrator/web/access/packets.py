@@ -7,10 +7,12 @@ from orchestrator.deciding.waiting_signatures import waiting_signatures
 from orchestrator.documents.document import Document
 from orchestrator.documents.packet_record import packet_record
 from orchestrator.documents.packets import objections
+from orchestrator.documents.runs.dry_run_comparison import shadow_document
 from orchestrator.domain.errors import Invalid
 from orchestrator.domain.packet.history.objections import waiting_objections
 from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet import Packet
+from orchestrator.reading.shadow import ShadowReader
 from orchestrator.web.access.caller import Caller
 from orchestrator.web.state import WebState
 
@@ -76,3 +78,12 @@ async def record_of(web: WebState, caller: Caller, name: str, version: str) -> D
     stream = packet_stream(name)
     happened = (await web.services.runs.ledger.read({stream: 0})).events[stream]
     return await web.heavy.run(packet_record, await web.services.runs.shelf(name), version, happened)
+
+
+async def shadow_of(web: WebState, caller: Caller, name: str, version: str) -> Document:
+    """What the dry runs of one version show (`shadow_document`), as far as the caller sees them."""
+    await readable(web, caller, name)
+    shelf = await web.services.runs.shelf(name)
+    known = shelf.history.version(version)
+    found = await ShadowReader(web.database, web.services.runs, web.queries).of(caller.viewer, name, known.version)
+    return await web.heavy.run(shadow_document, shelf.version(known.version), known, found)

@@ -14,6 +14,7 @@ from orchestrator.web.api.admin import (
     packet_changes,
     packet_objections,
     packet_records,
+    packet_shadow,
     packets,
     setup_checklist,
     system_tests,
@@ -24,6 +25,7 @@ from orchestrator.web.api.admin import (
 )
 from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
+    differences,
     erasures,
     exceptions,
     outcomes,
@@ -42,7 +44,8 @@ from orchestrator.web.api.schema import reference
 
 PARTS = (
     runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
-    exceptions, steps, parked_steps, people, packets, packet_changes, packet_objections, packet_records,
+    exceptions, steps, differences, parked_steps, people, packets, packet_changes, packet_objections, packet_records,
+    packet_shadow,
     start_limits, systems, system_tests, setup_checklist, ledger,
     comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,

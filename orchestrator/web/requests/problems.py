@@ -59,6 +59,7 @@ _TITLES = {
 
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "unknown_run": ("run_id",),
+    "unknown_difference": ("about",),
     "unknown_gate": ("gate_id",),
     "unknown_task": ("task_id",),
     "unknown_exception": ("exception_id",),

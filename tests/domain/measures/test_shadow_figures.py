@@ -111,6 +111,17 @@ def test_a_wrong_account_counts_in_runs_that_do_not_count_otherwise() -> None:
     assert found.precision == Share(3, 6)
 
 
+def test_a_wrong_account_counts_after_the_person_was_erased() -> None:
+    """No one can be asked whose the account was, and the version made the mistake all the same."""
+    story = compared(freeze="not_done")
+    judge(story, "disable", "wrong_account")
+    erased = of(story, "p-1")
+    erased = replace(erased, request=erased.asked.model_copy(update={"facts": None}))
+    found = figures([erased, of(compared(), "p-2")])
+    assert (found.people, found.wrong_accounts, found.unjudged) == (1, 1, 0)
+    assert found.precision == Share(3, 4)
+
+
 @pytest.mark.parametrize("why", ["cancelled", "erased", "embargo", "other packet", "other version", "production"])
 def test_runs_that_are_left_out(why: str) -> None:
     counted, state = of(compared(), "p-1"), of(compared(), "p-2")

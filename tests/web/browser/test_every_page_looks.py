@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[str | None, str | AddressOf]] = {
     "packet-version": ("auditor", lambda all: f"/packets/{PACKET}/versions/{all.version}"),
     "packet-owners": ("safety-owner", lambda all: f"/packets/objected/versions/{all.objected}?part=owners"),
     "packet-record": ("auditor", lambda all: f"/packets/objected/versions/{all.objected}/record"),
+    "packet-shadow": ("safety-owner", lambda all: f"/packets/{PACKET}/versions/{all.version}/shadow"),
     "packet-edit": ("safety-owner", lambda all: f"/packets/{PACKET}/versions/{all.version}/edit"),
     "packet-differences": ("auditor", f"/packets/{PACKET}/differences"),
     "systems": ("operator", "/systems"),

@@ -91,6 +91,12 @@ def of(kind: str, name: str, body: object = None, form: dict[str, object] | None
     return make
 
 
+async def judged(office: RoutesOffice) -> Ask:
+    """On a page. The run is no dry run."""
+    form = {"run": office.runs["visible"], "about": "nothing", "verdict": "plan_wrong", **REASON}
+    return Ask({"name": PACKET, "version": office.here.packet.version}, form=form)
+
+
 def of_packet(name: str, body: object = None, form: dict[str, object] | None = None) -> MakeRequest:
     async def make(office: RoutesOffice) -> Ask:
         return Ask({"name": slug(name), "version": office.made[name], **OBJECTION}, json=body, form=form)
@@ -304,6 +310,7 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /packets/{name}/versions/{version}/edit": of_packet("page object", form={"act": "check"}),
     "POST /packets/{name}/versions/{version}/sign": of_packet("page sign", form={"phase": "shadow"}),
     "POST /packets/{name}/versions/{version}/move": of_packet("page move", form={"phase": "retired"}),
+    "POST /packets/{name}/versions/{version}/shadow": judged,
     "POST /packets/{name}/versions/{version}/object": of_packet("page object", form=REASON),
     "POST /packets/{name}/versions/{version}/withdraw-objection": of_packet("page withdraw", form=dict(OBJECTION)),
     "POST /systems/{packet}/check": posted(),
@@ -371,6 +378,9 @@ REQUESTS: dict[str, MakeRequest] = {
         "urgent", {"decider": "it", **REASON}, exception_id="x-urgent_review-start"
     ),
     "POST /api/v1/runs/{run_id}/systems/{system}/accounts": settle("settle", page=False),
+    "POST /api/v1/runs/{run_id}/differences/{about}/judgement": sent(
+        "visible", {"verdict": "plan_wrong", **REASON}, about="nothing"
+    ),
     "POST /api/v1/runs/{run_id}/steps/{step}/retry": step("disable_identity", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/skip": step("freeze_card", page=False),
     "POST /api/v1/runs/{run_id}/steps/{step}/done-by-hand": by_hand(page=False),

@@ -98,6 +98,8 @@ GET    /packets                                        +  +  +  +  +  +  +  +  s
 GET    /packets/{name}                                 +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}              +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}/record       +  +  +  +  +  +  +  ?  s  s
+GET    /packets/{name}/versions/{version}/shadow       +  +  +  +  +  +  +  ?  s  s
+POST   /packets/{name}/versions/{version}/shadow       -  x  x  -  -  -  x  ?  s  s   the run is no dry run
 GET    /packets/{name}/differences                     +  +  +  +  +  +  +  ?  s  s
 GET    /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
 POST   /packets/{name}/versions/{version}/edit         x  x  ?  x  +  +  x  ?  s  s   the packet grants finance nothing
@@ -193,6 +195,7 @@ POST   /api/v1/runs/{run_id}/systems/{system}/accounts x  x  x  +  x  x  x  ?  x
 POST   /api/v1/runs/{run_id}/steps/{step}/retry        x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/skip         x  x  x  +  x  x  x  ?  x  s
 POST   /api/v1/runs/{run_id}/steps/{step}/done-by-hand x  x  x  +  x  x  x  ?  x  s   no step has failed
+POST   /api/v1/runs/{run_id}/differences/{about}/judgement  -  x  x  -  -  -  x  ?  x  s   the run is no dry run
 GET    /api/v1/systems/{system}/parked-steps           +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/systems/{system}/parked-steps/retry     x  x  x  +  x  x  x  ?  x  s   no step has failed
 # What governs and surrounds runs.
@@ -200,6 +203,7 @@ GET    /api/v1/packets                                 +  +  +  +  +  +  +  +  +
 GET    /api/v1/packets/{name}                          +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}       +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}/record          +  +  +  +  +  +  +  ?  +  s
+GET    /api/v1/packets/{name}/versions/{version}/shadow          +  +  +  +  +  +  +  ?  +  s
 GET    /api/v1/packets/{name}/versions/{version}/changes         +  +  +  +  +  +  +  ?  +  s
 POST   /api/v1/packets                                 x  x  x  x  +  +  x  x  x  s
 POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  +  +  x  ?  x  s

@@ -34,12 +34,13 @@ class StepReads:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonState:
-    """`steps` by the id of the step, `changes` by their ids. `judgements` has the last one about each step or change,
-    by its id, with its time. `day_read`: a system was read a day after a cutoff or later; a moved cutoff does not take
-    back that the plan was shown then."""
+    """`steps` by the id of the step, `changes` by their ids, with times in `found_at`. `judgements` has the last one
+    about each step or change, by its id, with its time. `day_read`: a system was read a day after a cutoff or later; a
+    moved cutoff does not take back that the plan was shown then."""
 
     steps: Mapping[str, StepReads] = field(default_factory=dict)
     changes: Mapping[str, e.ChangeFound] = field(default_factory=dict)
+    found_at: Mapping[str, datetime] = field(default_factory=dict)
     judgements: Mapping[str, tuple[e.DifferenceJudged, datetime]] = field(default_factory=dict)
     day_read: bool = False
 
@@ -62,7 +63,12 @@ def _(event: e.StepCompared, run: RunState, at: datetime) -> ComparisonState:
 
 @fold_comparison.register(e.ChangeFound)
 def _(event: e.ChangeFound, run: RunState, at: datetime) -> ComparisonState:
-    return replace(run.comparison, changes={**run.comparison.changes, event.change_id: event})
+    comparison = run.comparison
+    return replace(
+        comparison,
+        changes={**comparison.changes, event.change_id: event},
+        found_at={**comparison.found_at, event.change_id: at},
+    )
 
 
 @fold_comparison.register(e.DifferenceJudged)
@@ -78,4 +84,4 @@ def _(event: e.RunRescheduled, run: RunState, at: datetime) -> ComparisonState:
         step_id: replace(reads, shown={read: shown for read, shown in reads.shown.items() if read == "plan"})
         for step_id, reads in comparison.steps.items()
     }
-    return replace(comparison, steps=steps, changes={})
+    return replace(comparison, steps=steps, changes={}, found_at={})

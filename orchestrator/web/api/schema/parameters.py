@@ -45,6 +45,7 @@ StepId = Annotated[str, Path(description="The step's ID, or its name if it is un
 SystemName = Annotated[str, Path(description="The system's name in the packet", examples=["identity"], **_id)]
 PacketName = Annotated[str, Path(description="The packet's name", examples=["standard-leaver"], **_id)]
 Version = Annotated[str, Path(description="The version, or at least its first eight characters", **_id)]
+DifferenceId = Annotated[str, Path(description="The ID of the step or change that differs", **_id)]
 ObjectionId = Annotated[str, Path(description="The objection's ID", examples=["objection-1"], **_id)]
 OtherVersion = Annotated[
     str | None, Query(description="Another version, or at least its first eight characters", **_id)
