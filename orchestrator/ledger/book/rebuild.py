@@ -11,14 +11,20 @@ of those that differ.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 
 from orchestrator.ledger.book.codec import EventCodec
+from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.made_rows import OWNERS, PACKET, RUN, MadeRows
 from orchestrator.ledger.persons.search_tags import CURSOR
 from orchestrator.ledger.schema.database import Database
@@ -26,6 +32,8 @@ from orchestrator.ledger.schema.tables import READ_TABLES
 
 BATCH: Final = 2_000
 """Positions whose runs are compared in one snapshot."""
+BATCHES_AT_ONCE: Final = 10
+"""Batches that a process compares before it takes others. A ledger with fewer is compared in one process."""
 RUNS_AT_ONCE: Final = 1_000
 """Runs and packets that are corrected in one transaction: appends wait for it, and fail after some seconds."""
 _LAST = "SELECT coalesce(max(position), 0) FROM ledger.events"
@@ -63,44 +71,106 @@ class _Different:
         (self.packets if table == "packets" else self.runs).update(names)
 
 
-async def rebuild(database: Database, codec: EventCodec) -> dict[str, Rebuilt]:
+@dataclass(slots=True)
+class _SpanCompared:
+    """The runs and packets that began between two positions: by table, how many rows they should have and how many
+    differ."""
+
+    rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys(READ_TABLES, 0))
+    differed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(READ_TABLES, 0))
+    different: _Different = field(default_factory=_Different)
+
+
+async def rebuild(database: Database, codec: EventCodec, *, processes: int = 1) -> dict[str, Rebuilt]:
     """By table; `run_counts` are sums over the runs. Runs that begin meanwhile are not counted. Appends go on; they
     wait while the rows of at most `RUNS_AT_ONCE` runs are replaced. If it is interrupted, each run has all its rows as
-    they were or all corrected; repeat it.
+    they were or all corrected; repeat it. The events of a large ledger are folded by `processes` at once.
 
-    Raises `LedgerUnavailable`, and `UnreadableEvent` for an event that this program cannot read; then nothing has
-    changed."""
+    Raises `LedgerUnavailable`, `UnreadableEvent` for an event that this program cannot read, and `LedgerError` when one
+    of the processes was ended; then nothing has changed."""
     connection = await database.dedicated()
     with database.errors():
         try:
-            await connection.execute("SET statement_timeout = 0")
-            await connection.execute("SET idle_in_transaction_session_timeout = 0")
-            # Each query is about some runs, and PostgreSQL has no statistics of a young ledger that say so.
-            await connection.execute("SET enable_seqscan = off")
+            await _prepare(connection)
             made = MadeRows(connection, codec)
-            rebuilt, different = await _compared(connection, made)
+            last = await _number(connection, _LAST)
+            step = BATCH * BATCHES_AT_ONCE
+            spans = [(first, min(first + step, last)) for first in range(0, last, step)]
+            if processes > 1 and len(spans) > 1:
+                compared = await _side_by_side(database, codec, spans, processes)
+            else:
+                compared = [await _compared(made, span, BATCH) for span in spans]
+            rebuilt, different = await _together(connection, compared)
             await _correct(connection, made, different)
         finally:
             await connection.close()
     return rebuilt
 
 
-async def _compared(connection: psycopg.AsyncConnection[Any], made: MadeRows) -> tuple[dict[str, Rebuilt], _Different]:
-    """Without a lock that an append waits for."""
-    rows, differed, different = dict.fromkeys(READ_TABLES, 0), dict.fromkeys(READ_TABLES, 0), _Different()
-    last = await _number(connection, _LAST)
-    for first in range(0, last, BATCH):
+async def _prepare(connection: psycopg.AsyncConnection[Any]) -> None:
+    await connection.execute("SET statement_timeout = 0")
+    await connection.execute("SET idle_in_transaction_session_timeout = 0")
+    # Each query is about some runs, and PostgreSQL has no statistics of a young ledger that say so.
+    await connection.execute("SET enable_seqscan = off")
+
+
+async def _side_by_side(
+    database: Database, codec: EventCodec, spans: Sequence[tuple[int, int]], processes: int
+) -> list[_SpanCompared]:
+    loop = asyncio.get_running_loop()
+    work = partial(_compared_beside, database.connection_arguments(), codec, BATCH)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"))  # not forked: this process has threads
+    try:
+        return await asyncio.gather(*(loop.run_in_executor(pool, work, span) for span in spans))
+    except BrokenProcessPool:
+        raise LedgerError(
+            "ledger rebuild", "one of its processes was ended", "Check the memory of this machine and run it again"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _compared_beside(arguments: dict[str, Any], codec: EventCodec, batch: int, span: tuple[int, int]) -> _SpanCompared:
+    """One span, in a process of its own."""
+
+    async def compared() -> _SpanCompared:
+        async with await psycopg.AsyncConnection.connect(**arguments, autocommit=True) as connection:
+            await _prepare(connection)
+            return await _compared(MadeRows(connection, codec), span, batch)
+
+    return asyncio.run(compared())
+
+
+async def _compared(made: MadeRows, span: tuple[int, int], batch: int) -> _SpanCompared:
+    """The runs and packets that began after the one position, up to the other, `batch` positions in one snapshot. No
+    append waits for this."""
+    connection, compared, last = made.connection, _SpanCompared(), span[1]
+    for first in range(span[0], last, batch):
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            begun = await (await connection.execute(_BEGUN, (first, min(first + BATCH, last)))).fetchall()
+            begun = await (await connection.execute(_BEGUN, (first, min(first + batch, last)))).fetchall()
             streams = [row[0] for row in begun if row[0].startswith((RUN, PACKET))]
             await made.make(streams)
             for table in READ_TABLES:
-                rows[table] += await made.put(table)
+                compared.rows[table] += await made.put(table)
                 count, names = await made.differing(table, _named(table, streams))
-                differed[table] += count
-                different.add(table, names)
+                compared.differed[table] += count
+                compared.different.add(table, names)
             await made.clear()
+    return compared
+
+
+async def _together(
+    connection: psycopg.AsyncConnection[Any], spans: Iterable[_SpanCompared]
+) -> tuple[dict[str, Rebuilt], _Different]:
+    """The spans, the rows of no run or packet, and the sums."""
+    rows, differed, different = dict.fromkeys(READ_TABLES, 0), dict.fromkeys(READ_TABLES, 0), _Different()
+    for span in spans:
+        different.runs |= span.different.runs
+        different.packets |= span.different.packets
+        for table in READ_TABLES:
+            rows[table] += span.rows[table]
+            differed[table] += span.differed[table]
     for table in READ_TABLES:
         found = await _without_events(connection, table)
         differed[table] += len(found)

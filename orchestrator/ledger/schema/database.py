@@ -163,6 +163,11 @@ class Database:
         arguments = dict(keywords) | self._connect_args
         return arguments | {"options": _as_options(self._options | BY_INDEX)} if by_index else arguments
 
+    def connection_arguments(self) -> dict[str, Any]:
+        """What psycopg connects with, in a process of its own. The password is among them."""
+        # SQLAlchemy's own adapters cannot be given to another process.
+        return {name: value for name, value in self._arguments(by_index=False).items() if name != "context"}
+
     async def aclose(self) -> None:
         if self._drivers is not None:
             await self._drivers.aclose()

@@ -293,6 +293,24 @@ async def test_a_row_that_bears_another_runs_name_is_given_back(
         assert await dump(here) == right
 
 
+async def test_processes_side_by_side_correct_the_same(here: SmallOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "BATCH", 4)
+    monkeypatch.setattr(rebuilding, "BATCHES_AT_ONCE", 3)
+    runs = [await here.start(LATER) for _ in range(4)]
+    right = await dump(here)
+    await tamper(here, runs[:3])
+    made = await rebuild(here.database, here.codec, processes=2)
+    assert (made["runs"].rows, made["runs"].differed, made["exceptions"].differed) == (4, 3, 3)
+    assert await dump(here) == right
+    await commands.hold_run(here.services, OLE, runs[-1], "wait")
+    await tamper(here, runs)
+    tampered = await dump(here)
+    older = EventCodec([kind for kind in RUN_EVENT_TYPES if kind is not RunHeld])
+    with pytest.raises(UnreadableEvent, match="RunHeld"):
+        await rebuild(here.database, older, processes=2)
+    assert await dump(here) == tampered
+
+
 async def test_missing_rows_of_many_runs_are_made_a_few_at_a_time(
     here: SmallOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

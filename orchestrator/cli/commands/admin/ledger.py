@@ -191,7 +191,8 @@ def rebuild(folder: Folder = FOLDER) -> None:
 
         database = Database(server_settings(folder).database_url)
         try:
-            return await rebuild(database, EventCodec(RUN_EVENT_TYPES))
+            processors = len(os.sched_getaffinity(0))
+            return await rebuild(database, EventCodec(RUN_EVENT_TYPES), processes=processors)
         finally:
             await database.aclose()
 
