@@ -267,6 +267,7 @@ FAILURE: Vocabulary = {
     "account_deactivated": "Account deactivated",
     "account_archived": "Account archived",
     "role_not_recorded": "Role not recorded",
+    "policy_not_recorded": "Policy not recorded",
     "uid_missing": "Entry without a user ID",
     "change_in_progress": "Waiting for another run's change",
     "legal_hold": "Legal hold placed just before the request",

@@ -131,7 +131,8 @@ async def test_an_empty_answer_alone_makes_nothing_done(kind: AnsweringKind, abi
     taken: Sequence[Mapping[str, Any]] = ()
     gives_access = connector_kinds()[kind.name][ability].gives_access
     if gives_access:
-        document = document | TAKEN_FROM[kind.name]
+        if kind.name in TAKEN_FROM:
+            document = document | TAKEN_FROM[kind.name]
         taken = [TAKEN.get((kind.name, ability), {"id": "a-group", "name": "A group"})]
 
     def answer(asked: ReceivedRequest) -> ScriptedAnswer:

@@ -96,6 +96,17 @@ def get_group(simulator: Any, call: Call) -> Response:
     return page(call, "Users", members, Group=_group(group, account))
 
 
+def all_groups(simulator: Any, call: Call) -> Response:
+    account: AwsAccount = simulator.state
+    return page(call, "Groups", [_group(group, account) for group in account.groups.values()])
+
+
+def join_group(simulator: Any, call: Call) -> Response:
+    """IAM does the same for a user who is in the group."""
+    group_in(simulator, call).members.add(user_in(simulator, call).name)
+    return answer(DONE)
+
+
 def leave_group(simulator: Any, call: Call) -> Response:
     """IAM does the same for a user who is not in the group."""
     group_in(simulator, call).members.discard(user_in(simulator, call).name)
@@ -116,6 +127,22 @@ def detach(simulator: Any, call: Call) -> Response:
         raise missing(f"Policy {arn}")
     user.attached.remove(arn)
     return answer(DONE)
+
+
+def attach(simulator: Any, call: Call) -> Response:
+    """IAM does the same for a policy that is attached."""
+    user, arn = user_in(simulator, call), call.first("PolicyArn")
+    if arn not in simulator.state.managed:
+        raise missing(f"Policy {arn}")
+    user.attached += [arn] if arn not in user.attached else []
+    return answer(DONE)
+
+
+def get_policy(simulator: Any, call: Call) -> Response:
+    arn = call.first("PolicyArn")
+    if arn not in simulator.state.managed:
+        raise missing(f"Policy {arn}")
+    return answer({"Policy": {"PolicyName": arn.rpartition("/")[2], "Arn": arn}})
 
 
 def list_inline(simulator: Any, call: Call) -> Response:

@@ -34,9 +34,13 @@ ROUTES: Mapping[str, Handler] = {
     "DeleteLoginProfile": users.delete_login_profile,
     "ListGroupsForUser": access.list_groups,
     "GetGroup": access.get_group,
+    "ListGroups": access.all_groups,
+    "AddUserToGroup": access.join_group,
     "RemoveUserFromGroup": access.leave_group,
     "ListAttachedGroupPolicies": access.list_group_policies,
     "ListAttachedUserPolicies": access.list_attached,
+    "AttachUserPolicy": access.attach,
+    "GetPolicy": access.get_policy,
     "DetachUserPolicy": access.detach,
     "ListUserPolicies": access.list_inline,
     "GetUserPolicy": access.get_inline,
@@ -60,8 +64,8 @@ ROUTES: Mapping[str, Handler] = {
     "DeleteVirtualMFADevice": credentials.delete_virtual_device,
 }
 READS = ("Get", "List", "Simulate")
-OF_GROUPS = frozenset({"GetGroup", "RemoveUserFromGroup", "ListAttachedGroupPolicies"})
-OF_ANY = frozenset({"ListUsers", "GetAccountAuthorizationDetails"})
+OF_GROUPS = frozenset({"GetGroup", "AddUserToGroup", "RemoveUserFromGroup", "ListAttachedGroupPolicies"})
+OF_ANY = frozenset({"ListUsers", "ListGroups", "GetAccountAuthorizationDetails"})
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ class AwsSimulator(Simulator):
             return "*"
         if call.operation in OF_GROUPS:
             return self.state.arn("group", call.first("GroupName"))
+        if call.operation == "GetPolicy":
+            return call.first("PolicyArn")
         if call.operation == "DeleteVirtualMFADevice":
             return call.first("SerialNumber")
         if call.operation == "GetRole":

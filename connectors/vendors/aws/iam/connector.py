@@ -26,10 +26,10 @@ from connectors.vendors.aws.iam.credentials import (
 )
 from connectors.vendors.aws.iam.deletion import delete_user, look_at_deletion
 from connectors.vendors.aws.iam.finding import find, list_users
-from connectors.vendors.aws.iam.groups import leave_groups, look_at_groups
+from connectors.vendors.aws.iam.groups import join_groups, leave_groups, look_at_groups, look_at_joining
 from connectors.vendors.aws.iam.mfa import look_at_devices, remove_devices
 from connectors.vendors.aws.iam.permissions import check
-from connectors.vendors.aws.iam.policies import look_at_policies, remove_policies
+from connectors.vendors.aws.iam.policies import add_policies, look_at_adding, look_at_policies, remove_policies
 from connectors.vendors.aws.iam.sessions import look_at_sessions, revoke_sessions
 from connectors.vendors.aws.iam.settings import AwsSettings, auth
 from connectors.vendors.aws.iam.setup import SETUP
@@ -137,9 +137,24 @@ AWS_IAM = HttpKind(
                 cuts_access=True,
                 tokens_last=_POLICIES_LAST,
                 settles_within=_SETTLE_TIME,
+                undone_by="add_to_groups",
+                taken_as="left_groups",
+                recorded_as="groups",
             ),
             leave_groups,
             look_at_groups,
+        ),
+        Act(
+            Ability(
+                "add_to_groups",
+                "change",
+                "adds the user to the groups from which a run removed it",
+                reversible="yes",
+                settles_within=_SETTLE_TIME,
+                gives_access=True,
+            ),
+            join_groups,
+            look_at_joining,
         ),
         Act(
             Ability(
@@ -147,13 +162,29 @@ AWS_IAM = HttpKind(
                 "change",
                 "detaches the managed policies of the user and deletes its inline policies; the permissions boundary "
                 "stays, since it only limits",
-                reversible="yes",  # the policies, with the text of inline ones, are in the reply
+                reversible="yes",  # the policies, with the text of inline ones, are in the reply and in the snapshot
                 cuts_access=True,
                 tokens_last=_POLICIES_LAST,
                 settles_within=_SETTLE_TIME,
+                undone_by="add_policies",
+                taken_as="removed_policies",
+                recorded_as="policies",
             ),
             remove_policies,
             look_at_policies,
+        ),
+        Act(
+            Ability(
+                "add_policies",
+                "change",
+                "attaches the managed policies that a run detached, and puts the inline policies that it deleted, with "
+                "the text that it recorded",
+                reversible="yes",
+                settles_within=_SETTLE_TIME,
+                gives_access=True,
+            ),
+            add_policies,
+            look_at_adding,
         ),
         Act(
             Ability(

@@ -37,6 +37,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "iam:ListGroupsForUser",
         "iam:ListAttachedGroupPolicies",
         *_POLICIES,
+        "iam:GetUserPolicy",
         "iam:GetLoginProfile",
         "iam:ListAccessKeys",
         "iam:GetAccessKeyLastUsed",
@@ -58,9 +59,13 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "revoke_sessions": (*_USER, "iam:GetUserPolicy", "iam:PutUserPolicy"),
     "remove_from_groups": (*_USER, "iam:ListGroupsForUser", "iam:GetGroup", "iam:RemoveUserFromGroup"),
+    "add_to_groups": (
+        *_USER, "iam:ListGroupsForUser", "iam:GetGroup", "iam:ListGroups", "iam:AddUserToGroup",
+    ),
     "remove_policies": (
         *_USER, *_POLICIES, "iam:GetUserPolicy", "iam:DetachUserPolicy", "iam:DeleteUserPolicy",
     ),
+    "add_policies": (*_USER, *_POLICIES, "iam:GetPolicy", "iam:AttachUserPolicy", "iam:PutUserPolicy"),
     "delete_access_keys": (*_USER, "iam:ListAccessKeys", "iam:DeleteAccessKey"),
     "delete_ssh_keys": (*_USER, "iam:ListSSHPublicKeys", "iam:DeleteSSHPublicKey"),
     "delete_service_credentials": (
@@ -85,8 +90,11 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """The actions that each ability needs, to be allowed by a policy of the credential."""
-_ON_ANY = frozenset({"iam:ListUsers", "iam:GetAccountAuthorizationDetails"})
-_ON_GROUPS = frozenset({"iam:GetGroup", "iam:RemoveUserFromGroup", "iam:ListAttachedGroupPolicies"})
+_ON_ANY = frozenset({"iam:ListUsers", "iam:GetAccountAuthorizationDetails", "iam:ListGroups"})
+_ON_GROUPS = frozenset(
+    {"iam:GetGroup", "iam:AddUserToGroup", "iam:RemoveUserFromGroup", "iam:ListAttachedGroupPolicies"}
+)
+_ON_POLICIES = frozenset({"iam:GetPolicy"})
 _ON_DEVICES = frozenset({"iam:DeleteVirtualMFADevice"})
 """The resources that IAM checks for an action: users, but for these
 (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)."""
@@ -135,6 +143,8 @@ def _by_resource(prefix: str) -> dict[str, list[str]]:
             resource = "*"
         elif action in _ON_GROUPS:
             resource = f"{prefix}:group/offboard-check"
+        elif action in _ON_POLICIES:
+            resource = f"{prefix}:policy/offboard-check"
         elif action in _ON_DEVICES:
             resource = f"{prefix}:mfa/offboard-check"
         found.setdefault(resource, []).append(action)

@@ -17,6 +17,7 @@ from connectors.vendors.aws.iam.console import login_profile
 from connectors.vendors.aws.iam.credentials import ACCESS_KEYS, SORTS, CredentialSort, credentials_of
 from connectors.vendors.aws.iam.mfa import devices_of
 from connectors.vendors.aws.iam.policies import attached_policies, groups_of, inline_policies, is_administrator
+from connectors.vendors.aws.iam.sessions import inline_policy
 from connectors.vendors.aws.iam.settings import AwsSettings
 from connectors.vendors.aws.iam.users import IamUser, with_user
 from connectors.vendors.aws.query import ask, reading
@@ -40,8 +41,20 @@ def _groups(user: IamUser) -> _AwsItems:
 
 
 def _policies(user: IamUser) -> _AwsItems:
-    attached = [policy.shown() for policy in (yield from attached_policies(user.name))]
-    return attached + [{"id": name, "name": name} for name in (yield from inline_policies(user.name))]
+    attached: list[dict[str, str]] = [policy.shown() for policy in (yield from attached_policies(user.name))]
+    return attached + (yield from _inline(user))
+
+
+def _inline(user: IamUser) -> Flow[list[dict[str, str]]]:
+    """With their texts, from which a restore puts them, if the credential may read these."""
+    found = [{"id": name, "name": name} for name in (yield from inline_policies(user.name))]
+    try:
+        for one in found:
+            policy = yield from inline_policy(user.name, one["name"])
+            one["document"] = policy.document if policy is not None else ""
+    except (ActionRequiredError, RefusedError):
+        return [{"id": one["id"], "name": one["name"]} for one in found]
+    return found
 
 
 def _console(user: IamUser) -> _AwsItems:

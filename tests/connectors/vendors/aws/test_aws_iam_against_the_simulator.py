@@ -4,15 +4,17 @@ says so, and a repeated attempt changes nothing."""
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from connectors.abilities import Account, Effect
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.vendors.aws.iam.permissions import ACTIONS
 from tests.connectors.vendors.aws.connected_aws import ConnectedAws, connected_aws
-from tests.vendors.aws.account import AwsUser
+from tests.vendors.aws.account import ALLOW_ALL, AwsUser, policy
 from tests.vendors.aws.seeds import READ_ONLY, furnish
 
 
@@ -152,6 +154,75 @@ async def test_policies_are_removed_with_their_text_in_the_reply_and_denied_sess
     look = await here.look("remove_policies")
     assert look.outcome == "done" and look.evidence["boundary"] == here.isa.boundary != ""
     assert await here.outcome("revoke_sessions") == "done"
+
+
+def restoring(ability: str, user: AwsUser, taken: Iterable[Mapping[str, Any]]) -> Effect:
+    return Effect(ability, "run-2/step-1/1", Account(user.id, user.name), {}, taken=tuple(taken))
+
+
+async def test_a_restore_adds_the_user_to_the_groups_that_a_run_removed_it_from(here: ConnectedAws) -> None:
+    gone = here.account.new_group("Gone", here.aws.now())
+    gone.members.add(here.bo.name)
+    before = {group.name for group in here.account.groups_of(here.bo)}
+    recorded = (await here.look("snapshot_access", here.bo)).evidence["groups"]
+    detail = await here.do("remove_from_groups", here.bo)
+    assert detail["left_groups"] == recorded and here.account.groups_of(here.bo) == []
+    del here.account.groups["Gone"]
+    sales = here.account.groups.pop("Sales")
+    sales.name = "SalesAndMore"
+    here.account.groups[sales.name] = sales
+    here.account.new_group("Sales", here.aws.now())  # another one, which took the name
+
+    effect = restoring("add_to_groups", here.bo, detail["left_groups"])
+    assert (await here.connector.read_back(effect)).outcome == "not_done"
+    given = (await here.connector.attempt(effect)).detail
+    assert {one["name"] for one in given["joined_groups"]} == {"Administrators", "SalesAndMore"}
+    assert [one["name"] for one in given["deleted_groups"]] == ["Gone"]
+    look = await here.connector.read_back(effect)
+    assert look.outcome == "done" and [one["name"] for one in look.evidence["deleted_groups"]] == ["Gone"]
+    now = {group.name for group in here.account.groups_of(here.bo)}
+    assert now == before - {"Gone", "Sales"} | {"SalesAndMore"}
+    again = (await here.connector.attempt(effect)).detail
+    assert again["joined_groups"] == [] and {group.name for group in here.account.groups_of(here.bo)} == now
+
+
+async def test_a_restore_gives_the_user_the_policies_that_a_run_took(here: ConnectedAws) -> None:
+    old = f"arn:aws:iam::{here.account.id}:policy/Old"
+    here.account.managed[old] = policy(ALLOW_ALL)
+    here.isa.attached.append(old)
+    before = [one for one in here.isa.attached if one != old], dict(here.isa.inline)
+    await here.do("revoke_sessions")
+    denies = here.isa.inline["OffboardRevokeOlderSessions"]
+    recorded = (await here.look("snapshot_access")).evidence["policies"]
+    taken = (await here.do("remove_policies"))["removed_policies"]
+    del here.account.managed[old]
+    # Where the reply was lost, the snapshot says what was taken.
+    for things in (recorded, taken):
+        effect = restoring("add_policies", here.isa, things)
+        assert (await here.connector.read_back(effect)).outcome == "not_done"
+        given = (await here.connector.attempt(effect)).detail
+        assert {one["name"] for one in given["added_policies"]} == {"ReadOnlyAccess", "own"}
+        assert [one["name"] for one in given["deleted_policies"]] == ["Old"]
+        assert (await here.connector.read_back(effect)).outcome == "done"
+        assert (await here.connector.attempt(effect)).detail["added_policies"] == []
+        assert (here.isa.attached, here.isa.inline) == (
+            before[0],
+            before[1] | {"OffboardRevokeOlderSessions": denies},
+        ), "older sessions stay denied"
+        await here.do("remove_policies")
+
+
+async def test_an_inline_policy_without_a_recorded_text_is_refused_and_the_others_are_given(here: ConnectedAws) -> None:
+    here.allow(*sorted({action for actions in ACTIONS.values() for action in actions} - {"iam:GetUserPolicy"}))
+    recorded = (await here.look("snapshot_access")).evidence
+    assert recorded["policies"][-1] == {"id": "own", "name": "own"} and "policies" not in recorded["not_shown"]
+    here.isa.attached.clear()
+    here.isa.inline.clear()
+    effect = restoring("add_policies", here.isa, recorded["policies"])
+    with pytest.raises(RefusedError, match="policy_not_recorded") as refused:
+        await here.connector.attempt(effect)
+    assert "Not added: own." in refused.value.detail and "Added: ReadOnlyAccess." in refused.value.detail
+    assert (await here.connector.read_back(effect)).outcome == "not_done"
 
 
 async def test_mfa_devices_go_after_the_password(here: ConnectedAws) -> None:

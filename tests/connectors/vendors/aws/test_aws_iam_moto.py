@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import botocore.exceptions
 import pytest
 
-from connectors.abilities import Account, Effect, Lookup
+from connectors.abilities import Account, Connector, Effect, Lookup
 from connectors.errors import ActionRequiredError
 from tests.connectors.vendors.aws.moto_account import PASSWORD, moto_account
 from tests.vendors.aws.account import ALLOW_ALL, policy
@@ -21,6 +23,21 @@ IN_ORDER = (
     "remove_console_access", "deactivate_access_keys", "remove_from_groups", "remove_mfa_devices", "delete_ssh_keys",
     "revoke_sessions", "remove_policies", "delete_access_keys",
 )  # fmt: skip
+
+RESTORED = {
+    "remove_from_groups": ("add_to_groups", "left_groups"),
+    "remove_policies": ("add_policies", "removed_policies"),
+}
+
+
+async def restored(
+    connector: Connector, inverse: tuple[str, str], user_id: str, name: str, replied: Mapping[str, Any]
+) -> None:
+    ability, key = inverse
+    effect = Effect(ability, f"run-2/{ability}/1", Account(user_id, name), taken=tuple(replied[key]))
+    assert (await connector.read_back(effect)).outcome == "not_done", ability
+    await connector.attempt(effect)
+    assert (await connector.read_back(effect)).outcome == "done", ability
 
 
 async def test_what_a_user_has_is_found_removed_and_refused() -> None:
@@ -57,6 +74,10 @@ async def test_what_a_user_has_is_found_removed_and_refused() -> None:
             if ability == "deactivate_access_keys":
                 [key] = (await asyncio.to_thread(admin.list_access_keys, UserName=name))["AccessKeyMetadata"]
                 assert key["Status"] == "Inactive"
+            if inverse := RESTORED.get(ability):
+                await restored(connector, inverse, isa["UserId"], name, replied)
+                assert (await connector.read_back(effect)).outcome == "not_done", ability
+                await connector.attempt(effect)
         with pytest.raises(botocore.exceptions.ClientError, match="InvalidClientTokenId"):
             await asyncio.to_thread(theirs.list_users)
         left = (await asyncio.to_thread(admin.list_user_policies, UserName=name))["PolicyNames"]

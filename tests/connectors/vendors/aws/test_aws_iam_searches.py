@@ -112,6 +112,7 @@ async def test_the_check_names_each_action_that_is_missing(here: ConnectedAws) -
         "finding accounts (iam:ListGroupsForUser)",
         "snapshot_access (iam:ListGroupsForUser)",
         "remove_from_groups (iam:ListGroupsForUser)",
+        "add_to_groups (iam:ListGroupsForUser)",
         "delete_access_keys (iam:DeleteAccessKey)",
         "delete_account (iam:ListGroupsForUser)",
     }
