@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, case, cast, func, literal, not_, or_, select, union_all
 
 from orchestrator.deciding.runs import Runs
 from orchestrator.ledger.schema.database import Database
@@ -211,9 +211,16 @@ class OutcomeQueries:
     async def _exposed(
         self, where: Sequence[ColumnElement[bool]], now: datetime
     ) -> tuple[int, tuple[OpenExposureRow, ...]]:
-        past = [*where, _still_open(now), runs.c.cutoff <= now]
-        count: Select[Any] = select(func.count().label("n")).where(*past)
-        query: Select[Any] = select(runs).where(*past).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS)
+        past = [*where, runs.c.cutoff <= now]
+        count: Select[Any] = select(func.count().label("n")).where(*past, _still_open(now))
+        # The first of each cause come from an index in their order; with both causes in one condition, PostgreSQL reads
+        # and sorts every such run.
+        first = [
+            select(runs).where(*past, cause).order_by(runs.c.cutoff, runs.c.run_id).limit(MAX_EXPOSED_RUNS).subquery()
+            for cause in (runs.c.exposed, and_(not_(runs.c.exposed), runs.c.access_gone_at > now))
+        ]
+        either = union_all(*(select(part) for part in first)).subquery()
+        query: Select[Any] = select(either).order_by(either.c.cutoff, either.c.run_id).limit(MAX_EXPOSED_RUNS)
         [number] = await self._database.rows(count)
         rows = await self._database.rows(query)
         names = await self._queries.names([row["run_id"] for row in rows])

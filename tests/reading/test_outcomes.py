@@ -19,6 +19,7 @@ from orchestrator.domain.run.steps import steps
 from orchestrator.domain.run.steps.readiness import World
 from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.ledger.book.rebuild import rebuild
+from orchestrator.reading import outcomes
 from orchestrator.reading.exception_lists import ExceptionFilter, ExceptionLists
 from orchestrator.reading.outcomes import OutcomeQueries, Span
 from orchestrator.reading.run_lists import RunFilter, RunLists, Sort
@@ -165,6 +166,24 @@ async def test_the_tally_is_what_the_rows_are(services: SmallOffice, lists: RunL
         assert dict((await lists.counts(sees(AUDREY))).by_state) == rows
         made = await rebuild(services.database, services.codec)
         assert made["runs"].differed == 0, "every column comes from the events again"
+
+
+async def test_open_exposure_lists_the_earliest_cutoffs_whatever_the_cause(
+    services: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that are not done and tokens that are still accepted, in one order."""
+    queries = OutcomeQueries(services.database, services.queries, services.runs)
+    tokens = await services.whole(-4 * HOUR)
+    undone = await services.start(-3 * HOUR)
+    later_tokens = await services.whole(-2 * HOUR)
+    later_undone = await services.start(-HOUR)
+    in_order = [tokens, undone, later_tokens, later_undone]
+    found = await queries.outcomes(sees(AUDREY))
+    assert ([one.run_id for one in found.exposed], found.exposed_runs) == (in_order, 4)
+    assert [one.tokens_until is not None for one in found.exposed] == [True, False, True, False]
+    monkeypatch.setattr(outcomes, "MAX_EXPOSED_RUNS", 3)
+    found = await queries.outcomes(sees(AUDREY))
+    assert ([one.run_id for one in found.exposed], found.exposed_runs) == (in_order[:3], 4)
 
 
 async def test_times_against_the_promise_and_what_was_saved(services: SmallOffice) -> None:
