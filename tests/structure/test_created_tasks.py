@@ -29,6 +29,7 @@ AWAITED = {
 }
 THREADS = {
     "orchestrator/cli/server/signing_in.py": 1,  # opens the browser of a command
+    "orchestrator/ledger/processes.py": 1,  # ends a process with the one that started it
     "orchestrator/embedded/server_process.py": 1,  # of the embedded servers; waits for their output
     "orchestrator/telemetry/command_spans.py": 1,  # joined, with a limit, before the process ends
     "orchestrator/telemetry/telemetry.py": 1,  # joined, with a limit, when the process ends

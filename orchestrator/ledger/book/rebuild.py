@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from typing import Any, Final
 
 import psycopg
@@ -27,6 +25,7 @@ from orchestrator.ledger.book.codec import EventCodec
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.ledger.book.made_rows import OWNERS, PACKET, RUN, MadeRows
 from orchestrator.ledger.persons.search_tags import CURSOR
+from orchestrator.ledger.processes import started_processes
 from orchestrator.ledger.schema.database import Database
 from orchestrator.ledger.schema.tables import READ_TABLES
 
@@ -119,7 +118,7 @@ async def _side_by_side(
 ) -> list[_SpanCompared]:
     loop = asyncio.get_running_loop()
     work = partial(_compared_beside, database.connection_arguments(), codec, BATCH)
-    pool = ProcessPoolExecutor(processes, get_context("spawn"))  # not forked: this process has threads
+    pool = started_processes(processes)
     try:
         return await asyncio.gather(*(loop.run_in_executor(pool, work, span) for span in spans))
     except BrokenProcessPool:

@@ -20,13 +20,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 
 from orchestrator.ledger.book.errors import LedgerError
+from orchestrator.ledger.processes import started_processes
 from orchestrator.ledger.proofs.parts import COPIED, PART, Nodes, PartFound, WrongRow, careful_part, quick_part
 from orchestrator.ledger.proofs.raw_rows import (
     RowsUnreadable,
@@ -212,8 +212,8 @@ def _side_by_side(processes: int) -> Iterator[SideBySide]:
             yield from map(work, some)
             yield from map(work, left)
             return
-        if pool is None:  # not forked: this process has threads
-            pool = ProcessPoolExecutor(processes, get_context("spawn"))
+        if pool is None:
+            pool = started_processes(processes)
         begun: deque[Future[R]] = deque(pool.submit(work, item) for item in some)
         try:
             begun.extend(pool.submit(work, item) for item in islice(left, 2 * processes))
