@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from activities.connections import Connections
+from activities.inquiries.hr_list import HrList
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
 from orchestrator import commands
 from orchestrator.commands import Services
 from orchestrator.documents.runs.questions import StartAsked, Started
+from orchestrator.domain import events as e
+from orchestrator.domain.batches.batch import BatchState
 from orchestrator.domain.commands import requests
-from orchestrator.domain.errors import TooLate
+from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.organisation.organisation import actor_of
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.version_choice import starts_dry_runs
@@ -105,6 +108,34 @@ class Starts:
             hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
         )
         return commands.started(done)
+
+    async def start_row(self, actor: Actor, state: BatchState, row: e.BatchRowProposed, listed: HrList) -> None:
+        """Opens the run of one row of a batch, and records it in the batch with the same append: a row whose run was
+        started is never started again, and the other way round. `actor` proposed the batch. Raises like `start`, and
+        `TooLate` where the batch starts no runs now or the row is done."""
+        batch_id = state.asked.batch_id
+        known = await listed.by_id(row.hr_id) if row.hr_id is not None else None
+        if known is None:
+            raise Invalid("unknown_person", "No one in HR matches this search.")
+        if await self._services.keyring.find_person("hr", known.id) != row.person_id:
+            raise Invalid("person_erased", "The personal data of this person has been erased.")
+        person = await listed.facts_to_search_by(known)
+        cutoff = Cutoff(instant=row.cutoff, zone=row.zone, local=row.local_cutoff)
+        batches = self._services.runs.batches
+        await commands.start_run(
+            self._services,
+            actor,
+            person,
+            state.asked.packet,
+            cutoff,
+            shadow=state.asked.shadow,
+            start_id=f"batch:{batch_id}:{row.row}",
+            expected=is_expected(known.status, known.leaving_at, cutoff),
+            hr_leaving_at=leaving_in_hr(known.status, known.leaving_at),
+            of_batch=commands.RowOfBatch(
+                lambda: batches.row_start(batch_id, row.row), confirmed=state.confirmed is not None
+            ),
+        )
 
 
 def cutoff_at(leaving_at: datetime, zone: str) -> Cutoff:

@@ -14,6 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.attempts.observation import NO_OBSERVER
 from activities.attempts.systems import SystemActivities
+from activities.batch_feeder import BatchFeeder
 from activities.connections import Connect, Connections
 from activities.deliveries.notices import NoticeActivities, Post
 from activities.deliveries.webhooks import Outside, WebhookActivities
@@ -151,6 +152,8 @@ async def working(
                 Worker(engine.client, task_queue=queue, activities=activities, build_id=BUILD_ID)
             )
         await stack.enter_async_context(_reconciling(backend, engine, settings, failed))
+        feeder = BatchFeeder(services, queries, connections, backend.database, failed=failed)
+        await stack.enter_async_context(_feeding_batches(feeder))
         if settings.hr_feed_packet is not None:
             feed = HrFeed(
                 services,
@@ -185,6 +188,16 @@ async def _feeding(feed: HrFeed) -> AsyncIterator[None]:
         yield
     finally:
         feed.stop()
+        await task.stop(within=RELAY_STOPS_WITHIN_SECONDS)
+
+
+@asynccontextmanager
+async def _feeding_batches(feeder: BatchFeeder) -> AsyncIterator[None]:
+    task = BackgroundTask(feeder.run(), "batches")
+    try:
+        yield
+    finally:
+        feeder.stop()
         await task.stop(within=RELAY_STOPS_WITHIN_SECONDS)
 
 

@@ -17,6 +17,7 @@ from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from activities.inquiries.account_owners import AccountOwnersList
+from activities.inquiries.batch_checks import BatchChecks
 from activities.inquiries.packet_system_tests import PacketSystemTests
 from activities.inquiries.packets import governing
 from activities.inquiries.people import People
@@ -42,6 +43,7 @@ from orchestrator.ledger.engine.inquiries import InquiryOutcome, InquiryRows, Op
 from orchestrator.ledger.engine.rates import Rates
 from orchestrator.ledger.engine.system_reports import SystemSeen, keep_reports, last_reports
 from orchestrator.ledger.proofs.verifications import VerificationKept, verify_and_keep
+from orchestrator.reading.batches import BatchQueries
 from orchestrator.reading.queries import Queries
 from orchestrator.reading.visibility import Viewer
 from orchestrator.workflows.activity_stubs import InquiryRef
@@ -83,6 +85,7 @@ class InquiryActivities:
         self._connections = connections
         self._previews = Previews(services.runs, services.keyring, queries, connections, rates, queues, first)
         self._starts = Starts(services, queries, connections, first)
+        self._batch_checks = BatchChecks(services, queries, BatchQueries(rows.database, queries), connections)
         self._system_tests = PacketSystemTests(services.runs, services.keyring, connections, rows.database, queues)
         self._account_owners = AccountOwnersList(connections, queues)
         self._database_url = database_url
@@ -109,6 +112,8 @@ class InquiryActivities:
             question = q.QUESTIONS.validate_json(asked.question)
             if isinstance(question, q.StartAsked):
                 return "answered", await self._start(inquiry_id, asked.asked_by, question)
+            if isinstance(question, q.BatchAsked):
+                return "answered", await self._batch_checks.check(asked.asked_by, question, inquiry_id)
             if isinstance(question, q.SystemTestAsked):
                 return "answered", await self._test_system(inquiry_id, asked.asked_by, question)
             return "answered", await self._look(question, asked.asked_by)

@@ -23,7 +23,7 @@ LIST_DEADLINE_SECONDS = 300.0
 """A list of all leavers, which can have many pages."""
 
 
-_NORMAL: Final[Mapping[Shareable, Callable[[str], str]]] = {"employee_number": number_key, "email": comparable}
+NORMAL_VALUES: Final[Mapping[Shareable, Callable[[str], str]]] = {"employee_number": number_key, "email": comparable}
 """The match keys that HR can have for two people, each with the form in which HR compares its values."""
 
 
@@ -86,16 +86,21 @@ class People:
         to a new person finds that person's accounts. Asks HR for each value by which the packet's systems are searched,
         without the one that the person alone was `found_by`."""
         facts = await self.facts(person)
-        strong = {
-            key.key for spec in self._packet.platform.systems.values() for key in spec.match if key.strength == "strong"
-        }
         asked = [
             value
-            for value, normal in _NORMAL.items()
-            if value in strong and getattr(person, value).strip() and normal(getattr(person, value)) != normal(found_by)
+            for value in self.strong_values()
+            if getattr(person, value).strip()
+            and NORMAL_VALUES[value](getattr(person, value)) != NORMAL_VALUES[value](found_by)
         ]
         found = await self._shared(person, asked) if asked else frozenset[Shareable]()
         return facts.model_copy(update={"shared": tuple(value for value in asked if value in found)})
+
+    def strong_values(self) -> list[Shareable]:
+        """The values by which the packet's systems are searched and that alone find an account."""
+        strong = {
+            key.key for spec in self._packet.platform.systems.values() for key in spec.match if key.strength == "strong"
+        }
+        return [value for value in NORMAL_VALUES if value in strong]
 
     async def _shared(self, person: Person, values: Sequence[Shareable]) -> frozenset[Shareable]:
         source = await self._source()
@@ -106,7 +111,7 @@ class People:
         return frozenset([value for value in values if await self._is_shared(person, value)])
 
     async def _is_shared(self, person: Person, value: Shareable) -> bool:
-        normal, own = _NORMAL[value], getattr(person, value)
+        normal, own = NORMAL_VALUES[value], getattr(person, value)
         try:
             found = await (await self._source()).find_person(own, **self._limits())
         except ActionRequiredError as error:

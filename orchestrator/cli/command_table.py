@@ -60,6 +60,18 @@ SECTIONS: Final = (
         CommandEntry("commands.finding:find",
             "Find runs and their open exceptions by name, employee number, account or run ID."),
         CommandEntry("commands.watching:watch", "Follow a run until it ends."),
+        CommandGroup("batches", "List batches; propose, start, confirm, pause and cancel them.", (
+            CommandEntry("commands.starts.batches:propose", "Check every row of an HR export, and record the batch."),
+            CommandEntry("commands.starts.batches:show",
+                "Show a batch: what it does, how far it is, and each person with their run."),
+            CommandEntry("commands.starts.batches:start",
+                "Start the runs of a batch, once the safety owner has confirmed it where it needs that."),
+            CommandEntry("commands.starts.batches:confirm",
+                "Confirm the number of runs of a batch of another person, as its safety owner."),
+            CommandEntry("commands.starts.batches:hold", "Pause a batch: it starts no run until it is resumed."),
+            CommandEntry("commands.starts.batches:resume", "Resume a batch."),
+            CommandEntry("commands.starts.batches:cancel", "Cancel a batch: it starts no further run."),
+        ), lists="commands.starts.batches:batches"),
         CommandGroup("legal-hold", "Place and lift legal holds: nothing that destroys data runs under one.", (
             CommandEntry("commands.legal_holds:place",
                 "Place a legal hold: no step that destroys data runs until a second person lifts it."),

@@ -17,6 +17,14 @@ from orchestrator.commands.administration import (
     release_system,
     revoke_roles,
 )
+from orchestrator.commands.batches import (
+    cancel_batch,
+    confirm_batch,
+    hold_batch,
+    propose_batch,
+    resume_batch,
+    start_batch,
+)
 from orchestrator.commands.credentials import (
     end_sessions,
     list_sessions,
@@ -69,12 +77,11 @@ from orchestrator.commands.run_commands import (
     report_leaving,
     reschedule_run,
     retry_step,
-    run_started,
     set_embargo,
     settle_match,
     skip_step,
-    start_run,
 )
+from orchestrator.commands.run_starts import RowOfBatch, run_started, start_run
 from orchestrator.commands.services import Done, GateOutcome, Received, Services, started
 from orchestrator.commands.starts import confirm_start, release_starts
 from orchestrator.commands.urgent_runs import make_run_urgent
@@ -85,6 +92,7 @@ __all__ = [
     "Done",
     "GateOutcome",
     "Received",
+    "RowOfBatch",
     "Services",
     "accept_exception",
     "add_webhook",
@@ -92,9 +100,11 @@ __all__ = [
     "approve_gate",
     "approve_gates",
     "assign_exception",
+    "cancel_batch",
     "change_service_owners",
     "comment_on_exception",
     "complete_task",
+    "confirm_batch",
     "confirm_start",
     "delegate",
     "disable_webhook",
@@ -103,6 +113,7 @@ __all__ = [
     "end_run",
     "end_sessions",
     "erase_person",
+    "hold_batch",
     "hold_run",
     "hold_system",
     "judge_difference",
@@ -117,6 +128,7 @@ __all__ = [
     "object_to_packet",
     "parked_steps",
     "place_legal_hold",
+    "propose_batch",
     "record_actor",
     "refused_adoption",
     "reject_gate",
@@ -129,6 +141,7 @@ __all__ = [
     "report_leaving",
     "reschedule_run",
     "restore_access",
+    "resume_batch",
     "retry_parked_steps",
     "retry_step",
     "revoke_roles",
@@ -140,6 +153,7 @@ __all__ = [
     "sign_packet",
     "skip_step",
     "snooze_exception",
+    "start_batch",
     "start_run",
     "started",
     "waive_exception",

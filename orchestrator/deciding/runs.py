@@ -35,7 +35,8 @@ from orchestrator.deciding.snapshots import (
     StartContext,
     StartDecision,
 )
-from orchestrator.deciding.starts import RecentStarts
+from orchestrator.deciding.starts.batches import Batches
+from orchestrator.deciding.starts.recent_starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.commands.systems import held_back
 from orchestrator.domain.errors import Invalid, Refusal
@@ -64,6 +65,10 @@ RUN_EVENT_TYPES = (*e.RUN_EVENTS, *e.ORGANISATION_EVENTS, *PACKET_EVENTS)
 
 S = TypeVar("S")
 RestsOn = Callable[[RunSnapshot, Sequence[Event]], Awaitable[Sequence[StreamAppend]]]
+RowRecord = Callable[[str | None], Sequence[StreamAppend]]
+"""What is appended to a batch with the start of one of its runs; None: the request was only received."""
+BatchRowStart = Callable[[], Awaitable[RowRecord]]
+"""Reads the batch. Raises `Refusal` where it starts no run for this row."""
 
 CACHED_RUNS = 256
 SNAPSHOT_TTL_SECONDS = 5.0
@@ -84,6 +89,7 @@ class Runs:
             Organisation(), lambda state, event, at: fold_organisation(state, event), 1
         )
         self.starts = RecentStarts(ledger)
+        self.batches = Batches(ledger)
         self._organising = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._refusing = asyncio.Lock()
@@ -97,6 +103,7 @@ class Runs:
         self._snapshots.clear()
         self.departures.forget()
         self.starts.forget()
+        self.batches.forget()
 
     async def load(self, run_id: str) -> RunSnapshot:
         """The run now. Raises `Invalid` if there is none with this id."""
@@ -330,14 +337,15 @@ class Runs:
 
     async def start(
         self, person_id: str, request: Callable[[StartContext], StartDecision], packet: str, *,
-        urgent: bool = False, cutoff: datetime | None = None,
+        urgent: bool = False, cutoff: datetime | None = None, of_batch: BatchRowStart | None = None,
     ) -> RunDecision:  # fmt: skip
         """Opens a run for a person, in the run's and the person's stream at once, with the events of `request`, of
         which the first is `RunRequested`, and the dry run beside it. A dry run is in a stream of its own only. Where
         the first is another event, the events are appended to the run that the person has already. A start that a limit
         holds is recorded, and then refused. Events `before` are appended to the person's latest run. Raises what
         `request` raises, the refusal that it returns, and `LedgerUnavailable`. A start whose
-        `cutoff` is past can be urgent as well."""
+        `cutoff` is past can be urgent as well. `of_batch` is the row of a batch that starts this run: it is recorded in
+        the same append, and raises where the batch starts no runs now."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
 
         async def attempt() -> RunDecision:
@@ -352,16 +360,20 @@ class Runs:
             organised, people = self._organisation.advance(e.ORGANISATION, known, page.events[e.ORGANISATION])
             counted = self.starts.advance(counted, page.events[e.STARTS])
             departed = await self.departures.departed(people)
+            recorded_by = await of_batch() if of_batch is not None else None
             context = StartContext(last_run, shelf, people, page.now, self.abilities, departed=departed)
             others = [person for one in context.last_holders(person_id).values() for person in one]
             if urgent or (others and cutoff is not None and cutoff <= page.now):
                 left = await people_who_left(self.ledger, self.load, others)
-                return await append(replace(context, left=left, starts=counted[1]), counted[0], organised, about)
+                start = replace(context, left=left, starts=counted[1])
+                return await append(start, counted[0], organised, about, recorded_by)
             async with self._starting:
                 version, starts = self.starts.cached()
-                return await append(replace(context, starts=starts), version, organised, about)
+                return await append(replace(context, starts=starts), version, organised, about, recorded_by)
 
-        async def append(context: StartContext, version: int, organised: int, about: int) -> RunDecision:
+        async def append(
+            context: StartContext, version: int, organised: int, about: int, recorded_by: RowRecord | None
+        ) -> RunDecision:
             decided, open_run = request(context), context.open_run
             caused = list(decided.events)
             rests_on = StreamAppend(e.ORGANISATION, organised)
@@ -372,9 +384,11 @@ class Runs:
                 raise decided.refused
             more = more if decided.starts else [rests_on]
             asked = caused[0] if caused else None
+            if recorded_by is not None:
+                more += recorded_by(asked.run_id if isinstance(asked, e.RunRequested) else None)
             if not isinstance(asked, e.RunRequested):
                 assert open_run is not None, "only a run that is open can have other events appended"
-                if not caused and decided.starts:
+                if not caused and (decided.starts or recorded_by is not None):
                     self.starts.appended(await self.ledger.append(more))
                 return await self.append(open_run, caused, more if caused else ())
             world = context.world(asked.packet_version, asked)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Literal
 
 CommonCode = Literal[
-    "access_limited", "address_not_allowed", "already_signed", "already_voted", "assignee_unsuitable",
-    "attachment_empty", "attachment_too_large", "bad_cursor", "close_signed_once",
+    "access_limited", "address_differs", "address_not_allowed", "already_signed", "already_voted",
+    "assignee_unsuitable",
+    "attachment_empty", "attachment_too_large", "bad_cursor", "batch_count_differs", "batch_empty",
+    "batch_not_running", "batch_over", "batch_too_large", "close_signed_once",
     "comment_missing", "cutoff_implausible", "cutoff_in_gap",
     "cutoff_missing",
     "cutoff_not_understood",
@@ -35,10 +37,10 @@ CommonCode = Literal[
     "open_runs_unanswered", "owner_unsuitable",
     "only_people_govern", "own_colleague", "own_review", "own_run", "packet_not_in_use", "packet_not_live",
     "packet_problems", "packet_renamed", "packet_retired", "packet_unreadable", "pause_end_past", "pause_too_long",
-    "person_erased", "person_in_use", "person_signs_in",
+    "person_erased", "person_in_batch", "person_in_use", "person_signs_in", "person_twice",
     "postpone_not_allowed", "preview_over", "reason_missing", "reports_to_person", "requester_never_decides",
     "restore_cutoff", "restore_exists", "restore_of_restore", "restore_outdated", "restore_urgent",
-    "role_missing", "role_of_others", "role_of_people", "run_finished", "run_open", "search_too_short",
+    "role_missing", "role_of_others", "role_of_people", "row_done", "run_finished", "run_open", "search_too_short",
     "second_person_needed",
     "settled_twice", "several_legal_holds",
     "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn",
@@ -47,8 +49,8 @@ CommonCode = Literal[
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",
     "too_many_inquiries", "too_many_keys", "too_many_searches", "too_many_sign_ins", "too_many_streams",
     "text_too_long", "time_past", "time_too_late", "too_many_together",
-    "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_colleague", "unknown_delegation",
-    "unknown_difference",
+    "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_batch", "unknown_colleague",
+    "unknown_delegation", "unknown_difference",
     "unknown_event_type", "unknown_exception", "unknown_file", "unknown_gate", "unknown_held_start",
     "unknown_inquiry", "unknown_item", "unknown_legal_hold",
     "unknown_outcome", "unknown_packet", "unknown_packet_version",
@@ -62,7 +64,8 @@ CommonCode = Literal[
 """Refused by what every entry point calls."""
 
 PageCode = Literal[
-    "embargo_end_missing", "form_not_ours", "no_role_chosen", "no_step_chosen", "nobody_chosen", "none_and_some",
+    "embargo_end_missing", "export_unreadable", "form_not_ours", "no_role_chosen", "no_step_chosen", "nobody_chosen",
+    "none_and_some",
     "nothing_chosen", "reason_too_long",
     "token_name_missing", "unknown_kind", "unknown_level", "unknown_phase", "verdict_missing",
 ]  # fmt: skip

@@ -397,6 +397,33 @@ TEST_PART: Vocabulary = {
 TEST_OUTCOME: Vocabulary = {"passed": "Passed", "partly": "Partly", "failed": "Failed", "skipped": "Not tested"}
 
 
+BATCH: Vocabulary = {
+    "proposed": "Proposed",
+    "awaiting_confirmation": "Awaiting confirmation",
+    "running": "Starting runs",
+    "held": "Paused",
+    "cancelled": "Cancelled",
+    "ended": "All runs started",
+}
+"""The status of a batch."""
+
+BATCH_ROW: Vocabulary = {
+    "waiting": "Not started yet",
+    "started": "Run started",
+    "received": "Request received, will be reviewed",
+    "refused": "No run",
+    "not_started": "Not started",
+}
+"""The status of one person of a batch."""
+
+BATCH_WAITS_FOR: Vocabulary = {
+    "start": "It starts no run before it is started.",
+    "confirmation": "It starts runs once the safety owner has confirmed it.",
+    "resume": "It is paused.",
+    "limit": "A limit on starts is reached. Two people release it.",
+}
+"""What keeps a batch from starting runs."""
+
 OWNERSHIP: Vocabulary = {
     "owned": "Owned by a person who works here",
     "left": "Of a person who has left",

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Done, Received, starts
-from orchestrator.deciding.starts import RecentStarts
+from orchestrator.deciding.starts.recent_starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal, TooLate
 from orchestrator.domain.organisation.person import PersonFacts

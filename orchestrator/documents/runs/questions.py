@@ -6,6 +6,7 @@
 | `PersonFactsAsked` | `PersonFacts` | accounts that may prepare runs of the packet |
 | `PreviewAsked` | `Preview` | accounts that may start the run: refused exactly where the start would be |
 | `StartAsked` | `Started` | those who may start the run. The worker opens the run and answers with it |
+| `BatchAsked` | `BatchChecked` | those who may prepare runs. The worker records the batch if no row is broken |
 | `WhoSignsIn` | `SignsIn` | the sign-in |
 | `CheckSystems` | `SystemsChecked` | whom the page lets |
 | `SystemTestAsked` | `SystemTested` | accounts that may have the system checked; with a person, that may prepare runs |
@@ -22,6 +23,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.documents.batches.rows import BatchChecked, BatchRowAsked, BrokenRow
 from orchestrator.documents.runs.previews.preview import Preview
 from orchestrator.documents.runs.previews.shown_matches import Answered
 from orchestrator.documents.runs.shown import Shown
@@ -125,6 +127,7 @@ WorkerAnswer = (
     | PersonFacts
     | Preview
     | Started
+    | BatchChecked
     | SignsIn
     | SystemsChecked
     | SystemTested
@@ -204,6 +207,21 @@ class StartAsked(RunTerms, Asked[Started]):
     answers: tuple[Answered, ...] = ()
 
 
+class BatchAsked(Asked[BatchChecked]):
+    """Checks every row of a list, and records the batch. Where a row is broken, nothing is recorded unless
+    `skip_broken` leaves those rows out. `unreadable` are rows that the sender could not read; they count as broken.
+    `check_only`: nothing is recorded in any case. `shadow` and `up_to` are as in a start."""
+
+    kind: Literal["batch"] = "batch"
+    packet: str = Field(max_length=200)
+    rows: tuple[BatchRowAsked, ...]
+    unreadable: tuple[BrokenRow, ...] = ()
+    skip_broken: bool = False
+    check_only: bool = False
+    shadow: bool = False
+    up_to: Level | None = None
+
+
 class WhoSignsIn(Asked[SignsIn]):
     """The person behind an account, by mail address, employee number or HR's id. `packet` names whose HR system is
     asked; without it those of all packets are, the packets in use first."""
@@ -249,6 +267,7 @@ Question = Annotated[
     | PersonFactsAsked
     | PreviewAsked
     | StartAsked
+    | BatchAsked
     | WhoSignsIn
     | CheckSystems
     | SystemTestAsked
@@ -262,6 +281,7 @@ ANSWERS: dict[str, type[WorkerAnswer]] = {
     "person_facts": PersonFacts,
     "preview": Preview,
     "start": Started,
+    "batch": BatchChecked,
     "who_signs_in": SignsIn,
     "check_systems": SystemsChecked,
     "test_system": SystemTested,

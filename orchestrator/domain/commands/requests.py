@@ -64,6 +64,7 @@ def request_run(
     sign_in: SignIn = NOT_RECENT,
     expected: bool = False,
     hr_leaving_at: datetime | None = None,
+    waited: bool = False,
 ) -> e.RunRequested:
     """HR asks that this person be offboarded. Without a cutoff an urgent run is cut off now, in the person's zone. A
     late start is urgent as well, and keeps its cutoff; its requester needs a recent `sign_in`, which the entry point
@@ -103,6 +104,7 @@ def request_run(
     require_plausible(ends, now)
     urgent = urgent or (
         not shadow
+        and not waited
         and is_late(ends, packet, now)
         and late_start_is_urgent(actor, packet, abilities, sign_in, expected=expected)
     )

@@ -52,6 +52,16 @@ def event_key(event: Event, version: int) -> str:
             return f"token-made:{token}"
         case e.TokenRevoked(token_id=token):
             return f"token-revoked:{token}"
+        case e.BatchListed(batch_id=batch):
+            return f"batch-listed:{batch}"
+        case e.BatchOver(batch_id=batch):
+            return f"batch-over:{batch}"
+        case e.BatchProposed():
+            return "proposed"
+        case e.BatchRowProposed(row=row):
+            return f"row-proposed:{row}"
+        case e.BatchRowStarted(row=row) | e.BatchRowRefused(row=row):
+            return f"row-done:{row}"
         case e.DelegationEnded(delegation_id=delegation):
             return f"delegation-ended:{delegation}"
         case _:

@@ -1,5 +1,5 @@
 """The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`,
-`organisation`, `starts`, `keyring`.
+`organisation`, `starts`, `batches`, `batch:ID`, `keyring`.
 
 A packet's stream and its events are in `domain/packet/history/packet_events.py`.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 ORGANISATION = "organisation"
 STARTS = "starts"
 """How many runs are started, under any packet."""
+BATCHES = "batches"
+"""Which batches there are."""
 KEYRING = "keyring"
 """The master key of people's keys."""
 EVERYTHING = "*"
@@ -25,3 +27,7 @@ def person_stream(person_id: str) -> str:
 
 def holds_stream(system: str) -> str:
     return f"holds:{system}"
+
+
+def batch_stream(batch_id: str) -> str:
+    return f"batch:{batch_id}"

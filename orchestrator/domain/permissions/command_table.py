@@ -17,20 +17,22 @@ from orchestrator.domain.refusal_codes import RefusalCode
 
 CommandName = Literal[
     "accept_exception", "add_webhook", "adopt_packet", "approve_gate", "assign_exception", "bring_forward_run",
-    "change_service_owners",
-    "check_systems", "comment_on_exception", "compare_ledger", "complete_task", "confirm_start", "delegate",
+    "cancel_batch", "change_service_owners",
+    "check_systems", "comment_on_exception", "compare_ledger", "complete_task", "confirm_batch", "confirm_start",
+    "delegate",
     "disable_webhook", "do_step_by_hand", "end_delegation", "end_run",
     "end_sessions", "erase_person",
-    "hold_run", "hold_system", "judge_difference",
+    "hold_batch", "hold_run", "hold_system", "judge_difference",
     "lift_legal_hold", "list_accounts", "list_sessions", "list_tokens", "list_webhooks",
     "make_run_urgent", "make_token",
     "move_packet", "name_decider", "object_to_packet",
-    "place_legal_hold", "postpone_run", "reject_gate", "release_run", "release_starts",
+    "place_legal_hold", "postpone_run", "propose_batch", "reject_gate", "release_run", "release_starts",
     "release_system",
-    "replace_webhook_secret", "replan_run", "replay_run", "restore_access", "retry_step",
+    "replace_webhook_secret", "replan_run", "replay_run", "restore_access", "resume_batch", "retry_step",
      "revoke_any_token", "revoke_roles",
     "revoke_token",
-    "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_run", "verify_ledger",
+    "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_batch", "start_run",
+    "verify_ledger",
     "waive_exception", "withdraw_objection",
 ]  # fmt: skip
 
@@ -63,6 +65,11 @@ class CommandRule:
 COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     # HR
     "start_run": CommandRule("start a run", kinds=NO_ASSISTANTS),
+    "propose_batch": CommandRule("propose a batch", kinds=NO_ASSISTANTS),
+    "start_batch": CommandRule("start a batch", kinds=NO_ASSISTANTS),
+    "hold_batch": CommandRule("pause a batch", keeps_access=True),
+    "resume_batch": CommandRule("resume a batch"),
+    "cancel_batch": CommandRule("cancel a batch", keeps_access=True),
     "postpone_run": CommandRule("move a cutoff to a later time", keeps_access=True),
     "bring_forward_run": CommandRule("move a cutoff to an earlier time"),
     "make_run_urgent": CommandRule("make a run urgent"),
@@ -98,6 +105,7 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "hold_system": CommandRule("pause changes on a system", keeps_access=True),
     "release_system": CommandRule("resume changes on a system"),
     "confirm_start": CommandRule("confirm a held start"),
+    "confirm_batch": CommandRule("confirm a batch"),
     "release_starts": CommandRule("release a limit on starts"),
     "check_systems": CommandRule("check systems", kinds=EVERYONE),
     "compare_ledger": CommandRule("compare the ledger with Temporal and systems"),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from orchestrator.documents.account_owners import AccountOwners
+from orchestrator.documents.batches.rows import BatchChecked
 from orchestrator.documents.runs.previews.preview import Preview
 from orchestrator.documents.runs.questions import A, Asked, LedgerVerified
 from orchestrator.documents.system_test import SystemTested
@@ -32,7 +33,7 @@ class InquiryWaiting(ResponseModel):
 
 
 class Inquiry(ResponseModel):
-    """`preview`, `verification`, `system_test` or `accounts` is set once a worker has responded."""
+    """`preview`, `verification`, `system_test`, `accounts` or `batch` is set once a worker has responded."""
 
     inquiry_id: str
     state: Literal["waiting", "answered"]
@@ -40,6 +41,7 @@ class Inquiry(ResponseModel):
     verification: Verification | None = Field(None, description="The result of a verification of the ledger")
     system_test: SystemTested | None = Field(None, description="The result of a test of a system")
     accounts: AccountOwners | None = Field(None, description="A system's accounts without an owner")
+    batch: BatchChecked | None = Field(None, description="The result of the check of a list")
 
 
 @router.get("/inquiries/{inquiry_id}", summary="Get the result of a worker", responses=problems(403, 404, 409))
@@ -58,6 +60,8 @@ async def inquiry(request: Request, caller: ApiCaller, inquiry_id: Id) -> Inquir
             return Inquiry(inquiry_id=inquiry_id, state="answered", system_test=answer)
         case AccountOwners():
             return Inquiry(inquiry_id=inquiry_id, state="answered", accounts=answer)
+        case BatchChecked():
+            return Inquiry(inquiry_id=inquiry_id, state="answered", batch=answer)
         case LedgerVerified():
             return Inquiry(inquiry_id=inquiry_id, state="answered", verification=verified(answer))
     raise unknown_inquiry()

@@ -25,6 +25,7 @@ from orchestrator.web.api.admin import (
 )
 from orchestrator.web.api.admin import starts as start_limits
 from orchestrator.web.api.runs import (
+    batches,
     differences,
     erasures,
     exceptions,
@@ -43,9 +44,9 @@ from orchestrator.web.api.runs.inbox import evidence, gates, inbox, tasks
 from orchestrator.web.api.schema import reference
 
 PARTS = (
-    runs, search, starts, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks, evidence,
-    exceptions, steps, differences, parked_steps, people, packets, packet_changes, packet_objections, packet_records,
-    packet_shadow,
+    runs, search, starts, batches, run_commands, replays, restores, erasures, stream, inquiries, inbox, gates, tasks,
+    evidence, exceptions, steps, differences, parked_steps, people, packets, packet_changes, packet_objections,
+    packet_records, packet_shadow,
     start_limits, systems, system_tests, setup_checklist, ledger,
     comparisons, outcomes, away, access, tokens, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,

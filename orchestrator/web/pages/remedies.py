@@ -13,6 +13,7 @@ REMEDIES: Final[Remedies] = completed(
     {
         "bad_cursor": "Go to the first page of the list.",
         "cutoff_missing": "Enter when access ends.",
+        "export_unreadable": "Correct the file, or upload another one.",
         "embargo_end_missing": "Enter when the embargo ends.",
         "form_not_ours": "Reload the page and try again.",
         "ledger_fault": "Contact the administrator. The log of the server names the cause.",

@@ -21,7 +21,7 @@ from orchestrator.web.pages.admin import (
     webhooks,
 )
 from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
-from orchestrator.web.pages.new_run import new_run
+from orchestrator.web.pages.new_run import batches, new_run
 from orchestrator.web.pages.run import (
     changes,
     decisions,
@@ -38,6 +38,7 @@ router = APIRouter(include_in_schema=False)
 # What has a name under `/runs` comes before `/runs/{id}`.
 for part in (
     new_run,
+    batches,
     streams,
     inbox,
     runs,

@@ -26,7 +26,7 @@ MAX_BODY_BYTES = 1024 * 1024
 """Bytes of a request."""
 MAX_UPLOAD_BYTES = 12 * 1024 * 1024
 """Of one that carries files: ten MiB of evidence, and what a form adds."""
-TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?")
+TAKES_FILES = re.compile(r"(/api/v1)?/runs/[^/]+/tasks/[^/]+(/files)?|/batches")
 """Where those go, and nothing else of that size."""
 MAX_REPORT_BYTES = 64 * 1024
 """Of what HR's system sends, which has to be here whole before it can be seen whether it is signed."""

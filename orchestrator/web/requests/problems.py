@@ -66,6 +66,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "unknown_step": ("step",),
     "unknown_system": ("system",),
     "unknown_file": ("stored",),
+    "unknown_batch": ("batch_id",),
     "unknown_trip": ("trip_id",),
     "unknown_held_start": ("held_id",),
     "unknown_packet": ("name", "packet"),

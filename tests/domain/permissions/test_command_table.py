@@ -15,6 +15,8 @@ import pytest
 from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.approvals import delegation, gates, naming
+from orchestrator.domain.batches import batch_commands
+from orchestrator.domain.batches.batch import BatchState, fold_batch
 from orchestrator.domain.commands import (
     doing_by_hand,
     erasing,
@@ -46,6 +48,17 @@ UNKNOWN = actor("unknown", *ROLES, human=None)
 SERVICE = actor("feed", *ROLES, kind="service")
 ASSISTANT = actor("helper", *ROLES, kind="assistant")
 
+BATCH_ROW = e.BatchRowProposed(
+    row=1, place="line 2", person_id="p", cutoff=EVENING, zone="UTC", local_cutoff="2026-11-30T17:00:00+00:00"
+)
+BATCH = reduce(
+    lambda state, event: fold_batch(state, event, MONDAY),
+    (
+        e.BatchProposed(batch_id="b1", packet="leaver", packet_version="v", by="hope", requester="hope", rows=1),
+        BATCH_ROW,
+    ),
+    BatchState(),
+)
 HELD = reduce(
     lambda state, event: fold_starts(state, event, MONDAY),
     (
@@ -75,7 +88,7 @@ ASKS = {"require", "require_author"}
 """`require_author` asks the table for `adopt_packet`, before the files are read."""
 MODULES = (
     requests, reported_leavings, making_urgent, operating, exception_commands, legal_holding, systems, starting, gates,
-    naming, delegation, embargo, packet_phases, objections,
+    naming, delegation, embargo, packet_phases, objections, batch_commands,
 )  # fmt: skip
 DECIDES = ("list[Event]", "list[Draft]", "list[e.GateVoted]", "list[e.DeciderNamed]", "e.RunRequested")
 
@@ -141,6 +154,8 @@ def test_services_start_runs_and_repeat_what_was_decided() -> None:
     allowed = {command for command, rule in COMMANDS.items() if "service" in rule.kinds}
     assert allowed - {"check_systems", "revoke_token", "verify_ledger"} == {
         "start_run",
+        "propose_batch",
+        "start_batch",
         "retry_step",
         "replan_run",
         "replay_run",
@@ -177,6 +192,14 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
     history = packet_state.PacketState()
     return {
         "start_run": lambda by: Story(pinned, by=by),
+        "propose_batch": lambda by: batch_commands.propose(
+            "b1", [BATCH_ROW], broken=0, shadow=False, packet=pinned, actor=by, starts=StartsState(), now=MONDAY
+        ),
+        "start_batch": lambda by: batch_commands.start(BATCH, 1, by, pinned),
+        "confirm_batch": lambda by: batch_commands.confirm(BATCH, by, pinned),
+        "hold_batch": lambda by: batch_commands.hold(BATCH, by, pinned),
+        "resume_batch": lambda by: batch_commands.resume(BATCH, by, pinned),
+        "cancel_batch": lambda by: batch_commands.cancel(BATCH, "why", by, pinned),
         "postpone_run": lambda by: story.reschedule(EVENING + timedelta(days=1), by=by),
         "bring_forward_run": lambda by: story.reschedule(EVENING - timedelta(hours=1), by=by),
         "make_run_urgent": lambda by: making_urgent.make_urgent(state, "why", by, world),

@@ -39,6 +39,11 @@ async def plain(office: RoutesOffice) -> Ask:
     return Ask(values | {"version": office.here.packet.version})
 
 
+async def of_batch(office: RoutesOffice) -> Ask:
+    """There is no batch."""
+    return Ask({"batch_id": "b0"})
+
+
 def posted(run: str = "", form: dict[str, object] | None = None, **values: str) -> MakeRequest:
     """A page's form."""
 
@@ -325,6 +330,14 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /ledger/compare": posted(),
     "POST /ledger/verify": posted(),
     "GET /ledger/verifications/{inquiry_id}": of("inquiry_id", "verification"),
+    "POST /batches": posted(form={"packet": PACKET}),
+    "GET /batches/{batch_id}": of_batch,
+    "GET /batches/checks/{inquiry_id}": posted(inquiry_id="i0"),
+    "POST /batches/{batch_id}/start": posted(form={"runs": "1"}, batch_id="b0"),
+    "POST /batches/{batch_id}/confirm": posted(batch_id="b0"),
+    "POST /batches/{batch_id}/hold": posted(batch_id="b0"),
+    "POST /batches/{batch_id}/resume": posted(batch_id="b0"),
+    "POST /batches/{batch_id}/cancel": posted(form={"reason": "No."}, batch_id="b0"),
     "POST /starts/limits/{trip_id}/release": posted(trip_id="trip-0"),
     "POST /starts/held/{held_id}/confirm": posted(held_id="held-0"),
     "POST /away": delegate_on_page,
@@ -391,6 +404,13 @@ REQUESTS: dict[str, MakeRequest] = {
     "POST /api/v1/packets/{name}/versions/{version}/moves": of_packet("move", {"phase": "retired"}),
     "POST /api/v1/packets/{name}/versions/{version}/objections": of_packet("object", REASON),
     "POST /api/v1/packets/{name}/versions/{version}/objections/{objection}/withdrawal": of_packet("withdraw", {}),
+    "POST /api/v1/batches": sent(body={"packet": PACKET, "rows": [], "check_only": True}),
+    "GET /api/v1/batches/{batch_id}": of_batch,
+    "POST /api/v1/batches/{batch_id}/start": sent(body={"runs": 1}, batch_id="b0"),
+    "POST /api/v1/batches/{batch_id}/confirmation": sent(batch_id="b0"),
+    "POST /api/v1/batches/{batch_id}/hold": sent(batch_id="b0"),
+    "POST /api/v1/batches/{batch_id}/resume": sent(batch_id="b0"),
+    "POST /api/v1/batches/{batch_id}/cancellation": sent(body={"reason": "No."}, batch_id="b0"),
     "POST /api/v1/starts/limits/{trip_id}/release": sent(trip_id="trip-0"),
     "POST /api/v1/starts/held/{held_id}/confirmation": sent(held_id="held-0"),
     "POST /api/v1/ledger/comparisons": sent(body={}),

@@ -124,6 +124,15 @@ GET    /ledger/verifications/{inquiry_id}              +  +  +  +  +  +  +  x  s
 GET    /outcomes                                       +  +  +  +  +  +  +  +  s  s
 # One's own affairs, and programs.
 GET    /away                                           +  +  +  +  +  +  +  +  s  s
+GET    /batches                                        +  +  +  +  +  +  +  +  s  s
+POST   /batches                                        -  -  -  -  x  -  x  -  s  s   no file
+GET    /batches/checks/{inquiry_id}                    ?  ?  ?  ?  ?  ?  ?  ?  s  s   never asked
+GET    /batches/{batch_id}                             ?  ?  ?  ?  ?  ?  ?  ?  s  s   there is none
+POST   /batches/{batch_id}/start                       ?  ?  ?  ?  ?  ?  ?  ?  s  s
+POST   /batches/{batch_id}/confirm                     ?  ?  ?  ?  ?  ?  ?  ?  s  s
+POST   /batches/{batch_id}/hold                        ?  ?  ?  ?  ?  ?  ?  ?  s  s
+POST   /batches/{batch_id}/resume                      ?  ?  ?  ?  ?  ?  ?  ?  s  s
+POST   /batches/{batch_id}/cancel                      ?  ?  ?  ?  ?  ?  ?  ?  s  s
 GET    /starts                                         +  +  +  +  +  +  +  +  s  s
 POST   /starts/limits/{trip_id}/release                ?  ?  ?  ?  ?  ?  ?  ?  s  s   none is reached
 POST   /starts/held/{held_id}/confirm                  ?  ?  ?  ?  ?  ?  ?  ?  s  s   none is held
@@ -210,6 +219,14 @@ POST   /api/v1/packets/{name}/versions/{version}/signatures         x  x  ?  x  
 POST   /api/v1/packets/{name}/versions/{version}/moves x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/objections     x  x  ?  x  +  +  x  ?  x  s
 POST   /api/v1/packets/{name}/versions/{version}/objections/{objection}/withdrawal  x  x  ?  x  +  x  x  ?  x  s
+GET    /api/v1/batches                                 +  +  +  +  +  +  +  +  +  s
+POST   /api/v1/batches                                 +  +  +  +  x  +  x  -  x  s
+GET    /api/v1/batches/{batch_id}                      ?  ?  ?  ?  ?  ?  ?  ?  ?  s
+POST   /api/v1/batches/{batch_id}/start                ?  ?  ?  ?  ?  ?  ?  ?  ?  s
+POST   /api/v1/batches/{batch_id}/confirmation         ?  ?  ?  ?  ?  ?  ?  ?  ?  s
+POST   /api/v1/batches/{batch_id}/hold                 ?  ?  ?  ?  ?  ?  ?  ?  ?  s
+POST   /api/v1/batches/{batch_id}/resume               ?  ?  ?  ?  ?  ?  ?  ?  ?  s
+POST   /api/v1/batches/{batch_id}/cancellation         ?  ?  ?  ?  ?  ?  ?  ?  ?  s
 GET    /api/v1/starts                                  +  +  +  +  +  +  +  +  +  s
 POST   /api/v1/starts/limits/{trip_id}/release         ?  ?  ?  ?  ?  ?  ?  ?  x  s
 POST   /api/v1/starts/held/{held_id}/confirmation      ?  ?  ?  ?  ?  ?  ?  ?  x  s

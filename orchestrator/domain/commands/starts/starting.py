@@ -6,7 +6,8 @@ They bound what one account, or one stolen token, can do: an urgent start remove
                               ├─► a second person confirms one held start; its requester repeats it
                               └─► two people release the limit
 
-Runs that were started before go on. Starts that HR's own record announces are not counted.
+Runs that were started before go on. Starts that HR's own record announces are not counted, nor are those of a batch
+that the safety owner confirmed.
 """
 
 from __future__ import annotations
@@ -49,19 +50,21 @@ def admit(
     now: datetime,
     *,
     expected: bool = False,
+    confirmed: bool = False,
     opens: bool = True,
     last_of: Collection[str] = (),
     actors: Mapping[str, Actor] = MappingProxyType({}),
 ) -> Admission:
     """Whether a start that the other rules allow goes on now. A dry run changes nothing, and is neither held nor
-    counted. `expected`: HR's own record says that the person leaves by then. `opens`: the request opens a run;
-    otherwise it is only received, because the person has a run that the requester cannot see. `last_of` are the roles
-    whose last holder an urgent start would lock out. `actors` are the known accounts, by id."""
-    if asked.phase == "shadow" or (expected and not asked.urgent):
+    counted. `expected`: HR's own record says that the person leaves by then. `confirmed`: the safety owner confirmed
+    the batch of this start. `opens`: the request opens a run; otherwise it is only received, because the person has a
+    run that the requester cannot see. `last_of` are the roles whose last holder an urgent start would lock out.
+    `actors` are the known accounts, by id."""
+    if asked.phase == "shadow" or ((expected or confirmed) and not asked.urgent):
         return Admission()
     requester = requester_of(actor)
     known = starts.held_for(asked.person_id, requester, asked.urgent, packet.name)
-    confirmed = known is not None and is_confirmed(known, packet, now, actors)
+    by_second_person = known is not None and is_confirmed(known, packet, now, actors)
     counted = e.StartCounted(
         run_id=asked.run_id,
         packet=packet.name,
@@ -71,7 +74,7 @@ def admit(
         embargoed=asked.embargo_until is not None or not opens,
         held_id=known.held.held_id if known is not None else None,
     )
-    if confirmed:
+    if by_second_person:
         return Admission((counted,))
     if asked.urgent and last_of:
         held = _held(starts, asked, packet, requester, "last_holder", known)

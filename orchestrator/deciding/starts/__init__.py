@@ -1,0 +1,1 @@
+"""Decisions on the streams of starts: limits on them, and batches."""

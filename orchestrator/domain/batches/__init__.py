@@ -1,0 +1,1 @@
+"""Batches: many runs that are proposed, confirmed and started as one."""
