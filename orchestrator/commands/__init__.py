@@ -17,14 +17,6 @@ from orchestrator.commands.administration import (
     release_system,
     revoke_roles,
 )
-from orchestrator.commands.batches import (
-    cancel_batch,
-    confirm_batch,
-    hold_batch,
-    propose_batch,
-    resume_batch,
-    start_batch,
-)
 from orchestrator.commands.credentials import (
     end_sessions,
     list_sessions,
@@ -81,9 +73,17 @@ from orchestrator.commands.run_commands import (
     settle_match,
     skip_step,
 )
-from orchestrator.commands.run_starts import RowOfBatch, run_started, start_run
 from orchestrator.commands.services import Done, GateOutcome, Received, Services, started
-from orchestrator.commands.starts import confirm_start, release_starts
+from orchestrator.commands.starts.batches import (
+    cancel_batch,
+    confirm_batch,
+    hold_batch,
+    propose_batch,
+    resume_batch,
+    start_batch,
+)
+from orchestrator.commands.starts.run_starts import RowOfBatch, run_started, start_run
+from orchestrator.commands.starts.start_limits import confirm_start, release_starts
 from orchestrator.commands.urgent_runs import make_run_urgent
 
 __all__ = [

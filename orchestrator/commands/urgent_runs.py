@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from orchestrator.commands.services import Done, Services, finish
-from orchestrator.commands.starts import ask_about_trips
+from orchestrator.commands.starts.start_limits import ask_about_trips
 from orchestrator.deciding.snapshots import StartDecision
 from orchestrator.deciding.urgent_runs import decide_urgent
 from orchestrator.domain.commands.requests import NOT_RECENT

@@ -196,7 +196,7 @@ async def test_a_run_that_was_opened_is_the_answer_although_the_worker_failed_af
         raise RuntimeError("after the append")
 
     async with asking() as (here, inquiries):
-        monkeypatch.setattr("orchestrator.commands.run_starts.finish", fails)
+        monkeypatch.setattr("orchestrator.commands.starts.run_starts.finish", fails)
         done = await started(here, inquiries, asked(person))
         assert [done.run_id] == await runs_of(here, person)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from orchestrator.commands.dry_runs import require_few_dry_runs
 from orchestrator.commands.services import Done, Received, Services, finish, nudge
-from orchestrator.commands.starts import ask_about_trips
+from orchestrator.commands.starts.start_limits import ask_about_trips
 from orchestrator.deciding.packet_shelf import version_for, with_dry_run_beside
 from orchestrator.deciding.runs import BatchRowStart
 from orchestrator.deciding.snapshots import RunSnapshot, StartContext, StartDecision

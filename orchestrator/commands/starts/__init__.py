@@ -1,0 +1,1 @@
+"""Commands that start runs: one, a batch of many, and what holds starts back."""
