@@ -13,6 +13,8 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import acting_now
 from orchestrator.domain.permissions import visibility
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.domain.run.run import RunState
+from orchestrator.domain.run.steps.readiness import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +40,12 @@ async def erase_person(services: Services, actor: Actor, run_id: str, reason: st
     erased = about.records.erasure.erased is not None or any(isinstance(one, e.PersonalDataErased) for one in happened)
     if erased:
         await services.keyring.erase_person(about.person_id)
+        for run, _ in about.records.runs:
+            if run.twin_of is not None:  # if the process stops before this, its next read ends it
+                await services.runs.record_fact(run.run_id, _ended)
     return ErasureOutcome(about.run.state.run_id, erased, bool(happened))
+
+
+def _ended(state: RunState, world: World) -> Sequence[Event]:
+    """A dry run beside a run has nothing to compare once the person is erased."""
+    return [] if state.finished else [e.RunEnded(by="", reopened=state.reopened)]

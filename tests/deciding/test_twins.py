@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from orchestrator import commands
 from orchestrator.commands import Done
+from orchestrator.documents.runs.dry_run_comparison import shadow_document
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, Refusal
 from orchestrator.domain.packet import packet as packet_models
@@ -16,11 +17,13 @@ from orchestrator.domain.packet.packet import StartLimits
 from orchestrator.domain.permissions.embargo import EmbargoTerms
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.permissions.urgent import SignIn
+from orchestrator.domain.run.comparison.results import can_be_compared
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.domain.run.run import RunState
 from orchestrator.ledger.book.rebuild import rebuild
 from orchestrator.reading.open_counts import open_counts
 from orchestrator.reading.outcomes import OutcomeQueries
+from orchestrator.reading.shadow import ShadowReader, ShadowRuns
 from tests.deciding.test_dry_runs_beside import CREW, HENRI, NEWER, PACKET, dry, facts
 from tests.ledger.small_office import (
     AUDREY,
@@ -198,3 +201,33 @@ async def test_a_decision_that_conflicts_with_the_twin_is_made_again_for_both(he
     moved = Cutoff(instant=later, zone="Europe/Berlin", local=later.strftime("%Y-%m-%dT%H:%M"))
     await commands.reschedule_run(here.services, HANNA, real, moved)
     assert (await other.state(twin)).cutoff == (await other.state(real)).cutoff == later
+
+
+async def test_a_wrong_account_counts_after_the_person_was_erased_and_an_open_twin_delays_no_erasure(
+    here: SmallOffice,
+) -> None:
+    real = await here.whole()
+    assert (await here.state(real)).finished
+    twin = (await twin_of(here, real)).run_id
+    await here.search(twin)
+    state = await here.state(twin)
+    steps = [one for one in state.plan.steps.values() if can_be_compared(one) and one.account_id]
+    shown = [e.StepCompared(step_id=one.step_id, digest=one.digest, read="day", outcome="done") for one in steps]
+    await here.runs.record_fact(twin, lambda state, world: shown)
+    await commands.judge_difference(here.services, OLE, twin, steps[0].step_id, "wrong_account", "It is a namesake's")
+    reader = ShadowReader(here.database, here.runs, here.queries)
+    assert (await reader.figures(PACKET.name, NEWER.version)).wrong_accounts == 1
+    await commands.erase_person(here.services, HANNA, real, "They asked for it")
+    assert not (await here.state(twin)).finished
+    assert (await commands.erase_person(here.services, SAM, real)).erased
+    assert (await here.state(real)).asked.facts is None
+    assert (await here.state(twin)).finish == "ended"
+    figures = await reader.figures(PACKET.name, NEWER.version)
+    assert (figures.people, figures.wrong_accounts) == (0, 1)
+    [one] = (await reader.of(sees(OLE), PACKET.name, NEWER.version)).seen
+    document = shadow_document(
+        NEWER, (await here.runs.shelf(PACKET.name)).history.version(NEWER.version), ShadowRuns(figures, [one])
+    )
+    assert [(one["result"], one["person"], one["judgement"]["reason"]) for one in document["differences"]] == [
+        ("wrong_account", None, None)
+    ]

@@ -136,3 +136,23 @@ async def remove_tokens(here: Installation, native_id: str) -> None:
     headers = {"Authorization": f"Bearer {connections['CODE_TOKEN']}"}
     async with httpx.AsyncClient(base_url=connections["CODE_URL"], headers=headers) as code:
         (await code.delete(f"/accounts/{native_id}/tokens")).raise_for_status()
+
+
+async def test_the_dry_run_beside_a_run_ends_with_the_erasure_of_the_person(install: Install, hire: Hire) -> None:
+    """Nothing of the person can be read any more, and nothing is recorded as an agreement."""
+    [person] = await hire()
+    async with install(packet=without_tokens()) as here:
+        await into_shadow(here)
+        real = await here.start(person)
+        state = await here.attend(real)
+        twin = state.asked.twin
+        assert state.finish == "clean" and twin is not None, await here.story(real)
+        open_twin = await here.wait_until(twin, lambda state: len(outcomes(state, "plan")) == 5, "the first read", 90)
+        assert not open_twin.finished
+        await here.backend.keyring.erase_person(state.asked.person_id)
+        await here.set_clock_ahead((HOUR + 5 * MINUTE).total_seconds())
+        ended = await here.wait_until(twin, lambda state: state.finished, "the end of the dry run", 90)
+        assert ended.finish == "ended" and "hour" not in {
+            read for step in ended.comparison.steps.values() for read in step.shown
+        }
+        await here.verify()
