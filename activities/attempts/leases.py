@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,6 +16,15 @@ from orchestrator.domain.run.steps.steps import Intent
 RECENT_INTENT_SECONDS = 0.25
 """A commit of the intent that was sent at most this long ago shows the lease as well as a read would. Much less than
 any lease, and more than a commit takes on a busy database."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSeen:
+    """`refused`: why no call may be made; None where one may. `checked_at`: on `local_seconds`. The lease lasts for a
+    whole call from then on."""
+
+    refused: Literal["legal_hold", "lease_over"] | None
+    checked_at: float
 
 
 class LeaseCheck:
@@ -35,19 +45,21 @@ class LeaseCheck:
         self._recent_until = intents_sent_at + RECENT_INTENT_SECONDS
         self._next_read: asyncio.Task[tuple[RunState, datetime, float]] | None = None
 
-    async def refusal(self, intent: Intent) -> Literal["legal_hold", "lease_over"] | None:
-        """Why no call may be made now; None where it may. Raises `LedgerUnavailable`."""
-        if intent.step.repeat == "freely" and not intent.destroys and local_seconds() <= self._recent_until:
-            return None
+    async def check(self, intent: Intent) -> LeaseSeen:
+        """Raises `LedgerUnavailable`."""
+        checked_at = local_seconds()
+        if intent.step.repeat == "freely" and not intent.destroys and checked_at <= self._recent_until:
+            return LeaseSeen(None, checked_at)
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read())
         state, now, sent_at = await asyncio.shield(self._next_read)
         # The answer can have waited in a process that was stopped: the time since the question counts.
-        refused = steps.why_no_call(state, intent, now + timedelta(seconds=local_seconds() - sent_at))
+        checked_at = local_seconds()
+        refused = steps.why_no_call(state, intent, now + timedelta(seconds=checked_at - sent_at))
         if refused is not None:
             # This process may have been stopped while time passed: its next attempt must begin at the ledger's time.
             await self._runs.load(self._run_id)
-        return refused
+        return LeaseSeen(refused, checked_at)
 
     async def _read(self) -> tuple[RunState, datetime, float]:
         """The run, the ledger's time, and `local_seconds` before the ledger was asked."""

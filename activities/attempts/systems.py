@@ -31,7 +31,7 @@ from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
 from activities.heartbeats import heartbeats
 from connectors.abilities import Connector, Effect, ReadBack
-from connectors.elapsed import local_seconds
+from connectors.elapsed import attempt_ends_at, local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.left_open import report_left_open
 from orchestrator.deciding.runs import Runs
@@ -363,10 +363,12 @@ class SystemActivities:
     async def _called(
         self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck
     ) -> AttemptResult | dict[str, Any]:
-        if (refused := await lease.refusal(intent)) is not None:
-            log.warning("no call was made for a step: %s", refused)
-            return AttemptResult("try_again", "no", refused)
-        return await self.attempt(connector, effect)
+        seen = await lease.check(intent)
+        if seen.refused is not None:
+            log.warning("no call was made for a step: %s", seen.refused)
+            return AttemptResult("try_again", "no", seen.refused)
+        with attempt_ends_at(seen.checked_at + effect.deadline):
+            return await self.attempt(connector, effect)
 
     async def _found_before(
         self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns

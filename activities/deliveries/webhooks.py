@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.failures import redacted
+from connectors.elapsed import Deadline
 from connectors.errors import ConnectorError
 from connectors.http.sending import NotReceived, new_client, send
 from orchestrator.domain.errors import Invalid, Refusal
@@ -96,12 +97,12 @@ class WebhookActivities:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(await self._webhooks.secrets_of(hook.hook_id), message_id, timestamp, body),
         }
-        until = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+        deadline = Deadline(DEADLINE_SECONDS)
         try:
-            async with asyncio.timeout_at(until):
+            async with deadline.timeout():
                 target = target_of(hook.url, self._outside.hosts)
                 address = await _lead(target, self._outside.hosts)
-            status = str(await self._post(target, address, headers, body, until))
+            status = str(await self._post(target, address, headers, body, deadline))
         except Refusal as refusal:
             # The host was taken off the list, or its name leads to an address that is not allowed: not tried again.
             return _Sent(refusal.code, final=True)
@@ -115,7 +116,9 @@ class WebhookActivities:
             return _Sent("connection_lost")
         return _Sent(status, final=status == GONE)
 
-    async def _post(self, target: Target, address: str, headers: dict[str, str], body: bytes, until: float) -> int:
+    async def _post(
+        self, target: Target, address: str, headers: dict[str, str], body: bytes, deadline: Deadline
+    ) -> int:
         """To the address itself; certificate and Host are those of the name. Raises `NotReceived`."""
         host = f"[{address}]" if ":" in address else address
         scheme = "https" if target.encrypted else "http"
@@ -126,7 +129,7 @@ class WebhookActivities:
                 client,
                 "POST",
                 f"{scheme}://{host}:{target.port}{target.path}",
-                until=until,
+                deadline=deadline,
                 max_bytes=MAX_RESPONSE_BYTES,
                 headers=headers | {"Host": target.authority},
                 content=body,

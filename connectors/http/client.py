@@ -41,6 +41,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from connectors.abilities import Pace, unpaced
+from connectors.elapsed import Deadline
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.http.answers import JSON, BodyForm
 from connectors.http.auth import Auth
@@ -98,12 +99,12 @@ class HttpClient:
     async def run(self, flow: Flow[T], *, deadline: float, pace: Pace = unpaced) -> T:
         """Send what the flow yields, within `deadline` seconds in all, and return its result. `pace` is awaited before
         each request. Raises `ConnectorError`, from the flow or from what was sent for it."""
-        return await _Run(self, asyncio.get_running_loop().time() + deadline, pace).drive(flow)
+        return await _Run(self, Deadline(deadline), pace).drive(flow)
 
     async def rehearse(self, flow: Flow[Any], *, deadline: float, pace: Pace = unpaced) -> Rehearsal:
         """What the flow would send. Raises the `ConnectorError` that comes before its first change."""
         rehearsing = Rehearsing()
-        run = _Run(self, asyncio.get_running_loop().time() + deadline, pace, rehearsing)
+        run = _Run(self, Deadline(deadline), pace, rehearsing)
         return await rehearsing.of(run.drive(flow))
 
     async def aclose(self) -> None:
@@ -151,9 +152,11 @@ class HttpClient:
 class _Run:
     """One flow under one deadline. With `rehearsing`, its changes are written down instead of sent."""
 
-    def __init__(self, client: HttpClient, until: float, pace: Pace, rehearsing: Rehearsing | None = None) -> None:
+    def __init__(
+        self, client: HttpClient, deadline: Deadline, pace: Pace, rehearsing: Rehearsing | None = None
+    ) -> None:
         self._client = client
-        self._until = until
+        self._deadline = deadline
         self._pace = pace
         self._rehearsing = rehearsing
         self._changed = False
@@ -203,7 +206,7 @@ class _Run:
     async def _credential(self, request: Request, outgoing: Outgoing) -> Mapping[str, str]:
         """The headers that show who we are; several requests at once share one token request."""
         try:
-            async with asyncio.timeout_at(self._until):
+            async with self._deadline.timeout():
                 await self._client.auth_lock.acquire()
         except TimeoutError:
             fail(TryAgainError, "deadline_over", f"No token was received for {request.method} in time.", happened="no")
@@ -230,7 +233,7 @@ class _Run:
                 self._client.http,
                 outgoing.method,
                 outgoing.url,
-                until=self._until,
+                deadline=self._deadline,
                 max_bytes=self._client.max_answer_bytes,
                 headers={**outgoing.headers, **credential},
                 content=outgoing.content or None,

@@ -1,6 +1,7 @@
 """One HTTP request and its answer. Connectors and webhooks send every HTTP request with `send`.
 
-- One deadline covers waiting for the rate, name lookup, connection, request, answer and body.
+- One deadline covers waiting for the rate, name lookup, connection, request, answer and body. It is asked again just
+  before the headers and each piece of the body leave.
 - Certificates are verified; redirects are not followed; environment variables such as proxies are ignored.
 - A body is unpacked while it is read, and no more than a limit of unpacked bytes is kept.
 - httpx's own log lines, which name addresses, are dropped.
@@ -12,9 +13,8 @@ Callers check the address first: connectors with `connectors.network.hosts`, web
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,10 +23,11 @@ from typing import Any, Literal
 import httpx
 
 from connectors.abilities import Pace, unpaced
-from connectors.elapsed import local_seconds
+from connectors.elapsed import Deadline
 from connectors.http.answers import ACCEPTED_ENCODINGS, unpacker_for
 from connectors.network.tls import trust
 
+_PIECE_BYTES = 16_384
 _TOO_LATE = "There was no response in time."
 Code = Literal["deadline_over", "certificate_refused", "unreachable", "connection_lost"]
 RequestObserver = Callable[[str], AbstractContextManager[Callable[[int], None]]]
@@ -104,43 +105,45 @@ async def send(
     method: str,
     url: httpx.URL | str,
     *,
-    until: float,
+    deadline: Deadline,
     max_bytes: int,
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     server_name: str | None = None,
     pace: Pace = unpaced,
 ) -> HttpResponse:
-    """Send one request, once. `until` is a moment on the event loop's clock, in seconds. `max_bytes` limits the
-    unpacked body. `server_name` is the name whose certificate counts, where `url` has an address instead. `pace` is
-    awaited first. Raises `NotReceived`, and what `pace` raises."""
+    """Send one request, once. It does not leave after `deadline`. `max_bytes` limits the unpacked body. `server_name`
+    is the name whose certificate counts, where `url` has an address instead. `pace` is awaited first. Raises
+    `NotReceived`, and what `pace` raises."""
     sent = False
-    late_at = local_seconds() + until - asyncio.get_running_loop().time()
 
     async def on_trace(event: str, _: Mapping[str, Any]) -> None:
-        """A process that was stopped continues with the tasks that are ready, and looks at its timers after them."""
+        """The headers follow at once, without a turn of the event loop."""
         nonlocal sent
-        if event.endswith(("send_request_headers.started", "send_request_body.started")):
-            if local_seconds() >= late_at:
-                raise TimeoutError
+        if event.endswith("send_request_headers.started"):
+            deadline.require_time()
             sent = True
 
+    all_headers, body = dict(headers or {}), None
+    if content is not None:
+        all_headers["Content-Length"] = str(len(content))
+        body = _in_pieces(content, deadline)
     extensions: dict[str, Any] = {"trace": on_trace}
     if server_name is not None:
         extensions["sni_hostname"] = server_name
     try:
-        async with asyncio.timeout_at(until):
+        async with deadline.timeout():
             await pace()
     except TimeoutError:
         raise NotReceived("deadline_over", _TOO_LATE, sent=False) from None
     with (_observer.get() or _unobserved)(method) as responded:
         try:
-            async with asyncio.timeout_at(until):
-                async with client.stream(
-                    method, url, headers=headers, content=content, extensions=extensions
-                ) as response:
-                    responded(response.status_code)
-                    return await _read(response, max_bytes)
+            async with (
+                deadline.timeout(),
+                client.stream(method, url, headers=all_headers, content=body, extensions=extensions) as response,
+            ):
+                responded(response.status_code)
+                return await _read(response, max_bytes)
         except TimeoutError:
             failed = NotReceived("deadline_over", _TOO_LATE, sent=sent)
         except httpx.ConnectError as error:
@@ -149,6 +152,14 @@ async def send(
         except Exception as error:  # httpx lets errors of the libraries below it through, for names, ports and answers
             failed = NotReceived("connection_lost", type(error).__name__, sent=sent)
         raise failed
+
+
+async def _in_pieces(content: bytes, deadline: Deadline) -> AsyncIterator[bytes]:
+    """The next piece is taken when the one before it has left. Raises `TimeoutError`; a body without its end has no
+    effect (RFC 9112 section 8)."""
+    for begin in range(0, len(content), _PIECE_BYTES):
+        deadline.require_time()
+        yield content[begin : begin + _PIECE_BYTES]
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> HttpResponse:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NoReturn, TypeVar
@@ -21,6 +20,7 @@ from ldap3.core.exceptions import (
 )
 
 from connectors.abilities import Pace, unpaced
+from connectors.elapsed import Deadline
 from connectors.errors import ActionRequiredError, ConnectorError, TryAgainError
 from connectors.network.hosts import Redaction
 from connectors.protocols.ldap_session import LdapSession
@@ -80,7 +80,8 @@ class LdapDirectory:
     ) -> T:
         """Connect, sign in, do the work, disconnect. `pace` is awaited once: a conversation counts as one request.
         Raises `ConnectorError`; and `RehearsalStopped`, with `rehearsing`."""
-        session = self._session(time.monotonic() + deadline, rehearsing)
+        until = Deadline(deadline)
+        session = self._session(until, rehearsing)
 
         def in_thread() -> T:
             try:
@@ -90,7 +91,7 @@ class LdapDirectory:
                 session.close()
 
         try:
-            async with asyncio.timeout(deadline):
+            async with until.timeout():
                 await pace()
                 return await asyncio.wrap_future(self._threads.submit(in_thread))
         except (ConnectorError, RehearsalStopped):
@@ -109,8 +110,8 @@ class LdapDirectory:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _session(self, until: float, rehearsing: Rehearsing | None) -> LdapSession:
-        left = max(1, math.ceil(until - time.monotonic()))
+    def _session(self, deadline: Deadline, rehearsing: Rehearsing | None) -> LdapSession:
+        left = max(1, math.ceil(deadline.left))
         server = ldap3.Server(
             self._host,
             self._port,
@@ -130,7 +131,7 @@ class LdapDirectory:
             auto_referrals=False,
             receive_timeout=left,
         )
-        return LdapSession(connection, until, self._redact, self._max_entries, self._search_controls, rehearsing)
+        return LdapSession(connection, deadline, self._redact, self._max_entries, self._search_controls, rehearsing)
 
     def _fail(self, error: Exception, happened: Literal["no", "unknown"]) -> NoReturn:
         # `from None`: ldap3's errors may carry the connection, and with it the password.

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from typing import Any, Literal
 from ldap3.core.exceptions import LDAPExceptionError
 
 from connectors.boundary.storable import is_storable
+from connectors.elapsed import Deadline
 from connectors.errors import ActionRequiredError, RefusedError, TryAgainError
 from connectors.network.hosts import Redaction
 from connectors.rehearsal import RehearsedRequest, Rehearsing
@@ -88,7 +88,7 @@ class LdapSession:
     def __init__(
         self,
         connection: Any,
-        until: float,
+        deadline: Deadline,
         redact: Redaction,
         max_entries: int,
         search_controls: Sequence[str] = (),
@@ -98,7 +98,11 @@ class LdapSession:
         self._rehearsing = rehearsing
         # Critical: a server that does not know one refuses the search (RFC 4511 section 4.1.11).
         self._search_controls = [(oid, True, None) for oid in search_controls]
-        self._until = until
+        self._deadline = deadline
+        self._abandoned = False
+        self._changing = False
+        self._send_message: Callable[[Any], object] = connection.strategy.sending
+        connection.strategy.sending = self._sending
         self._redact = redact
         self._max_entries = max_entries
         self._uncertain = False  # a change was sent and not refused
@@ -219,13 +223,22 @@ class LdapSession:
         self._change(lambda: self._connection.modify_dn(dn, rdn, new_superior=parent))
 
     def _change(self, send: Callable[[], object]) -> None:
-        self._in_time()
         certain_before = not self._uncertain
-        self._uncertain = True
-        send()
+        self._changing = True
+        try:
+            send()
+        finally:
+            self._changing = False
         if self._connection.result["result"] != 0 and certain_before:
             self._uncertain = False  # the directory refused: nothing was changed
         self._judge()
+
+    def _sending(self, message: Any) -> None:
+        """In place of ldap3's. Between the look at the time and a change there is only the call of the socket."""
+        if self._changing:
+            self._in_time()
+            self._uncertain = True
+        self._send_message(message)
 
     def compare(self, dn: str, attribute: str, value: str) -> bool | None:
         """Whether the entry has the value (RFC 4511 section 4.10); None where our rights do not allow to compare."""
@@ -269,12 +282,12 @@ class LdapSession:
 
     def abandon(self) -> None:
         """Begin no further operation, and end one that waits for the socket. Callable from any thread."""
-        self._until = 0.0
+        self._abandoned = True
         with contextlib.suppress(OSError, AttributeError):
             self._connection.socket.shutdown(socket.SHUT_RDWR)
 
     def _in_time(self) -> None:
-        if time.monotonic() >= self._until:
+        if self._abandoned or self._deadline.over:
             raise TryAgainError("deadline_over", "The directory did not respond in time.", happened=self.happened)
 
     def _judge(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -14,7 +13,7 @@ import httpx
 
 from connectors.abilities import Pace, unpaced
 from connectors.boundary.storable import storable_text
-from connectors.elapsed import local_seconds
+from connectors.elapsed import Deadline
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.network.hosts import Redaction
 from connectors.network.tls import trust
@@ -60,10 +59,10 @@ class MailServer:
             tls_context=self._tls,
             timeout=None,
         )
-        late_at = local_seconds() + deadline
+        until = Deadline(deadline)
         handed_in = False  # once the text itself is being sent, only the server knows whether it accepted it
         try:
-            async with asyncio.timeout(deadline):
+            async with until.timeout():
                 await pace()
                 await client.connect()
                 if self._username:
@@ -87,9 +86,16 @@ class MailServer:
                 await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)
                 for address in addresses:
                     await client.rcpt(address, encoding=encoding)
-                if local_seconds() >= late_at:  # a process that was stopped looks at its timers after its ready tasks
-                    raise TimeoutError
-                handed_in = True
+                assert client.protocol is not None
+                write = client.protocol.write
+
+                def write_in_time(data: bytes) -> None:
+                    nonlocal handed_in
+                    until.require_time()
+                    handed_in = data != b"DATA\r\n"
+                    write(data)
+
+                client.protocol.write = write_in_time  # type: ignore[method-assign]  # DATA, and the text after the 354
                 response = await client.data(text)
                 return storable_text(self._redact(response.message))
         except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:

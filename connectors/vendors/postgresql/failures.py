@@ -7,6 +7,8 @@ import psycopg
 from connectors.errors import ActionRequiredError, ConnectorError, Happened, RefusedError, TryAgainError
 from connectors.network.hosts import Redaction
 
+ROLLED_BACK = frozenset({"25P03", "25P04"})
+"""The server ended the session, since its transaction had lasted, or had been idle, for too long."""
 _LATER = ("too many", "connection slots", "starting up", "shutting down", "recovery", "not yet accepting")
 _RIGHTS = "Grant the role in the setting user the rights that docs/connectors/postgresql.md lists for this ability."
 
@@ -56,7 +58,7 @@ def refused(error: psycopg.Error, happened: Happened, redact: Redaction) -> Conn
             return TryAgainError("connection_lost", said, happened="unknown")
         case "42501":
             return ActionRequiredError("rights_missing", said, remedy=_RIGHTS, happened=happened)
-        case "57014":
+        case "57014" | "25P03" | "25P04":
             return TryAgainError("deadline_over", said, remedy="Raise the deadline of the system.", happened=happened)
         case "55P03":
             remedy = "Another session holds a lock. Retry; if it persists, end the session that holds it."

@@ -7,7 +7,6 @@ import contextlib
 import math
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
@@ -17,9 +16,10 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from connectors.abilities import Pace, unpaced
+from connectors.elapsed import Deadline
 from connectors.errors import Happened, TryAgainError
 from connectors.rehearsal import RehearsedRequest, Rehearsing
-from connectors.vendors.postgresql.failures import cannot_connect, refused
+from connectors.vendors.postgresql.failures import ROLLED_BACK, cannot_connect, refused
 from connectors.vendors.postgresql.settings import PostgresqlSettings
 
 T = TypeVar("T")
@@ -27,9 +27,12 @@ ServerRow = Mapping[str, Any]
 StatementText = sql.SQL | sql.Composed
 
 _SET = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, false)")
+_SET_LOCAL = sql.SQL("SELECT pg_catalog.set_config(%(name)s, %(value)s, true)")
 _LOCK_WAIT_SECONDS = 5.0
 """Seconds that a change waits for a lock: others wait behind it."""
 _GRANTORS_SINCE = 160000
+_TRANSACTION_TIMEOUT_SINCE = 170000
+_IDLE_TIMEOUT = "idle_in_transaction_session_timeout"
 _READS = ("SELECT ", "WITH ")
 _GRACE_SECONDS = 0.5
 """Seconds in which a statement that is out of time ends."""
@@ -40,10 +43,14 @@ class Conversation:
     With `rehearsing`, a statement that changes something is written down and not sent."""
 
     def __init__(
-        self, settings: PostgresqlSettings, until: float, stack: AsyncExitStack, rehearsing: Rehearsing | None = None
+        self,
+        settings: PostgresqlSettings,
+        deadline: Deadline,
+        stack: AsyncExitStack,
+        rehearsing: Rehearsing | None = None,
     ) -> None:
         self.settings = settings
-        self._until = until
+        self._deadline = deadline
         self._stack = stack
         self._rehearsing = rehearsing
         self._call_changes = False
@@ -88,12 +95,24 @@ class Conversation:
         before = self._changed
         try:
             async with connection.transaction():
+                await self._limit(database)
                 yield
+                self._require_time()  # the process can have been stopped since the last statement
                 self._changed = "unknown"  # while the commit is under way
         except psycopg.Error as error:
-            if error.sqlstate is not None and not connection.broken:
+            if error.sqlstate in ROLLED_BACK or (error.sqlstate is not None and not connection.broken):
                 self._changed = before
             raise refused(error, self._changed, self.settings.redact) from None
+
+    def _require_time(self) -> None:
+        if self._deadline.over:
+            raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=self._changed)
+
+    async def _limit(self, database: str) -> None:
+        """The server rolls the transaction back if this process is stopped in it. Before version 17 it notices that
+        between two statements only."""
+        limit = "transaction_timeout" if self.version >= _TRANSACTION_TIMEOUT_SINCE else _IDLE_TIMEOUT
+        await self.rows(_SET_LOCAL, {"name": limit, "value": _milliseconds(self._deadline.left)}, database=database)
 
     def hang_up(self) -> None:
         for connection in self._open.values():
@@ -110,13 +129,14 @@ class Conversation:
 
     async def _connection(self, database: str) -> psycopg.AsyncConnection[dict[str, Any]]:
         settings, name = self.settings, database or self.settings.database
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=self._changed)
+        self._require_time()
         if name not in self._open:
             try:
                 connection = await psycopg.AsyncConnection.connect(
-                    settings.conninfo(name, left), autocommit=True, row_factory=dict_row, prepare_threshold=None
+                    settings.conninfo(name, self._deadline.left),
+                    autocommit=True,
+                    row_factory=dict_row,
+                    prepare_threshold=None,
                 )
             except psycopg.Error as error:
                 place = f"{settings.host}:{settings.port}"
@@ -124,12 +144,12 @@ class Conversation:
             self._stack.push_async_callback(connection.close)
             self._open[name] = connection
             self.version = connection.info.server_version
-            left = max(0.1, self._until - time.monotonic())
+            left = max(0.1, self._deadline.left)
             limits = {
                 # Without the schemas of users, so that no object of theirs is taken for one of PostgreSQL's.
                 "search_path": "pg_catalog, pg_temp",
-                "statement_timeout": f"{math.ceil(left * 1000)}ms",
-                "lock_timeout": f"{math.ceil(min(left / 2, _LOCK_WAIT_SECONDS) * 1000)}ms",
+                "statement_timeout": _milliseconds(left),
+                "lock_timeout": _milliseconds(min(left / 2, _LOCK_WAIT_SECONDS)),
             }
             if self._rehearsing is not None:
                 limits["default_transaction_read_only"] = "on"
@@ -148,8 +168,9 @@ async def converse(
 ) -> T:
     """Sign in, do the work, sign out. `pace` is awaited once: a conversation counts as one request. Raises
     `ConnectorError` and nothing else."""
+    until = Deadline(deadline)
     async with AsyncExitStack() as stack:
-        talk = Conversation(settings, time.monotonic() + deadline, stack, rehearsing)
+        talk = Conversation(settings, until, stack, rehearsing)
 
         async def talking() -> T:
             await pace()
@@ -157,13 +178,18 @@ async def converse(
 
         task = asyncio.create_task(talking())
         try:
-            await asyncio.wait({task}, timeout=deadline)
+            await asyncio.wait({task}, timeout=until.left)
             if task.done():
                 return task.result()
         finally:
             if not task.done():
                 await _abandon(task, talk)
     raise TryAgainError("deadline_over", "PostgreSQL did not respond in time.", happened=talk.happened)
+
+
+def _milliseconds(seconds: float) -> str:
+    """For a setting of PostgreSQL, in which 0 means no limit."""
+    return f"{max(math.ceil(seconds * 1000), 1)}ms"
 
 
 def _template(query: StatementText) -> str:

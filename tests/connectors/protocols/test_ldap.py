@@ -24,6 +24,7 @@ from orchestrator.embedded.company.directory import PLACEHOLDER_DN, user_dn
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.company.population import password_of
 from tests.conftest import Hire
+from tests.connectors.clocks import Clock
 from tests.connectors.company_settings import ALLOWED, connect_to, settings_for
 from tests.connectors.contract import STRONG_KEY, the_account
 from tests.connectors.raw_servers import forwarded_to, listening, silence
@@ -183,6 +184,25 @@ async def test_the_deadline_holds_against_silence(company: Company) -> None:
         assert time.monotonic() - began < 20
         assert raised.value.happened == "no"
         await connector.aclose()
+
+
+async def test_a_change_does_not_leave_after_its_time(
+    company: Company, connectors: dict[str, Connector], hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that is stopped just before it sends the change, and continues."""
+    (person,) = await hire()
+    account = await the_account(connectors["ldap"], person)
+    clock, modify = Clock(monkeypatch), ldap3.Connection.modify
+
+    def stopped(connection: ldap3.Connection, dn: str, changes: object) -> bool:
+        clock.passes()
+        return bool(modify(connection, dn, changes))
+
+    monkeypatch.setattr(ldap3.Connection, "modify", stopped)
+    with pytest.raises(TryAgainError, match="deadline_over") as raised:
+        await connectors["ldap"].attempt(Effect("lock_account", secrets.token_hex(8), account, deadline=30.0))
+    assert raised.value.happened == "no"
+    assert (await the_account(connectors["ldap"], person)).active is True
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancelled"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -11,7 +12,12 @@ import pytest
 from activities.attempts import leases
 from activities.attempts.leases import RECENT_INTENT_SECONDS, LeaseCheck
 from activities.attempts.systems import SystemActivities
+from connectors.abilities import Ability, Connector, Effect, Reply
 from connectors.elapsed import local_seconds
+from connectors.errors import TryAgainError
+from connectors.http.auth import BearerToken
+from connectors.http.client import HttpClient
+from connectors.http.requests import Answer, Flow, Request
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
 from orchestrator.domain.events import StepStarted
@@ -22,6 +28,9 @@ from orchestrator.domain.run.steps.steps import Intent
 from orchestrator.embedded.company.company import Company
 from orchestrator.worker import relaying, working
 from tests.conftest import Hire
+from tests.connectors.clocks import Clock
+from tests.connectors.company_settings import ALLOWED
+from tests.connectors.raw_servers import listening
 from tests.integration.cadence import QUICK
 from tests.integration.conftest import Install
 from tests.integration.faults.test_kills import (
@@ -126,6 +135,54 @@ async def test_an_answer_from_before_the_process_was_stopped_shows_no_lease(
         await here.verify()
 
 
+class StoppedBeforeTheCall(SystemActivities):
+    """A process that is stopped between the check of the lease and the call."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
+        self._clock.passes(AN_HOUR_SECONDS)
+        return await super().attempt(connector, effect)
+
+    async def called(self, connector: Connector, intent: Intent) -> object:
+        runs = LedgerAsked()
+        return await self._called(connector, Effect("pay", "k", deadline=30.0), intent, LeaseCheck(runs, "run", 1e12))
+
+
+class Paying:
+    """A connector with a whole time-out for each call, over HTTP."""
+
+    abilities: Mapping[str, Ability] = {}
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    async def attempt(self, effect: Effect) -> Reply:
+        def pay() -> Flow[Answer]:
+            return (yield Request("POST", ("payments",), json={}))
+
+        await self._client.run(pay(), deadline=effect.deadline)
+        return Reply()
+
+
+async def test_no_call_is_made_by_a_process_that_was_stopped_after_the_check_of_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read())
+        writer.close()
+
+    async with listening(serve) as port:
+        client = HttpClient(f"http://127.0.0.1:{port}", BearerToken("token"), allowed_hosts=ALLOWED)
+        with pytest.raises(TryAgainError, match="deadline_over") as raised:
+            await StoppedBeforeTheCall(Clock(monkeypatch)).called(cast(Any, Paying(client)), intent_of("freely"))
+        await client.aclose()
+    assert (raised.value.happened, b"".join(received)) == ("no", b"")
+
+
 class LedgerAsked(Runs):
     """Counts the questions, and answers that the lease is over."""
 
@@ -159,13 +216,17 @@ async def test_only_a_recent_intent_that_may_run_twice_spares_the_question(
 ) -> None:
     runs = LedgerAsked()
     monkeypatch.setattr(leases, "local_seconds", lambda: 1000.0 + seconds_since)
+    intent = intent_of(repeat, destroys=destroys)
+    assert ((await LeaseCheck(runs, "run", 1000.0).check(intent)).refused is None) is held
+    assert runs.times == (0 if held else 1)
+
+
+def intent_of(repeat: Literal["freely", "keyed", "never"], *, destroys: bool = False) -> Intent:
     step = PlannedStep(step_id="s", digest="", name="s", title="S", level="change", repeat=repeat)
     started = StepStarted(
         step_id="s", generation=1, attempt=1, effect_key="k", lease_until=datetime.now(UTC), caused_by=()
     )
-    intent = Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_keys=(), destroys=destroys)
-    assert (await LeaseCheck(runs, "run", 1000.0).refusal(intent) is None) is held
-    assert runs.times == (0 if held else 1)
+    return Intent(started, step, look_first=False, may_act=True, may_stood=False, earlier_keys=(), destroys=destroys)
 
 
 async def each_effect_once(company: Company) -> None:

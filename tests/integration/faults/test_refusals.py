@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from activities.attempts.leases import LeaseSeen
 from activities.attempts.systems import SystemActivities
 from connectors.abilities import Ability, Account, Effect, ReadBack
+from connectors.elapsed import local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 
 EFFECT = Effect("disable_account", "key", Account("1", "isa"))
@@ -41,8 +43,8 @@ class Activities(SystemActivities):
 
 
 class Lease:
-    async def refusal(self, intent: Any) -> None:
-        return None
+    async def check(self, intent: Any) -> LeaseSeen:
+        return LeaseSeen(None, local_seconds())
 
 
 async def carried_out(error: ConnectorError, shows: str) -> Any:

@@ -11,9 +11,11 @@ from typing import Any, cast
 import pytest
 
 from activities.attempts import systems
+from activities.attempts.leases import LeaseSeen
 from activities.attempts.pacing import SystemPace
 from activities.attempts.systems import SystemActivities
 from connectors.abilities import Connector, Effect, Pace
+from connectors.elapsed import local_seconds
 from orchestrator.domain import events as e
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.domain.planning.plan import PlannedStep
@@ -35,8 +37,8 @@ INTENT = Intent(STARTED, STEP, look_first=False, may_act=True)
 
 
 class _Held:
-    async def refusal(self, intent: Intent) -> None:
-        """The attempt holds its lease."""
+    async def check(self, intent: Intent) -> LeaseSeen:
+        return LeaseSeen(None, local_seconds())
 
 
 class _Worker(SystemActivities):
