@@ -13,7 +13,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.events.event import Draft
 from orchestrator.domain.packet.history.packet_events import FORWARD, PacketAdopted, PacketMoved, Phase
 from orchestrator.domain.packet.history.packet_phases import adopt, move, sign
-from orchestrator.domain.packet.history.packet_state import PacketState, fold
+from orchestrator.domain.packet.history.packet_state import PacketState, fold, version_named
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.domain.packet.version_choice import dry_run_beside, for_dry_run, for_run
@@ -342,3 +342,11 @@ def test_a_version_in_use_that_is_adopted_again_stays_in_use(life: Life) -> None
     assert adopt(life.state, ONE, VALUE) == []
     life.adopt(ONE)
     assert (life.state.phase, life.state.current_version) == ("production", ONE.version)
+
+
+def test_a_version_is_named_by_a_beginning_that_fits_one_only() -> None:
+    versions = ["0123456789ab", "0123456789cd", "fedcba987654"]
+    assert version_named("leaver", versions, "fedcba98") == "fedcba987654"
+    for wrong in ("", "f", "fedcba9", "0123456789", "fedcba9876543", "x" * 20):
+        with pytest.raises(Invalid, match="unknown_packet_version"):
+            version_named("leaver", versions, wrong)

@@ -10,7 +10,7 @@ from orchestrator import commands
 from orchestrator.domain.packet.history.packet_events import packet_stream
 from orchestrator.domain.packet.packet_files import parse_packet, starter_names
 from orchestrator.embedded.stack import Stack, put_in_production
-from tests.web.requests.entry_points import ENTRY_POINTS, SignInAs, packet_of, text_of
+from tests.web.requests.entry_points import ENTRY_POINTS, SignedIn, SignInAs, packet_of, text_of
 
 WHY = "The runbook names no team."
 SENTENCE = "runbook"
@@ -52,6 +52,7 @@ async def test_a_record_says_who_signed_which_changes(stack: Stack, sign_in: Sig
             and f"signed it for production as safety owner, compared with version {first.version[:12]}" in said
         )
         assert f"value-owner objected (withdrawn): {WHY}" in said and SENTENCE in said
+        await _refuses_beginnings_that_are_too_short(safety, name, second.version)
         code, said = await auditor.typed("packet", "record", name, "--json")
         assert code == 0
         found = json.loads(said)
@@ -71,3 +72,17 @@ async def test_a_record_says_who_signed_which_changes(stack: Stack, sign_in: Sig
     [compared] = found["changes"]
     assert (compared["before"], compared["after"]) == (first.version, second.version)
     assert [change["kind"] for change in compared["changes"]] == ["wording"]
+
+
+async def _refuses_beginnings_that_are_too_short(owner: SignedIn, name: str, version: str) -> None:
+    """As pages and API do: they can fit several versions, and a command would change another one than was meant."""
+    for beginning in ("", version[:1], version[:7]):
+        for words in (
+            ("record", name),
+            ("sign", name),
+            ("object", name, "--reason", WHY),
+            ("move", name, "retired"),
+            ("shadow", name),
+        ):
+            code, said = await owner.typed("packet", *words, "--version", beginning)
+            assert code == 1 and f"has no version '{beginning}'" in said, (words, said)

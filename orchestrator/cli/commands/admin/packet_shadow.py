@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.commands.admin.named_version import chosen
 from orchestrator.cli.server.access import entering
-from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.options import FOLDER, As, Folder, Json, NeededReasonOption
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say
@@ -30,7 +30,7 @@ def shadow(
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            known = await _version(server, packet, version)
+            known = str((await chosen(server, packet, version, phase="shadow"))["version"])
             found = await server.get("packets", packet, "versions", known, "shadow")
         if json:
             print_json(found)
@@ -86,11 +86,3 @@ def judge(
             say(f"Judged: {in_sentence(label(verdict, COMPARISON_RESULT))}.")
 
     carry_out(work())
-
-
-async def _version(server: Server, packet: str, version: str | None) -> str:
-    versions = (await server.get("packets", packet))["versions"]
-    if version is not None:
-        return next((str(one["version"]) for one in versions if one["version"].startswith(version)), version)
-    in_shadow = [one for one in versions if one["phase"] == "shadow"]
-    return str((in_shadow or versions)[-1]["version"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.commands.admin.named_version import chosen
 from orchestrator.cli.server.access import entering
 from orchestrator.cli.server.server import Server
 from orchestrator.cli.terminal.local_refusals import LocalRefusal
@@ -130,7 +131,7 @@ def diff(
     async def work() -> None:
         async with entering(folder, alias) as server:
             if local is None:
-                known = await _version(server, packet, version)
+                known = str((await chosen(server, packet, version))["version"])
                 found = await server.get("packets", packet, "versions", known, "changes", before=before)
             else:
                 found = changes_document(await _compared_with(server, local.name, before), local)
@@ -207,7 +208,7 @@ def sign(
                 adopted = await server.post("packets", body={**files, **({"answers": said} if said else {})})
                 name, known = adopted["packet"], adopted["version"]
             else:
-                name, known = packet, await _version(server, packet, version)
+                name, known = packet, str((await chosen(server, packet, version))["version"])
             state = await server.post("packets", name, "versions", known, "signatures", body={"phase": wanted})
             _print_phase(name, state)
             for step in (await server.get("packets", name, "versions", known))["meaning"]["class_steps"]:
@@ -227,13 +228,6 @@ def _files(folder: Path) -> dict[str, str]:
 
     files = read_packet_folder(folder).files
     return {name.removesuffix(".yaml"): text.decode() for name, text in files.items()}
-
-
-async def _version(server: Server, packet: str, version: str | None) -> str:
-    versions = (await server.get("packets", packet))["versions"]
-    if version is None:
-        return str(versions[-1]["version"])
-    return next((str(known["version"]) for known in versions if known["version"].startswith(version)), version)
 
 
 def move(
@@ -262,10 +256,8 @@ def move(
     async def work() -> None:
         wanted = _phase(phase)
         async with entering(folder, alias) as server:
-            versions = (await server.get("packets", packet))["versions"]
-            fits = [one for one in versions if version is None or one["version"].startswith(version)]
-            named = str(fits[-1]["version"] if fits else version)
-            running = fits[-1].get("open_runs", 0) if fits and _back(fits[-1]["phase"], wanted) else 0
+            known = await chosen(server, packet, version)
+            named, running = str(known["version"]), known.get("open_runs", 0) if _back(known["phase"], wanted) else 0
             what = open_runs or (_asked_about(running) if running else "continue")
             said = {"phase": wanted, "reason": reason, **({"open_runs": what} if running else {})}
             _print_phase(packet, await server.post("packets", packet, "versions", named, "moves", body=said))
@@ -292,7 +284,7 @@ def object_to(
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            known = await _version(server, packet, version)
+            known = str((await chosen(server, packet, version))["version"])
             path = ("packets", packet, "versions", known, "objections")
             if withdraw is not None:
                 await server.post(*path, withdraw, "withdrawal")
@@ -316,7 +308,7 @@ def record(
 
     async def work() -> None:
         async with entering(folder, alias) as server:
-            known = await _version(server, packet, version)
+            known = str((await chosen(server, packet, version))["version"])
             found = await server.get("packets", packet, "versions", known, "record")
         if json:
             print_json(found)

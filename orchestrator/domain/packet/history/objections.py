@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft
+from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.packet.history.packet_events import (
     FORWARD,
     PacketObjected,
@@ -29,11 +30,11 @@ def object_to(state: PacketState, version: str, actor: Actor, reason: str) -> li
     known = state.version(version)
     following_phase(known)
     # A version can name other owners; those of the version in production answer for what is replaced.
-    concerned = [known, *(each for each in state.versions if each.phase == "production")]
+    concerned = (known, state.in_production or known)
     owners = {role for each in concerned for role in (each.value_owner, each.safety_owner)}
     if not actor.roles & owners:
         raise not_an_owner(actor, "object to", owners)
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("reason_missing", "An objection needs a reason.")
     if any(_is_author(each, actor) for each in known.open_objections):
         raise TooLate("objected_already", f"You already object to version {known.version[:12]}.")
@@ -74,7 +75,7 @@ def answer(state: PacketState, version: str, answers: Mapping[str, str], actor: 
             raise Invalid(
                 "answered_by_itself", f"Objection {objection} is to this version. Another version can answer it."
             )
-        if not sentence.strip():
+        if is_blank(sentence):
             raise Invalid("reason_missing", f"An answer to objection {objection} needs a sentence.")
         if found.withdrawn:
             raise TooLate("objection_withdrawn", f"Objection {objection} was withdrawn.")

@@ -71,6 +71,15 @@ class VersionState(BaseModel):
         return next((known for known in self.signatures if (known.owner, known.phase) == (owner, phase)), None)
 
 
+def version_named(packet: str, versions: Iterable[str], version: str) -> str:
+    """The one of these versions that is named, also by its beginning of at least eight characters. Raises `Invalid`
+    (code `unknown_packet_version`), also for a beginning of several."""
+    found = [known for known in versions if len(version) >= 8 and known.startswith(version)]
+    if len(found) != 1:
+        raise Invalid("unknown_packet_version", f"Packet {packet!r} has no version {version[:16]!r}.")
+    return found[0]
+
+
 class PacketState(BaseModel):
     """A packet as its stream tells it. `versions` are in the order of adoption, the newest last. `refused` has what was
     refused: the version (empty for an adoption), the act, the account and the code."""
@@ -108,10 +117,8 @@ class PacketState(BaseModel):
 
     def version(self, version: str) -> VersionState:
         """Raises `Invalid` (code `unknown_packet_version`). A beginning that fits one version only is enough."""
-        found = [known for known in self.versions if len(version) >= 8 and known.version.startswith(version)]
-        if len(found) != 1:
-            raise Invalid("unknown_packet_version", f"Packet {self.name!r} has no version {version[:16]!r}.")
-        return found[0]
+        found = version_named(self.name, [known.version for known in self.versions], version)
+        return next(known for known in self.versions if known.version == found)
 
     @property
     def in_pilot(self) -> VersionState | None:
