@@ -139,7 +139,7 @@ def read_yaml(file: str, content: bytes, max_nodes: int | None = None) -> YamlDo
 def invisible_characters(file: str, content: bytes) -> list[PacketProblem]:
     """Characters that a reviewer does not see. An escape for one (`\\u202e`) is seen, and pages show it replaced."""
     lines = content.decode("utf-8", "replace").removeprefix("\ufeff").split("\n")
-    found = ((number, first_invisible(line.rstrip("\r"))) for number, line in enumerate(lines, 1))
+    found = ((number, _first_unseen(line.removesuffix("\r"))) for number, line in enumerate(lines, 1))
     return [
         PacketProblem(
             file=file,
@@ -150,6 +150,10 @@ def invisible_characters(file: str, content: bytes) -> list[PacketProblem]:
         for number, character in found
         if character is not None
     ]
+
+
+def _first_unseen(line: str) -> re.Match[str] | None:
+    return first_invisible(line) or _LINE_END.search(line)
 
 
 class _NotUsedHere(Exception):
@@ -199,6 +203,8 @@ class _Loader(
         return super().compose_node(parent, index)
 
 
+_LINE_END: Final = re.compile("[\r\u2028\u2029]")
+"""YAML begins a line after each of these, and many editors show the text after it in the same line."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INTEGER: Final = re.compile(r"[-+]?\d{1,18}")
 _NUMBER: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
