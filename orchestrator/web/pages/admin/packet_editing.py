@@ -81,11 +81,19 @@ async def _production(request: Request, base: Packet) -> Packet | None:
 
 
 def _files(form: FormData, base: Packet, own: frozenset[str]) -> dict[str, bytes]:
-    """The texts of the form for the caller's own files, with the line ends that files have, and the version's for the
-    others."""
+    """The texts of the form for the caller's own files, and the version's for the others."""
     given = {name: form.get(name) for name in own}
-    texts = {name: value.replace("\r\n", "\n") for name, value in given.items() if isinstance(value, str)}
-    return {**base.files, **{name: value.encode() for name, value in texts.items()}}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    return {**base.files, **{name: _with_line_ends(value, base.files[name]) for name, value in texts.items()}}
+
+
+def _with_line_ends(text: str, before: bytes) -> bytes:
+    """Browsers send CR LF. The file has the line ends that it had, and a text that is not changed leaves it as it is,
+    also if they were mixed."""
+    plain = text.replace("\r\n", "\n").encode()
+    if plain == before.replace(b"\r\n", b"\n"):
+        return before
+    return plain.replace(b"\n", b"\r\n") if b"\r\n" in before else plain
 
 
 def _answers(form: FormData) -> dict[str, str]:

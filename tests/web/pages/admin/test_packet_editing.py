@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 
+from orchestrator.domain.packet.packet_files import parse_packet
 from orchestrator.embedded.stack import Stack, put_in_production
 from tests.web.conftest import Visit
 from tests.web.requests.entry_points import packet_of
@@ -42,3 +44,29 @@ async def test_an_owner_edits_checks_and_adopts_their_file(stack: Stack, visit: 
     newest = shelf.version(shelf.history.newest.version)
     assert newest.files["platform.yaml"] == reworded.encode()
     assert newest.files["workflow.yaml"] == packet.files["workflow.yaml"]
+
+
+async def test_files_that_are_not_changed_stay_as_they_are_byte_by_byte(stack: Stack, visit: Visit) -> None:
+    """A blank first line and the line ends of Windows are kept, which a browser drops or writes otherwise."""
+    made = packet_of("kept-bytes", ("disable_identity",))
+    platform = (b"\n" + made.files["platform.yaml"]).replace(b"\n", b"\r\n")
+    packet = parse_packet(
+        {**made.files, "platform.yaml": platform, "approvals.yaml": b"\n" + made.files["approvals.yaml"]}
+    )
+    actors = (await stack.services.runs.organisation()).actors
+    await put_in_production(stack.services, packet, actors["value-owner"], actors["safety-owner"])
+    at = f"/packets/kept-bytes/versions/{packet.version}"
+    safety = await visit("safety-owner")
+    form = (await safety.get(f"{at}/edit")).text
+    areas = re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL)
+    sent = {name: re.sub(r"\r?\n", "\r\n", html.unescape(text)) for name, text in areas}
+    assert sent.keys() == {"platform.yaml", "approvals.yaml"}
+    unchanged = html.unescape((await safety.submit(f"{at}/edit", sent | {"act": "check"})).text)
+    assert "No differences." in unchanged
+    reworded = {"platform.yaml": sent["platform.yaml"].replace("Check the provider's", "Look at the provider's")}
+    await safety.submit(f"{at}/edit", sent | reworded | {"act": "adopt"})
+    shelf = await stack.services.runs.shelf("kept-bytes")
+    assert shelf.history.newest is not None and shelf.history.newest.version != packet.version
+    files = shelf.version(shelf.history.newest.version).files
+    assert files["approvals.yaml"] == packet.files["approvals.yaml"]
+    assert files["platform.yaml"] == platform.replace(b"Check the provider's", b"Look at the provider's")
