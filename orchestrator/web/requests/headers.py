@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import HTTPException
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,6 +63,11 @@ NO_ADDRESS = {
     "detail": "The address contains a NUL character.", "remedy": "Correct the address.",
 }  # fmt: skip
 
+NO_TEXT = {
+    "title": "Malformed request", "status": 400, "code": "bad_request",
+    "detail": "The form is not in UTF-8.", "remedy": "Send the form with the charset utf-8, or without a charset.",
+}  # fmt: skip
+
 
 class TooLarge(HTTPException):
     """A request went on beyond what it may have."""
@@ -100,6 +106,9 @@ class EdgeMiddleware:
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             await _say(NO_ADDRESS, scope, send, self._headers)
+            return
+        if _other_charset(scope):
+            await _say(NO_TEXT, scope, send, self._headers)
             return
         whose = hashlib.sha256(headers.get(b"authorization") or headers.get(b"cookie", b"")).digest()
         turn = scope[SLOT] = Slot(self._turns, whose, health=scope["path"] in HEALTH_CHECKS)
@@ -172,6 +181,16 @@ def _by(scope: Scope, status: int) -> str:
         return f" refused {account}"
     said = "signed in" if state.get("signs_in") else "signed out" if state.get("signed_out") else ""
     return f" {said} {account}" if said else ""
+
+
+def _other_charset(scope: Scope) -> bool:
+    """Whether a form with parts names another charset than UTF-8 (RFC 7578 section 5.1.2). It would be decoded with any
+    codec of Python, some of which make characters that cannot be stored."""
+    kinds = (parse_options_header(value) for name, value in scope["headers"] if name == b"content-type")
+    return any(
+        kind == b"multipart/form-data" and options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8")
+        for kind, options in kinds
+    )
 
 
 def _largest(path: str, kind: bytes) -> int:

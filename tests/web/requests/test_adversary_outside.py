@@ -60,6 +60,18 @@ async def test_only_where_files_are_taken_may_a_request_be_as_large_as_one(stack
         assert answer.startswith(b"HTTP/1.1 413"), (path, answer)
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "undefined", "punycode", "hex", "UTF-16"])
+async def test_a_form_in_another_charset_is_refused_before_it_is_decoded(stack: Stack, charset: str) -> None:
+    for path in ("/sign-in/local", "/packets/a/versions/b/object", "/api/v1/runs"):
+        kind = f'multipart/form-data; boundary=x; charset="{charset}"'
+        form = b'--x\r\nContent-Disposition: form-data; name="alias"\r\n\r\n+2AA-\\ud800\r\n--x--\r\n'
+        async with httpx.AsyncClient(base_url=stack.url, timeout=90) as client:
+            answer = await client.post(path, content=form, headers={"Content-Type": kind})
+            assert answer.status_code == 400 and "The form is not in UTF-8." in answer.text, (path, answer.text)
+            named = await client.post(path, content=form, headers={"Content-Type": kind.replace(charset, "UTF-8")})
+            assert "not in UTF-8" not in named.text and named.status_code < 500, (path, named.text)
+
+
 async def answer_of(reader: asyncio.StreamReader) -> bytes:
     """One whole response of a connection that stays open."""
     head = await reader.readuntil(b"\r\n\r\n")
