@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -119,6 +120,7 @@ class _Recorded(_Connection):
 class _Replayed(_Connection):
     def __init__(self, remaining: list[LdapExchange]) -> None:
         self._remaining = remaining
+        self.strategy = SimpleNamespace(sending=lambda message: None)  # what ldap3 calls with each message
 
     def open(self, **_: Any) -> None:
         return None
@@ -130,6 +132,7 @@ class _Replayed(_Connection):
         return None
 
     def send(self, request: list[Any], attributes: list[str], call: Callable[[Any], Any]) -> None:
+        self.strategy.sending(request)
         # A list, as JSON has it, instead of a tuple.
         asked = json.loads(json.dumps(request))
         assert self._remaining, f"sent after the end of the recording: {asked}"
