@@ -1,6 +1,6 @@
 """Seconds that have passed on this machine, also while the process was stopped, and the time-outs that count them.
 
-The timers of asyncio expire late: they stand still while the machine sleeps, and a process that was stopped looks at
+The timers of asyncio expire late: they stand still while the machine sleeps, and a process that was stopped runs
 them after the tasks that were ready. So a connector asks a `Deadline` just before it sends a change.
 """
 

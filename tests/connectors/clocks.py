@@ -7,7 +7,7 @@ import time
 import pytest
 
 
-class Clock:
+class JumpingClock:
     """In place of the clock that `connectors.elapsed.local_seconds` reads."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

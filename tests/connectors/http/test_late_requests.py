@@ -14,7 +14,7 @@ from connectors.errors import TryAgainError
 from connectors.http.auth import BearerToken
 from connectors.http.client import HttpClient
 from connectors.http.requests import Answer, Flow, Request
-from tests.connectors.clocks import Clock
+from tests.connectors.clocks import JumpingClock
 from tests.connectors.company_settings import ALLOWED
 from tests.connectors.raw_servers import Serve, http_answer, listening
 
@@ -57,7 +57,7 @@ async def test_a_request_does_not_leave_after_its_time(
 
 async def test_the_rest_of_a_body_does_not_leave_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that is stopped while the system takes the body slowly."""
-    clock, received, body = Clock(monkeypatch), bytearray(), "x" * 40_000_000
+    clock, received, body = JumpingClock(monkeypatch), bytearray(), "x" * 40_000_000
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -77,7 +77,7 @@ async def test_the_second_request_of_a_call_does_not_leave_after_the_time_of_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The clock of the event loop stands still while the machine sleeps."""
-    clock, received = Clock(monkeypatch), 0
+    clock, received = JumpingClock(monkeypatch), 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal received
@@ -99,7 +99,7 @@ async def test_a_call_ends_with_its_attempt_and_not_a_whole_time_out_after_it_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As in a process that is stopped between the check of the lease and the call."""
-    clock, received = Clock(monkeypatch), 0
+    clock, received = JumpingClock(monkeypatch), 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal received

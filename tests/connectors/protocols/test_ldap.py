@@ -24,7 +24,7 @@ from orchestrator.embedded.company.directory import PLACEHOLDER_DN, user_dn
 from orchestrator.embedded.company.people import Employee
 from orchestrator.embedded.company.population import password_of
 from tests.conftest import Hire
-from tests.connectors.clocks import Clock
+from tests.connectors.clocks import JumpingClock
 from tests.connectors.company_settings import ALLOWED, connect_to, settings_for
 from tests.connectors.contract import STRONG_KEY, the_account
 from tests.connectors.raw_servers import forwarded_to, listening, silence
@@ -192,7 +192,7 @@ async def test_a_change_does_not_leave_after_its_time(
     """As in a process that is stopped just before it sends the change, and continues."""
     (person,) = await hire()
     account = await the_account(connectors["ldap"], person)
-    clock, modify = Clock(monkeypatch), ldap3.Connection.modify
+    clock, modify = JumpingClock(monkeypatch), ldap3.Connection.modify
 
     def stopped(connection: ldap3.Connection, dn: str, changes: object) -> bool:
         clock.passes()

@@ -15,7 +15,7 @@ from connectors.errors import ActionRequiredError, ConnectorError, RefusedError,
 from connectors.protocols.smtp import message_id
 from orchestrator.embedded.company.company import Company
 from tests.conftest import Hire
-from tests.connectors.clocks import Clock
+from tests.connectors.clocks import JumpingClock
 from tests.connectors.company_settings import connect_to
 from tests.connectors.raw_servers import Serve, listening, silence
 
@@ -229,7 +229,7 @@ async def test_a_notice_does_not_leave_after_its_time(
     company: Company, monkeypatch: pytest.MonkeyPatch, command: bytes, not_sent: bytes
 ) -> None:
     """As in a process that is stopped while the server answers the command, and continues."""
-    clock, received = Clock(monkeypatch), bytearray()
+    clock, received = JumpingClock(monkeypatch), bytearray()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 ready\r\n")

@@ -28,7 +28,7 @@ from orchestrator.domain.run.steps.steps import Intent
 from orchestrator.embedded.company.company import Company
 from orchestrator.worker import relaying, working
 from tests.conftest import Hire
-from tests.connectors.clocks import Clock
+from tests.connectors.clocks import JumpingClock
 from tests.connectors.company_settings import ALLOWED
 from tests.connectors.raw_servers import listening
 from tests.integration.cadence import QUICK
@@ -138,7 +138,7 @@ async def test_an_answer_from_before_the_process_was_stopped_shows_no_lease(
 class StoppedBeforeTheCall(SystemActivities):
     """A process that is stopped between the check of the lease and the call."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: JumpingClock) -> None:
         self._clock = clock
 
     async def attempt(self, connector: Connector, effect: Effect) -> dict[str, Any]:
@@ -178,7 +178,7 @@ async def test_no_call_is_made_by_a_process_that_was_stopped_after_the_check_of_
     async with listening(serve) as port:
         client = HttpClient(f"http://127.0.0.1:{port}", BearerToken("token"), allowed_hosts=ALLOWED)
         with pytest.raises(TryAgainError, match="deadline_over") as raised:
-            await StoppedBeforeTheCall(Clock(monkeypatch)).called(cast(Any, Paying(client)), intent_of("freely"))
+            await StoppedBeforeTheCall(JumpingClock(monkeypatch)).called(cast(Any, Paying(client)), intent_of("freely"))
         await client.aclose()
     assert (raised.value.happened, b"".join(received)) == ("no", b"")
 

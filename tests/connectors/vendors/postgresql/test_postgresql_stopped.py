@@ -11,7 +11,7 @@ from connectors.abilities import Connector, Effect
 from connectors.errors import TryAgainError
 from connectors.vendors.postgresql import roles
 from connectors.vendors.postgresql.server import Conversation
-from tests.connectors.clocks import Clock
+from tests.connectors.clocks import JumpingClock
 from tests.connectors.vendors.postgresql.accounts import MakeRole, found
 
 DEADLINE_SECONDS = 4.0
@@ -23,7 +23,7 @@ async def test_a_change_is_not_committed_after_its_time(
 ) -> None:
     """Stopped between the statement and the commit. The server counts the time if this machine cannot."""
     account = await found(connector, role := await make())
-    clock, checks, require_same = Clock(monkeypatch), 0, roles.require_same
+    clock, checks, require_same = JumpingClock(monkeypatch), 0, roles.require_same
 
     async def stopped_at_the_second(talk: Conversation, names: Mapping[int, str], database: str = "") -> None:
         nonlocal checks
