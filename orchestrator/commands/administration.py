@@ -25,6 +25,7 @@ from orchestrator.domain.packet.checks.packet_checks import roles_named_in
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor
+from orchestrator.ledger.access.keyed_requests import new_id
 
 # Systems
 
@@ -141,7 +142,7 @@ async def delegate(
     """Has the account `to` decide what this actor may, from `since` (None: from now on) until before `until`. Returns
     the delegation's id."""
     require("delegate", actor)
-    delegation_id = f"d{secrets.token_hex(8)}"
+    delegation_id = f"d{new_id('delegation', lambda: secrets.token_hex(8))}"
     await services.runs.update_organisation(
         lambda known, now: delegation.delegate(
             known, delegation_id, acting_now(actor, known), to, since or now, until, reason, now

@@ -16,8 +16,9 @@ from orchestrator.domain.errors import Invalid, NotAllowed
 from orchestrator.domain.organisation.services import can_answer
 from orchestrator.domain.permissions.levels import Actor, ActorKind, Level
 from orchestrator.domain.permissions.programs import require_harmless_roles, require_own_grants
+from orchestrator.ledger.access.keyed_requests import new_id
 from orchestrator.ledger.access.tokens import MAX_TOKEN_LIFETIME, Token, Tokens, new_token_id
-from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, new_webhook_id, unknown_webhook
+from orchestrator.ledger.engine.webhooks import Webhook, Webhooks, new_webhook_number, unknown_webhook
 
 
 async def make_token(
@@ -46,7 +47,7 @@ async def make_token(
         if kind != "service":
             raise Invalid("deputy_of_service", "Only a service has a deputy: an assistant ends with its creator.")
         await _require_owners(services, actor.actor_id, deputy)
-    token_id = new_token_id()
+    token_id = new_id("token", new_token_id)
     program = Actor(actor_id=f"s_{token_id}", kind=kind, roles=frozenset(roles), up_to=up_to, maker_human=actor.human)
     await record_actor(services, program)
     await record_as_owner(
@@ -141,9 +142,9 @@ async def add_webhook(
             )
 
     require_reach(actor)
-    await webhooks.require_addable(url, hosts, types, only)
+    hook_id = f"w_{new_id('webhook', new_webhook_number)}"
+    await webhooks.require_addable(url, hosts, types, only, hook_id)
     covered = tuple(only) if only is not None else None
-    hook_id = new_webhook_id()
     added = e.WebhookAdded(hook_id=hook_id, packets=covered, by=actor.actor_id, human=actor.human)
     await record_as_owner(services, actor, packets, "add_webhook", lambda known, now: [added], require=require_reach)
     return await webhooks.add(url, hosts, actor.actor_id, types, only, hook_id=hook_id)

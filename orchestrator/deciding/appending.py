@@ -12,6 +12,7 @@ from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.run.run import RunState
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book.records import RowWrite, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
@@ -35,6 +36,10 @@ async def append_to(
     neither has changed since. `rows` is given the whole stream as it will be. Raises what `decide` raises, and
     `LedgerUnavailable`. What a refusal `records` is appended before it is raised."""
 
+    keyed = keyed_append(stream)
+    if earlier := await keyed.found(ledger):
+        return [recorded.event for recorded in earlier]
+
     async def attempt() -> Sequence[Event]:
         people = await organisation()
         page = await ledger.read({stream: 0})
@@ -50,7 +55,8 @@ async def append_to(
             return ()
         fresh = [draft.event for draft in wanted]
         append = StreamAppend(stream, page.version(stream), tuple(wanted))
-        await ledger.append([append, StreamAppend(e.ORGANISATION, people.version)], rows([*history, *fresh]))
+        rests_on = StreamAppend(e.ORGANISATION, people.version)
+        await ledger.append([append, rests_on], rows([*history, *fresh]), append_id=keyed.append_id)
         return fresh
 
     return await until_appended(attempt)

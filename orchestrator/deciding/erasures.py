@@ -18,6 +18,7 @@ from orchestrator.domain.commands.erasing import PersonRecords
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.erasures import erasure_of
 from orchestrator.domain.organisation.starts import KEPT_FOR
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book.records import StreamAppend
 
 
@@ -61,6 +62,11 @@ async def decide_about_person(
     """`subject` is the person under whose key personal fields are encrypted. Raises what `decide` raises, and
     `LedgerUnavailable`."""
 
+    person_id = (await runs.load(run_id)).state.asked.person_id
+    keyed = keyed_append(e.person_stream(person_id))
+    if earlier := await keyed.found(runs.ledger):
+        return await person_of(runs, run_id), [recorded.event for recorded in earlier]
+
     async def attempt() -> tuple[PersonSnapshot, Sequence[Event]]:
         about = await person_of(runs, run_id)
         wanted = decide(about)
@@ -70,7 +76,7 @@ async def decide_about_person(
             decided = StreamAppend(
                 e.person_stream(about.person_id), about.version, drafts(wanted, about.version, subject)
             )
-            await runs.ledger.append([decided, *rests_on])
+            await runs.ledger.append([decided, *rests_on], append_id=keyed.append_id)
         return about, wanted
 
     return await until_appended(attempt)

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 from orchestrator.deciding.appending import decided_before, drafts
 from orchestrator.deciding.departures import Departures
@@ -56,6 +57,7 @@ from orchestrator.domain.run.comparison.twins import followed
 from orchestrator.domain.run.consequences import with_consequences
 from orchestrator.domain.run.run import RunState, fold
 from orchestrator.domain.run.steps.readiness import World
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book import projections
 from orchestrator.ledger.book.errors import LedgerUnavailable, VersionConflict
 from orchestrator.ledger.book.records import Recorded, RowWrite, StreamAppend
@@ -212,6 +214,10 @@ class Runs:
         rests on what an account may do; `rests_on` says on what else, once it is decided. What a refusal `records` is
         appended before it is raised."""
 
+        keyed = keyed_append(e.run_stream(run_id))
+        if earlier := await keyed.found(self.ledger):
+            return await self.decided(run_id, earlier)
+
         async def attempt(*, recording: bool = False) -> RunDecision:
             snapshot = await self.load(run_id)
             try:
@@ -221,7 +227,7 @@ class Runs:
                     await self._record_refusal(snapshot, refused.records)
                 raise
             more = await rests_on(snapshot, caused) if rests_on is not None else ()
-            return await self.append(snapshot, caused, more, by_account=by_account)
+            return await self.append(snapshot, caused, more, by_account=by_account, append_id=keyed.append_id)
 
         try:
             return await until_appended(attempt)
@@ -230,6 +236,11 @@ class Runs:
                 raise
         async with self._refusing:  # one at a time in this process, so that many late votes do not conflict
             return await until_appended(lambda: attempt(recording=True))
+
+    async def decided(self, run_id: str, earlier: Sequence[Recorded]) -> RunDecision:
+        """The decision that a repeated request made when it was received first, with the run as it is now."""
+        snapshot = await self.load(run_id)
+        return RunDecision(snapshot.state, snapshot.world, tuple(recorded.event for recorded in earlier))
 
     async def _record_refusal(self, snapshot: RunSnapshot, records: Sequence[Event]) -> None:
         """Appends what a refusal records, and nothing that follows from it: the run is as it was, and its workflow
@@ -283,7 +294,12 @@ class Runs:
         return await self.decide(run_id, lambda state, world: ())
 
     async def append(
-        self, snapshot: RunSnapshot, caused: list[Event], more: Sequence[StreamAppend] = (), by_account: bool = False
+        self,
+        snapshot: RunSnapshot,
+        caused: list[Event],
+        more: Sequence[StreamAppend] = (),
+        by_account: bool = False,
+        append_id: UUID | None = None,
     ) -> RunDecision:
         """`more` is appended with it. Raises `VersionConflict` where the run, or what the decision rests on, has
         changed since it was read."""
@@ -308,7 +324,8 @@ class Runs:
         if before.asked.twin is not None:
             beside, more_rows = await self._of_twin(before.asked.twin, happened)
             appends, rows = [*appends, *beside], [*rows, *more_rows]
-        appended = await self.ledger.append(appends, rows, not_after=decided_before(before, happened))
+        until = decided_before(before, happened)
+        appended = await self.ledger.append(appends, rows, not_after=until, append_id=append_id)
         self.starts.appended(appended)
         own = [recorded for recorded in appended.events if recorded.stream == stream]
         state = self._runs.advance(stream, (before.version, before), own)[1]
@@ -347,6 +364,13 @@ class Runs:
         `cutoff` is past can be urgent as well. `of_batch` is the row of a batch that starts this run: it is recorded in
         the same append, and raises where the batch starts no runs now."""
         person_stream, packets = e.person_stream(person_id), packet_stream(packet)
+        keyed = keyed_append(person_stream)
+        for recorded in await keyed.found(self.ledger):
+            if isinstance(recorded.event, e.RunOpened):
+                opened_run = recorded.event.run_id
+                assert keyed.append_id is not None
+                run_events = await self.ledger.appended(e.run_stream(opened_run), keyed.append_id)
+                return await self.decided(opened_run, run_events)
 
         async def attempt() -> RunDecision:
             known, counted = self._organisation.get(e.ORGANISATION), self.starts.cached()
@@ -418,7 +442,7 @@ class Runs:
                 twin, begun, _ = with_consequences(RunState(), [decided.twin], beside)
                 appends.append(StreamAppend(e.run_stream(twin.run_id), 0, drafts(begun, 0, person_id)))
                 rows += projections.changes(RunState(), twin, beside.now)
-            self.starts.appended(await self.ledger.append(appends, rows))
+            self.starts.appended(await self.ledger.append(appends, rows, append_id=keyed.append_id))
             return RunDecision(after, world, tuple(happened))
 
         # Every start changes the stream of starts. In this process they append one at a time, or they would conflict.
@@ -462,6 +486,10 @@ class Runs:
         """Appends what `decide` says about who acts here, on what is cached: adding a sign-in does not read the whole
         history of sign-ins. `subject` is the person under whose key personal fields are encrypted."""
 
+        keyed = keyed_append(e.ORGANISATION)
+        if earlier := await keyed.found(self.ledger):
+            return [recorded.event for recorded in earlier]
+
         async def attempt() -> Sequence[Event]:
             known = self._organisation.get(e.ORGANISATION)
             page = await self.ledger.read({e.ORGANISATION: known[0]})
@@ -470,7 +498,7 @@ class Runs:
             if not wanted:
                 return ()
             append = StreamAppend(e.ORGANISATION, version, drafts(wanted, version, subject))
-            appended = await self.ledger.append([append])
+            appended = await self.ledger.append([append], append_id=keyed.append_id)
             self._organisation.advance(e.ORGANISATION, (version, people), appended.events)
             return wanted
 

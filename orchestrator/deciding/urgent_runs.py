@@ -14,6 +14,7 @@ from orchestrator.domain.commands.starts.starting import roles_with_last_holder
 from orchestrator.domain.organisation.starts import StartsState
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book.records import StreamAppend
 
 DecideUrgent = Callable[[RunState, World, StartsState, Collection[str]], StartDecision]
@@ -23,6 +24,10 @@ async def decide_urgent(runs: Runs, run_id: str, decide: DecideUrgent) -> RunDec
     """`decide` gets the run, its world, the recent starts, and the roles whose last holder the leaver is. Where its
     decision is refused, the events of the stream of starts are appended all the same. Raises what `decide` raises, the
     refusal that it returns, and `LedgerUnavailable`."""
+
+    keyed = keyed_append(e.run_stream(run_id))
+    if earlier := await keyed.found(runs.ledger):
+        return await runs.decided(run_id, earlier)
 
     async def attempt() -> RunDecision:
         await runs.starts.read()
@@ -40,6 +45,7 @@ async def decide_urgent(runs: Runs, run_id: str, decide: DecideUrgent) -> RunDec
                 rests_on = StreamAppend(e.ORGANISATION, snapshot.read_versions[e.ORGANISATION])
                 runs.starts.appended(await runs.ledger.append([counted, rests_on]))
             raise decided.refused
-        return await runs.append(snapshot, list(decided.events), [counted] if decided.starts else (), by_account=True)
+        more = [counted] if decided.starts else ()
+        return await runs.append(snapshot, list(decided.events), more, by_account=True, append_id=keyed.append_id)
 
     return await until_appended(attempt)

@@ -12,6 +12,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.organisation import Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book.records import Appended, Recorded, StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
@@ -53,6 +54,10 @@ class RecentStarts:
         """Appends what `decide` says about the accounts as `organisation` reads them and the starts, if neither has
         changed since. Raises what it raises, and `LedgerUnavailable`."""
 
+        keyed = keyed_append(e.STARTS)
+        if earlier := await keyed.found(self._ledger):
+            return [recorded.event for recorded in earlier]
+
         async def attempt() -> Sequence[Event]:
             people = await organisation()
             known = self.cached()
@@ -62,7 +67,7 @@ class RecentStarts:
             if wanted:
                 decided = StreamAppend(e.STARTS, version, drafts(wanted, version, None))
                 rests_on = StreamAppend(e.ORGANISATION, people.version)
-                self.appended(await self._ledger.append([decided, rests_on]))
+                self.appended(await self._ledger.append([decided, rests_on], append_id=keyed.append_id))
             return wanted
 
         return await until_appended(attempt)

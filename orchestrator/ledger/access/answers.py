@@ -1,7 +1,8 @@
 """Answers that were given already, under the key that the caller gave to their request (`Idempotency-Key`).
 
 The same key with the same request gets the same answer; with another request it is refused. A request whose process
-died before it answered can be made again after a while: commands themselves are decided once, by their event keys.
+died before it answered can be made again after a while: what it appended is found by the id of the append
+(`ledger/access/keyed_requests.py`).
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedKey:
-    """The key is the caller's to answer. `expires_at` stays the same if another process takes the claim over."""
+    """The key is the caller's to answer. `expires_at` stays the same if another process takes the claim over; then the
+    request is `repeated`."""
 
     expires_at: datetime
+    repeated: bool = False
 
 
 Claim = ClaimedKey | Literal["another_request", "under_way"]
@@ -69,7 +72,7 @@ class StoredResponses:
             where=answers.c.status.is_(None)
             & (answers.c.asked_at < now - CLAIM_TTL)
             & (answers.c.request_hash == request_hash),
-        ).returning(answers.c.expires_at)
+        ).returning(answers.c.expires_at, answers.c.asked_at)
         async with self._database.transaction() as connection:
             await connection.execute(delete(answers).where(answers.c.expires_at < now))
             if (mine := (await connection.execute(claimed)).first()) is not None:
@@ -80,7 +83,7 @@ class StoredResponses:
                         f"This account has used {MAX_KEPT} idempotency keys within 24 hours.",
                         again_after=RETRY_AFTER_SECONDS,
                     )
-                return ClaimedKey(mine[0])
+                return ClaimedKey(mine[0], repeated=mine[0] - mine[1] != kept)
             query = answers.select().where(answers.c.actor_id == actor_id, answers.c.key == key)
             row = (await connection.execute(query)).mappings().one()
         if bytes(row["request_hash"]) != request_hash:
@@ -98,11 +101,13 @@ class StoredResponses:
         async with self._database.connect() as connection:
             await connection.execute(update(answers).where(mine).values(status=answer.status, sealed=sealed))
 
-    async def give_up(self, actor_id: str, key: str) -> None:
-        """The request failed in a way that is worth trying again (5xx, 429): its key is free."""
+    async def give_up(self, actor_id: str, key: str, *, begun: bool = False) -> None:
+        """The request failed in a way that is worth trying again (5xx, 429): its key is free. `begun`: something may
+        have been appended for it, so that the key is free for the same request only, which finds that."""
         mine = (answers.c.actor_id == actor_id) & (answers.c.key == key) & answers.c.status.is_(None)
+        over = update(answers).values(asked_at=func.engine.now() - 2 * CLAIM_TTL)
         async with self._database.connect() as connection:
-            await connection.execute(delete(answers).where(mine))
+            await connection.execute((over if begun else delete(answers)).where(mine))
 
 
 def _context(actor_id: str, key: str) -> str:

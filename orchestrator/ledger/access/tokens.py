@@ -11,7 +11,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.domain.permissions.levels import Level
 from orchestrator.ledger.access.sessions import hash_of
@@ -62,14 +63,16 @@ class Tokens:
         acr: str | None = None,
     ) -> tuple[str, Token]:
         """The token's text, which is not shown again, and its stored record. A new token of a command line deletes the
-        account's expired and revoked ones."""
+        account's expired and revoked ones. A `token_id` that is stored already is that of a request whose process died
+        before it answered: the token gets another text, since the first one was shown to no one."""
         token_id, secret = token_id or new_token_id(), secrets.token_urlsafe(32)
         now = func.engine.now()
+        hashed = hash_of(secret)
         made = (
             insert(tokens)
             .values(
                 token_id=token_id,
-                token_hash=hash_of(secret),
+                token_hash=hashed,
                 actor_id=actor_id,
                 label=label,
                 made_by=made_by,
@@ -79,6 +82,7 @@ class Tokens:
                 created_at=now,
                 expires_at=now + min(lasts, MAX_TOKEN_LIFETIME),
             )
+            .on_conflict_do_update(index_elements=[tokens.c.token_id], set_={"token_hash": hashed})
             .returning(tokens, now.label("now"))
         )
         over = (tokens.c.expires_at < now) | tokens.c.revoked_at.is_not(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from orchestrator.domain.events.event import Draft
 from orchestrator.ledger.book.codec import Encoded, EventCodec
@@ -48,6 +48,7 @@ ORDER BY position LIMIT %s
 """
 _SUBJECT = "SELECT stored FROM ledger.events WHERE subject = %s AND position > %s ORDER BY position LIMIT %s"
 _WHOLE = "SELECT stored, leaf_hash FROM ledger.events WHERE stream = %s ORDER BY version"
+_APPENDED = "SELECT stored FROM ledger.events WHERE stream = %s AND append_id = %s ORDER BY version"
 _FIRST = "SELECT stored FROM ledger.events WHERE stream = ANY(%s) AND version = 1"
 _NOW = "SELECT engine.now()"
 _TAIL = "SELECT position FROM ledger.head"
@@ -121,6 +122,7 @@ class Ledger:
         *,
         not_after: datetime | None = None,
         on_older: bool = False,
+        append_id: UUID | None = None,
     ) -> Appended:
         """Writes all drafts and rows, or nothing. At `not_after` or later, by the time at which they would be recorded,
         it raises `TimePassed`, which is a `VersionConflict`.
@@ -130,6 +132,7 @@ class Ledger:
         for what the database will never take. A subject that has been erased is no error: the event is recorded
         without its personal fields. If the caller is cancelled, the append is written whole or not at all.
 
+        `append_id` is written with the events, a random one if it is None: `appended` finds them by it.
         `on_older`: also while `refusing` is set, which every other append raises.
         """
         if self.refusing is not None and not on_older:
@@ -141,6 +144,8 @@ class Ledger:
         for row in rows:
             check_row(row)
         prepared = replace(await self._prepare(appends, rows), not_after=not_after)
+        if append_id is not None:
+            prepared = replace(prepared, append_id=append_id)
         try:
             appended = await self._writer.submit(prepared)
         except OlderDatabase as error:
@@ -157,6 +162,10 @@ class Ledger:
         if self.on_older is not None:
             self.on_older(error)
         return error
+
+    async def appended(self, stream: str, append_id: UUID) -> list[Recorded]:
+        """The events of a stream that were appended with this id, by version."""
+        return await self._list(_APPENDED, (stream, append_id))
 
     async def has(self, position: int, leaf: bytes) -> bool:
         """Whether the ledger has the event with this leaf hash (32 bytes) at this position."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid
@@ -87,30 +88,40 @@ class Webhooks:
         hook_id: str | None = None,
     ) -> tuple[Webhook, str]:
         """A new webhook and its secret, which is returned here and never again. `hosts` is the installation's list. It
-        hears of what is recorded from now on."""
-        await self.require_addable(url, hosts, types, packets)
+        hears of what is recorded from now on. A `hook_id` that is stored already is that of a request whose process
+        died before it answered: the webhook gets another secret, since the first one was shown to no one."""
+        await self.require_addable(url, hosts, types, packets, hook_id)
         hook_id, secret = hook_id or new_webhook_id(), secrets.token_bytes(SECRET_BYTES)
         async with self._database.transaction() as connection:
             await connection.execute(text("LOCK TABLE access.webhooks IN SHARE ROW EXCLUSIVE MODE"))
-            alive = select(func.count()).select_from(webhooks).where(webhooks.c.disabled_at.is_(None))
+            others = webhooks.c.disabled_at.is_(None) & (webhooks.c.hook_id != hook_id)
+            alive = select(func.count()).select_from(webhooks).where(others)
             if (await connection.execute(alive)).scalar_one() >= MAX_WEBHOOKS:
                 raise _too_many()
+            sealed = self._keyring.seal(_context(hook_id), secret)
             await connection.execute(
-                insert(webhooks).values(
+                insert(webhooks)
+                .values(
                     hook_id=hook_id,
                     url=url,
-                    sealed=self._keyring.seal(_context(hook_id), secret),
+                    sealed=sealed,
                     types=list(dict.fromkeys(types)),
                     packets=None if packets is None else list(dict.fromkeys(packets)),
                     made_by=made_by,
                     created_at=func.engine.now(),
                     after_position=select(head.c.position).scalar_subquery(),
                 )
+                .on_conflict_do_update(index_elements=[webhooks.c.hook_id], set_={"sealed": sealed})
             )
         return await self.get(hook_id), _shown(secret)
 
     async def require_addable(
-        self, url: str, hosts: Sequence[str], types: Sequence[str], packets: Sequence[str] | None
+        self,
+        url: str,
+        hosts: Sequence[str],
+        types: Sequence[str],
+        packets: Sequence[str] | None,
+        hook_id: str | None = None,
     ) -> None:
         """Raises the refusal with which `add` would end now."""
         target_of(url, hosts)
@@ -120,7 +131,7 @@ class Webhooks:
                 raise Invalid("unknown_event_type", f"There is no event type {type_[:60]!r}.", known=known)
         if packets is not None and not packets:
             raise Invalid("no_packets", "The list of packets is empty.")
-        if sum(hook.disabled_at is None for hook in await self.all()) >= MAX_WEBHOOKS:
+        if sum(hook.disabled_at is None and hook.hook_id != hook_id for hook in await self.all()) >= MAX_WEBHOOKS:
             raise _too_many()
 
     async def all(self) -> tuple[Webhook, ...]:
@@ -218,8 +229,12 @@ class Webhooks:
             await connection.execute(update(webhooks).where(webhooks.c.hook_id == hook_id).values(**values))
 
 
+def new_webhook_number() -> str:
+    return secrets.token_hex(8)
+
+
 def new_webhook_id() -> str:
-    return f"w_{secrets.token_hex(8)}"
+    return f"w_{new_webhook_number()}"
 
 
 def _too_many() -> Invalid:

@@ -15,8 +15,9 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from orchestrator.domain.errors import Refusal
+from orchestrator.ledger.access.keyed_requests import KeyedRequest, keyed
 from orchestrator.web.access.caller import token_caller
-from orchestrator.web.requests.once import once, replayed, stored
+from orchestrator.web.requests.once import Attempt, once, replayed, stored
 from orchestrator.web.requests.problems import Problem, answer, refused
 from orchestrator.web.state import state_of
 
@@ -62,10 +63,22 @@ async def _once(request: Request, key: str, handle: Callable[[Request], Coroutin
         if not attempt.mine:
             return await answer(request, _REUSED if attempt.another_request else _UNDER_WAY)
         request.state.request_id = attempt.request_id
-        response = await _answered(request, handle)
+        response = await _carried_out(request, handle, attempt)
         if response.status_code < 500 and response.status_code != 429:
             await attempt.keep(stored(response, getattr(request.state, "kept_body", None)))
         return response
+
+
+async def _carried_out(
+    request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]], attempt: Attempt
+) -> Response:
+    """What the request decides is found by it again if its process dies before the answer is kept."""
+    about = KeyedRequest(attempt.request_id, attempt.repeated)
+    try:
+        with keyed(about):
+            return await _answered(request, handle)
+    finally:
+        attempt.begun = about.decided
 
 
 async def _answered(request: Request, handle: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:

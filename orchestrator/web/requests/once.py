@@ -17,7 +17,8 @@ KEPT_HEADERS: Final = ("content-type", "location")
 
 
 class Attempt:
-    """The state of the key. If it is `mine`, the caller does what was requested and calls `keep`."""
+    """The state of the key. If it is `mine`, the caller does what was requested and calls `keep`. `begun`: it may have
+    appended something for the request."""
 
     def __init__(self, answers: StoredResponses, actor_id: str, key: str, claim: Claim | StoredResponse) -> None:
         self._answers = answers
@@ -25,6 +26,7 @@ class Attempt:
         self._key = key
         self._claim = claim
         self.decided = False
+        self.begun = False
 
     @property
     def mine(self) -> bool:
@@ -37,6 +39,11 @@ class Attempt:
         assert isinstance(self._claim, ClaimedKey)
         words = "\0".join((self._actor_id, self._key, self._claim.expires_at.isoformat()))
         return f"i{hashlib.sha256(words.encode()).hexdigest()[:32]}"
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the same request was received before and not answered."""
+        return isinstance(self._claim, ClaimedKey) and self._claim.repeated
 
     @property
     def another_request(self) -> bool:
@@ -67,7 +74,7 @@ async def once(
         yield attempt
     finally:
         if attempt.mine and not attempt.decided:
-            await answers.give_up(actor_id, key)
+            await answers.give_up(actor_id, key, begun=attempt.begun)
 
 
 def stored(response: Response, body: str | None = None) -> StoredResponse:
