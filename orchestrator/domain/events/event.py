@@ -7,6 +7,7 @@ been destroyed. So a personal field is always optional, and no decision may hang
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,7 @@ class Event(BaseModel):
         return cls.__name__
 
     @classmethod
+    @cache
     def personal_fields(cls) -> frozenset[str]:
         return frozenset(name for name, field in cls.model_fields.items() if PERSONAL in field.metadata)
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ValidationError
 from orchestrator.domain.events.event import PERSONAL, Event
 from orchestrator.ledger.book.errors import UnreadableEvent
 
+# Made once: `json.dumps` makes an encoder for each value. Not orjson, which writes some numbers in another way.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 """From the fields of one schema to those of the next. Personal fields may be None: the person may be erased."""
 
@@ -100,7 +103,7 @@ class EventCodec:
 
 def canonical_json(value: object) -> bytes:
     """Sorted keys, no white space, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def _require_personal_on_top(kind: type[Event]) -> None:

@@ -70,22 +70,22 @@ class CommitLost(Exception):
 
 
 _LOCK = "SELECT position, engine.now() FROM ledger.head FOR UPDATE"
-# Statements of their own: their snapshots must be taken when the lock is held, not while it is waited for.
-_TAILS = """
-SELECT s.stream, t.version, t.leaf_hash FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATERAL (
+# The last event of each stream, then the keys that are taken, with the version NULL. A statement of its own: its
+# snapshot must be taken when the lock is held, not while it is waited for.
+_KNOWN = """
+SELECT s.stream, t.version, t.leaf_hash, NULL FROM unnest(%s::text[]) AS s(stream) CROSS JOIN LATERAL (
     SELECT version, leaf_hash FROM ledger.events e WHERE e.stream = s.stream ORDER BY e.version DESC LIMIT 1) t
-"""
-_TAKEN = """
-SELECT e.stream, e.event_key FROM unnest(%s::text[], %s::text[]) AS k(stream, event_key)
+UNION ALL
+SELECT e.stream, NULL, NULL, e.event_key FROM unnest(%s::text[], %s::text[]) AS k(stream, event_key)
 JOIN ledger.events e ON e.stream = k.stream AND e.event_key = k.event_key
 """
 _INSERT = """
+WITH advanced AS (UPDATE ledger.head SET position = %b::bigint)
 INSERT INTO ledger.events
     (position, stream, version, event_key, event_type, subject, append_id, stored, leaf_hash, recorded_at)
 SELECT u.*, %b::timestamptz FROM unnest(%b::bigint[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[],
     %b::uuid[], %b::bytea[], %b::bytea[]) AS u
 """
-_ADVANCE = "UPDATE ledger.head SET position = %s"
 _WITNESS = "SELECT append_id FROM ledger.events WHERE position = %s"
 
 
@@ -100,13 +100,15 @@ async def commit_group(connection: DriverConnection, group: Sequence[PreparedApp
     async with _together(connection):
         await connection.execute("BEGIN")
         locked = await connection.execute(_LOCK)
-        tails = await connection.execute(_TAILS, (streams,))
-        taken = await connection.execute(_TAKEN, ([k[0] for k in keys], [k[1] for k in keys])) if keys else None
+        known = await connection.execute(_KNOWN, (streams, [k[0] for k in keys], [k[1] for k in keys]))
     row = await locked.fetchone()
     assert row is not None, "ledger.head has no row"
     draft = _CommitGroup(row[0], row[1])
-    draft.tails = {stream: (version, bytes(digest)) for stream, version, digest in await tails.fetchall()}
-    draft.taken = set(await taken.fetchall()) if taken is not None else set()
+    for stream, version, leaf, key in await known.fetchall():
+        if version is None:
+            draft.taken.add((stream, key))
+        else:
+            draft.tails[stream] = (version, bytes(leaf))
 
     outcomes: list[AppendOutcome] = [draft.take(prepared) for prepared in group]
     rows = statements(
@@ -125,7 +127,6 @@ async def commit_group(connection: DriverConnection, group: Sequence[PreparedApp
         async with _together(connection):
             if draft.stored:
                 await connection.execute(_INSERT, draft.columns())
-                await connection.execute(_ADVANCE, (draft.position,))
             for sql, parameter in rows:
                 await connection.execute(sql, (parameter,))
             await connection.execute("COMMIT")
@@ -222,4 +223,4 @@ class _CommitGroup:
         return Recorded(self.position, stream, version, event.key, event.type, event.event, event.subject, self.now)
 
     def columns(self) -> tuple[object, ...]:
-        return (self.now, *(list(column) for column in zip(*self.stored, strict=True)))
+        return (self.position, self.now, *(list(column) for column in zip(*self.stored, strict=True)))

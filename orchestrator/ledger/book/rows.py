@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -23,23 +23,25 @@ def check_row(write: RowWrite) -> None:
     table = READ_TABLES.get(write.table)
     if table is None:
         raise AppendRefused(f"row of {write.table}", "it is not a read table", f"Use one of {', '.join(READ_TABLES)}")
-    if set(write.key) != {column.name for column in table.primary_key}:
+    keys, columns = _names(write.table)
+    if write.key.keys() != keys:
         raise AppendRefused(f"row of read.{write.table}", f"its key is not {table.primary_key.columns.keys()}")
-    unknown = sorted(set(write.values or {}) - set(table.columns.keys()))
-    if unknown:
+    if write.values is not None and not write.values.keys() <= columns:
+        unknown = sorted(write.values.keys() - columns)
         raise AppendRefused(f"row of read.{write.table}", f"there is no column {', '.join(unknown)}")
     try:
-        _json([write.key, write.values or {}], datetime.now(UTC))
+        hash(tuple(write.key.values()))
+        _CHECKING.encode([write.key, write.values])
     except (ValueError, TypeError) as error:
         raise AppendRefused(f"row of read.{write.table}", "it has a value that is not JSON") from error
 
 
 def statements(writes: Iterable[RowWrite], recorded_at: datetime) -> list[Statement]:
     """The writes, in their order, as if each had been made alone: the last write of a row wins, column by column."""
-    deleted: dict[str, dict[str, dict[str, Any]]] = {}
-    upserted: dict[str, dict[str, dict[str, Any]]] = {}
+    deleted: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+    upserted: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
     for write in writes:
-        identity = json.dumps(write.key, sort_keys=True, default=_plain)
+        identity = tuple(write.key[name] for name in _names(write.table)[0])
         if write.values is None:
             deleted.setdefault(write.table, {})[identity] = write.key
             upserted.get(write.table, {}).pop(identity, None)
@@ -48,14 +50,15 @@ def statements(writes: Iterable[RowWrite], recorded_at: datetime) -> list[Statem
             row.update(write.key)
             row.update(write.values)
     made: list[Statement] = []
+    encode = _encoder(recorded_at).encode
     # Deleting goes first: a row that was deleted and then written again keeps nothing of its former self.
     for table in sorted(deleted):
-        made.append((_deletion(table), _json(list(deleted[table].values()), recorded_at)))
+        made.append((_deletion(table), encode(list(deleted[table].values()))))
     for table in sorted(upserted):
         shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for row in upserted[table].values():
             shapes.setdefault(tuple(sorted(row)), []).append(row)
-        made.extend((_upsert(table, columns), _json(rows, recorded_at)) for columns, rows in sorted(shapes.items()))
+        made.extend((_upsert(table, columns), encode(rows)) for columns, rows in sorted(shapes.items()))
     return made
 
 
@@ -82,13 +85,22 @@ def _deletion(table: str) -> LiteralString:
     )
 
 
-def _json(rows: list[dict[str, Any]], recorded_at: datetime) -> str:
+@cache
+def _names(table: str) -> tuple[Set[str], Set[str]]:
+    """The columns of the primary key, and all columns."""
+    return (
+        frozenset(column.name for column in READ_TABLES[table].primary_key),
+        frozenset(READ_TABLES[table].columns.keys()),
+    )
+
+
+def _encoder(recorded_at: datetime) -> json.JSONEncoder:
     def plain(value: object) -> object:
         if isinstance(value, AfterRecorded):
             return (recorded_at + value.length).isoformat()
         return recorded_at.isoformat() if value is RECORDED_AT else _plain(value)
 
-    return json.dumps(rows, default=plain, allow_nan=False)
+    return json.JSONEncoder(default=plain, allow_nan=False)
 
 
 def _plain(value: object) -> object:
@@ -102,3 +114,7 @@ def _plain(value: object) -> object:
         case set() | frozenset():
             return sorted(value)
     raise AppendRefused("row of a read table", f"it has a {type(value).__name__}, which is not JSON")
+
+
+_CHECKING = _encoder(datetime.now(UTC))
+"""With any instant, since only whether values are JSON is asked."""
