@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from temporalio import activity
 
 from orchestrator.background import BackgroundTask
+
+R = TypeVar("R")
 
 HEARTBEAT_SECONDS = 3.0  # between two heartbeats
 
@@ -28,3 +31,19 @@ async def heartbeats(every: float = HEARTBEAT_SECONDS) -> AsyncIterator[None]:
         yield
     finally:
         await beating.stop()
+
+
+async def alive(work: Coroutine[Any, Any, R]) -> R:
+    """Sends heartbeats until `work` has ended. Where Temporal has given up the activity, since its heartbeats came too
+    late or its workflow was terminated, `work` still comes to its end: otherwise a call in progress would stay without
+    a result. Only a worker that shuts down cancels it."""
+    async with heartbeats():
+        task = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not activity.is_worker_shutdown():
+                await asyncio.wait([task])
+            raise
+        finally:
+            task.cancel()

@@ -26,13 +26,17 @@ class Results:
     """Results that come while an append is in progress share the next one. A step that takes long delays no other: what
     the quick ones made due is reported to the workflow at once."""
 
-    def __init__(self, write: Callable[[Decide], Awaitable[RunDecision]], expected: int) -> None:
+    def __init__(self, write: Callable[[Decide], Awaitable[RunDecision]]) -> None:
         self._write = write
-        self._missing = expected
+        self._missing = 0
         self._waiting: list[tuple[Decide, asyncio.Future[None]]] = []
         self._writing = False
         self._notification: BackgroundTask | None = None  # kept, so that it is not collected half-way
         self.last: RunDecision | None = None
+
+    def expect(self, results: int) -> None:
+        """So many more results will come."""
+        self._missing += results
 
     async def record(self, conclude: Decide) -> None:
         """Returns when the result is in the ledger; raises what the append raised."""

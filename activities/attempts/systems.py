@@ -1,7 +1,7 @@
 """The two activities that call systems: searches for accounts, and one attempt at each of several steps.
 
-Each writes its own events: check, intent, effect, read-back, result. No activity only writes an event, and steps that
-fall due together share one.
+Each writes its own events: check, intent, effect, read-back, result. No activity only writes an event. Steps that fall
+due together share one, and it also carries out the steps that it makes due (`step_group`).
 
 Over 400 lines: searches, attempts and readings share how a system is reached.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from functools import partial
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -25,17 +25,18 @@ from activities.attempts.leases import LeaseCheck
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
+from activities.attempts.step_group import Room, StepGroup
 from activities.attempts.use_observer import UseObserver
 from activities.attempts.watch import Watch
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
-from activities.heartbeats import heartbeats
+from activities.heartbeats import alive
 from connectors.abilities import Connector, Effect, ReadBack
 from connectors.elapsed import attempt_ends_at, local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
 from orchestrator.deciding.left_open import report_left_open
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot
+from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot, Then
 from orchestrator.domain.events import AccountsSearched, SystemSearched
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.person import PersonFacts
@@ -83,9 +84,9 @@ class SystemActivities:
     @activity.defn(name="search_accounts")
     @redacted
     async def search_accounts(self, search: SearchAccounts) -> Progress:
-        """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in."""
-        async with heartbeats():
-            return await self._search(search)
+        """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in. Then
+        it carries out the steps that the answers make due on the same task queue."""
+        return await alive(self._search(search))
 
     async def _search(self, search: SearchAccounts) -> Progress:
         snapshot = await self._runs.load(search.run_id)
@@ -122,8 +123,10 @@ class SystemActivities:
                 self._not_called(state, world, result.system, result.code)
         details: dict[str, Any] = {a.account_id: a.model_dump(mode="json") for a in found.accounts}
         searched = AccountsSearched(results=found.results, details=details, troubles=found.troubles or None)
-        decided = await self._runs.record_fact(search.run_id, lambda state, world: [] if state.finished else [searched])
-        return self._heard(search.run_id, decided)
+        group = self._group(search.run_id, None if search.given_up else queue_of(due[0][0], world))
+        decided = await group.record(lambda state, world: [] if state.finished else [searched])
+        await group.finish()
+        return self._heard(search.run_id, group.last or decided)
 
     async def _check_again(self, search: SearchAccounts, snapshot: RunSnapshot) -> Progress:
         """The systems of a closed run whose check is due, of those that were named; those of a dry run beside a run
@@ -177,34 +180,29 @@ class SystemActivities:
     @activity.defn(name="execute_steps")
     @redacted
     async def execute_steps(self, due: ExecuteSteps) -> Progress:
-        """One attempt at each step, or one reading of what is read again, side by side. The answer says what is due."""
-        intents: list[Intent] = []
-        readings: list[DueReading] = []
+        """One attempt at each step, or one reading of what is read again, side by side; then what they make due on the
+        same task queue. The answer says what else is due."""
+        return await alive(self._execute(due))
 
-        def begin(state: RunState, world: World) -> list[Event]:
-            step_ids = tuple(dict.fromkeys(due.step_ids))
-            intents[:] = [i for id_ in step_ids if (i := steps.begin(state, id_, world)) is not None]
-            readings[:] = [one for id_ in step_ids if (one := steps.reading(state, id_, world)) is not None]
-            return [intent.started for intent in intents]
+    async def _execute(self, due: ExecuteSteps) -> Progress:
+        group = self._group(due.run_id)
+        begun = await group.begin(due.step_ids)
+        await group.finish()
+        return self._heard(due.run_id, group.last or begun)
 
-        sent_at = local_seconds()
-        begun = await self.record_intent(due.run_id, begin)
-        if not intents and not readings:
-            return self._heard(due.run_id, begun)
-        results = Results(partial(self.record_result, begun), len(intents) + len(readings))
-        lease = LeaseCheck(self._runs, due.run_id, sent_at)
-        # An attempt is never cut off because another one's result could not be written.
-        ended = await asyncio.gather(
-            *(self._attempt_one(begun, intent, lease, results) for intent in intents),
-            *(self._read_one(begun, reading, results) for reading in readings),
-            return_exceptions=True,
-        )
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return self._heard(due.run_id, results.last or begun)
+    def _group(self, run_id: str, queue: str | None = None) -> StepGroup:
+        info, since = activity.info(), local_seconds()
+        lasts = (info.start_to_close_timeout or timedelta(0)).total_seconds()
 
-    async def _attempt_one(self, begun: RunDecision, intent: Intent, lease: LeaseCheck, results: Results) -> None:
+        def seconds() -> float:
+            return lasts - (local_seconds() - since)
+
+        def is_open() -> bool:
+            return not (activity.is_cancelled() or activity.is_worker_shutdown())
+
+        return StepGroup(self._runs, run_id, self, Room(info.task_queue, seconds, is_open), queue)
+
+    async def attempt_one(self, begun: RunDecision, intent: Intent, lease: LeaseCheck, results: Results) -> None:
         step = intent.step
         with self._observer(begun.state, begun.world).step(
             run_id=begun.state.run_id,
@@ -224,7 +222,7 @@ class SystemActivities:
             await results.record(record_fact)
             seen.ended(observed_result.outcome, observed_result.code, observed_result.after_cutoff)
 
-    async def _read_one(self, begun: RunDecision, reading: DueReading, results: Results) -> None:
+    async def read_one(self, begun: RunDecision, reading: DueReading, results: Results) -> None:
         """Reads a step again that is done. Nothing is called that changes anything, so there is no intent."""
         answer = await self._read(begun.state, begun.world, reading)
         await results.record(lambda state, world: steps.read_again(state, reading, answer, world))
@@ -277,8 +275,8 @@ class SystemActivities:
     async def read_back(self, connector: Connector, effect: Effect) -> ReadBack:
         return await connector.read_back(effect)
 
-    async def record_result(self, begun: RunDecision, conclude: Decide) -> RunDecision:
-        return await self._runs.record_fact(begun.state.run_id, conclude)
+    async def record_result(self, run_id: str, conclude: Decide, then: Then) -> RunDecision:
+        return await self._runs.record_fact(run_id, conclude, then)
 
     async def _carry_out(self, state: RunState, world: World, intent: Intent, lease: LeaseCheck) -> AttemptResult:
         step = intent.step

@@ -35,6 +35,7 @@ from orchestrator.deciding.snapshots import (
     RunSnapshot,
     StartContext,
     StartDecision,
+    Then,
 )
 from orchestrator.deciding.starts.batches import Batches
 from orchestrator.deciding.starts.recent_starts import RecentStarts
@@ -208,7 +209,13 @@ class Runs:
             self._snapshots.popitem(last=False)
 
     async def decide(
-        self, run_id: str, decide: Decide, *, by_account: bool = False, rests_on: RestsOn | None = None
+        self,
+        run_id: str,
+        decide: Decide,
+        *,
+        then: Then | None = None,
+        by_account: bool = False,
+        rests_on: RestsOn | None = None,
     ) -> RunDecision:
         """Decides and appends. Raises what `decide` raises, and `LedgerUnavailable`. `by_account`: the decision also
         rests on what an account may do; `rests_on` says on what else, once it is decided. What a refusal `records` is
@@ -227,7 +234,9 @@ class Runs:
                     await self._record_refusal(snapshot, refused.records)
                 raise
             more = await rests_on(snapshot, caused) if rests_on is not None else ()
-            return await self.append(snapshot, caused, more, by_account=by_account, append_id=keyed.append_id)
+            return await self.append(
+                snapshot, caused, more, then=then, by_account=by_account, append_id=keyed.append_id
+            )
 
         try:
             return await until_appended(attempt)
@@ -270,14 +279,15 @@ class Runs:
                 return await self.append(snapshot, caused)
         return await self.decide(run_id, decide)
 
-    async def record_fact(self, run_id: str, decide: Decide) -> RunDecision:
+    async def record_fact(self, run_id: str, decide: Decide, then: Then | None = None) -> RunDecision:
         """Decides a fact without reading first: the append detects whether anything else happened to the run, and then
-        the fact is decided afresh."""
+        the fact is decided afresh. Intents that `then` adds rest on what was read a moment ago, as in
+        `record_intent`."""
         snapshot = self._cached(run_id)
         if snapshot is not None:
             with contextlib.suppress(VersionConflict):
-                return await self.append(snapshot, list(decide(snapshot.state, snapshot.world)))
-        return await self.decide(run_id, decide)
+                return await self.append(snapshot, list(decide(snapshot.state, snapshot.world)), then=then)
+        return await self.decide(run_id, decide, then=then)
 
     def _cached(self, run_id: str) -> RunSnapshot | None:
         """The run as this process knows it, if it read all of it recently; its world is as old as that read."""
@@ -298,6 +308,8 @@ class Runs:
         snapshot: RunSnapshot,
         caused: list[Event],
         more: Sequence[StreamAppend] = (),
+        *,
+        then: Then | None = None,
         by_account: bool = False,
         append_id: UUID | None = None,
     ) -> RunDecision:
@@ -307,6 +319,9 @@ class Runs:
         if before.finished and not caused:
             return RunDecision(before, world, ())
         after, happened, readiness_by_step = with_consequences(before, caused, world)
+        if then is not None and (next_ := list(then(RunDecision(after, world, tuple(happened), readiness_by_step)))):
+            after, followed, readiness_by_step = with_consequences(after, next_, world)
+            happened += followed
         if not happened:
             return RunDecision(before, world, (), readiness_by_step)
         stream = e.run_stream(before.run_id)

@@ -74,6 +74,10 @@ class RunDecision:
         return now.due_in is None or (known.due_in is not None and known.due_in <= now.due_in)
 
 
+Then = Callable[[RunDecision], Sequence[Event]]
+"""Decides what is appended with a decision, on the state after it and its consequences."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartDecision:
     """What a request for a run comes to: the run's events, and those of the stream of starts. Where it is `refused`,

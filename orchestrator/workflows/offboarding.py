@@ -195,8 +195,8 @@ class Offboarding:
             search,
             task_queue=queue,
             schedule_to_start_timeout=None if queue is None else retries.SEARCH_TAKEN_WITHIN,
-            start_to_close_timeout=retries.SEARCH_TIMEOUT,
-            heartbeat_timeout=retries.SEARCH_SILENCE,
+            start_to_close_timeout=retries.SEARCH_TIMEOUT + retries.FURTHER_STEPS,
+            heartbeat_timeout=retries.SILENCE,
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )
 
@@ -205,6 +205,7 @@ class Offboarding:
             activities.execute_steps,
             activities.ExecuteSteps(run_id=self._run.run_id, step_ids=tuple(step.step_id for step in steps)),
             task_queue=queue,
-            start_to_close_timeout=timedelta(seconds=max(step.seconds for step in steps)),
+            start_to_close_timeout=timedelta(seconds=max(step.seconds for step in steps)) + retries.FURTHER_STEPS,
+            heartbeat_timeout=retries.SILENCE,
             retry_policy=retries.UNTIL_THE_LEDGER_IS_BACK,
         )

@@ -24,8 +24,11 @@ SEARCH_TIMEOUT = timedelta(minutes=3)
 """Searches run side by side, each under its own system's deadline."""
 SEARCH_TAKEN_WITHIN = timedelta(minutes=1)
 """A task queue without a worker for this long is a system that does not answer: the others do not wait for it."""
-SEARCH_SILENCE = timedelta(seconds=10)
-"""A search that says nothing for so long lost its worker. It only looks, so another begins at once."""
+FURTHER_STEPS = timedelta(minutes=5)
+"""How much longer than its own work an activity may take for the steps which that makes due."""
+SILENCE = timedelta(seconds=10)
+"""An activity that says nothing for so long lost its worker, and is begun elsewhere. A search only looks. A step whose
+attempt is in progress is not due until its lease is over."""
 AFTER_A_LOST_ACTIVITY = timedelta(seconds=10)
 UNTIL_THE_MAIL_SERVER_IS_BACK = RetryPolicy(
     initial_interval=timedelta(seconds=2), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=2)

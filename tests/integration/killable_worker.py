@@ -31,7 +31,7 @@ from activities.inquiries import inquiries
 from activities.starts import Starts
 from connectors.abilities import Connector, Effect
 from orchestrator.deciding.runs import Runs
-from orchestrator.deciding.snapshots import Decide, RunDecision
+from orchestrator.deciding.snapshots import Decide, RunDecision, Then
 from orchestrator.documents.runs.questions import StartAsked, Started
 from orchestrator.domain.run.run import RunState
 from orchestrator.domain.run.steps.readiness import World
@@ -91,7 +91,12 @@ class MortalActivities(SystemActivities):
 
     async def record_intent(self, run_id: str, begin: Decide) -> RunDecision:
         await self._cliff.reach("before_intent", steps=ANY_NUMBER)
-        decided = await super().record_intent(run_id, begin)
+        return await self._after_intents(await super().record_intent(run_id, begin))
+
+    async def record_result(self, run_id: str, conclude: Decide, then: Then) -> RunDecision:
+        return await self._after_intents(await super().record_result(run_id, conclude, then))
+
+    async def _after_intents(self, decided: RunDecision) -> RunDecision:
         begun = sum(event.type_name() == "StepStarted" for event in decided.events)
         if begun:
             await self._cliff.reach("after_intent", begun)

@@ -16,6 +16,8 @@ WORKFLOWS = "orchestrator/workflows/"
 
 AWAITED = {
     "activities/attempts/leases.py": 1,  # by all attempts that share the read
+    "activities/attempts/step_group.py": 1,  # in `finish`
+    "activities/heartbeats.py": 1,  # by the activity
     "activities/inquiries/account_access.py": 1,  # gathered
     "activities/inquiries/inquiries.py": 1,  # by all who asked for the verification
     "activities/inquiries/packet_system_tests.py": 1,  # in `finally`

@@ -14,7 +14,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
-from test_histories import Listening, Sent, recorded
+from test_histories import Listening, Sent, assert_sent_as
 
 from orchestrator.worker import WORKFLOWS
 
@@ -56,7 +56,7 @@ async def test_todays_code_does_and_says_what_the_version_did(path: Path) -> Non
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(f"run-{path.stem}", text))
     if type_of(history) == "Offboarding":
-        assert Sent.seen == recorded(history)
+        assert_sent_as(history)
 
 
 async def test_a_workflow_that_does_something_else_is_found() -> None:
