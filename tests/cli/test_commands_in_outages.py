@@ -30,7 +30,7 @@ async def test_without_temporal_a_decision_stands_and_is_carried_on_later(fragil
         shown = (await offboard.done("show", run_id, "--json", as_="it")).json
         assert {gate["gate_id"]: gate["state"] for gate in shown["gates"]}["g-access-1"] == "approved"
         error = await offboard.refused("reconcile", as_="operator")
-        assert "Temporal cannot be reached." in error and "Try again once Temporal is back" in error
+        assert "Temporal cannot be reached." in error and "Try again in a moment" in error
     finally:
         await fragile.temporal.restart()
     await until(
