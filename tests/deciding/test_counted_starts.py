@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from orchestrator import commands
-from orchestrator.commands import Done, Received, starts
+from orchestrator.commands import Done, Received
+from orchestrator.commands.starts import start_limits
 from orchestrator.deciding.starts.recent_starts import RecentStarts
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal, TooLate
@@ -115,8 +116,8 @@ async def test_no_one_is_asked_about_a_limit_that_was_released_before_the_except
         return reads.pop() if reads else await read(self)
 
     monkeypatch.setattr(RecentStarts, "read", first_older)
-    await starts.ask_about_trips(here.services)
-    known = (await here.state(run_id)).work.exceptions[starts.exception_id(trip_id)]
+    await start_limits.ask_about_trips(here.services)
+    known = (await here.state(run_id)).work.exceptions[start_limits.exception_id(trip_id)]
     assert known.disposition == "overcome" and (run_id, "start_limit") not in await inbox(here)
 
 

@@ -16,6 +16,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import Refusal
 from orchestrator.domain.organisation.organisation import Organisation, acting_now
 from orchestrator.domain.organisation.person import PersonFacts
+from orchestrator.domain.packet.history.packet_events import PacketActRefused
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.run.cutoff import Cutoff
 from orchestrator.ledger.access.sessions import Sessions
@@ -116,7 +117,8 @@ async def test_nothing_is_appended_for_a_role_that_was_just_revoked(
     assert not (await here.runs.organisation()).actors[actor.actor_id].roles
     tail = await here.ledger.tail_position()
     [last] = await here.ledger.follow(tail - 1, 1)
-    wanted = (e.RolesRevoked, e.ActorRecorded)  # the program of a token is recorded first, and has no token then
+    # The program of a token is recorded first, and has no token then. A packet records what it refuses.
+    wanted = (e.RolesRevoked, e.ActorRecorded, PacketActRefused)
     assert isinstance(last.event, wanted), last.event
 
 

@@ -24,6 +24,7 @@ from orchestrator.domain.events import ORGANISATION_EVENTS, RUN_EVENTS, Exceptio
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.packet.history.packet_events import PACKET_EVENTS
 from orchestrator.vocabulary import durations
+from orchestrator.vocabulary.refused_packet_acts import PACKET_ACT
 from orchestrator.web import times
 from orchestrator.web.drawing.glyphs import MARKS, SHAPES
 from orchestrator.web.rendering import make_templates
@@ -212,7 +213,7 @@ async def test_search_as_you_type_shows_the_latest_answer_and_puts_no_name_in_an
 
 def test_every_word_of_the_domain_has_words_on_pages() -> None:
     """Read from the source, so that a word which is added there is missed here at once."""
-    known = {code for vocabulary in VOCABULARIES.values() for code in vocabulary}
+    known = {code for vocabulary in (*VOCABULARIES.values(), PACKET_ACT) for code in vocabulary}
     # What a run was found by is said by the terminal alone.
     internal = {"*", "plan", "confirm"} | {"keyed", "freely"} | {"run_id", "name", "employee_number"}
     internal |= {"added", "removed", "order", "systems", "text"}  # a change of a packet is said in a sentence

@@ -72,9 +72,12 @@ HELD = reduce(
     StartsState(),
 )
 
-NO_COMMANDS = {"parked_steps", "run_started", "record_actor", "started", "sign_out_everywhere"}
+NO_COMMANDS = {
+    "parked_steps", "run_started", "record_actor", "refused_adoption", "started", "sign_out_everywhere",
+}  # fmt: skip
 """Functions that users cannot change anything with: `parked_steps` is a preview, `record_actor` records what a sign-in
-found out, and only a signed message of the identity provider signs an account out everywhere."""
+found out, `refused_adoption` that a packet was not adopted, and only a signed message of the identity provider signs an
+account out everywhere."""
 LINES = {
     "reschedule_run": {"bring_forward_run", "postpone_run"},
     "approve_gates": {"approve_gate"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator import commands
-from orchestrator.workflows.offboarding import workflow_id
+from orchestrator.workflows.workflow_ids import workflow_id
 from tests.conftest import Hire
 from tests.integration.conftest import Install
 from tests.integration.installation import Installation, gate_open

@@ -68,6 +68,7 @@ def answer(state: PacketState, version: str, answers: Mapping[str, str], actor: 
     """The adoption of `version` answers objections to other versions: `answers` has a sentence for each, by its ID. A
     version can also answer them after it was adopted, when it is adopted again. Nothing to append for an objection that
     it answers already."""
+    require("adopt_packet", actor)
     made = []
     for objection, sentence in answers.items():
         known, found = _named(state, objection)
