@@ -22,6 +22,8 @@ from urllib.parse import unquote_plus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.embedded.company.http_answers import refuse
+
 Mode = Literal[
     "slow",
     "429",
@@ -37,6 +39,7 @@ Mode = Literal[
 ]
 MODES = get_args(Mode)
 OVERSIZED_BYTES = 8 * 1024 * 1024
+IDLE_WITHIN_SECONDS = 20.0  # less than the time-out of a test that asks
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 """Methods of requests that change something."""
 KEY_HEADERS = (b"effect-key", b"idempotency-key")
@@ -137,18 +140,22 @@ class GuardedSystem:
         self.requests: deque[str] = deque(maxlen=5000)
         """Method, path and query of the latest requests that came with the right token."""
         self._slowed: set[asyncio.Future[None]] = set()
-        self._served = 0
+        self._served: list[str] = []
         self._idle = asyncio.Event()
         self._idle.set()
 
     async def clear_faults(self) -> int:
         """How often the faults were committed. Also answers the requests that a fault slows down, and returns when they
-        are answered: a test that gave one up must not leave an effect to the next test."""
+        are answered: a test that gave one up must not leave an effect to the next test. Refuses with the requests that
+        are still in progress after `IDLE_WITHIN_SECONDS`."""
         committed = sum(fault.committed for fault in self.faults)
         self.faults.clear()
         for slowed in self._slowed:
             slowed.cancel()
-        await self._idle.wait()
+        try:
+            await asyncio.wait_for(self._idle.wait(), IDLE_WITHIN_SECONDS)
+        except TimeoutError:
+            refuse(409, "still_serving", f"in progress: {', '.join(self._served)}")
         return committed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -167,12 +174,13 @@ class GuardedSystem:
         REQUEST_LINE.set(f"{method} {path}")
         query = unquote_plus(scope["query_string"].decode("latin-1"))
         self.requests.append(f"{method} {path}?{query}" if query else f"{method} {path}")
-        self._served += 1
+        line = f"{method} {path}"
+        self._served.append(line)
         self._idle.clear()
         try:
             await self._serve(scope, receive, send)
         finally:
-            self._served -= 1
+            self._served.remove(line)
             if not self._served:
                 self._idle.set()
 
