@@ -154,6 +154,7 @@ async def test_a_gate_of_the_close_is_sent_with_the_outcome_that_is_signed(insta
             run = await here.start(person)
             ended = await here.attend(run)
             await eventually(lambda: bool(told_of(receiver, "run.closed")), "the end of the run")
+            await eventually(lambda: len(told_of(receiver, "gate.opened")) == 2, "both gates")
             opened = {told.document["data"]["gate"]: told.document["data"] for told in told_of(receiver, "gate.opened")}
     assert ended.finish == "clean"
     assert "close" not in opened["all"], "a gate about steps"

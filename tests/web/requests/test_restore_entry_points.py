@@ -115,8 +115,8 @@ async def test_a_cancelled_restore_names_what_is_still_removed(
     assert code == 0 and f"Not restored of what run {run_id} removed" in printed and line in printed
     page = text_of(await hr.page.get(f"/runs/{restores}"))
     assert "Not restored" in page and titles["revoke_code_tokens"] in page and account in page
-    inbox = text_of(await operator.page.get("/inbox"))
-    assert "Access not restored after cancellation" in inbox and "Still removed:" in inbox
+    card = text_of(await operator.page.get(f"/runs/{restores}"))
+    assert "Access not restored after cancellation" in card and "Still removed:" in card
     await operator.does(entry_point, accept(restores, left["exception_id"]))
     assert not any(one["state"] == "open" for one in (await hr.api.get(f"/runs/{restores}")).json()["exceptions"])
 
