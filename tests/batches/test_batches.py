@@ -11,6 +11,7 @@ from orchestrator import commands
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet import packet as packet_models
+from orchestrator.ledger.access.keyed_requests import KeyedRequest, keyed
 from tests.batches.office import FRIDAY, NEXT_YEAR, asked, batch_office
 from tests.hr_feed.feeding import csv_packet, row
 from tests.ledger.small_office import AUDREY, HANNA, IVO, OLE, SAM, acting
@@ -220,6 +221,32 @@ async def test_a_batch_that_is_not_confirmed_waits_at_a_limit_on_starts(
         assert await here.feeder.look() == 1
         state = await here.state(batch_id)
         assert (state.status, state.waiting) == ("running", 1), "no row is lost"
+
+
+async def test_people_who_report_to_a_leaver_keep_no_access_open(database_url: str, tmp_path: Path) -> None:
+    async with batch_office(database_url, tmp_path) as here:
+        batch_id = await here.running(rows(1, 2))
+        leaver = (await here.state(batch_id)).rows[1].proposed.person_id
+        person = await here.office.keyring.create_person()
+        report = acting("rita", "operator").model_copy(update={"human": person, "managers": frozenset({leaver})})
+        await commands.record_actor(here.services, report)
+        with pytest.raises(NotAllowed, match="reports_to_person"):
+            await commands.hold_batch(here.services, report, batch_id)
+        with pytest.raises(NotAllowed, match="reports_to_person"):
+            await commands.cancel_batch(here.services, report, batch_id, "They stay.")
+        assert await commands.hold_batch(here.services, OLE, batch_id)
+        assert await commands.resume_batch(here.services, report, batch_id), "this ends access"
+
+
+async def test_a_repeated_request_finds_what_it_decided(database_url: str, tmp_path: Path) -> None:
+    """As after the death of the web process between the append and its answer."""
+    async with batch_office(database_url, tmp_path) as here:
+        batch_id = await here.running(rows(1, 2))
+        for repeated in (False, True):
+            with keyed(KeyedRequest("cancel-1", repeated)):
+                assert await commands.cancel_batch(here.services, HANNA, batch_id, "The sale is off.")
+        with pytest.raises(TooLate, match="batch_over"), keyed(KeyedRequest("cancel-2", True)):
+            await commands.cancel_batch(here.services, HANNA, batch_id, "The sale is off.")
 
 
 async def test_a_batch_does_not_exist_for_its_people_nor_for_those_without_permission(

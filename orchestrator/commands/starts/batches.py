@@ -51,35 +51,43 @@ async def start_batch(services: Services, actor: Actor, batch_id: str, count: in
         services,
         actor,
         batch_id,
-        lambda acting, state, packet: batch_commands.start(state, count, acting, packet),
+        lambda acting, state, packet, people: batch_commands.start(state, count, acting, packet),
     )
 
 
 async def confirm_batch(services: Services, actor: Actor, batch_id: str) -> bool:
     """The safety owner accepts the number of runs. False if the batch was confirmed already."""
     return await _decide(
-        services, actor, batch_id, lambda acting, state, packet: batch_commands.confirm(state, acting, packet)
+        services, actor, batch_id, lambda acting, state, packet, people: batch_commands.confirm(state, acting, packet)
     )
 
 
 async def hold_batch(services: Services, actor: Actor, batch_id: str) -> bool:
     """No run is started from then on. False if the batch was paused already."""
     return await _decide(
-        services, actor, batch_id, lambda acting, state, packet: batch_commands.hold(state, acting, packet)
+        services,
+        actor,
+        batch_id,
+        lambda acting, state, packet, people: batch_commands.hold(state, acting, packet, people.actors.values()),
     )
 
 
 async def resume_batch(services: Services, actor: Actor, batch_id: str) -> bool:
     """False if the batch was not paused."""
     return await _decide(
-        services, actor, batch_id, lambda acting, state, packet: batch_commands.resume(state, acting, packet)
+        services, actor, batch_id, lambda acting, state, packet, people: batch_commands.resume(state, acting, packet)
     )
 
 
 async def cancel_batch(services: Services, actor: Actor, batch_id: str, reason: str) -> bool:
     """No further run is started; those that were started continue."""
     return await _decide(
-        services, actor, batch_id, lambda acting, state, packet: batch_commands.cancel(state, reason, acting, packet)
+        services,
+        actor,
+        batch_id,
+        lambda acting, state, packet, people: batch_commands.cancel(
+            state, reason, acting, packet, people.actors.values()
+        ),
     )
 
 
@@ -87,7 +95,7 @@ async def _decide(
     services: Services,
     actor: Actor,
     batch_id: str,
-    decide: Callable[[Actor, BatchState, Packet], Sequence[Event]],
+    decide: Callable[[Actor, BatchState, Packet, Organisation], Sequence[Event]],
 ) -> bool:
     """Whether anything was recorded. A batch that the actor does not see is refused like one that does not exist."""
     state = await services.runs.batches.load(batch_id)
@@ -95,6 +103,6 @@ async def _decide(
     assert packet is not None, "a batch is proposed under a packet that there is"
 
     def decided(people: Organisation, state: BatchState) -> Sequence[Event]:
-        return decide(acting_now(actor, people), state, packet)
+        return decide(acting_now(actor, people), state, packet, people)
 
     return bool(await services.runs.batches.decide(batch_id, services.runs.organisation, decided, actor.human))

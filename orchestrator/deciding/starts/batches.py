@@ -12,6 +12,7 @@ from orchestrator.domain.batches.batch import BatchList, BatchState, fold_batch,
 from orchestrator.domain.events.event import Draft, Event
 from orchestrator.domain.events.event_keys import event_key
 from orchestrator.domain.organisation.organisation import Organisation
+from orchestrator.ledger.access.keyed_requests import keyed_append
 from orchestrator.ledger.book.records import StreamAppend
 from orchestrator.ledger.book.store import Ledger
 
@@ -100,13 +101,18 @@ class Batches:
         """Appends what `decide` says about the accounts and the batch, if neither has changed since. `subject` is the
         person under whose key personal fields are encrypted. Raises what it raises, and `LedgerUnavailable`."""
 
+        keyed = keyed_append(e.batch_stream(batch_id))
+        if earlier := await keyed.found(self._ledger):
+            return [recorded.event for recorded in earlier]
+
         async def attempt() -> Sequence[Event]:
             people = await organisation()
             state, listed = await self._loaded(batch_id)
             wanted = decide(people, state)
             if wanted:
                 rests_on = StreamAppend(e.ORGANISATION, people.version)
-                await self._ledger.append([*self._appends(state, listed, wanted, subject), rests_on])
+                appends = [*self._appends(state, listed, wanted, subject), rests_on]
+                await self._ledger.append(appends, append_id=keyed.append_id)
             return wanted
 
         return await until_appended(attempt)

@@ -9,12 +9,13 @@
 | confirm | a person with the role of the safety owner, who is not the requester |
 | pause, resume, cancel | people who may prepare runs, the packet's owners, the role that resolves exceptions |
 
-A batch does not exist for the people who leave with it.
+A batch does not exist for the people who leave with it. People who report to one of them neither pause nor cancel it,
+while another person can: `permissions/reports.py` has the same rule for a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orchestrator.domain import events as e
@@ -142,11 +143,13 @@ def confirm(state: BatchState, actor: Actor, packet: Packet) -> list[Event]:
     return [e.BatchConfirmed(by=actor.actor_id, human=actor.human)]
 
 
-def hold(state: BatchState, actor: Actor, packet: Packet) -> list[Event]:
-    """No run is started after this is recorded: each start rests on the version of the batch that it read."""
+def hold(state: BatchState, actor: Actor, packet: Packet, actors: Iterable[Actor]) -> list[Event]:
+    """No run is started after this is recorded: each start rests on the version of the batch that it read. `actors` are
+    all known accounts."""
     require_sees(state, actor, packet)
     require("hold_batch", actor)
     _require_steering(actor, packet)
+    _require_independent(state, actor, packet, actors)
     _require_open(state)
     return [] if state.held_by is not None else [e.BatchHeld(by=actor.actor_id)]
 
@@ -159,11 +162,12 @@ def resume(state: BatchState, actor: Actor, packet: Packet) -> list[Event]:
     return [] if state.held_by is None else [e.BatchResumed(by=actor.actor_id)]
 
 
-def cancel(state: BatchState, reason: str, actor: Actor, packet: Packet) -> list[Event]:
-    """Runs that the batch started continue."""
+def cancel(state: BatchState, reason: str, actor: Actor, packet: Packet, actors: Iterable[Actor]) -> list[Event]:
+    """Runs that the batch started continue. `actors` are all known accounts."""
     require_sees(state, actor, packet)
     require("cancel_batch", actor)
     _require_steering(actor, packet)
+    _require_independent(state, actor, packet, actors)
     _require_open(state)
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to cancel a batch.")
@@ -221,6 +225,20 @@ def can_steer(actor: Actor, packet: Packet) -> bool:
 def _require_steering(actor: Actor, packet: Packet) -> None:
     if not can_steer(actor, packet):
         raise NotAllowed("role_missing", f"Only {any_of(sorted(releasing_roles(packet)))}, or HR, can do this.")
+
+
+def _require_independent(state: BatchState, actor: Actor, packet: Packet, actors: Iterable[Actor]) -> None:
+    """Raises `NotAllowed` (`reports_to_person`) for an actor who reports to a person of the batch, directly or
+    indirectly, while a person who does not can do this: it keeps access open."""
+    if state.people.isdisjoint(actor.managers):
+        return
+    others = (one for one in actors if state.people.isdisjoint(one.managers | one.people))
+    if any(can_steer(one, packet) for one in others):
+        raise NotAllowed(
+            "reports_to_person",
+            "People who report to a leaver of the batch, directly or indirectly, can't do this while another person "
+            "can.",
+        )
 
 
 def _require_open(state: BatchState) -> None:
