@@ -33,7 +33,7 @@ async def heartbeats(every: float = HEARTBEAT_SECONDS) -> AsyncIterator[None]:
         await beating.stop()
 
 
-async def alive(work: Coroutine[Any, Any, R]) -> R:
+async def with_heartbeats(work: Coroutine[Any, Any, R]) -> R:
     """Sends heartbeats until `work` has ended. Where Temporal has given up the activity, since its heartbeats came too
     late or its workflow was terminated, `work` still comes to its end: otherwise a call in progress would stay without
     a result. Only a worker that shuts down cancels it."""

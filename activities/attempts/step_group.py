@@ -42,8 +42,8 @@ class StepWork(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Which further steps an activity takes: those of its task queue, as long as their attempts end in its time.
+class ActivityLimits:
+    """Which further steps an activity carries out: those of its task queue, as long as their attempts end in its time.
     `task_queue` is that of the worker, `seconds` how long the activity may still run; `open` is false once it is to
     end."""
 
@@ -51,7 +51,7 @@ class Room:
     seconds: Callable[[], float]
     open: Callable[[], bool]
 
-    def has(self, step: StepDue, queue: str | None) -> bool:
+    def allow(self, step: StepDue, queue: str | None) -> bool:
         """`queue` is that of the steps for which the activity was begun, None for the installation's own."""
         here = step.queue == queue and queue in (None, self.task_queue)
         return here and self.open() and step.seconds <= self.seconds()
@@ -76,11 +76,13 @@ class StepGroup:
     """Of one run. `queue` is the task queue of its steps, None for the installation's own; `last` is the latest
     decision, None before the first."""
 
-    def __init__(self, runs: Runs, run_id: str, work: StepWork, room: Room, queue: str | None = None) -> None:
+    def __init__(
+        self, runs: Runs, run_id: str, work: StepWork, limits: ActivityLimits, queue: str | None = None
+    ) -> None:
         self._runs = runs
         self._run_id = run_id
         self._work = work
-        self._room = room
+        self._limits = limits
         self._results = Results(self.record)
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_progress: set[str] = set()
@@ -148,7 +150,7 @@ class StepGroup:
             for step in due.steps
             if step.step_id not in self._in_progress
             and state.work.steps[step.step_id].status != "started"
-            and self._room.has(step, self.queue)
+            and self._limits.allow(step, self.queue)
         ]
 
     async def _begin_what_time_made_due(self) -> None:

@@ -25,12 +25,12 @@ from activities.attempts.leases import LeaseCheck
 from activities.attempts.observation import NO_OBSERVER, Observer, observed, reaction
 from activities.attempts.pacing import SystemPace, paced
 from activities.attempts.results import ObservedResult, Results
-from activities.attempts.step_group import Room, StepGroup
+from activities.attempts.step_group import ActivityLimits, StepGroup
 from activities.attempts.use_observer import UseObserver
 from activities.attempts.watch import Watch
 from activities.connections import Connections
 from activities.failures import log_unexpected, redacted
-from activities.heartbeats import alive
+from activities.heartbeats import with_heartbeats
 from connectors.abilities import Connector, Effect, ReadBack
 from connectors.elapsed import attempt_ends_at, local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
@@ -86,7 +86,7 @@ class SystemActivities:
     async def search_accounts(self, search: SearchAccounts) -> Progress:
         """Asks those of the named systems that are due by the ledger, and belong to the queue this was asked in. Then
         it carries out the steps that the answers make due on the same task queue."""
-        return await alive(self._search(search))
+        return await with_heartbeats(self._search(search))
 
     async def _search(self, search: SearchAccounts) -> Progress:
         snapshot = await self._runs.load(search.run_id)
@@ -182,7 +182,7 @@ class SystemActivities:
     async def execute_steps(self, due: ExecuteSteps) -> Progress:
         """One attempt at each step, or one reading of what is read again, side by side; then what they make due on the
         same task queue. The answer says what else is due."""
-        return await alive(self._execute(due))
+        return await with_heartbeats(self._execute(due))
 
     async def _execute(self, due: ExecuteSteps) -> Progress:
         group = self._group(due.run_id)
@@ -200,7 +200,7 @@ class SystemActivities:
         def is_open() -> bool:
             return not (activity.is_cancelled() or activity.is_worker_shutdown())
 
-        return StepGroup(self._runs, run_id, self, Room(info.task_queue, seconds, is_open), queue)
+        return StepGroup(self._runs, run_id, self, ActivityLimits(info.task_queue, seconds, is_open), queue)
 
     async def attempt_one(self, begun: RunDecision, intent: Intent, lease: LeaseCheck, results: Results) -> None:
         step = intent.step
