@@ -147,6 +147,8 @@ async def test_every_route_answers_everyone_as_it_is_described(
             "step": list(state.plan.steps),
             "name": [here.packet.name],
             "system": list(here.packet.platform.systems),
+            "version": [here.packet.version],
+            "exception_id": list(state.work.exceptions),
             "packet": [here.packet.name],
         }
         async with httpx.AsyncClient(base_url=url) as client:
@@ -158,5 +160,5 @@ async def test_every_route_answers_everyone_as_it_is_described(
         # What is made up is understood often enough to try what comes after it.
         good = {route for route, status in tried.answers if status < 400}
         print(f"{tried.answers.total()} requests; {len(good)} of {len(routes)} routes did what they are for")
-        assert len(good) > len(routes) / 4, sorted(routes - good)
+        assert len(good) > len(routes) / 3, sorted(routes - good)
         await here.verify()
