@@ -38,7 +38,7 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 LIST_MAILBOXES = Operation("GET", "/mailboxes")
 GET_MAILBOX = Operation("GET", "/mailboxes/{address}")
-PUT_MAILBOX = Operation("PUT", "/mailboxes/{address}")
+PATCH_MAILBOX = Operation("PATCH", "/mailboxes/{address}")
 
 
 class MailSettings(BaseModel):
@@ -97,12 +97,12 @@ _NAMES = {"forward_to": "forwarding address", "license": "mailbox licence"}
 
 
 def change_mailbox(effect: Effect, values: Mapping[str, Any], taken_as: str = "") -> Flow[Reply]:
-    """PUT replaces the whole document, so it is the one just fetched with the one change. `taken_as` is the key under
-    which the reply names what was there before, if it was changed."""
+    """Sends only what changes: two steps can change one mailbox at the same time. `taken_as` is the key under which the
+    reply names what was there before, if it was changed."""
     address = account_of(effect).native_id
     fetched = yield from change(GET_MAILBOX.request(address, missing_ok=True), effect)
     before = _shown(parse(fetched.body, _Mailbox), address)
-    answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **values})
+    answer = yield from change_account(PATCH_MAILBOX, effect, values)
     reply: dict[str, Any] = {"before": before.evidence(), "after": parse(answer.body, _Mailbox).evidence()}
     [name] = values
     if taken_as:
@@ -119,7 +119,7 @@ def restore_mailbox(effect: Effect) -> Flow[Reply]:
     back = {one["id"]: one["before"] for one in effect.taken if shown.get(one["id"]) == one["after"]}
     if not back:
         return Reply({"before": shown, "after": shown})
-    answer = yield from change_account(PUT_MAILBOX, effect, {**fetched.body, **back})
+    answer = yield from change_account(PATCH_MAILBOX, effect, back)
     return Reply({"before": shown, "after": parse(answer.body, _Mailbox).evidence()})
 
 

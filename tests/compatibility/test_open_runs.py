@@ -134,7 +134,7 @@ def test_no_effect_was_done_twice(ended: FinishedRuns) -> None:
 def what_of(entry: Document) -> tuple[str, ...]:
     """A mailbox is changed by two steps, and messages go to the same address: those are distinguished by their keys. A
     group is changed once for each member that leaves it, and is left out."""
-    several = entry["action"].startswith(("SMTP", "PUT /mailboxes"))
+    several = entry["action"].startswith(("SMTP", "PATCH /mailboxes"))
     return (entry["action"], entry["target"], *([entry["key"]] if several else []))
 
 

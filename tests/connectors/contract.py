@@ -81,8 +81,8 @@ CASES = (
     Case("cards", "freeze_card", 1, method="POST"),
     Case("cards", "close_card", 1, method="POST"),
     Case("mail", "send_notice", 1, repeat_adds=1, parameters={"subject": "Your last day", "text": "Good bye, dear."}),
-    Case("mail", "forward_mail", 1, method="PUT", parameters={"forward_to": "heir@wolkenmuehle.example"}),
-    Case("mail", "release_license", 1, method="PUT"),
+    Case("mail", "forward_mail", 1, method="PATCH", parameters={"forward_to": "heir@wolkenmuehle.example"}),
+    Case("mail", "release_license", 1, method="PATCH"),
     Case("scim", "enable_account", 1, method="PATCH", undoes="disable_account"),
     Case("scim", "add_to_groups", 3, method="PATCH", one_request=False, undoes="remove_from_groups"),
     Case("ldap", "unlock_account", 1, undoes="lock_account"),
@@ -92,8 +92,8 @@ CASES = (
     Case("code_hosting", "unsuspend_account", 1, method="POST", undoes="suspend_account"),
     Case("code_hosting", "promote_admin", 1, method="POST", undoes="demote_admin"),
     Case("cards", "unfreeze_card", 1, method="POST", undoes="freeze_card"),
-    Case("mail", "restore_forwarding", 1, method="PUT", undoes="forward_mail"),
-    Case("mail", "assign_license", 1, method="PUT", undoes="release_license"),
+    Case("mail", "restore_forwarding", 1, method="PATCH", undoes="forward_mail"),
+    Case("mail", "assign_license", 1, method="PATCH", undoes="release_license"),
 )
 CHANGES = tuple(case for case in CASES if case.effects)
 HTTP_CHANGES = tuple(case for case in CHANGES if case.over_http)

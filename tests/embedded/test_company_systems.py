@@ -157,9 +157,9 @@ async def test_mailboxes_are_forwarded_and_licences_released(company: Company, h
     assert (await ask(company, "mail", "GET", path)).json()["license"] is True
     for _ in range(2):
         document = {"forward_to": "successor@wolkenmuehle.example", "auto_reply": None, "license": False}
-        assert (await ask(company, "mail", "PUT", path, key="m", json=document)).json()["license"] is False
+        assert (await ask(company, "mail", "PATCH", path, key="m", json=document)).json()["license"] is False
     assert [effect["key"] for effect in await company.effects("mail")] == ["m"]
-    assert (await ask(company, "mail", "PUT", path, json={"license": "no"})).status_code == 422
+    assert (await ask(company, "mail", "PATCH", path, json={"license": "no"})).status_code == 422
 
 
 async def test_mail_arrives_over_starttls_and_not_with_a_wrong_password(company: Company) -> None:

@@ -58,7 +58,7 @@ async def test_a_replay_repeats_only_what_was_asked_for(
 ) -> None:
     people = await hire(20)
     async with installation(database_url, temporal.address, company, packet=six_steps()) as here:
-        await company.break_("mail", "error_in_200", method="PUT")
+        await company.break_("mail", "error_in_200", method="PATCH")
         runs = {person.email: await here.start(person) for person in people}
         for run in runs.values():
             await here.attend(run, until=failed)

@@ -40,7 +40,7 @@ class MailSystem:
             routes=[
                 Route("/mailboxes", self.list),
                 Route("/mailboxes/{address}", self.read),
-                Route("/mailboxes/{address}", self.write, methods=["PUT"]),
+                Route("/mailboxes/{address}", self.write, methods=["PATCH"]),
                 Route("/_company/messages", self.kept),
             ],
             exception_handlers=HTTP_ERRORS,
@@ -109,11 +109,10 @@ class MailSystem:
                 refuse(422, "bad_value", f"{name}: a string or null is needed")
         if not isinstance(wanted.get("license", True), bool):
             refuse(422, "bad_value", "license: true or false is needed")
-        # A PUT may leave out what it does not mean to change.
         changed = {n: v for n, v in wanted.items() if n in ("forward_to", "auto_reply", "license") and mailbox[n] != v}
         if changed:
             mailbox.update(changed)
-            self.log.record("PUT /mailboxes/{address}", mailbox["address"])
+            self.log.record("PATCH /mailboxes/{address}", mailbox["address"])
         return JSONResponse(mailbox)
 
     def _mailbox(self, request: Request) -> CompanyDocument:

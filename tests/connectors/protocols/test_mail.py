@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.abilities import Account, Connector, Effect
+from connectors.abilities import Account, Connector, Effect, Pace
 from connectors.boundary.storable import is_storable
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
 from connectors.protocols.smtp import message_id
@@ -222,6 +222,32 @@ async def test_forwarding_keeps_the_rest_and_tells_what_was_before(
     reply = await connectors["mail"].attempt(forward)
     assert reply.detail["before"] == {"address": person.email, "forward_to": None, "license": False}
     assert (await connectors["mail"].read_back(forward)).evidence["license"] is False
+
+
+async def test_two_changes_of_one_mailbox_at_the_same_time_keep_each_other(
+    connectors: dict[str, Connector], hire: Hire
+) -> None:
+    """Both have read the mailbox before either changes it."""
+    (person,) = await hire()
+    account = Account(person.email, person.email)
+    forward = Effect("forward_mail", secrets.token_hex(8), account, {"forward_to": "heir@wolkenmuehle.example"})
+    release = Effect("release_license", secrets.token_hex(8), account)
+    both_have_read = asyncio.Barrier(2)
+
+    def pace() -> Pace:
+        asked = 0
+
+        async def waits_before_the_change() -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                await both_have_read.wait()
+
+        return waits_before_the_change
+
+    await asyncio.gather(*(connectors["mail"].attempt(effect, pace=pace()) for effect in (forward, release)))
+    for effect in (forward, release):
+        assert (await connectors["mail"].read_back(effect)).outcome == "done"
 
 
 @pytest.mark.parametrize(("command", "not_sent"), [(b"RCPT", b"DATA"), (b"DATA", b"Subject")])

@@ -146,7 +146,7 @@ async def leave(url: str, temporal: TemporalServer, company: Company, log: Path)
                     # What a broken system says names the address that it was asked about.
                     await company.break_("identity", "error_in_200", method="PATCH", times=1)
                     await company.break_("code", "lose_reply", method="POST", times=1)
-                    await company.break_("mail", "nonsense", method="PUT", times=1)
+                    await company.break_("mail", "nonsense", method="PATCH", times=1)
                 runs.append(await here.start(person))
             one = leaving[0]
             with pytest.raises(Refusal):

@@ -82,7 +82,7 @@ async def test_a_replay_from_the_second_of_six_steps_repeats_only_what_was_asked
         [person] = await hire(1)
         operator = here.actors["operator"]
         await company.mark()
-        await company.break_("mail", "error_in_200", method="PUT")
+        await company.break_("mail", "error_in_200", method="PATCH")
         run = await here.start(person)
 
         def failed(state: RunState) -> bool:
