@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import anyio
 import httpx
 
 from connectors.abilities import Pace, unpaced
@@ -138,12 +139,13 @@ async def send(
         raise NotReceived("deadline_over", _TOO_LATE, sent=False) from None
     with (_observer.get() or _unobserved)(method) as responded:
         try:
-            async with (
-                deadline.timeout(),
-                client.stream(method, url, headers=all_headers, content=body, extensions=extensions) as response,
-            ):
-                responded(response.status_code)
-                return await _read(response, max_bytes)
+            # A time-out of asyncio could interrupt httpcore while it closes the connection, which then stays open.
+            with anyio.fail_after(deadline.left):
+                async with client.stream(
+                    method, url, headers=all_headers, content=body, extensions=extensions
+                ) as response:
+                    responded(response.status_code)
+                    return await _read(response, max_bytes)
         except TimeoutError:
             failed = NotReceived("deadline_over", _TOO_LATE, sent=sent)
         except httpx.ConnectError as error:

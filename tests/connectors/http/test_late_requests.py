@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -114,3 +115,40 @@ async def test_a_call_ends_with_its_attempt_and_not_a_whole_time_out_after_it_be
         assert (raised.value.happened, received) == ("no", 0)
         await system.run(_post(), deadline=30.0)
     assert received == 1
+
+
+async def test_a_request_that_ran_out_of_time_keeps_no_connection() -> None:
+    """A busy process finds out late, at any point of the request, that its time is over. A connection that stayed open
+    then would be in use for good: the system would wait for the rest of the request, and the pool would run out."""
+    unanswered: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        unanswered.add(writer)
+        received = b""
+        while piece := await reader.read(1000):
+            received += piece
+            if b"twice" in received:
+                unanswered.discard(writer)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                received = b""
+        unanswered.discard(writer)
+        writer.close()
+
+    async def busy_after(turns: int, seconds: float) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        time.sleep(seconds)  # nothing else of this process runs
+
+    ended = 0
+    for turns in range(40):
+        async with _client(serve) as system:
+            busy = asyncio.create_task(busy_after(turns, 0.03))
+            try:
+                await system.run(_post(), deadline=0.02)
+            except TryAgainError:
+                ended += 1
+            await busy
+            async with asyncio.timeout(30.0):
+                while unanswered:
+                    await asyncio.sleep(0.01)
+    assert ended
