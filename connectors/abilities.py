@@ -58,9 +58,6 @@ class Ability:
     `tokens_last`, of an ability that removes access: for how long after it access tokens or tickets that were issued
     before are accepted, at most, by the system's defaults. Zero: they are refused at once, or none exist. None: not
     known, which is never counted as zero.
-    `one_at_a_time`: it writes something that accounts share, such as the list of a group's members, as a whole and
-    without a condition, so that two attempts at once would undo each other. Attempts of all workers wait for each
-    other.
     `ends` and `cannot_end`: what it ends besides, and what the system offers no way to end. A reply names both.
     `regained_by_sign_in`: it takes sessions or tokens only, and the person gets others by signing in, so that there is
     nothing to restore.
@@ -88,7 +85,6 @@ class Ability:
     hands_over: bool = False
     destroys_nothing_because: str = ""
     tokens_last: timedelta | None = None
-    one_at_a_time: bool = False
     ends: tuple[Held, ...] = ()
     cannot_end: tuple[Held, ...] = ()
     regained_by_sign_in: bool = False

@@ -256,7 +256,6 @@ def _ability(ability: Ability) -> str:
         "hands over" if ability.hands_over else "",
         f"destroys nothing: {ability.destroys_nothing_because}" if ability.destroys_nothing_because else "",
         f"shows after {_length(ability.settles_within)} at most" if ability.settles_within else "",
-        "one attempt at a time" if ability.one_at_a_time else "",
     ]
     cells = (
         f"`{ability.name}`",

@@ -9,7 +9,9 @@ Over 400 lines: searches, attempts and readings share how a system is reached.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -34,6 +36,7 @@ from activities.heartbeats import with_heartbeats
 from connectors.abilities import Connector, Effect, ReadBack
 from connectors.elapsed import attempt_ends_at, local_seconds
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError
+from connectors.exclusion import others_excluded_by
 from orchestrator.deciding.left_open import report_left_open
 from orchestrator.deciding.runs import Runs
 from orchestrator.deciding.snapshots import Decide, RunDecision, RunSnapshot, Then
@@ -327,7 +330,7 @@ class SystemActivities:
         if (busy_for := await turns.soon()) is not None:
             return AttemptResult("try_again", "no", "rate_kept", retry_after=busy_for)
         try:
-            reply = await self._alone(connector, effect, intent, lease)
+            reply = await self._called(connector, effect, intent, lease)
         except ConnectorError as error:
             if not step.read_back:
                 return _failed(error, None)
@@ -344,29 +347,21 @@ class SystemActivities:
             read=look.outcome, code="not_shown", detail={"reply": reply, "read_back": dict(look.evidence)}
         )
 
-    async def _alone(
-        self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck
-    ) -> AttemptResult | dict[str, Any]:
-        """The reply to the call; or why no call was made. Where the ability asks for it, no other attempt at it is in
-        progress at a system of this kind."""
-        ability = connector.abilities.get(effect.ability)
-        if ability is None or not ability.one_at_a_time:
-            return await self._called(connector, effect, intent, lease)
-        what = f"{connector.kind} {effect.ability}"
-        async with self._rates.one_at_a_time(what, at_most=MAX_PACE_WAIT_SECONDS) as alone:
-            if not alone:
-                return AttemptResult("try_again", "no", "change_in_progress")
-            return await self._called(connector, effect, intent, lease)
-
     async def _called(
         self, connector: Connector, effect: Effect, intent: Intent, lease: LeaseCheck
     ) -> AttemptResult | dict[str, Any]:
+        """The reply to the call; or why no call was made."""
         seen = await lease.check(intent)
         if seen.refused is not None:
             log.warning("no call was made for a step: %s", seen.refused)
             return AttemptResult("try_again", "no", seen.refused)
-        with attempt_ends_at(seen.checked_at + effect.deadline):
+        with attempt_ends_at(seen.checked_at + effect.deadline), others_excluded_by(self._exclusion):
             return await self.attempt(connector, effect)
+
+    def _exclusion(self, thing: str, at_most: float) -> AbstractAsyncContextManager[bool]:
+        """Of all workers. The name of a group can be that of a person, and PostgreSQL may log what it is asked."""
+        name = f"change {hashlib.sha256(thing.encode()).hexdigest()}"
+        return self._rates.one_at_a_time(name, at_most=min(at_most, MAX_PACE_WAIT_SECONDS))
 
     async def _found_before(
         self, connector: Connector, effect: Effect, intent: Intent, turns: _Turns

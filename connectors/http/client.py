@@ -35,6 +35,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -43,6 +44,7 @@ import httpx
 from connectors.abilities import Pace, unpaced
 from connectors.elapsed import Deadline
 from connectors.errors import ActionRequiredError, ConnectorError, RefusedError, TryAgainError
+from connectors.exclusion import current_exclusion
 from connectors.http.answers import JSON, BodyForm
 from connectors.http.auth import Auth
 from connectors.http.dialect import Dialect
@@ -95,6 +97,11 @@ class HttpClient:
 
     def __repr__(self) -> str:
         return f"HttpClient({self._base.host})"
+
+    @property
+    def base(self) -> httpx.URL:
+        """The base address of the system."""
+        return self._base
 
     async def run(self, flow: Flow[T], *, deadline: float, pace: Pace = unpaced) -> T:
         """Send what the flow yields, within `deadline` seconds in all, and return its result. `pace` is awaited before
@@ -160,6 +167,8 @@ class _Run:
         self._pace = pace
         self._rehearsing = rehearsing
         self._changed = False
+        self._thing = ""
+        self._exclusion = AsyncExitStack()
 
     async def drive(self, flow: Flow[T]) -> T:
         try:
@@ -181,6 +190,7 @@ class _Run:
             raise error from None
         finally:
             flow.close()
+            await self._exclusion.aclose()
 
     async def _answer(self, request: Request) -> Answer:
         try:
@@ -193,6 +203,8 @@ class _Run:
             self._rehearsing.note(_rehearsed(request))
         if self._rehearsing is not None and request.changes:
             return Answer(200, {}, {}, str(url))
+        if request.exclusive and self._rehearsing is None:
+            await self._exclude_others_from(request.exclusive)
         outgoing = _outgoing(request, url, self._client.media_type)
         if not request.authenticated:
             return self._judge(request, await self._send(request, outgoing, {}))
@@ -202,6 +214,17 @@ class _Run:
             credential = await self._credential(request, outgoing)
             received = await self._send(request, outgoing, credential)
         return self._judge(request, received)
+
+    async def _exclude_others_from(self, thing: str) -> None:
+        """A flow has one thing at a time, so that two flows never wait for each other."""
+        if thing == self._thing:
+            return
+        self._thing = ""
+        await self._exclusion.aclose()
+        claim = current_exclusion()(f"{self._client.base} {thing}", self._deadline.left)
+        if not await self._exclusion.enter_async_context(claim):
+            fail(TryAgainError, "change_in_progress", "Another run is changing the same list.", happened="no")
+        self._thing = thing
 
     async def _credential(self, request: Request, outgoing: Outgoing) -> Mapping[str, str]:
         """The headers that show who we are; several requests at once share one token request."""

@@ -30,7 +30,9 @@ class Request:
     `missing_ok`: a 404 is returned to the flow instead of raised. `read_only` is true for a request that changes
     nothing although its method is not GET, such as a search by POST. `authenticated` is false for a token request,
     which carries its own credential. `scope` is the OAuth scope that the request needs, for a kind that has a token for
-    each scope. `operation` is the one that made the request."""
+    each scope. `operation` is the one that made the request. `exclusive` names a thing that the flow reads with this
+    request and then writes as a whole, without a condition: until the flow ends or names another thing, no other worker
+    is at the same place (`connectors.exclusion`)."""
 
     method: str
     path: tuple[str, ...] = ()
@@ -43,12 +45,17 @@ class Request:
     read_only: bool = False
     authenticated: bool = True
     scope: str = ""
+    exclusive: str = ""
     operation: Operation | None = field(default=None, compare=False, repr=False)
 
     @property
     def changes(self) -> bool:
         """Whether the request may change something in the system."""
         return self.method not in _READ_METHODS and not self.read_only
+
+    def excluding(self, thing: str) -> Request:
+        """The same request, with the thing that it is `exclusive` about."""
+        return replace(self, exclusive=thing)
 
     def with_params(self, **params: str) -> Request:
         """The same request with these query parameters added or replaced."""

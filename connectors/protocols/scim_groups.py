@@ -103,7 +103,7 @@ def join(server: ScimServer, group_id: str, account_id: str) -> Flow[None]:
         operation = {"op": "add", "path": "members", "value": [{"value": account_id}]}
         yield PATCH_GROUP.request(group_id, json=patch(operation), missing_ok=True)
         return
-    fetched = yield GET_GROUP.request(group_id, missing_ok=True)
+    fetched = yield GET_GROUP.request(group_id, missing_ok=True).excluding(f"group {group_id}")
     if fetched.missing:
         return
     shown = parse(lowered(fetched.body), ScimGroup)
@@ -116,8 +116,8 @@ def join(server: ScimServer, group_id: str, account_id: str) -> Flow[None]:
 
 
 def _replace_members(server: ScimServer, group: ScimGroup, account_id: str, *, patches: bool) -> Flow[None]:
-    """Under If-Match where the server has entity tags, so that no member that was added meanwhile is lost."""
-    fetched = yield GET_GROUP.request(group.id, missing_ok=True)
+    """Under If-Match where the server has entity tags, so that no member that another client adds is lost."""
+    fetched = yield GET_GROUP.request(group.id, missing_ok=True).excluding(f"group {group.id}")
     if fetched.missing:
         return
     shown = parse(lowered(fetched.body), ScimGroup)

@@ -108,7 +108,6 @@ SLACK = HttpKind(
                 "removes the account from all user groups, or from those in `groups`; with `disable_emptied`, a group "
                 "without another member is disabled",
                 reversible="yes",  # the members before are in the reply
-                one_at_a_time=True,
                 settles_within=_SETTLE_TIME,
             ),
             leave_groups,

@@ -1,8 +1,8 @@
 """User groups of workspaces, such as @marketing.
 
 Slack replaces a group's whole list of members and takes no condition. So the list is read just before it is written,
-and compared afterwards; and the ability is `one_at_a_time`, since a second run that read the list before would add the
-account of the first one again.
+and compared afterwards; and it is exclusive, since a second run that read the list before would add the account of the
+first one again.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def _disables(effect: Effect) -> bool:
 
 def _members(group: UserGroup) -> Flow[list[str]]:
     request = LIST_MEMBERS.request(params={"team_id": group.team_id, "usergroup": group.id})
+    request = request.excluding(f"user group {group.id}")
     return (yield from ask(request, GroupMembers)).users
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 import psycopg
 
@@ -24,6 +25,8 @@ WHERE r.system = %(system)s AND NOT EXISTS (SELECT FROM slot)
 
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended('offboard: ' || %(what)s, 0))"
 LOOK_AGAIN_SECONDS = 0.25
+MAX_EXCLUSIVE_CONNECTIONS = 8
+"""Of one process, for changes that are made one at a time."""
 
 
 class Rates:
@@ -32,7 +35,8 @@ class Rates:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._made_here: dict[str, asyncio.Lock] = {}
+        self._made_here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._connections = asyncio.Semaphore(MAX_EXCLUSIVE_CONNECTIONS)
 
     async def wait(self, system: str, per_second: float, *, at_most: float) -> float | None:
         """Waits for this caller's turn. If that is more than `at_most` seconds off, takes none and returns how many.
@@ -55,13 +59,14 @@ class Rates:
         clock = asyncio.get_running_loop()
         until = clock.time() + at_most
         here = self._made_here.setdefault(what, asyncio.Lock())  # one connection of this process asks for each change
-        try:
-            async with asyncio.timeout(at_most):
-                await here.acquire()
-        except TimeoutError:
-            yield False
-            return
-        try:
+        async with AsyncExitStack() as waited:
+            try:
+                async with asyncio.timeout(at_most):
+                    await waited.enter_async_context(here)
+                    await waited.enter_async_context(self._connections)
+            except TimeoutError:
+                yield False
+                return
             connection = await self._database.dedicated()
             try:
                 alone = await self._locked(connection, what)
@@ -71,8 +76,6 @@ class Rates:
                 yield alone
             finally:
                 await connection.close()
-        finally:
-            here.release()
 
     async def _locked(self, connection: psycopg.AsyncConnection[Any], what: str) -> bool:
         with self._database.errors():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.abilities import Connector, Effect, Lookup
+from connectors.exclusion import others_excluded_by
 from connectors.registry import connect
 from tests.connectors.company_settings import ALLOWED
 
@@ -111,3 +114,32 @@ async def test_disabled_and_out_of_its_own_groups_only(scim: Connector) -> None:
     kept = await scim.read_back(Effect("snapshot_access", "key", neighbour))
     assert kept.evidence["active"] is True
     assert {group["name"] for group in kept.evidence["groups"]} == {"all", "first"}
+
+
+async def test_two_accounts_that_leave_a_group_at_once_are_both_out_of_it(scim: Connector) -> None:
+    """Without PATCH and entity tags, the second one would write the list that it read before the first one left."""
+    locks: dict[str, asyncio.Lock] = {}
+    leaving = [(await scim.find_accounts([Lookup("userName", name)]))[0] for name in NAMES[2:4]]
+
+    @asynccontextmanager
+    async def exclusion(thing: str, at_most: float) -> AsyncIterator[bool]:
+        async with locks.setdefault(thing, asyncio.Lock()):
+            yield True
+
+    asked = 0
+
+    async def in_turn() -> None:
+        """Both are at the same request, as far as the exclusion lets them."""
+        nonlocal asked
+        asked += 1
+        mine = asked
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while asked <= mine:
+                    await asyncio.sleep(0.005)
+
+    with others_excluded_by(exclusion):
+        effects = [Effect("remove_from_groups", secrets.token_hex(8), account) for account in leaving]
+        await asyncio.gather(*(scim.attempt(effect, pace=in_turn) for effect in effects))
+    for effect in effects:
+        assert (await scim.read_back(effect)).outcome == "done"

@@ -92,15 +92,24 @@ async def test_a_change_that_has_to_wait_for_long_is_tried_again_and_did_nothing
     monkeypatch.setattr(systems, "MAX_PACE_WAIT_SECONDS", 0.05)
     async with connected_slack() as here, two_databases(database_url) as (one, other):
         here.grid.user_groups.clear()
-        here.grid.new_user_group(here.seed.workspaces[0], "Night shift", here.isa, here.kim)
+        here.grid.new_user_group(here.seed.workspaces[0], "Night shift", here.isa, here.kim, here.bo)
 
         async def at_once() -> None: ...
 
         worker = _Worker(one, at_once)
-        async with Rates(other).one_at_a_time(f"slack {ABILITY}", at_most=0.0) as alone:
-            assert alone
-            here.slack.forget()
-            result = await worker.leaves(here, here.isa)
-            assert (result.error, result.happened, result.code) == ("try_again", "no", "change_in_progress")
-            assert here.slack.requests == []
+        first = asyncio.Event()
+        until = asyncio.Event()
+
+        async def waits_before_it_writes() -> None:
+            if here.slack.sent("GET", "usergroups.users.list"):
+                first.set()
+                await until.wait()
+
+        leaving = asyncio.create_task(_Worker(other, waits_before_it_writes).leaves(here, here.kim))
+        await first.wait()
+        result = await worker.leaves(here, here.isa)
+        assert (result.error, result.happened, result.code) == ("try_again", "no", "change_in_progress")
+        assert not here.slack.sent("POST", "usergroups.users.update")
+        until.set()
+        assert (await leaving).read == "done"
         assert (await worker.leaves(here, here.isa)).read == "done", "the exclusion ended with the block"
