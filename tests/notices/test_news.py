@@ -72,7 +72,7 @@ async def test_a_new_owner_hears_of_an_assignment_and_hr_of_waivers_and_replays(
         await signed_in(here, "operates-too", owner, ("operator",))
         await signed_in(here, "hr-too", colleague, ("requester",))
         operator = here.actors["operator"]
-        await company.break_("mail", "error_in_200", method="PUT")
+        await company.break_("mail", "error_in_200", method="PATCH")
         run = await here.start(person)
         state = await here.attend(run, until=lambda state: "step_failed" in open_kinds(state))
         await company.clear_faults("mail")

@@ -356,7 +356,7 @@ async def test_replays_waivers_assignments_and_pauses_are_sent_without_people_an
         with receiving() as receiver:
             await hooks_of(here).add(f"{receiver.url}/in", here.settings.webhook_hosts, "it")
             operator = here.actors["operator"]
-            await company.break_("mail", "error_in_200", method="PUT")
+            await company.break_("mail", "error_in_200", method="PATCH")
             run = await here.start(person)
             state = await here.attend(run, until=lambda state: "step_failed" in open_kinds(state))
             [failed] = [one.opened.exception_id for one in state.work.open_exceptions()]

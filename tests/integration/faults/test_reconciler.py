@@ -211,8 +211,16 @@ async def test_a_workflow_that_fails_each_time_is_not_reported_as_missing(
                         await asyncio.sleep(POLL)
                 await reconciler(here).compare_now(run)
                 assert (await found(here)).keys() >= {"workflow_failing"}
-                [known] = (await here.state(run)).work.open_exceptions()
-                assert (known.opened.kind, known.opened.code) == ("workflow_stopped", "workflow_failing")
+                opened = [known.opened for known in (await here.state(run)).work.open_exceptions()]
+                # On a busy machine, what no worker carries out in time has an exception besides.
+                assert [one.code for one in opened if one.kind == "workflow_stopped"] == ["workflow_failing"]
+
+
+async def waited(here: Installation, run: str, seconds: float) -> bool:
+    """Whether the workflow's history has a timer of this length."""
+    history = await here.engine.client.get_workflow_handle(workflow_id(run)).fetch_history()
+    timers = [event.timer_started_event_attributes for event in history.events]
+    return any(one.start_to_fire_timeout.ToTimedelta() == timedelta(seconds=seconds) for one in timers)
 
 
 async def test_a_workflow_that_does_not_agree_with_its_history_is_started_again_by_the_relay(
@@ -231,8 +239,11 @@ async def test_a_workflow_that_does_not_agree_with_its_history_is_started_again_
             earlier.setattr(Offboarding, "_advance", later)
             async with worker_here(here):
                 run = await here.start(person)
-                await here.engine.nudge(run)
                 await here.wait_until(run, gate_open, "an open gate")
+                async with asyncio.timeout(WITHIN_SECONDS):
+                    while not await waited(here, run, 0.01):
+                        await here.engine.nudge(run)  # several that arrive together are one
+                        await asyncio.sleep(POLL)
                 await nothing_is_behind(here)
         async with worker_here(here):
             assert (await here.attend(run)).finish == "clean"
