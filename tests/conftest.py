@@ -27,6 +27,7 @@ import pytest
 import pytest_asyncio
 from joserfc.jwk import RSAKey
 
+from orchestrator.deciding import assistant_calls
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.embedded.company.company import Company
 from orchestrator.embedded.company.people import Employee
@@ -95,6 +96,15 @@ def many_runs_can_be_started() -> Iterator[None]:
             urgent_per_packet=10**6,
         ),
     )
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assistants_can_send_many_requests() -> Iterator[None]:
+    """Tests try every route as an assistant within a minute. Tests of the limit set their own."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(assistant_calls, "MAX_CALLS_A_MINUTE", 10**6)
     yield
     patch.undo()
 

@@ -147,6 +147,14 @@ SECTIONS: Final = (
             CommandEntry("commands.admin.credentials:owners", "Change who answers for a service, for a safety owner."),
             CommandEntry("commands.admin.credentials:revoke", "Revoke an API token immediately."),
         ), lists="commands.admin.credentials:tokens"),
+        CommandGroup("assistants", "List AI assistants and their requests; stop and resume them.", (
+            CommandEntry("commands.admin.assistants:calls",
+                "List the requests of an AI assistant on one day, newest first."),
+            CommandEntry("commands.admin.assistants:stop",
+                "Stop an AI assistant, or all of them, from the next request on."),
+            CommandEntry("commands.admin.assistants:resume",
+                "Resume an AI assistant, or those that were stopped together, as a safety owner."),
+        ), lists="commands.admin.assistants:assistants"),
         CommandGroup("sessions", "List and end sessions in browsers.", (
             CommandEntry("commands.admin.credentials:end",
                 "End all sessions of an account, and the sign-ins of its command lines."),

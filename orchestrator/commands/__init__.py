@@ -17,6 +17,7 @@ from orchestrator.commands.administration import (
     release_system,
     revoke_roles,
 )
+from orchestrator.commands.assistants import resume_assistant, stop_assistant
 from orchestrator.commands.credentials import (
     end_sessions,
     list_sessions,
@@ -141,6 +142,7 @@ __all__ = [
     "report_leaving",
     "reschedule_run",
     "restore_access",
+    "resume_assistant",
     "resume_batch",
     "retry_parked_steps",
     "retry_step",
@@ -156,6 +158,7 @@ __all__ = [
     "start_batch",
     "start_run",
     "started",
+    "stop_assistant",
     "waive_exception",
     "withdraw_objection",
 ]

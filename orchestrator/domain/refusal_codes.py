@@ -10,7 +10,7 @@ from typing import Literal
 
 CommonCode = Literal[
     "access_limited", "address_differs", "address_not_allowed", "already_signed", "already_voted",
-    "assignee_unsuitable",
+    "assignee_unsuitable", "assistant_limited", "assistant_stopped",
     "attachment_empty", "attachment_too_large", "bad_cursor", "batch_count_differs", "batch_empty",
     "batch_not_running", "batch_over", "batch_too_large", "close_signed_once",
     "comment_missing", "cutoff_implausible", "cutoff_in_gap",
@@ -49,7 +49,7 @@ CommonCode = Literal[
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",
     "too_many_inquiries", "too_many_keys", "too_many_searches", "too_many_sign_ins", "too_many_streams",
     "text_too_long", "time_past", "time_too_late", "too_many_together",
-    "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_batch", "unknown_colleague",
+    "too_many_uploads", "too_many_webhooks", "unknown_actor", "unknown_assistant", "unknown_batch", "unknown_colleague",
     "unknown_delegation", "unknown_difference",
     "unknown_event_type", "unknown_exception", "unknown_file", "unknown_gate", "unknown_held_start",
     "unknown_inquiry", "unknown_item", "unknown_legal_hold",

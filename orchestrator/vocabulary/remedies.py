@@ -47,6 +47,8 @@ COMMON: Final[Remedies] = MappingProxyType(
         "delegated_already": "End that delegation first, or choose another period.",
         "delegation_over": "Choose an end in the future, after the start.",
         "delegation_too_long": "Choose an end until {latest}; you can delegate again later.",
+        "assistant_limited": "Wait a minute, then send fewer requests.",
+        "assistant_stopped": "Ask a safety owner to resume it.",
         "deputy_of_service": "Create a new assistant instead.",
         "dry_run_follows": "Use the command on that run.",
         "dry_run_legal_hold": "Place it in the person's own run.",

@@ -18,7 +18,8 @@ from orchestrator.web.api.routes import router as api
 from orchestrator.web.api.schema.description import DESCRIPTION, TAGS, add_description
 from orchestrator.web.pages.routes import router as pages
 from orchestrator.web.requests.headers import EdgeMiddleware
-from orchestrator.web.requests.problems import add_problems, fault
+from orchestrator.web.requests.problems import add_problems, fault, ledger_problem
+from orchestrator.web.requests.recorded_calls import RecordedCalls
 from orchestrator.web.requests.run_spans import run_span
 from orchestrator.web.state import WebState
 
@@ -44,6 +45,7 @@ def make_application(web: WebState) -> FastAPI:
             Middleware(EdgeMiddleware, secure=web.settings.secure, fault=fault),
             # Another name that leads here is not us: a page elsewhere could have it point to this machine.
             Middleware(TrustedHostMiddleware, allowed_hosts=[host, "127.0.0.1", "localhost"], www_redirect=False),
+            Middleware(RecordedCalls, web=web, refuse=ledger_problem),
         ],
     )
     app.state.web = web

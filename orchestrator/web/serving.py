@@ -14,6 +14,7 @@ import uvicorn
 from orchestrator.background import BackgroundTask, on_death
 from orchestrator.commands import Services
 from orchestrator.commands.services import packets_in_use
+from orchestrator.deciding.assistant_calls import AssistantCalls
 from orchestrator.documents.system_standing import Troubles, troubles
 from orchestrator.engine import Engine
 from orchestrator.ledger.access.answers import StoredResponses
@@ -82,6 +83,7 @@ async def serving(
             services=services,
             database=database,
             queries=queries,
+            assistant_calls=AssistantCalls(services.runs.ledger),
             inquiries=Inquiries(database, services.keyring, engine),
             following=following,
             sessions=Sessions(database, services.keyring, SessionLimits(settings.session_lasts, settings.session_idle)),

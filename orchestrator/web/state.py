@@ -10,6 +10,7 @@ from fastapi import Request
 from jinja2 import Environment
 
 from orchestrator.commands import Services
+from orchestrator.deciding.assistant_calls import AssistantCalls
 from orchestrator.ledger.access.answers import StoredResponses
 from orchestrator.ledger.access.devices import Devices
 from orchestrator.ledger.access.sessions import Sessions
@@ -49,6 +50,7 @@ class WebState:
     services: Services
     database: Database
     queries: Queries
+    assistant_calls: AssistantCalls
     inquiries: Inquiries
     following: Following
     sessions: Sessions

@@ -59,6 +59,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_run": "List the runs: `offboard runs`. The start of an ID needs at least 5 characters.",
         "unknown_step": "Use one of the IDs: {known}.",
         "unknown_task": "List the tasks: `offboard tasks`.",
+        "unknown_assistant": "List them: `offboard assistants`.",
         "unknown_token": "Sign in again: `offboard login`.",
         "unknown_trip": "List the limits that are reached: `offboard starts`.",
         "unknown_system_test": "Test the system: `offboard systems test SYSTEM`.",

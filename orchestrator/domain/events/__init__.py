@@ -64,6 +64,10 @@ from orchestrator.domain.events.lifecycle import (
 )
 from orchestrator.domain.events.organisation import (
     ActorRecorded,
+    AssistantCalled,
+    AssistantLimited,
+    AssistantResumed,
+    AssistantStopped,
     DecisionsDelegated,
     DelegationEnded,
     HoldPlaced,
@@ -112,6 +116,7 @@ from orchestrator.domain.events.streams import (
     KEYRING,
     ORGANISATION,
     STARTS,
+    assistant_stream,
     batch_stream,
     holds_stream,
     person_stream,
@@ -166,6 +171,7 @@ ORGANISATION_EVENTS: tuple[type[Event], ...] = (
     ErasureRequested, PersonalDataErased, MasterKeyReplacementStarted, MasterKeyReplaced,
     BatchListed, BatchOver, BatchProposed, BatchRowProposed, BatchStarted, BatchConfirmed, BatchHeld, BatchResumed,
     BatchCancelled, BatchRowStarted, BatchRowRefused, BatchEnded,
+    AssistantCalled, AssistantLimited, AssistantStopped, AssistantResumed,
 )  # fmt: skip
 
 __all__ = [
@@ -180,6 +186,10 @@ __all__ = [
     "AccountChange",
     "AccountsSearched",
     "ActorRecorded",
+    "AssistantCalled",
+    "AssistantLimited",
+    "AssistantResumed",
+    "AssistantStopped",
     "BatchCancelled",
     "BatchConfirmed",
     "BatchEnded",
@@ -284,6 +294,7 @@ __all__ = [
     "WorkflowCompared",
     "WorkflowProblem",
     "WorkflowRestarted",
+    "assistant_stream",
     "batch_stream",
     "holds_stream",
     "person_stream",

@@ -1,7 +1,7 @@
 """What can happen around runs: to the person, to what is on hold, and to who acts here.
 
-Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`. Starts are in `starts.py`, erasures in
-`erasures.py`.
+Streams: `person:ID`, `holds:SYSTEM` (and `holds:*`), `organisation`, `assistant:ACCOUNT/DATE` (one for each day, in
+UTC). Starts are in `starts.py`, erasures in `erasures.py`.
 """
 
 from __future__ import annotations
@@ -78,3 +78,37 @@ class DelegationEnded(Event):
 
     delegation_id: str
     by: str
+
+
+class AssistantCalled(Event):
+    """One request of an AI assistant, recorded before it is answered. `operation` is the method and the route's
+    template, without values. `run_id` is the run that the address names. `code` is that of the refusal, None where
+    there was none."""
+
+    operation: str
+    run_id: str | None = None
+    status: int
+    code: str | None = None
+
+
+class AssistantLimited(Event):
+    """In the same stream: the assistant sent more requests than it may in a minute. Those beyond are refused and have
+    no event each."""
+
+    calls_per_minute: int
+
+
+class AssistantStopped(Event):
+    """In the stream `organisation`. `actor_id` is the account of the assistant, `*` for all of them, also those that
+    are created later. `reason` is encrypted with the key of the user who stops it."""
+
+    actor_id: str
+    by: str
+    human: str | None = None
+    reason: Personal[str] = None
+
+
+class AssistantResumed(Event):
+    actor_id: str
+    by: str
+    human: str | None = None

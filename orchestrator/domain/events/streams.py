@@ -1,10 +1,12 @@
 """The names of the streams that events are appended to: `run:ID`, `person:ID`, `holds:SYSTEM`,
-`organisation`, `starts`, `batches`, `batch:ID`, `keyring`.
+`organisation`, `starts`, `batches`, `batch:ID`, `assistant:ACCOUNT/DATE`, `keyring`.
 
 A packet's stream and its events are in `domain/packet/history/packet_events.py`.
 """
 
 from __future__ import annotations
+
+from datetime import date
 
 ORGANISATION = "organisation"
 STARTS = "starts"
@@ -31,3 +33,7 @@ def holds_stream(system: str) -> str:
 
 def batch_stream(batch_id: str) -> str:
     return f"batch:{batch_id}"
+
+
+def assistant_stream(account: str, day: date) -> str:
+    return f"assistant:{account}/{day.isoformat()}"

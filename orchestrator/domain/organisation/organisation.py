@@ -14,6 +14,9 @@ from orchestrator.domain.events.event import Event
 from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.permissions.levels import Actor, Level
 
+ALL_ASSISTANTS = "*"
+"""In the place of the account of an assistant."""
+
 
 @dataclass(frozen=True, slots=True)
 class DelegationState:
@@ -51,6 +54,12 @@ class Organisation:
     same: Mapping[str, frozenset[str]] = field(default_factory=dict)
     revoked_tokens: frozenset[str] = frozenset()
     """Ids of API tokens. They stop working with the event, whatever the table of tokens says."""
+    stopped_assistants: frozenset[str] = frozenset()
+    """Accounts; `*` for all assistants, also those that are created later."""
+
+    def stopped(self, actor: Actor) -> bool:
+        """Whether this is an assistant that may not read any more until it is resumed."""
+        return actor.kind == "assistant" and not self.stopped_assistants.isdisjoint({actor.actor_id, ALL_ASSISTANTS})
 
     def service_owners(self) -> frozenset[str]:
         """The people (opaque ids) who are the owner or the deputy of a service that is not revoked."""
@@ -103,6 +112,10 @@ def fold_organisation(state: Organisation, event: Event) -> Organisation:
             return replace(state, webhooks={**state.webhooks, hook_id: by})
         case e.WebhookDisabled(hook_id=hook_id):
             return replace(state, webhooks={id_: by for id_, by in state.webhooks.items() if id_ != hook_id})
+        case e.AssistantStopped(actor_id=actor_id):
+            return replace(state, stopped_assistants=state.stopped_assistants | {actor_id})
+        case e.AssistantResumed(actor_id=actor_id):
+            return replace(state, stopped_assistants=state.stopped_assistants - {actor_id})
         case e.DecisionsDelegated(delegation_id=id_):
             return replace(state, delegations={**state.delegations, id_: DelegationState(event)})
         case e.DelegationEnded(delegation_id=id_) if id_ in state.delegations:

@@ -28,10 +28,12 @@ CommandName = Literal[
     "move_packet", "name_decider", "object_to_packet",
     "place_legal_hold", "postpone_run", "propose_batch", "reject_gate", "release_run", "release_starts",
     "release_system",
-    "replace_webhook_secret", "replan_run", "replay_run", "restore_access", "resume_batch", "retry_step",
+    "replace_webhook_secret", "replan_run", "replay_run", "restore_access", "resume_assistant", "resume_batch",
+    "retry_step",
      "revoke_any_token", "revoke_roles",
     "revoke_token",
     "set_embargo", "settle_match", "sign_packet", "skip_step", "snooze_exception", "start_batch", "start_run",
+    "stop_assistant",
     "verify_ledger",
     "waive_exception", "withdraw_objection",
 ]  # fmt: skip
@@ -130,6 +132,8 @@ COMMANDS: Final[Mapping[CommandName, CommandRule]] = MappingProxyType({
     "revoke_roles": CommandRule("revoke roles", keeps_access=True),
     "make_token": CommandRule("create an API token"),
     "change_service_owners": CommandRule("change who answers for a service"),
+    "stop_assistant": CommandRule("stop an assistant"),
+    "resume_assistant": CommandRule("resume an assistant"),
     # Signing out revokes the terminal's own token, which must not depend on HR's records.
     "revoke_token": CommandRule("revoke an API token", kinds=EVERYONE, known_to_hr=False),
     "revoke_any_token": CommandRule("revoke an API token that others created", keeps_access=True),

@@ -125,7 +125,17 @@ async def token_caller(
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         known = request.state.caller = await token_holder(request)
+        if known.actor.kind == "assistant":
+            web = state_of(request)
+            await web.assistant_calls.admit(known.actor.actor_id)
+            await require_not_stopped(web, known.actor)
     return known
+
+
+async def require_not_stopped(web: WebState, actor: Actor) -> None:
+    """Raises `NotAllowed` (`assistant_stopped`)."""
+    if (await web.queries.organisation_snapshot()).organisation.stopped(actor):
+        raise NotAllowed("assistant_stopped", "This assistant was stopped.")
 
 
 async def token_holder(request: Request) -> Caller:

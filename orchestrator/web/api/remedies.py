@@ -41,6 +41,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_run": "List the runs. The start of an ID needs at least 5 characters.",
         "unknown_step": "Use one of the IDs: {known}.",
         "unknown_task": "List the tasks of the run.",
+        "unknown_assistant": "List the assistants.",
         "unknown_token": "List your tokens.",
         "unknown_system_test": "Request a test: POST /api/v1/systems/SYSTEM/test.",
         "unknown_verification": "Request a verification: POST /api/v1/ledger/verifications.",

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 
-from orchestrator.web.api import access, bamboohr_hook, health, hr_hook, inquiries, people
+from orchestrator.web.api import access, assistants, bamboohr_hook, health, hr_hook, inquiries, people
 from orchestrator.web.api.admin import (
     away,
     comparisons,
@@ -48,7 +48,7 @@ PARTS = (
     evidence, exceptions, steps, differences, parked_steps, people, packets, packet_changes, packet_objections,
     packet_records, packet_shadow,
     start_limits, systems, system_tests, setup_checklist, ledger,
-    comparisons, outcomes, away, access, tokens, users,
+    comparisons, outcomes, away, access, tokens, assistants, users,
     webhooks, hr_hook, bamboohr_hook, health, reference,
 )  # fmt: skip
 """In the order in which the document describes them."""

@@ -51,6 +51,7 @@ REMEDIES: Final[Remedies] = completed(
         "unknown_run": "Open a run from the list of runs, or search for it.",
         "unknown_step": "View the current plan of the run.",
         "unknown_task": _NOW,
+        "unknown_assistant": "The assistants are listed on the Assistants page.",
         "unknown_token": "Your tokens are listed on the Tokens page.",
         "unknown_webhook": "Webhooks are listed on the Webhooks page.",
         "urgent_not_allowed": "Choose a planned date, or ask a person with one of these roles.",

@@ -20,7 +20,7 @@ from orchestrator.web.pages.admin import (
     tokens,
     webhooks,
 )
-from orchestrator.web.pages.lists import exceptions, inbox, outcomes, runs, search, streams
+from orchestrator.web.pages.lists import assistants, exceptions, inbox, outcomes, runs, search, streams
 from orchestrator.web.pages.new_run import batches, new_run
 from orchestrator.web.pages.run import (
     changes,
@@ -65,6 +65,7 @@ for part in (
     outcomes,
     away,
     tokens,
+    assistants,
     staff,
     webhooks,
     starts,

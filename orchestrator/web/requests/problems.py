@@ -74,6 +74,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "unknown_inquiry": ("inquiry_id",),
     "unknown_delegation": ("delegation_id",),
     "unknown_token": ("token_id",),
+    "unknown_assistant": ("actor_id", "account"),
     "unknown_webhook": ("hook_id",),
 }
 """Codes by the parts of an address that may name what they are about: such an address leads nowhere (404, RFC 9110,
@@ -188,24 +189,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(LedgerError)
     async def _ledger(request: Request, error: LedgerError) -> Response:
-        log.error("ledger: %s", error)  # with the remedy for the administrator, which may be a command
-        away = isinstance(error, LedgerUnavailable)
-        code = "ledger_unavailable" if away else "ledger_fault"
-        unreadable = (
-            "This process does not have the master key that the data is encrypted with."
-            if isinstance(error, WrongMasterKey)
-            else "An event in the ledger cannot be read."
-        )
-        return await answer(
-            request,
-            Problem(
-                503 if away else 500,
-                code,
-                f"The ledger is not available: {error.cause}." if away else unreadable,
-                remedy_in(api.REMEDIES, code, {}),
-                headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
-            ),
-        )
+        return await ledger_problem(request, error)
 
     @app.exception_handler(EngineUnavailable)
     async def _engine(request: Request, error: EngineUnavailable) -> Response:
@@ -242,6 +226,28 @@ def add_problems(app: FastAPI) -> None:
         )
 
 
+async def ledger_problem(request: Request, error: LedgerError) -> Response:
+    """The response where the ledger can't be read or written."""
+    log.error("ledger: %s", error)  # with the remedy for the administrator, which may be a command
+    away = isinstance(error, LedgerUnavailable)
+    code = "ledger_unavailable" if away else "ledger_fault"
+    unreadable = (
+        "This process does not have the master key that the data is encrypted with."
+        if isinstance(error, WrongMasterKey)
+        else "An event in the ledger cannot be read."
+    )
+    return await answer(
+        request,
+        Problem(
+            503 if away else 500,
+            code,
+            f"The ledger is not available: {error.cause}." if away else unreadable,
+            remedy_in(api.REMEDIES, code, {}),
+            headers={"Retry-After": TRY_AGAIN_AFTER} if away else {},
+        ),
+    )
+
+
 async def fault(request: Request, error: Exception) -> Response:
     """The response to an unexpected error. Its message may quote data, so only its kind and place are logged."""
     number = secrets.token_hex(4)
@@ -267,6 +273,7 @@ def is_api(request: Request) -> bool:
 
 async def answer(request: Request, problem: Problem) -> Response:
     """The problem as JSON or as a page, by the request."""
+    request.state.problem = problem.code
     if is_api(request):
         return JSONResponse(problem.document(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
     response = await page(

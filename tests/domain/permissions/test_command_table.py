@@ -38,6 +38,7 @@ from orchestrator.domain.organisation.organisation import Holds, Organisation
 from orchestrator.domain.organisation.starts import StartsState, fold_starts
 from orchestrator.domain.packet.history import objections, packet_phases, packet_state
 from orchestrator.domain.permissions import embargo, programs
+from orchestrator.domain.permissions.assistants import require_may_resume, require_may_stop
 from orchestrator.domain.permissions.command_table import COMMANDS, CommandName, refusal, require
 from orchestrator.domain.permissions.levels import Actor, Level
 from tests.domain.run_world import EVENING, MONDAY, PERSON_ID, Story, actor, packet
@@ -251,6 +252,8 @@ def attempts(story: Story) -> dict[CommandName, Callable[[Actor], object]]:
         "replace_webhook_secret": lambda by: programs.require_safety_owner(by, [pinned], "replace_webhook_secret"),
         "revoke_any_token": lambda by: programs.require_safety_owner(by, [pinned], "revoke_any_token"),
         "end_sessions": lambda by: programs.require_safety_owner(by, [pinned], "end_sessions"),
+        "stop_assistant": lambda by: require_may_stop(by, "*", Organisation(), [pinned]),
+        "resume_assistant": lambda by: require_may_resume(by, [pinned]),
         "list_tokens": lambda by: programs.require_safety_owner(by, [pinned], "list_tokens"),
         "list_sessions": lambda by: programs.require_safety_owner(by, [pinned], "list_sessions"),
         "list_webhooks": lambda by: programs.require_safety_owner(by, [pinned], "list_webhooks"),

@@ -22,6 +22,7 @@ from tests.web.visitor import api, token_of
 
 PACKET = "standard-leaver"
 SIGNED_PACKET = "signed-leaver"
+ASSISTANT = {"name": "Exception helper", "kind": "assistant", "roles": [], "up_to": "read", "lasts_days": 30}
 SIGNED_STEPS = ("snapshot_code", "suspend_code", "revoke_code_tokens")
 CLOSE = """\
 close:
@@ -52,13 +53,15 @@ PEOPLE = (
 @dataclass(frozen=True, slots=True)
 class Furnished:
     """`runs` and `people` by what became of them; one of the people has no run yet. The run "restoring" restores what
-    the run "restored" removed. `objected` is the version of the packet "objected"; its safety owner objects to it."""
+    the run "restored" removed. `objected` is the version of the packet "objected"; its safety owner objects to it.
+    `assistant` is the account of an AI assistant that has requested something."""
 
     runs: dict[str, str]
     people: dict[str, Employee]
     version: str
     objected: str
     delegation: str
+    assistant: str
 
 
 class FurnishedOffice:
@@ -220,4 +223,8 @@ async def furnish(stack: Stack) -> Furnished:
         objected = (await services.post("value-owner", "/packets", texts))["version"]
         reason = {"reason": "The identity provider's token can delete accounts, which no step needs."}
         await services.post("safety-owner", f"/packets/objected/versions/{objected}/objections", reason)
-    return Furnished(runs, people, packet["version"], objected, away["delegation_id"])
+        assistant = await services.post("safety-owner", "/tokens", ASSISTANT)
+        async with api(stack.url, assistant["token"]) as reading:
+            for path in ("/me", "/runs", f"/runs/{runs['failed']}"):
+                await reading.get(path)
+    return Furnished(runs, people, packet["version"], objected, away["delegation_id"], assistant["actor_id"])

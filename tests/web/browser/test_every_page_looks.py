@@ -81,6 +81,8 @@ PAGES: dict[str, tuple[str | None, str | AddressOf]] = {
     "away": ("auditor", "/away"),
     "starts": ("safety-owner", "/starts"),
     "tokens": ("safety-owner", "/tokens"),
+    "assistants": ("safety-owner", "/assistants"),
+    "assistant": ("safety-owner", lambda all: f"/assistants/{all.assistant}"),
     "staff": ("safety-owner", "/staff"),
     "webhooks": ("safety-owner", "/webhooks"),
     "device": ("operator", "/device"),

@@ -142,6 +142,10 @@ GET    /tokens                                         +  +  +  +  +  +  +  +  s
 POST   /tokens                                         x  x  x  x  x  +  x  x  s  s
 POST   /tokens/{token_id}/owners                       x  x  x  x  x  +  x  x  s  s
 POST   /tokens/{token_id}/revoke                       ?  ?  ?  ?  ?  +  ?  ?  s  s
+GET    /assistants                                     +  +  +  +  +  +  +  +  s  s
+GET    /assistants/{account}                           ?  ?  ?  ?  ?  ?  ?  ?  s  s   there is none
+POST   /assistants/stop                                x  x  x  x  +  +  x  x  s  s   all of them
+POST   /assistants/resume                              x  x  x  x  x  +  x  x  s  s
 GET    /staff                                          x  x  x  x  x  +  x  x  s  s
 POST   /staff/{actor_id}/roles/revoke                  x  x  x  x  x  +  x  x  s  s
 POST   /staff/{actor_id}/sessions/end                  x  x  x  x  x  +  x  x  s  s
@@ -254,6 +258,12 @@ GET    /api/v1/tokens                                  +  +  +  +  +  +  +  +  +
 POST   /api/v1/tokens                                  x  x  x  x  x  +  x  x  x  s
 POST   /api/v1/tokens/{token_id}/owners                x  x  x  x  x  +  x  x  x  s
 DELETE /api/v1/tokens/{token_id}                       ?  ?  ?  ?  ?  +  ?  ?  x  s
+GET    /api/v1/assistants                              +  +  +  +  +  +  +  +  +  s
+GET    /api/v1/assistants/{actor_id}/calls             ?  ?  ?  ?  ?  ?  ?  ?  ?  s   there is none
+POST   /api/v1/assistants/stop                         x  x  x  x  +  +  x  x  x  s
+POST   /api/v1/assistants/resume                       x  x  x  x  x  +  x  x  x  s
+POST   /api/v1/assistants/{actor_id}/stop              x  x  x  x  ?  ?  x  x  x  s   there is none
+POST   /api/v1/assistants/{actor_id}/resume            x  x  x  x  x  ?  x  x  x  s   there is none
 POST   /api/v1/staff/{actor_id}/roles/revoke           x  x  x  x  x  +  x  x  x  s
 GET    /api/v1/sessions                                x  x  x  x  x  +  x  x  x  s
 POST   /api/v1/staff/{actor_id}/sessions/end           x  x  x  x  x  +  x  x  x  s

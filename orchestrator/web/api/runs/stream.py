@@ -14,9 +14,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
-from orchestrator.domain.errors import Refusal
+from orchestrator.domain.errors import NotAllowed, Refusal
 from orchestrator.ledger.book.errors import LedgerError
-from orchestrator.web.access.caller import ApiCaller, Caller, TokenNeeded, token_holder
+from orchestrator.web.access.caller import ApiCaller, Caller, TokenNeeded, require_not_stopped, token_holder
 from orchestrator.web.api.idempotent import IdempotentRoute
 from orchestrator.web.api.runs.runs import Events, events_after
 from orchestrator.web.api.schema.description import problems
@@ -105,8 +105,10 @@ async def _found(request: Request, web: WebState, run_id: str, after: int) -> Ev
 
 
 async def _listener(request: Request) -> Caller | None:
-    """The holder of the token now, None where it is no longer valid."""
+    """The holder of the token now, None where it is no longer valid or its assistant was stopped."""
     try:
-        return await token_holder(request)
-    except TokenNeeded:
+        caller = await token_holder(request)
+        await require_not_stopped(state_of(request), caller.actor)
+    except (TokenNeeded, NotAllowed):
         return None
+    return caller
