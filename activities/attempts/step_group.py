@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -108,6 +108,11 @@ class StepGroup:
         """Records a fact, and begins what it makes due."""
         begun = Begun()
 
+        def concluded(state: RunState, world: World) -> Sequence[Event]:
+            # An append that conflicted began nothing. `due` is not asked about a run that has finished since.
+            begun.intents, begun.readings = [], []
+            return conclude(state, world)
+
         def due(decided: RunDecision) -> list[Event]:
             try:
                 return begun.decide(decided.state, decided.world, self._taken(decided.state, decided.progress))
@@ -116,7 +121,7 @@ class StepGroup:
                 begun.intents, begun.readings = [], []
                 return []
 
-        decided = await self._work.record_result(self._run_id, conclude, due)
+        decided = await self._work.record_result(self._run_id, concluded, due)
         self._start(decided, begun)
         return decided
 

@@ -61,6 +61,27 @@ AUDREY = acting("audrey", "auditor")
 STAFF = (HANNA, IVO, FERN, OLE, VERA, SAM, AUDREY)
 
 
+def answers_of_systems(state: RunState, world: World) -> list[Event]:
+    """Every system that is due answers with one account that is the person's."""
+    readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
+    due = searches_due(state, world, readiness_by_step).systems
+    person = PersonFacts.model_validate(state.asked.facts)
+    results, details = [], {}
+    for system, purpose in due:
+        spec = world.pinned.platform.systems[system]
+        account = FoundAccount(
+            system=system,
+            account_id=f"a-{system}-{state.asked.person_id[2:10]}",
+            native_id=person.hr_id,
+            label=person.employee_number,
+            active=True,
+            attributes={spec.match[0].attribute: _matching(person, spec.match[0].key)},
+        )
+        results.append(judge(person, world.pinned, system, purpose, [account]))
+        details[account.account_id] = account.model_dump(mode="json")
+    return [e.AccountsSearched(results=tuple(results), details=details)] if results else []
+
+
 class SmallOffice:
     def __init__(self, url: str, database: Database, packet: Packet) -> None:
         self.url = url
@@ -129,23 +150,7 @@ class SmallOffice:
         found: list[Event] = []
 
         def look(state: RunState, world: World) -> Sequence[Event]:
-            readiness_by_step = {id_: readiness(state, step, world) for id_, step in state.plan.steps.items()}
-            due = searches_due(state, world, readiness_by_step).systems
-            person = PersonFacts.model_validate(state.asked.facts)
-            results, details = [], {}
-            for system, purpose in due:
-                spec = world.pinned.platform.systems[system]
-                account = FoundAccount(
-                    system=system,
-                    account_id=f"a-{system}-{state.asked.person_id[2:10]}",
-                    native_id=person.hr_id,
-                    label=person.employee_number,
-                    active=True,
-                    attributes={spec.match[0].attribute: _matching(person, spec.match[0].key)},
-                )
-                results.append(judge(person, world.pinned, system, purpose, [account]))
-                details[account.account_id] = account.model_dump(mode="json")
-            found[:] = [e.AccountsSearched(results=tuple(results), details=details)] if results else []
+            found[:] = answers_of_systems(state, world)
             return found
 
         await self.runs.decide(run_id, look)
