@@ -86,14 +86,24 @@ class BatchChecks:
                 continue
             ready.append(_proposed(len(ready) + 1, row, person_id))
         named = tuple(sorted(broken, key=_number))
+        batch_id = f"b{hashlib.sha256(f'batch:{inquiry_id}'.encode()).hexdigest()[:16]}"
+        if batch_id in (await runs.batches.listed()).all:
+            return await self._recorded(batch_id, named)
         if question.check_only or (named and not question.skip_broken):
             return BatchChecked(batch_id=None, people=len(ready), broken=named)
-        batch_id = f"b{hashlib.sha256(f'batch:{inquiry_id}'.encode()).hexdigest()[:16]}"
         kept = [row.model_copy(update={"person_id": await self._person(row)}) for row in ready]
         await commands.propose_batch(
             self._services, actor, batch_id, packet, kept, broken=len(named), shadow=question.shadow
         )
         return BatchChecked(batch_id=batch_id, people=len(ready), broken=named)
+
+    async def _recorded(self, batch_id: str, broken: tuple[BrokenRow, ...]) -> BatchChecked:
+        """The answer of a worker that died after it recorded the batch. The rows of the batch now seem broken, since
+        their people are in it."""
+        state = (await self._services.runs.batches.read([batch_id]))[batch_id]
+        places = {row.proposed.place for row in state.rows.values()}
+        left_out = tuple(row for row in broken if row.place not in places)
+        return BatchChecked(batch_id=batch_id, people=len(state.rows), broken=left_out)
 
     async def _found(self, asked: tuple[BatchRowAsked, ...], listed: HrList, broken: list[BrokenRow]) -> list[_Row]:
         """The rows whose person HR has, each person once, with the cutoff in their zone."""

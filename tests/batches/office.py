@@ -49,9 +49,11 @@ class BatchOffice:
         office = self.office
         return BatchFeeder(office.services, office.queries, self.here.connections, office.database)
 
-    async def check(self, rows: Sequence[BatchRowAsked], by: Actor = HANNA, **more: Any) -> BatchChecked:
+    async def check(
+        self, rows: Sequence[BatchRowAsked], by: Actor = HANNA, inquiry_id: str | None = None, **more: Any
+    ) -> BatchChecked:
         question = BatchAsked(packet=PACKET, rows=tuple(rows), **more)
-        return await self.checks.check(by.actor_id, question, secrets.token_hex(8))
+        return await self.checks.check(by.actor_id, question, inquiry_id or secrets.token_hex(8))
 
     async def proposed(self, rows: Sequence[BatchRowAsked], by: Actor = HANNA, **more: Any) -> str:
         checked = await self.check(rows, by, **more)

@@ -223,6 +223,21 @@ async def test_a_batch_that_is_not_confirmed_waits_at_a_limit_on_starts(
         assert (state.status, state.waiting) == ("running", 1), "no row is lost"
 
 
+async def test_a_check_that_is_repeated_answers_with_the_batch_that_it_recorded(
+    database_url: str, tmp_path: Path
+) -> None:
+    """As after the death of the worker between the append and its answer."""
+    async with batch_office(database_url, tmp_path) as here:
+        listed, inquiry = rows(1, 2, 404), "i" + "0" * 32
+        first = await here.check(listed, inquiry_id=inquiry, skip_broken=True)
+        assert first.batch_id is not None and (first.people, len(first.broken)) == (2, 1)
+        assert await here.check(listed, inquiry_id=inquiry, skip_broken=True) == first
+        await commands.start_batch(here.services, HANNA, first.batch_id, 2)
+        assert await here.feeder.look() == 2
+        assert await here.check(listed, inquiry_id=inquiry, skip_broken=True) == first
+        assert len((await here.services.runs.batches.listed()).all) == 1
+
+
 async def test_people_who_report_to_a_leaver_keep_no_access_open(database_url: str, tmp_path: Path) -> None:
     async with batch_office(database_url, tmp_path) as here:
         batch_id = await here.running(rows(1, 2))
