@@ -7,6 +7,9 @@ from pydantic import Field
 from orchestrator.documents.runs.shown import Shown
 
 MAX_PLACE_CHARACTERS = 40
+MAX_PERSON_CHARACTERS = 320
+"""Of an employee number or a mail address."""
+MAX_MESSAGE_CHARACTERS = 2000
 
 
 class BatchRowAsked(Shown):
@@ -15,8 +18,8 @@ class BatchRowAsked(Shown):
     it, in `zone` or else in the person's own zone as HR has it."""
 
     place: str = Field(max_length=MAX_PLACE_CHARACTERS)
-    person: str = Field(min_length=1, max_length=320)
-    email: str = Field(default="", max_length=320)
+    person: str = Field(min_length=1, max_length=MAX_PERSON_CHARACTERS)
+    email: str = Field(default="", max_length=MAX_PERSON_CHARACTERS)
     cutoff: str = Field(max_length=100)
     zone: str | None = Field(default=None, max_length=100)
 
@@ -25,7 +28,7 @@ class BrokenRow(Shown):
     """A row that cannot start a run. `message` says what is wrong and what to do."""
 
     place: str = Field(max_length=MAX_PLACE_CHARACTERS, description="Where the row is in the list, such as `line 12`")
-    message: str = Field(max_length=2000)
+    message: str = Field(max_length=MAX_MESSAGE_CHARACTERS)
 
 
 class BatchChecked(Shown):
