@@ -6,7 +6,7 @@ The ledger here knows versions and a list of what is due; everything else is the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,9 @@ def due(*names: str, queue: str | None = None, attempt: int = 1) -> tuple[StepDu
 
 @dataclass
 class Script:
-    """`layers` are done one after the other; `wait` says, by the number of layers done, for how many seconds nothing
-    is due before the next one. A person's word is `word()`: it moves the version and takes the wait away."""
+    """`layers` are done one after the other; `waits` says, by the number of layers done, for how many seconds nothing
+    is due before the next one, on `clock`; `read_clock` is awaited before it is asked. A person's word is `word()`: it
+    moves the version and takes the wait away."""
 
     layers: list[tuple[str, ...]] = field(default_factory=list)
     search: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Script:
     finished: bool = True
     queue: str | None = None
     clock: Callable[[], float] = lambda: 0.0
+    read_clock: Callable[[], Awaitable[None]] | None = None
     waited_since: dict[int, float] = field(default_factory=dict)
 
     @property
@@ -77,6 +79,8 @@ class Script:
         @activity.defn(name="advance")
         async def advance(run: stubs.RunRef) -> Progress:
             self.asked.append(("advance", run))
+            if self.read_clock is not None:
+                await self.read_clock()
             return self.progress
 
         @activity.defn(name="search_accounts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 from scripted import Script, due
@@ -30,23 +30,19 @@ async def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
 
 @asynccontextmanager
 async def server_clock(stage: Stage) -> AsyncIterator[Callable[[], float]]:
-    """The server's own time, which leaps; read between two activities it is as good as the ledger's."""
+    """The server's own time, which leaps. Each `advance` reads it."""
     assert stage.environment is not None
     environment = stage.environment
     state = {"now": (await environment.get_current_time()).timestamp()}
 
-    async def follow() -> None:
-        while True:
-            state["now"] = (await environment.get_current_time()).timestamp()
-            await asyncio.sleep(0.005)
+    async def read() -> None:
+        state["now"] = (await environment.get_current_time()).timestamp()
 
-    following = asyncio.create_task(follow())
+    stage.script.read_clock = read
     try:
         yield lambda: state["now"]
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        stage.script.read_clock = None
 
 
 async def lasted(stage: Stage) -> float:
