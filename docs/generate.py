@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from connectors.abilities import Ability
 from connectors.registry import REFERENCE_KINDS, SETTINGS, SETUPS, SYSTEM_CLASSES, Setting, connector_kinds
 from orchestrator.domain.packet import packet
+from orchestrator.domain.packet.support import SupportSpec
 from orchestrator.domain.packet.timing import Timing, duration_text
 from orchestrator.vocabulary.ended import HELD
 
@@ -30,6 +31,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     (packet.WORKFLOW_FILE, "steps: task", packet.TaskSpec),
     (packet.PLATFORM_FILE, "", packet.Platform),
     (packet.PLATFORM_FILE, "systems", packet.SystemSpec),
+    (packet.PLATFORM_FILE, "systems: support", SupportSpec),
     (packet.PLATFORM_FILE, "systems: match", packet.MatchKey),
     (packet.PLATFORM_FILE, "levels", packet.LevelRule),
     (packet.PLATFORM_FILE, "hr", packet.HrSpec),

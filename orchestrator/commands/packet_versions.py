@@ -126,8 +126,17 @@ async def move_packet(
         acting, shelf = acting_now(actor, people), _known(packet, events, people)
         with recording(shelf.history, "move", version, acting, phase):
             require_known_owner(acting, people)
-            needs = shelf.required_signatures(version)
-            return packet_phases.move(shelf.history, version, phase, acting, reason, open_runs or "continue", needs)
+            needs, lacks = shelf.required_signatures(version), shelf.missing_support(version)
+            return packet_phases.move(
+                shelf.history,
+                version,
+                phase,
+                acting,
+                reason,
+                open_runs or "continue",
+                required=needs,
+                missing_support=lacks,
+            )
 
     def check(people: Organisation, events: Sequence[Event]) -> Sequence[Draft]:
         move(people, events)

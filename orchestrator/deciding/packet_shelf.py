@@ -15,6 +15,7 @@ from orchestrator.domain.packet.history import packet_state
 from orchestrator.domain.packet.history.packet_events import PacketAdopted
 from orchestrator.domain.packet.packet import Packet
 from orchestrator.domain.packet.packet_files import parse_packet
+from orchestrator.domain.packet.support import missing_support
 from orchestrator.domain.packet.versions.file_ownership import RequiredSignatures, required_signatures
 from orchestrator.domain.permissions.levels import Actor
 from orchestrator.domain.run.comparison.twins import with_twin
@@ -54,6 +55,11 @@ class PacketShelf:
     def required_signatures(self, version: str) -> RequiredSignatures:
         """Whose signatures a move of this version to a later phase needs today."""
         return required_signatures(self.production, self.version(self.history.version(version).version))
+
+    def missing_support(self, version: str) -> tuple[str, ...]:
+        """What the systems of this version lack for phase shadow."""
+        systems = self.version(self.history.version(version).version).platform.systems
+        return missing_support({name: spec.support for name, spec in systems.items()})
 
     def compared_with(self, version: str) -> packet_state.VersionState | None:
         """The version whose differences from this one are shown: the one in production; for that one itself, and where

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
 from orchestrator.documents.document import Document
+from orchestrator.documents.support import support_facts
 from orchestrator.domain.packet.ability import Catalogue, KindClasses
-from orchestrator.domain.packet.checks.class_checks import coverage_notices
+from orchestrator.domain.packet.checks.notices import packet_notices
 from orchestrator.domain.packet.class_steps import places, step_name
 from orchestrator.domain.packet.history.packet_events import (
     PacketActRefused,
@@ -30,8 +31,8 @@ KINDS: tuple[ActorKind, ...] = ("person", "service", "assistant")
 def packet_document(
     packet: Packet, shelf: PacketShelf, happened: Sequence[Recorded], catalogue: Catalogue, classes: KindClasses
 ) -> Document:
-    """One version. `happened` are the events of the packet's stream. `notices` say what today's connectors leave open
-    (`class_checks.coverage_notices`)."""
+    """One version. `happened` are the events of the packet's stream. `notices` say what the packet leaves open with
+    today's connectors (`checks.notices`)."""
     known = shelf.history.version(packet.version)
     return {
         "name": packet.name,
@@ -51,7 +52,7 @@ def packet_document(
         "objections": objections(packet.version, happened),
         "history": [entry for recorded in happened if (entry := _history(recorded)) is not None],
         "meaning": meaning(packet, catalogue),
-        "notices": [notice.model_dump() for notice in coverage_notices(packet, catalogue, classes)],
+        "notices": [notice.model_dump() for notice in packet_notices(packet, catalogue, classes)],
         "levels": level_tables(packet),
         "level_words": dict(words.LEVELS),
     }
@@ -101,8 +102,9 @@ def meaning(packet: Packet, catalogue: Catalogue) -> Document:
                 "title": system.title,
                 "connector": system.connector,
                 "hosts": list(system.hosts),
-                "support": system.support or None,
+                "support": system.support.team or None,
                 "runbook": system.runbook or None,
+                "support_details": support_facts(system.support),
                 "sentences": words.system_sentences(name, packet, catalogue),
             }
             for name, system in packet.platform.systems.items()

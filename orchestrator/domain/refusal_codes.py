@@ -43,7 +43,7 @@ CommonCode = Literal[
     "role_missing", "role_of_others", "role_of_people", "row_done", "run_finished", "run_open", "search_too_short",
     "second_person_needed",
     "settled_twice", "several_legal_holds",
-    "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn",
+    "several_people", "several_runs", "shown_for_another", "signature_missing", "start_withdrawn", "support_missing",
     "objected_already", "objection_open", "not_your_objection", "unknown_objection",
     "answered_by_itself", "objection_withdrawn",
     "starts_held", "step_not_open", "step_up_needed", "task_done", "token_lasts", "too_many_attachments",

@@ -33,6 +33,7 @@ REFUSED_PACKET_ACT: Vocabulary = {
     "only_people_govern": "Only people whom HR knows can do this",
     "packet_retired": "The version is retired",
     "signature_missing": "A signature is missing",
+    "support_missing": "A system lacks support",
 }
 
 

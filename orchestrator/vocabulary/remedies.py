@@ -111,6 +111,8 @@ COMMON: Final[Remedies] = MappingProxyType(
         "open_runs_unanswered": "Choose whether they continue under this version or are paused.",
         "objected_already": "Withdraw your objection first if you want to state another reason.",
         "objection_open": "Ask the author to withdraw the objection, or adopt a new version that answers it.",
+        "support_missing": "Add what is missing under `support` of the systems in platform.yaml, and adopt a new "
+        "version.",
         "objection_withdrawn": "No answer is needed.",
         "not_your_objection": "Ask its author.",
         "unknown_objection": "Use an objection that the packet version lists.",

@@ -90,6 +90,7 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     lines = (await services.exception_lists.page(sees(OLE))).lines
     [document] = await exception_documents(services.queries, sees(OLE), lines)
     assert document["support"] == "Finance operations" and document["runbook"].startswith("A card with an open balance")
+    assert document["support_details"]["on_call"] == "finance-operations-on-call@example.org"
     assert document["exception_id"] == lines[0].id and "id" not in document
     assert document["remedy"].startswith("Correct the cause") and document["candidates"] == []
     assert document["repairs"] == ["retry", "do_by_hand", "skip", "waive"]

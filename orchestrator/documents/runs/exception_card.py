@@ -10,6 +10,7 @@ from orchestrator.documents.runs.exception_offers import SKIP_ALL, all_offers, n
 from orchestrator.documents.runs.permissions import DryRun, Permissions
 from orchestrator.documents.runs.run import account, exception_in_run
 from orchestrator.documents.runs.still_removed import still_removed_for
+from orchestrator.documents.support import support_document
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders, effects_of_delay
 from orchestrator.domain.commands.operating import known_exception
 from orchestrator.domain.exceptions.exception_rule import Repair
@@ -28,7 +29,7 @@ def exception_card_document(snapshot: RunSnapshot, reader: Actor, exception_id: 
     known = known_exception(state, exception_id)
     opened = known.opened
     step = state.plan.steps.get(opened.step_id or "")
-    spec = world.pinned.platform.systems.get(opened.system or "")
+    spec = world.system_today(opened.system or "")
     gate = state.decisions.gates.get(opened.gate_id or "")
     gate_spec = world.pinned.approvals.decisions.get(gate.opened.gate) if gate is not None else None
     people = PeopleByRole(world.actors.values())
@@ -40,7 +41,8 @@ def exception_card_document(snapshot: RunSnapshot, reader: Actor, exception_id: 
         "gate": gate.opened.gate if gate is not None else None,
         "gate_title": gate_spec.title if gate_spec is not None else None,
         "account": account(state, step) if step is not None else None,
-        "support": (spec.support or None) if spec is not None else None,
+        "support": (spec.support.team or None) if spec is not None else None,
+        "support_details": support_document(spec.support, world.now) if spec is not None else None,
         "runbook": (spec.runbook or None) if spec is not None else None,
         "second_request": second_request(state, exception_id),
         "ran_before_approval": [

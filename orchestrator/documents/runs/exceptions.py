@@ -10,6 +10,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.run import account_of, decision_behind, not_selected
+from orchestrator.documents.support import support_document
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.reading.queries import Queries
@@ -36,7 +37,7 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
     repairs = rule.repairs if rule is not None else ()
     document["remedy"] = rule.remedy if rule is not None else ""
     document["repairs"] = list(repairs)
-    document["support"] = document["runbook"] = None
+    document["support"] = document["runbook"] = document["support_details"] = None
     known = snapshot.state.work.exceptions.get(line.id) if snapshot is not None else None
     document["decision"] = decision_behind(snapshot.state, known.opened) if snapshot is not None and known else None
     document["assigned_to"] = line.assigned_to or None
@@ -46,9 +47,10 @@ def exception_document(line: ExceptionLine, snapshot: RunSnapshot | None = None)
         return document
     pinned = snapshot.world.pinned
     document["remedy"] = exception_remedy(line.kind, line.code, line.system, pinned)
-    spec = pinned.platform.systems.get(line.system)
+    spec = snapshot.world.system_today(line.system)
     if spec is not None:
-        document["support"], document["runbook"] = spec.support or None, spec.runbook or None
+        document["support"], document["runbook"] = spec.support.team or None, spec.runbook or None
+        document["support_details"] = support_document(spec.support, snapshot.world.now)
     if line.closed_at is None and Repair.SETTLE in repairs:
         found = snapshot.state.accounts.planned_on.get(line.system)
         candidates = found.candidates if found is not None else ()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from orchestrator.domain import events as e
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.exceptions.owners import with_team
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.planning.still_removed import still_removed
 from orchestrator.domain.run.run import RunState
@@ -63,7 +64,9 @@ def _opened(kind: e.ExceptionKind, systems: Iterable[str], world: World) -> list
         e.ExceptionOpened(
             exception_id=f"x-{kind}-{system}" if system else f"x-{kind}",
             kind=kind,
-            owners=rule.owners(packet) if system == packet.platform.hr.system else (packet.approvals.exceptions.owner,),
+            owners=rule.owners(packet)
+            if system == packet.platform.hr.system
+            else with_team((packet.approvals.exceptions.owner,), packet, system),
             due=world.now + rule.due_within(packet),
             system=system or None,
         )

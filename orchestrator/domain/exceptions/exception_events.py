@@ -62,13 +62,19 @@ def _opened(rule: ExceptionRule, wanted: Wanted, context: ExceptionContext) -> e
     return e.ExceptionOpened(
         exception_id=exception_id,
         kind=rule.kind,
-        owners=rule.owners(packet),
+        owners=rule.owners_for(packet, _system(wanted, state)),
         due=wanted.due or context.world.now + rule.due_within(packet),
         step_id=wanted.step_id,
         system=wanted.system,
         gate_id=wanted.gate_id,
         code=wanted.code,
     )
+
+
+def _system(wanted: Wanted, state: RunState) -> str | None:
+    """The system that it is about, also where only the step is named."""
+    step = state.plan.steps.get(wanted.step_id or "")
+    return wanted.system or (step.system if step is not None else None)
 
 
 def _accepted_long_ago(rule: ExceptionRule, exception_id: str, context: ExceptionContext) -> bool:

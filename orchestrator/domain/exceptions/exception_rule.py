@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
 from orchestrator.domain import events as e
+from orchestrator.domain.exceptions.owners import with_team
 from orchestrator.domain.organisation.duties import roles_left_alone
 from orchestrator.domain.organisation.services import without_owner_after
 from orchestrator.domain.packet.packet import Packet
@@ -224,6 +225,10 @@ class ExceptionRule:
     """Whether attempts go on while it is open."""
     depends_on_levels: bool = False
     """Whether changes of levels or roles may resolve it: runs with an open one are then checked again."""
+
+    def owners_for(self, packet: Packet, system: str | None) -> tuple[str, ...]:
+        """The owners of an exception about this system, or about none."""
+        return with_team(self.owners(packet), packet, system)
 
     def roles_that_accept(self, opened: e.ExceptionOpened, packet: Packet) -> tuple[str, ...]:
         """`packet` is the version of the run."""

@@ -18,6 +18,16 @@ def review_within(packet: Packet) -> timedelta:
     return urgent.review_within if urgent is not None else packet.approvals.exceptions.due_within
 
 
+def with_team(owners: tuple[str, ...], packet: Packet, system: str | None) -> tuple[str, ...]:
+    """Where the role for exceptions is an owner, the team that supports the system comes first. The role stays an
+    owner: all people of the team may have left."""
+    spec = packet.platform.systems.get(system or "")
+    role = spec.support.role if spec is not None else None
+    if role is None or packet.approvals.exceptions.owner not in owners:
+        return owners
+    return tuple(dict.fromkeys((role, *owners)))
+
+
 def hr_roles(packet: Packet) -> tuple[str, ...]:
     return tuple(sorted(postponing_roles(packet, packet))) or (packet.workflow.value_owner,)
 

@@ -31,7 +31,9 @@ from pydantic import (
 
 from orchestrator.domain.organisation.person import PERSON_FIELDS
 from orchestrator.domain.packet.ability import SystemClass
+from orchestrator.domain.packet.support import SupportSpec
 from orchestrator.domain.packet.timing import Duration, PositiveDuration, Timing
+from orchestrator.domain.packet.written import Written
 from orchestrator.domain.permissions.levels import ActorKind, Level
 
 WORKFLOW_FILE: Final = "workflow.yaml"
@@ -50,20 +52,14 @@ ConnectorName = Annotated[
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class _Written(BaseModel):
-    """The base class of models for files that people write. Unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OutcomeTargets(_Written):
+class OutcomeTargets(Written):
     """What the business promises itself. `access_gone_within` counts from the cutoff to the last verified step that
     cuts access."""
 
     access_gone_within: PositiveDuration
 
 
-class Thresholds(_Written):
+class Thresholds(Written):
     """`batch_cap`: how many runs one list can start before the requester has to confirm the number. It finds a wrong
     file; the limits in `starts` hold for every entry point.
     `retries_become_exception_after`: how long a system can fail before an exception opens; retries continue.
@@ -76,7 +72,7 @@ class Thresholds(_Written):
     task_due_within: PositiveDuration = timedelta(days=3)
 
 
-class TaskSpec(_Written):
+class TaskSpec(Written):
     """Work that only a person can do. `hands_over`: the task gives what the leaver has to another person. Without it,
     a task is a hand-over if the step's name begins with `hand_over`, `transfer_` or `forward_`. `cuts_access`: the task
     removes access that the leaver has without an account, such as by a password that several people know. `destroys`:
@@ -96,7 +92,7 @@ _HAND_OVER_NAMES: Final = ("hand_over", "transfer_", "forward_")
 existed keep their meaning by it."""
 
 
-class WorkflowStep(_Written):
+class WorkflowStep(Written):
     """One ability on one system, or on every system of a class, or one task for a person. It begins when everything
     in `needs` is done, its time `at` has come and its `gate` is open; where `when` (CEL over person, account, run)
     is false it is not planned. `when` and the gate's `needed_when` are evaluated again for an account that a later
@@ -137,7 +133,7 @@ class WorkflowStep(_Written):
         return self.task.hands_over
 
 
-class WatchSpec(_Written):
+class WatchSpec(Written):
     """So many days after the close of a run its systems are checked again for access that came back; none switches the
     checks off."""
 
@@ -151,7 +147,7 @@ class WatchSpec(_Written):
         return days
 
 
-class Workflow(_Written):
+class Workflow(Written):
     """`value_owner` is the role which answers for this file. `pilot` (CEL over person) names the people for whom the
     packet works while it is in its pilot phase; without it a pilot covers no one."""
 
@@ -173,7 +169,7 @@ class Workflow(_Written):
         raise KeyError(name)
 
 
-class MatchKey(_Written):
+class MatchKey(Written):
     """One way to tell that an account is this person's: the person's `key` equals the account's `attribute`.
     Keys are listed by rank. `strong` may match alone; `weak` only opens a question, and so does a value that HR has for
     another person too, or that is not the account's main one, such as an alias."""
@@ -202,14 +198,15 @@ MATCHABLE: Final = frozenset(
 NEVER_STRONG: Final = frozenset({"former_emails", "display_name", "given_name", "family_name", "name"})
 
 
-class SystemSpec(_Written):
+class SystemSpec(Written):
     """One system behind one connector. A connection value `env:NAME` or `file:PATH` is read by the worker, so that
     this file contains no secret. `hosts` are the only ones the connector may speak to. `deadline` is the total time
     of one attempt; `settle` overrides how long the system may show an old state. `token_lifetime` overrides for how
     long access tokens or tickets that the system issued are accepted; zero if it issues none. `expected`: everyone has
     an account here, so finding none is a question for a person; otherwise it is an answer. `class` is what the system
-    is to the company; without it, the class of its connector counts. `service_accounts` are patterns, such as `svc-*`,
-    for names of accounts that no person owns and that are expected."""
+    is to the company; without it, the class of its connector counts. `support` says who supports it, and `runbook` in
+    a sentence what to do first. `service_accounts` are patterns, such as `svc-*`, for names of accounts that no person
+    owns and that are expected."""
 
     title: Sentence
     connector: ConnectorName
@@ -223,9 +220,14 @@ class SystemSpec(_Written):
     token_lifetime: Duration | None = None
     rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     queue: Slug | None = None
-    support: str = ""
+    support: SupportSpec = SupportSpec()
     runbook: str = ""
     service_accounts: tuple[Sentence, ...] = ()
+
+    @field_validator("support", mode="before")
+    @classmethod
+    def _team_alone(cls, support: object) -> object:
+        return {"team": support} if isinstance(support, str) else support
 
     @property
     def connector_origin(self) -> str:
@@ -233,7 +235,7 @@ class SystemSpec(_Written):
         return self.connector.partition("@")[2].replace("==", " ") or "Offboard"
 
 
-class LevelRule(_Written):
+class LevelRule(Written):
     """Grants `who` (a role, or `*` for everyone of that kind) the levels up to `up_to`."""
 
     who: Slug | Literal["*"]
@@ -247,7 +249,7 @@ PEOPLE_CSV: Final = "people_csv"
 """The connector that reads people from HR's CSV files, with the mapping of the HR section."""
 
 
-class HrSpec(_Written):
+class HrSpec(Written):
     """Where people come from: the HR system, the columns of its CSV export (Offboard's name of the field: the column's
     title), and how the export is written. The connector `people_csv` documents the fields of `export_format`."""
 
@@ -267,7 +269,7 @@ class HrSpec(_Written):
 EXPORTABLE: Final = PERSON_FIELDS | {"cutoff_date", "cutoff_time", "start_date", "status"}
 
 
-class Platform(_Written):
+class Platform(Written):
     """`safety_owner` is the role which answers for this file."""
 
     safety_owner: Slug
@@ -291,7 +293,7 @@ class Platform(_Written):
         return self
 
 
-class DecisionSpec(_Written):
+class DecisionSpec(Written):
     """What gates and signatures of the close have in common: who decides, and until when."""
 
     title: Sentence
@@ -322,7 +324,7 @@ class CloseSpec(DecisionSpec):
     and `decide_together` are as for gates."""
 
 
-class UrgentSpec(_Written):
+class UrgentSpec(Written):
     """Who may start at once with the reversible steps that cut access, and who reviews that start afterwards. A start
     whose cutoff is longer ago than `late_after` is urgent as well."""
 
@@ -332,13 +334,13 @@ class UrgentSpec(_Written):
     late_after: PositiveDuration = timedelta(minutes=15)
 
 
-class PostponeSpec(_Written):
+class PostponeSpec(Written):
     """Who may move a cutoff to a later time, which keeps access open for longer."""
 
     allowed_to: Annotated[tuple[Slug, ...], Field(min_length=1)]
 
 
-class PauseSpec(_Written):
+class PauseSpec(Written):
     """A pause, of a run, a system or all systems, ends automatically after `ends_within` at the latest.
     `second_person`: only a person other than the one who paused resumes changes before that."""
 
@@ -346,7 +348,7 @@ class PauseSpec(_Written):
     second_person: bool = False
 
 
-class LegalHoldSpec(_Written):
+class LegalHoldSpec(Written):
     """A legal hold keeps everything that destroys data from running until it is lifted. `allowed_to` can place and lift
     holds; without it, the roles that can move a cutoff to a later time. `when` (CEL over person): runs for people for
     whom it is true, or cannot be evaluated, start under a hold."""
@@ -355,7 +357,7 @@ class LegalHoldSpec(_Written):
     when: str | None = None
 
 
-class StartLimits(_Written):
+class StartLimits(Written):
     """How many runs can be started within `window`, by one requester and under the packet, before further starts are
     held; an urgent start counts toward the limits of all starts and toward its own. `window` is a day at most."""
 
@@ -370,7 +372,7 @@ DEFAULT_START_LIMITS = StartLimits()
 """For packets without `starts`, which is every packet from before there were any."""
 
 
-class ExceptionSpec(_Written):
+class ExceptionSpec(Written):
     """Who owns what did not go as planned, and by when it must be settled. A delay that one person accepts, of a step
     or a search that keeps failing, is an exception again after `due_within`. `second_person`: that a failed step was
     done by hand is confirmed by a second person, as it always is for steps that remove access."""
@@ -380,7 +382,7 @@ class ExceptionSpec(_Written):
     second_person: bool = False
 
 
-class EmbargoSpec(_Written):
+class EmbargoSpec(Written):
     """Runs under this packet exist only for those `named` (actors by their ids) and their requester, until the
     time `for` after the cutoff."""
 
@@ -388,7 +390,7 @@ class EmbargoSpec(_Written):
     named: Annotated[tuple[Sentence, ...], Field(min_length=1)]
 
 
-class Approvals(_Written):
+class Approvals(Written):
     """`close` has the signatures that a run needs before it closes, by name; without it, a run closes once its last
     step has ended. `launch` is for what a move to production needs. Nothing checks that yet, so a new version leaves it
     empty."""

@@ -13,6 +13,7 @@ from orchestrator.domain.packet import packet as models
 from orchestrator.domain.packet.packet import APPROVALS_FILE, PLATFORM_FILE, WORKFLOW_FILE, Packet
 from orchestrator.domain.packet.packet_files import parse_packet, starter_packet
 from orchestrator.domain.packet.versions import change_table, changes
+from orchestrator.domain.packet.written import Written
 
 STANDARD = starter_packet("standard-leaver")
 NUMBER = "- {key: employee_number, attribute: employee_number}"
@@ -20,7 +21,7 @@ EMAIL = "- {key: email, attribute: email}"
 WRITTEN = {
     model
     for model in vars(models).values()
-    if isinstance(model, type) and issubclass(model, models._Written) and model is not models._Written
+    if isinstance(model, type) and issubclass(model, Written) and model is not Written
 }
 CASES = [
     (WORKFLOW_FILE, "title: Employee offboarding", "title: Leaving", "wording",
@@ -39,8 +40,16 @@ CASES = [
      "Step “Hand over approvals and ownership”, task: role, from operator to requester."),
     (WORKFLOW_FILE, "title: Employee offboarding", "title: Employee offboarding  # as before", "wording",
      "Comments, layout or order of workflow.yaml."),
-    (PLATFORM_FILE, "support: People team", "support: HR team", "wording",
-     "System “HR system”: support, from “People team” to “HR team”."),
+    (PLATFORM_FILE, "team: People team", "team: HR team", "wording",
+     "System “HR system”, support: team, from “People team” to “HR team”."),
+    (PLATFORM_FILE, "hours: Mon-Fri 08:00-18:00 Europe/Berlin", "hours: Mon-Sat 08:00-18:00 Europe/Berlin", "wording",
+     "System “HR system”, support: hours, from “Mon-Fri 08:00-18:00 Europe/Berlin” to "
+     "“Mon-Sat 08:00-18:00 Europe/Berlin”."),
+    (PLATFORM_FILE, "      on_call: people-on-call@example.org\n", "", "laxer",
+     "System “HR system”, support: on-call contact, from people-on-call@example.org to none."),
+    (PLATFORM_FILE, "      on_call: people-on-call@example.org\n",
+     "      on_call: people-on-call@example.org\n      role: operator\n", "other",
+     "System “HR system”, support: role that owns exceptions, from none to operator."),
     (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost]", "other",
      "System “HR system”: hosts, from 127.0.0.1 and localhost to localhost."),
     (PLATFORM_FILE, "hosts: [127.0.0.1, localhost]", "hosts: [localhost, a.example]", "laxer",

@@ -242,7 +242,7 @@ DANGEROUS: dict[str, PacketEdit] = {
 
 HARMLESS: dict[str, PacketEdit] = {
     "titles": lambda f, r: [one.update(title=f"Title {r.random()}") for one in (a_step(f, r), a_system(f, r))],
-    "support": lambda f, r: a_system(f, r).update(support="Others", runbook="Ask them."),
+    "support": lambda f, r: a_system(f, r)["support"].update(team="Others", hours="24/7"),
     "the order of steps": lambda f, r: r.shuffle(f[WORKFLOW_FILE]["steps"]),
     "the order of systems": lambda f, r: shuffled(f[PLATFORM_FILE]["systems"], r),
     "the order of gates": lambda f, r: shuffled(f[APPROVALS_FILE]["gates"], r),

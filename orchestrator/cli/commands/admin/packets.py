@@ -84,7 +84,7 @@ def checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[Packet
     """The packet with its problems and notices; None where the files cannot be read."""
     from connectors.people_csv.mapping import mapping_problems
     from connectors.registry import HR_KINDS, SETTINGS, SYSTEM_CLASSES, connector_kinds, why_missing
-    from orchestrator.domain.packet.checks.class_checks import coverage_notices
+    from orchestrator.domain.packet.checks.notices import packet_notices
     from orchestrator.domain.packet.checks.packet_checks import check_packet, roles_spoken_of
     from orchestrator.domain.packet.class_steps import expanded
     from orchestrator.domain.packet.packet_yaml import PacketProblems
@@ -103,7 +103,7 @@ def checked(named: str) -> tuple[Packet | None, list[PacketProblem], list[Packet
         hr_kinds=HR_KINDS,
         export_problems=mapping_problems,
     )
-    return packet, problems, coverage_notices(packet, connector_kinds(), SYSTEM_CLASSES)
+    return packet, problems, packet_notices(packet, connector_kinds(), SYSTEM_CLASSES)
 
 
 def diff(

@@ -14,6 +14,7 @@ from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
 from orchestrator.documents.document import Document
+from orchestrator.documents.support import support_words
 from orchestrator.vocabulary.states import FAILURE, HR_RECORD, MISSING_LEAVERS, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}
@@ -128,6 +129,9 @@ def _show(found: Document, json: bool) -> None:
             for system in found["systems"]
         ],
     )
+    for system in found["systems"]:
+        if (support := support_words(system.get("support_details"))) and not system["reachable"]:
+            say(f"{system['system']}: {support}")
     if found.get("older_ledger"):
         say("The ledger is an older copy of its database. Changes on all systems are paused until you resume them.")
     if found.get("all_held_until") is not None:

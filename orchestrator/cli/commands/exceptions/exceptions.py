@@ -27,6 +27,7 @@ from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
+from orchestrator.documents.support import support_words
 
 PAGE_SIZE = 200
 NamedException = Annotated[
@@ -94,6 +95,10 @@ def _print(found: Document, closed: bool) -> None:
     for system, support, runbook in sorted(contacts):
         if support or runbook:
             say(f"{system}, support {support or 'not set'}: {runbook}")
+    details = {d["system"]: d.get("support_details") for d in documents if d["system"]}  # an older server has none
+    for system, found in sorted(details.items()):
+        if found and (found["on_call"] or found["escalation"]):
+            say(f"{system}: {support_words(found)}")
     for document in documents:
         if document["candidates"]:
             say(f"Possible accounts of {name(document['person'])} on {document['system']}:")

@@ -73,7 +73,13 @@ def _facts(run: Document, known: Document) -> Iterator[tuple[str, str]]:
     yield "Opened", instant(known["opened_at"])
     yield "Due", instant(known["due_at"]) if known["state"] == "open" else ""
     yield "Closed", f"{instant(known['closed_at'])} by {known['by'] or 'Offboard'}" if known["closed_at"] else ""
-    yield "Support", known["support"] or ""
+    support = known.get("support_details") or {}  # an older server has none
+    hours = f", {support['hours']}" if support.get("hours") else ""
+    yield "Support", f"{known['support']}{hours}" if known["support"] else ""
+    yield "On call", support.get("on_call") or ""
+    yield "Escalation", support.get("escalation") or ""
+    yield "Contact now", (support.get("contact_now") or "") if support.get("on_call") else ""
+    yield "Runbook page", support.get("runbook_url") or ""
     yield "Runbook", known["runbook"] or ""
 
 

@@ -251,7 +251,9 @@ def _system(state: RunState, packet: Packet, result: e.SystemSearched, troubles:
 def _unseen(packet: Packet, result: e.SystemSearched, troubles: Mapping[str, str]) -> NotLookedAt:
     spec = packet.platform.systems[result.system]
     why = troubles.get(result.system) or result.code
-    return NotLookedAt(system=result.system, title=spec.title, code=result.code, why=why, support=spec.support or None)
+    return NotLookedAt(
+        system=result.system, title=spec.title, code=result.code, why=why, support=spec.support.team or None
+    )
 
 
 def is_asked(packet: Packet, result: e.SystemSearched) -> bool:

@@ -94,6 +94,7 @@ def roles_spoken_of(packet: Packet) -> frozenset[str]:
             packet.workflow.value_owner,
             packet.platform.safety_owner,
             packet.approvals.exceptions.owner,
+            *(spec.support.role for spec in packet.platform.systems.values() if spec.support.role is not None),
             *(rule.who for rule in packet.platform.levels if rule.kind == "person" and rule.who != "*"),
             *(urgent.allowed_to if urgent is not None else ()),
             *(packet.approvals.postpone.allowed_to if packet.approvals.postpone is not None else ()),
@@ -402,6 +403,9 @@ class _PacketCheck:
             if step.task is not None:
                 yield WORKFLOW_FILE, ("steps", index, "task", "role"), step.task.role
         yield PLATFORM_FILE, ("safety_owner",), platform.safety_owner
+        for name, spec in platform.systems.items():
+            if spec.support.role is not None:
+                yield PLATFORM_FILE, ("systems", name, "support", "role"), spec.support.role
         for index, rule in enumerate(platform.levels):
             if rule.kind == "person":
                 yield PLATFORM_FILE, ("levels", index, "who"), rule.who

@@ -5,7 +5,7 @@ these moves both owners sign that version for that phase: two different people, 
 workflow file, one with the role which owns the platform file. A version that only changes wording in the version in
 production, or makes it stricter, needs the owners of the files that differ (`file_ownership`), and can go forward by
 several phases. Back, or out of use, either owner may move it alone. An objection of an owner keeps a version where it
-is (`objections`).
+is (`objections`). It enters shadow once each of its systems has support (`support`).
 A version in shadow is used for starts that ask for a dry run, and for all starts while no version is in production or
 pilot.
 
@@ -14,7 +14,7 @@ Each function returns what to append to the packet's stream, and raises a `Refus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Draft
@@ -156,10 +156,14 @@ def move(
     reason: str = "",
     open_runs: OpenRuns = "continue",
     required: RequiredSignatures = BOTH_OWNERS,
+    missing_support: Sequence[str] = (),
 ) -> list[Draft]:
     """Forward with the required signatures, by either owner; back or into retirement by either owner alone, with the
     answer to what happens to its open runs. Nothing to append where the version is in that phase already. The reason
-    needs a person behind the account, whose key encrypts it; accounts without one are refused (`require`)."""
+    needs a person behind the account, whose key encrypts it; accounts without one are refused (`require`).
+    `missing_support` is what the version's systems lack (`support.missing_support`): with any, it does not enter phase
+    shadow. A version that goes further directly changes only wording or makes the version in production stricter, so
+    that no system lacks more than there."""
     require("move_packet", actor)
     known = state.version(version)
     if not actor.roles & {known.value_owner, known.safety_owner}:
@@ -182,6 +186,11 @@ def move(
             raise TooLate(
                 "objection_open",
                 f"Version {known.version[:12]} can't go forward: {by} objects to it.",
+            )
+        if to_phase == "shadow" and missing_support:
+            raise TooLate(
+                "support_missing",
+                f"Version {known.version[:12]} can't enter phase shadow: {'; '.join(missing_support)}.",
             )
         missing = required.missing(one.owner for one in known.signatures if one.phase == to_phase)
         if missing:

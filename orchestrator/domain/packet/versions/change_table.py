@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from orchestrator.domain.packet import packet as p
+from orchestrator.domain.packet.support import SupportSpec
 
 ChangeKind = Literal["wording", "stricter", "laxer", "other"]
 Judge = Callable[[Any, Any], ChangeKind]
@@ -128,6 +129,11 @@ def _text(words: str) -> FieldRow:
     return FieldRow(words, _wording, appears="wording", vanishes="wording")
 
 
+def _kept(before: str, after: str) -> ChangeKind:
+    """A text that phase shadow needs: without it, less is known when something fails."""
+    return "laxer" if before.strip() and not after.strip() else "wording"
+
+
 def _any(words: str) -> FieldRow:
     return FieldRow(words, _other)
 
@@ -218,9 +224,17 @@ ROWS: Final[Mapping[type[BaseModel], Mapping[str, FieldRow]]] = MappingProxyType
         "token_lifetime": FieldRow("lifetime of its tokens", _more),
         "rate_per_second": FieldRow("requests per second", _above, vanishes="laxer"),
         "queue": _any("task queue"),
-        "support": _text("support"),
+        "support": _part("support"),
         "runbook": _text("runbook"),
         "service_accounts": FieldRow("accounts that no person owns", _fewer),
+    },
+    SupportSpec: {
+        "team": FieldRow("team", _kept),
+        "role": _any("role that owns exceptions"),
+        "hours": FieldRow("hours", _kept),
+        "on_call": FieldRow("on-call contact", _kept),
+        "escalation": FieldRow("escalation contact", _kept),
+        "runbook_url": FieldRow("runbook URL", _kept),
     },
     p.MatchKey: {
         "key": _any("key"),

@@ -39,7 +39,7 @@ def left_open(twin: RunState, run: RunState, packet: Packet, now: datetime) -> I
             yield e.ExceptionOpened(
                 exception_id=id_,
                 kind=rule.kind,
-                owners=rule.owners(packet),
+                owners=rule.owners_for(packet, step.system),
                 due=now + rule.due_within(packet),
                 system=step.system,
                 code=step.name,

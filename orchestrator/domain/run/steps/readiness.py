@@ -13,7 +13,7 @@ from typing import Literal
 from orchestrator.domain.organisation.organisation import DelegationState
 from orchestrator.domain.organisation.services import TokenProgram
 from orchestrator.domain.packet.ability import Catalogue
-from orchestrator.domain.packet.packet import Packet
+from orchestrator.domain.packet.packet import Packet, SystemSpec
 from orchestrator.domain.permissions.grants import highest_level
 from orchestrator.domain.permissions.levels import Actor, Level
 from orchestrator.domain.permissions.parties import is_party
@@ -83,6 +83,10 @@ class World:
                 else None
             )
         return self._levels[asked]
+
+    def system_today(self, system: str) -> SystemSpec | None:
+        """As today's version of the packet has it, so that its support is that of today; else as the run's has it."""
+        return self.current.platform.systems.get(system) or self.pinned.platform.systems.get(system)
 
     @property
     def rested_on(self) -> Mapping[str, Actor]:

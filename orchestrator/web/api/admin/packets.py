@@ -24,6 +24,7 @@ from orchestrator.web.access.packets import counted_shelf, packet_names, readabl
 from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import Id, PacketName, Reason, Text, Version
+from orchestrator.web.api.schema.support_answers import SupportFacts
 from orchestrator.web.new_versions import checked_version
 from orchestrator.web.state import WebState, state_of
 
@@ -178,8 +179,9 @@ class SystemMeant(ResponseModel):
     title: str
     connector: str
     hosts: list[str]
-    support: str | None
+    support: str | None = Field(description="The team")
     runbook: str | None
+    support_details: SupportFacts
     sentences: list[str]
 
 

@@ -11,6 +11,7 @@ from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems, ListAccountOwners
+from orchestrator.documents.support import support_document
 from orchestrator.documents.system_uses import uses_of
 from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import last_reports
@@ -21,6 +22,7 @@ from orchestrator.web.api.idempotent import IdempotencyKey, IdempotentRoute
 from orchestrator.web.api.inquiries import InquiryWaiting, answered_or_waiting, result_at_location
 from orchestrator.web.api.schema.description import RequestModel, ResponseModel, problems, problems_of_post
 from orchestrator.web.api.schema.parameters import GivenInstant, Id, InPacket, Reason, SystemName
+from orchestrator.web.api.schema.support_answers import SupportDetails
 from orchestrator.web.inquiries import HR_TIMEOUT_SECONDS
 from orchestrator.web.state import state_of
 
@@ -91,8 +93,9 @@ class System(ResponseModel):
     answered_at: datetime | None = Field(None, description="When it last responded and accepted the credentials")
     in_use: SystemInUse | None = Field(None, description="Null before a run has called it")
     rate_per_second: float | None = Field(None, description="The rate limit, in requests per second")
-    support: str
+    support: str = Field(description="The team")
     runbook: str
+    support_details: SupportDetails
     feed: Feed | None = Field(None, description="For the HR system, if its records start runs")
 
 
@@ -136,6 +139,7 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
     current = await readable(web, caller, packet)
     reports = await last_reports(web.database, current.name)
     held = await web.services.runs.held_systems(current.platform.systems)
+    now = await web.services.runs.ledger.now()
     feed = await feed_status(HrFeedRows(web.database, web.services.keyring), web.queries, caller.viewer, current)
     uses = await uses_of(web.database, web.queries, caller.viewer, current.name)
     return Systems(
@@ -157,7 +161,8 @@ async def systems(request: Request, caller: ApiCaller, packet: InPacket) -> Syst
                 answered_at=seen.answered_at if seen is not None else None,
                 in_use=SystemInUse(**in_use) if (in_use := uses.get(name)) is not None else None,
                 rate_per_second=spec.rate_per_second,
-                support=spec.support,
+                support=spec.support.team,
+                support_details=support_document(spec.support, now),
                 runbook=spec.runbook,
                 feed=_feed(feed) if feed is not None and name == current.platform.hr.system else None,
             )

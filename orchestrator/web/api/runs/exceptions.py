@@ -44,6 +44,7 @@ from orchestrator.web.api.schema.parameters import (
 )
 from orchestrator.web.api.schema.restore_answers import StillRemovedInRun
 from orchestrator.web.api.schema.run_answers import ExceptionInRun, PersonInRun, RunStanding, Vote
+from orchestrator.web.api.schema.support_answers import SupportDetails
 from orchestrator.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["exceptions"], route_class=IdempotentRoute)
@@ -79,8 +80,9 @@ class ExceptionInList(ResponseModel):
     comments: list[Comment] = Field([], description="The oldest first")
     reason: str | None = Field(None, description=REASON)
     on_behalf_of: str | None = Field(None, description=BEHALF)
-    support: str | None = Field(description="The system's support contact in the packet")
+    support: str | None = Field(description="The team that supports the system")
     runbook: str | None
+    support_details: SupportDetails | None = Field(None, description="Null without a system")
 
 
 class ExceptionCounts(ResponseModel):
@@ -119,8 +121,9 @@ class WholeException(ExceptionInRun):
     gate: str | None = Field(description="The gate's name in the packet")
     gate_title: str | None
     account: AccountInRun | None = Field(description="The account that the step changes")
-    support: str | None = Field(description="The system's support contact in the packet")
+    support: str | None = Field(description="The team that supports the system")
     runbook: str | None
+    support_details: SupportDetails | None = Field(None, description="Null without a system")
     second_request: SecondRequest | None = Field(description="The duplicate request that it is about")
     ran_before_approval: list[StepBeforeApproval] = Field(
         description="Of the review of an urgent start, the steps that began without an approval"

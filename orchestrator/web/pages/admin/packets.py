@@ -254,10 +254,12 @@ def _offered(
                 sign = (draft.event.owner, draft.event.phase)
     except Refusal:
         pass
-    moves = []
+    moves, lacks = [], shelf.missing_support(known.version)
     for phase in PHASES:
         try:
-            if packet_phases.move(shelf.history, known.version, phase, caller.actor, required=required):
+            if packet_phases.move(
+                shelf.history, known.version, phase, caller.actor, required=required, missing_support=lacks
+            ):
                 moves.append(phase)
         except Refusal:
             continue

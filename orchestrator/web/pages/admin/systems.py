@@ -13,8 +13,10 @@ from starlette.responses import Response
 from connectors.registry import LISTS_ACCOUNTS, REFERENCE_KINDS
 from orchestrator import commands
 from orchestrator.commands.services import active_people, packets_in_use
+from orchestrator.documents.document import Document
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
+from orchestrator.documents.support import support_document
 from orchestrator.documents.system_standing import SystemStanding
 from orchestrator.documents.system_uses import uses_of
 from orchestrator.domain.commands.ends_of_pauses import latest_end
@@ -52,6 +54,7 @@ class SystemLine:
 
     name: str
     spec: SystemSpec
+    support: Document
     seen: SystemReport | None
     use: dict[str, Any] | None
     held: bool
@@ -193,6 +196,7 @@ async def _systems_of(request: Request, caller: Caller, packet: Packet, in_use: 
         SystemLine(
             name=name,
             spec=spec,
+            support=support_document(spec.support, now),
             seen=reports.get(name),
             use=uses.get(name),
             held=name in held,

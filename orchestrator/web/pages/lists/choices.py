@@ -32,6 +32,8 @@ async def choices(web: WebState, caller: Caller) -> Choices:
         systems |= {name: spec.title for name, spec in current.platform.systems.items()}
         tasks |= {step.name: step.title for step in current.workflow.steps if step.task is not None}
         owners |= {role: words(role, "role") for rule in RULES.values() for role in rule.owners(current)}
+        teams = [spec.support.role for spec in current.platform.systems.values()]
+        owners |= {role: words(role, "role") for role in teams if role is not None}
     return Choices(_sorted(packets), _sorted(systems), _sorted(tasks), _sorted(owners))
 
 

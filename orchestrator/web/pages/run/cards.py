@@ -16,6 +16,7 @@ from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.permissions import DryRun
 from orchestrator.documents.runs.still_removed import still_removed_for, still_removed_lines
+from orchestrator.documents.support import support_document
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.commands import exception_commands
@@ -203,7 +204,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
     kind = "review" if RULES[opened.kind].is_review else "exception"
     step = state.plan.steps.get(opened.step_id or "")
     second = _second_request(seen, exception_id)
-    spec = seen.world.pinned.platform.systems.get(opened.system or "")
+    spec = seen.world.system_today(opened.system or "")
     return _about(seen, kind, exception_id, known.opened_at, known.due) | {
         "title": words(opened.kind, "exception"),
         "exception": opened.kind,
@@ -214,7 +215,7 @@ def exception_card(seen: RunAccess, exception_id: str) -> Document:
         "roles": sorted(opened.owners),
         **_record(seen, known),
         "system": seen.system(opened.system),
-        "support": spec.support if spec is not None else "",
+        "support": support_document(spec.support, seen.world.now) if spec is not None else None,
         "runbook": spec.runbook if spec is not None else "",
         "step": step.title if step is not None else None,
         "step_id": opened.step_id,
