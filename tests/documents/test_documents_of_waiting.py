@@ -10,8 +10,23 @@ import pytest
 from orchestrator import commands
 from orchestrator.documents.inbox import if_nobody_does, item_document, subject, title, with_instruction
 from orchestrator.documents.runs.exceptions import exception_document, exception_documents
+from orchestrator.domain.errors import NotAllowed
+from orchestrator.domain.packet.packet_files import starter_packet
+from orchestrator.embedded.smaller_packet import without_late_starts
 from orchestrator.reading.rows import Item
-from tests.ledger.small_office import AUDREY, HOUR, IVO, OLE, REFUSED, SAM, SmallOffice, sees, small_office
+from tests.ledger.small_office import (
+    AUDREY,
+    FERN,
+    HOUR,
+    IVO,
+    OLE,
+    REFUSED,
+    SAM,
+    SmallOffice,
+    renamed,
+    sees,
+    small_office,
+)
 
 
 @pytest.fixture
@@ -107,3 +122,27 @@ async def test_an_exception_has_support_and_remedy_and_asks_once_for_each_run(se
     )
     assert (erased["kind"], paused["kind"]) == ("step_failed", "pause_unconfirmed")
     assert erased["person"] is None and erased["remedy"] == document["remedy"]
+
+
+async def test_an_exception_is_owned_by_the_team_of_its_system_and_by_the_role_for_exceptions(
+    database_url: str,
+) -> None:
+    contact = "finance-operations-on-call@example.org\n"
+    packet = renamed(
+        without_late_starts(starter_packet("standard-leaver")),
+        "with-teams",
+        platform=(contact, f"{contact}      role: finance_approver\n"),
+    )
+    async with small_office(database_url, packet) as services:
+        run_id = await services.start(-HOUR)
+        await services.approve(run_id)
+        await services.work(run_id, {"freeze_card": REFUSED})
+        [line] = [one for one in (await services.exception_lists.page(sees(OLE))).lines if one.kind == "step_failed"]
+        assert (line.system, set(line.owners)) == ("cards", {"finance_approver", "operator"})
+        for owner in (FERN, OLE):
+            assert line.id in {one.id for one in (await services.queries.inbox(sees(owner))).items}, owner.actor_id
+        with pytest.raises(NotAllowed, match="role_missing"):
+            await commands.skip_step(services.services, FERN, run_id, "disable_identity", "It is not ours")
+        await commands.retry_step(services.services, FERN, run_id, "freeze_card")
+        await services.work(run_id)
+        assert (await services.state(run_id)).work.exceptions[line.id].disposition == "retried"

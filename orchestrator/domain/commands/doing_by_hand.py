@@ -9,6 +9,7 @@ from orchestrator.domain.commands import kept_access
 from orchestrator.domain.commands.operating import operator_of, step_named
 from orchestrator.domain.errors import Invalid, TooLate
 from orchestrator.domain.events.event import Event
+from orchestrator.domain.exceptions.owners import team_roles
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.permissions.command_table import require
 from orchestrator.domain.permissions.levels import Actor, Level
@@ -23,7 +24,8 @@ def do_by_hand(state: RunState, step: str, evidence: dict[str, Any] | None, acto
     require("do_step_by_hand", actor, state.asked.person_id)
     step_id, known = step_named(state, step)
     planned = state.plan.steps[step_id]
-    rests_on = operator_of(state, actor, world, independent=True)
+    team = team_roles(world.pinned, planned.system)
+    rests_on = operator_of(state, actor, world, independent=True, or_roles=team)
     if known.status != "failed" or known.by_hand is not None:
         how = "is being read in its system" if known.by_hand is not None else f"is {known.status}"
         raise TooLate("step_not_open", f"Step {step_id} {how}, so it can't be reported as done by hand.")

@@ -15,6 +15,7 @@ from orchestrator.domain.errors import Invalid, NotAllowed, TooLate
 from orchestrator.domain.events.event import Event
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
+from orchestrator.domain.exceptions.owners import team_roles
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.organisation.roles import any_of
 from orchestrator.domain.packet.hand_overs import hand_overs_before
@@ -47,7 +48,9 @@ def retry(state: RunState, step: str, again: bool, reason: str | None, actor: Ac
     undoes = reported or (known.status == "skipped" and not again)
     kept = kept_access.open_about(state, step_id=step_id) if undoes else None
     on = (planned.system, level) if kept is None or reported else ("", None)
-    rests_on = operator_of(state, actor, world, *on, or_roles=kept.opened.owners if kept is not None else ())
+    team = team_roles(world.pinned, planned.system)
+    owners = kept.opened.owners if kept is not None else ()
+    rests_on = operator_of(state, actor, world, *on, or_roles=(*owners, *team))
     came_back = step_id in steps_that_came_back(state)
     # A step stopped because its requester lost the level. An operator who has it can continue it.
     takes_over = known.status == "planned" and readiness(state, planned, world).waits_for == "level"
@@ -95,7 +98,8 @@ def skip(state: RunState, step: str, reason: str, actor: Actor, world: World) ->
     (`hand_over_needed`) if such a step has no gate."""
     require("skip_step", actor, state.asked.person_id)
     step_id, known = step_named(state, step)
-    rests_on = operator_of(state, actor, world, independent=True)
+    team = team_roles(world.pinned, state.plan.steps[step_id].system)
+    rests_on = operator_of(state, actor, world, independent=True, or_roles=team)
     if is_blank(reason):
         raise Invalid("reason_missing", "A reason is required to skip a step.")
     if (known.final and step_id not in steps_that_came_back(state)) or known.status == "started":
@@ -142,7 +146,7 @@ def settle(
     given."""
     require("settle_match", actor, state.asked.person_id)
     kept = kept_access.open_about(state, system=system)
-    further = kept.opened.owners if kept is not None else ()
+    further = (*(kept.opened.owners if kept is not None else ()), *team_roles(world.pinned, system))
     rests_on = operator_of(state, actor, world, system, Level.PREPARE, independent=True, or_roles=further)
     same = state.accounts.settled.get(system) == tuple(sorted(set(accounts)))
     if system not in set(unsettled(state, world.pinned)) and (kept is None or same):

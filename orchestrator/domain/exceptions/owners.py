@@ -21,11 +21,15 @@ def review_within(packet: Packet) -> timedelta:
 def with_team(owners: tuple[str, ...], packet: Packet, system: str | None) -> tuple[str, ...]:
     """Where the role for exceptions is an owner, the team that supports the system comes first. The role stays an
     owner: all people of the team may have left."""
-    spec = packet.platform.systems.get(system or "")
-    role = spec.support.role if spec is not None else None
-    if role is None or packet.approvals.exceptions.owner not in owners:
+    if packet.approvals.exceptions.owner not in owners:
         return owners
-    return tuple(dict.fromkeys((role, *owners)))
+    return tuple(dict.fromkeys((*team_roles(packet, system), *owners)))
+
+
+def team_roles(packet: Packet, system: str | None) -> tuple[str, ...]:
+    """The role of the team that supports the system, which can act as an operator there. Empty if there is none."""
+    spec = packet.platform.systems.get(system or "")
+    return (spec.support.role,) if spec is not None and spec.support.role is not None else ()
 
 
 def hr_roles(packet: Packet) -> tuple[str, ...]:
