@@ -96,6 +96,7 @@ def packet_files() -> dict[str, bytes]:
         platform_yaml += (
             f"  {system}:\n    title: {system}\n    connector: instant\n    hosts: [localhost]\n"
             "    match: [{key: employee_number, attribute: number}]\n"
+            "    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: 'https://wiki.example'}\n"
         )
     platform_yaml += (
         "levels:\n  - {who: approver, up_to: change}\n  - {who: requester, up_to: prepare}\nhr: {system: first}\n"

@@ -53,7 +53,7 @@ async def _look(
         held=system in held or e.EVERYTHING in held,
         code=code,
         detail=detail,
-        support=spec.support,
+        support=spec.support.team,
         runbook=spec.runbook,
     )
 

@@ -39,12 +39,14 @@ from tests.integration.packets import quick_packet
 
 CODE = """\
     connector: code_hosting
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:CODE_URL, token: env:CODE_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}, {key: email, attribute: email}]
 """
 DATABASE = """\
     connector: postgresql
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {host: env:DATABASE_HOST, user: env:DATABASE_USER, password: env:DATABASE_PASSWORD}
     hosts: ["env:DATABASE_HOST"]
     match: [{key: employee_number, attribute: comment}, {key: email, attribute: email_local_part, strength: weak}]

@@ -37,6 +37,7 @@ systems:
   hr:
     title: HR
     connector: hr
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:HR_URL, token: env:HR_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}]
@@ -44,6 +45,7 @@ systems:
   identity:
     title: Identity
     connector: scim
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:IDENTITY_URL, token: env:IDENTITY_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: externalId}]
@@ -51,6 +53,7 @@ systems:
   code:
     title: Code
     connector: code_hosting
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:CODE_URL, token: env:CODE_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}, {key: email, attribute: email}]
@@ -59,6 +62,7 @@ systems:
   mail:
     title: Mail
     connector: mail
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection:
       smtp_host: env:MAIL_HOST
       smtp_port: env:MAIL_PORT
@@ -74,6 +78,7 @@ systems:
   cards:
     title: Cards
     connector: cards
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:CARDS_URL, token: env:CARDS_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}]
@@ -113,6 +118,7 @@ DIRECTORY = """\
   directory:
     title: Directory
     connector: ldap
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection:
       url: env:DIRECTORY_URL
       bind_dn: env:DIRECTORY_BIND_DN

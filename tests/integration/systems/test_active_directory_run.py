@@ -46,12 +46,14 @@ systems:
   hr:
     title: HR
     connector: hr
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:HR_URL, token: env:HR_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}]
   directory:
     title: Active Directory
     connector: active_directory
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:AD_URL, bind_dn: env:AD_USER, password: env:AD_PASSWORD, ca_file: env:AD_CA_FILE}
     hosts: [HOST]
     match: [{key: employee_number, attribute: employeeID}]

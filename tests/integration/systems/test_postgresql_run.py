@@ -44,12 +44,14 @@ systems:
   hr:
     title: HR
     connector: hr
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {url: env:HR_URL, token: env:HR_TOKEN}
     hosts: [127.0.0.1, localhost]
     match: [{key: employee_number, attribute: employee_number}]
   database:
     title: Database
     connector: postgresql
+    support: {team: Team, hours: 24/7, on_call: on-call, escalation: duty, runbook_url: "https://wiki.example"}
     connection: {host: env:DB_FOLDER, user: postgres, password: env:DB_PASSWORD}
     hosts: [HOST]
     match: [{key: employee_number, attribute: comment}]

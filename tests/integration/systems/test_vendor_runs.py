@@ -152,6 +152,15 @@ def _step(system_class: str, ability: str) -> str:
     return f"{system_class.partition('_')[0]}_{ability}"
 
 
+SUPPORT = {
+    "team": "Team",
+    "hours": "24/7",
+    "on_call": "on-call",
+    "escalation": "duty",
+    "runbook_url": "https://wiki.example",
+}
+
+
 def platform(kind: str, account: VendorAccount) -> dict[str, Any]:
     connection = {**account.connection, **{name: f"file:{kind}-{name}" for name in account.secrets}}
     return {
@@ -160,6 +169,7 @@ def platform(kind: str, account: VendorAccount) -> dict[str, Any]:
             "hr": {
                 "title": "HR",
                 "connector": "hr",
+                "support": SUPPORT,
                 "connection": {"url": "env:HR_URL", "token": "env:HR_TOKEN"},
                 "hosts": ["127.0.0.1", "localhost"],
                 "match": [{"key": "employee_number", "attribute": "employee_number"}],
@@ -167,6 +177,7 @@ def platform(kind: str, account: VendorAccount) -> dict[str, Any]:
             kind: {
                 "title": kind,
                 "connector": kind,
+                "support": SUPPORT,
                 "connection": connection,
                 "hosts": ["127.0.0.1"],
                 "settle": "PT1S",

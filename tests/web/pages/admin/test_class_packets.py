@@ -25,6 +25,12 @@ SYSTEM = """\
     connection: {url: env:CODE_URL, token: env:CODE_TOKEN}
     hosts: [127.0.0.1]
     match: [{key: email, attribute: email}]
+    support:
+      team: Developer platform team
+      hours: 24/7
+      on_call: forge@example.org
+      escalation: it@example.org
+      runbook_url: https://wiki.example.org/forge
 """
 
 
