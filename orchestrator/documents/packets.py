@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.deciding.packet_shelf import PacketShelf
 from orchestrator.documents import packet_words as words
 from orchestrator.documents.document import Document
-from orchestrator.documents.support import support_facts
+from orchestrator.documents.systems.support import support_facts
 from orchestrator.domain.packet.ability import Catalogue, KindClasses
 from orchestrator.domain.packet.checks.notices import packet_notices
 from orchestrator.domain.packet.class_steps import places, step_name

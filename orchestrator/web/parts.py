@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from orchestrator.deciding.master_keys import require_current_key
-from orchestrator.documents.system_standing import Troubles
+from orchestrator.documents.systems.system_standing import Troubles
 from orchestrator.engine import Engine, EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError, WrongMasterKey
 from orchestrator.ledger.book.store import Ledger

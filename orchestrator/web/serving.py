@@ -15,7 +15,7 @@ from orchestrator.background import BackgroundTask, on_death
 from orchestrator.commands import Services
 from orchestrator.commands.services import packets_in_use
 from orchestrator.deciding.assistant_calls import AssistantCalls
-from orchestrator.documents.system_standing import Troubles, troubles
+from orchestrator.documents.systems.system_standing import Troubles, troubles
 from orchestrator.engine import Engine
 from orchestrator.ledger.access.answers import StoredResponses
 from orchestrator.ledger.access.devices import Devices

@@ -10,7 +10,7 @@ from orchestrator.documents.runs.exception_offers import SKIP_ALL, all_offers, n
 from orchestrator.documents.runs.permissions import DryRun, Permissions
 from orchestrator.documents.runs.run import account, exception_in_run
 from orchestrator.documents.runs.still_removed import still_removed_for
-from orchestrator.documents.support import support_document
+from orchestrator.documents.systems.support import support_document
 from orchestrator.domain.approvals.deciders import PeopleByRole, deciders, effects_of_delay
 from orchestrator.domain.commands.operating import known_exception
 from orchestrator.domain.exceptions.exception_rule import Repair

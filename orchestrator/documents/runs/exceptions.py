@@ -10,7 +10,7 @@ from orchestrator.documents.document import Document
 from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.run import account_of, decision_behind, not_selected
-from orchestrator.documents.support import support_document
+from orchestrator.documents.systems.support import support_document
 from orchestrator.domain.exceptions.exception_rule import Repair
 from orchestrator.domain.exceptions.exceptions import RULES
 from orchestrator.reading.queries import Queries

@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from orchestrator.documents.system_standing import SystemState
+from orchestrator.documents.systems.system_standing import SystemState
 from orchestrator.engine import EngineUnavailable
 from orchestrator.ledger.book.errors import LedgerError
 from orchestrator.web.parts import PartName

@@ -14,7 +14,7 @@ from orchestrator.cli.terminal.refusals import REFUSED
 from orchestrator.cli.terminal.refusals import run as carry_out
 from orchestrator.cli.terminal.screen import instant, print_json, say, table, working
 from orchestrator.documents.document import Document
-from orchestrator.documents.support import support_words
+from orchestrator.documents.systems.support import support_words
 from orchestrator.vocabulary.states import FAILURE, HR_RECORD, MISSING_LEAVERS, OWNERSHIP, label
 
 REACHABLE = {True: "yes", False: "no", None: "not checked"}

@@ -27,7 +27,7 @@ from orchestrator.cli.terminal.run_pages import candidate_words
 from orchestrator.cli.terminal.screen import instant, name, print_json, say, table
 from orchestrator.cli.terminal.shapes import role_words
 from orchestrator.documents.document import Document
-from orchestrator.documents.support import support_words
+from orchestrator.documents.systems.support import support_words
 
 PAGE_SIZE = 200
 NamedException = Annotated[

@@ -11,8 +11,8 @@ from orchestrator import commands
 from orchestrator.documents.account_owners import AccountOwners
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems, ListAccountOwners
-from orchestrator.documents.support import support_document
-from orchestrator.documents.system_uses import uses_of
+from orchestrator.documents.systems.support import support_document
+from orchestrator.documents.systems.system_uses import uses_of
 from orchestrator.ledger.engine.hr_feeds import HrFeedRows
 from orchestrator.ledger.engine.system_reports import last_reports
 from orchestrator.web.access.caller import ApiCaller

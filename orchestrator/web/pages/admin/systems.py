@@ -16,9 +16,9 @@ from orchestrator.commands.services import active_people, packets_in_use
 from orchestrator.documents.document import Document
 from orchestrator.documents.hr_feed import FeedStatus, feed_status
 from orchestrator.documents.runs.questions import CheckSystems
-from orchestrator.documents.support import support_document
-from orchestrator.documents.system_standing import SystemStanding
-from orchestrator.documents.system_uses import uses_of
+from orchestrator.documents.systems.support import support_document
+from orchestrator.documents.systems.system_standing import SystemStanding
+from orchestrator.documents.systems.system_uses import uses_of
 from orchestrator.domain.commands.ends_of_pauses import latest_end
 from orchestrator.domain.commands.systems import hold_system, release_system, require_listing
 from orchestrator.domain.errors import Refusal

@@ -16,7 +16,7 @@ from orchestrator.documents.runs.exception_records import exception_record
 from orchestrator.documents.runs.exception_remedies import exception_remedy
 from orchestrator.documents.runs.permissions import DryRun
 from orchestrator.documents.runs.still_removed import still_removed_for, still_removed_lines
-from orchestrator.documents.support import support_document
+from orchestrator.documents.systems.support import support_document
 from orchestrator.domain.approvals import naming
 from orchestrator.domain.approvals.deciders import deciders
 from orchestrator.domain.commands import exception_commands

@@ -1,0 +1,1 @@
+"""Systems of a packet as documents: how they respond, and who supports them."""
