@@ -131,6 +131,7 @@ async def test_an_account_is_settled_and_a_failed_step_tried_again(
     [known] = (await offboard.done("exceptions", "--run", run_id, "--json", as_="operator")).json["exceptions"]
     assert known["support"] == "Developer platform team" and "line manager" in known["runbook"]
     assert "code, support Developer platform team: If two accounts" in listing.out
+    assert "on call at other times developer-platform-on-call@example.org" in listing.out
     assert "Several possible matches" in listing.out
     assert all(candidate["label"] in listing.out for candidate in question["candidates"])
     candidate = question["candidates"][0]["account_id"]

@@ -96,9 +96,9 @@ def _print(found: Document, closed: bool) -> None:
         if support or runbook:
             say(f"{system}, support {support or 'not set'}: {runbook}")
     details = {d["system"]: d.get("support_details") for d in documents if d["system"]}  # an older server has none
-    for system, found in sorted(details.items()):
-        if found and (found["on_call"] or found["escalation"]):
-            say(f"{system}: {support_words(found)}")
+    for system, support_details in sorted(details.items()):
+        if support_details and (support_details["on_call"] or support_details["escalation"]):
+            say(f"{system}: {support_words(support_details)}")
     for document in documents:
         if document["candidates"]:
             say(f"Possible accounts of {name(document['person'])} on {document['system']}:")
