@@ -50,6 +50,8 @@ OF_THE_BATCH: Final = frozenset({"packet_not_live", "unknown_packet", "packet_no
 NOT_NOW: Final = frozenset({"batch_not_running", "row_done"})
 LATER_SECONDS: Final = 15.0
 """Until a batch whose row could not be started is tried again."""
+MAX_ROW_FAILURES: Final = 3
+"""Unexpected errors at one row, after which it is refused and the next one comes."""
 RATE: Final = "batches:starts"
 """The name of the shared rate; no system has a colon in its name."""
 
@@ -78,6 +80,7 @@ class BatchFeeder:
         self._stopped = asyncio.Event()
         self._turns: list[str] = []
         self._later: dict[str, float] = {}
+        self._failures: dict[tuple[str, int], int] = {}
         self._lists: dict[str, tuple[float, HrList]] = {}
 
     def stop(self) -> None:
@@ -158,6 +161,16 @@ class BatchFeeder:
             log.warning("a batch waits for HR: %s", error.code)
             self._wait(batch_id)
             return 0
+        except LedgerError:
+            raise
+        except Exception as error:
+            # A row that fails each time would keep the rows after it from their start.
+            failures = self._failures[batch_id, number] = self._failures.get((batch_id, number), 0) + 1
+            if failures < MAX_ROW_FAILURES:
+                raise
+            del self._failures[batch_id, number]
+            log.error("a row of a batch failed %d times: %s", failures, type(error).__name__)
+            return await self._record(batch_id, number, "unexpected")
         return 1
 
     async def _refused(self, batch_id: str, number: int, refused: Refusal) -> int:

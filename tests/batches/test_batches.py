@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from activities.starts import Starts
 from orchestrator import commands
+from orchestrator.documents.batches.batch import batch_document
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Invalid, NotAllowed, Refusal, TooLate
 from orchestrator.domain.packet import packet as packet_models
 from orchestrator.ledger.access.keyed_requests import KeyedRequest, keyed
+from orchestrator.reading.batches import RunsOfBatch
 from tests.batches.office import FRIDAY, NEXT_YEAR, asked, batch_office
 from tests.hr_feed.feeding import csv_packet, row
 from tests.ledger.small_office import AUDREY, HANNA, IVO, OLE, SAM, acting
@@ -117,6 +120,47 @@ async def test_a_start_that_is_interrupted_leaves_the_run_with_its_row_or_neithe
         assert await here.another_feeder().look() == 1
         assert (await here.state(batch_id)).status == "ended"
         assert [len(await here.here.runs_of(number)) for number in (1, 2)] == [1, 1]
+
+
+async def test_a_row_that_fails_each_time_does_not_keep_the_others(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with batch_office(database_url, tmp_path) as here:
+        batch_id = await here.running(rows(1, 2, 3))
+        start = Starts.start_row
+
+        async def fails_at_the_second(self, actor, state, asked, hr):  # type: ignore[no-untyped-def]
+            if asked.row == 2:
+                raise ZeroDivisionError
+            return await start(self, actor, state, asked, hr)
+
+        monkeypatch.setattr(Starts, "start_row", fails_at_the_second)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await here.feeder.look()
+        while (await here.state(batch_id)).status == "running":
+            assert await here.feeder.look()
+        state = await here.state(batch_id)
+        assert (state.status, state.started, state.rows[2].code) == ("ended", 2, "unexpected")
+
+
+async def test_only_the_requester_is_shown_that_a_person_has_an_open_run(database_url: str, tmp_path: Path) -> None:
+    async with batch_office(database_url, tmp_path) as here:
+        batch_id = await here.running(rows(1, 2))
+        packet = here.office.packet
+        for number in (1, 2):  # as if an open run had been found since the list was checked
+            await here.feeder._record(batch_id, number, "run_open" if number == 1 else "unknown_person")
+        state, nothing = await here.state(batch_id), RunsOfBatch({}, ())
+        starts, now = await here.services.runs.starts.read()
+        shown = {
+            actor.actor_id: [
+                (one["status"], one["code"])
+                for one in batch_document(state, packet, starts, actor, {}, nothing, now)["rows"]
+            ]
+            for actor in (HANNA, OLE)
+        }
+        assert shown[HANNA.actor_id] == [("refused", "run_open"), ("refused", "unknown_person")]
+        assert shown[OLE.actor_id] == [("received", None), ("refused", "unknown_person")]
 
 
 async def test_a_paused_batch_starts_nothing_until_it_is_resumed(database_url: str, tmp_path: Path) -> None:

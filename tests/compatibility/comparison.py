@@ -16,6 +16,10 @@ def lost(
         if not isinstance(now, dict):
             yield f"{place}: {recorded!r} became {now!r}"
             return
+        if given and "type" in recorded and "anyOf" in now:  # more is accepted than before
+            accepted = {key: value for key, value in recorded.items() if key not in ("default", "title", "description")}
+            now = next((one for one in now["anyOf"] if not list(lost(accepted, one, place, **more))), now)
+            recorded = accepted
         for key, value in recorded.items():
             if key in passed_over:
                 continue

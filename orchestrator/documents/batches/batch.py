@@ -69,7 +69,7 @@ def batch_document(
         "runs": dict(sorted(Counter(runs.states.values()).items())),
         "open_items": [asdict(item) for item in runs.waiting],
         "can": _can(state, actor, packet),
-        "rows": [_row(state, row, runs) for row in state.rows.values()],
+        "rows": [_row(state, row, runs, actor) for row in state.rows.values()],
     }
 
 
@@ -124,9 +124,11 @@ def _can(state: BatchState, actor: Actor, packet: Packet) -> Document:
     }
 
 
-def _row(state: BatchState, row: BatchRow, runs: RunsOfBatch) -> Document:
-    """A run that the viewer does not see is not named."""
+def _row(state: BatchState, row: BatchRow, runs: RunsOfBatch, actor: Actor) -> Document:
+    """A run that the viewer does not see is not named. That a person has an open run already is what the requester
+    sees; to others, it may be a run under embargo, and the request was received."""
     asked = row.proposed
+    hidden = row.code == "run_open" and actor.actor_id != state.asked.by
     seen = row.run_id if row.run_id in runs.states else None
     return {
         "row": asked.row,
@@ -134,8 +136,8 @@ def _row(state: BatchState, row: BatchRow, runs: RunsOfBatch) -> Document:
         "person": asked.label,
         "cutoff": asked.cutoff,
         "zone": asked.zone,
-        "status": state.row_status(row),
-        "code": row.code,
+        "status": "received" if hidden else state.row_status(row),
+        "code": None if hidden else row.code,
         "run_id": seen,
         "run_state": runs.states[seen] if seen is not None else None,
         "done_at": row.at,

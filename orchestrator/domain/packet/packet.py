@@ -31,7 +31,7 @@ from pydantic import (
 
 from orchestrator.domain.organisation.person import PERSON_FIELDS
 from orchestrator.domain.packet.ability import SystemClass
-from orchestrator.domain.packet.support import SupportSpec
+from orchestrator.domain.packet.support import SupportSpec, TextOrSection
 from orchestrator.domain.packet.timing import Duration, PositiveDuration, Timing
 from orchestrator.domain.packet.written import Written
 from orchestrator.domain.permissions.levels import ActorKind, Level
@@ -220,7 +220,7 @@ class SystemSpec(Written):
     token_lifetime: Duration | None = None
     rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     queue: Slug | None = None
-    support: SupportSpec = SupportSpec()
+    support: Annotated[SupportSpec, TextOrSection()] = SupportSpec()
     runbook: str = ""
     service_accounts: tuple[Sentence, ...] = ()
 

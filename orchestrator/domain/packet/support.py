@@ -15,7 +15,9 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import StringConstraints, field_validator
+from pydantic import GetJsonSchemaHandler, StringConstraints, field_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 from orchestrator.domain.invisible import is_blank
 from orchestrator.domain.packet.written import Written
@@ -117,6 +119,15 @@ class SupportSpec(Written):
         if not self.on_call or not self.hours or parse_hours(self.hours).open_at(at):
             return self.team
         return self.on_call
+
+
+class TextOrSection:
+    """In the schema of the field: a text is accepted in place of the section."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 FIELD_WORDS: Final[Mapping[str, str]] = MappingProxyType({

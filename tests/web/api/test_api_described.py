@@ -130,6 +130,8 @@ def attempt(document: dict[str, Any], url: str, tokens: dict[str, str], number: 
     return tried
 
 
+# The server, in another thread, uses the `random` module while a strategy draws.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.timeout(300 * max(1, EXAMPLES // 3))
 async def test_every_route_answers_everyone_as_it_is_described(
     database_url: str, temporal: TemporalServer, company: Company, hire: Hire

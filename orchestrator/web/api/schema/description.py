@@ -82,7 +82,7 @@ class ProblemDocument(BaseModel):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may be refused with these statuses; those that any request may get are always
-    among them."""
+    among them: an AI assistant can be stopped (403), and sends so many requests a minute (429)."""
     words = {
         400: "Malformed request",
         401: "No valid token",
@@ -100,7 +100,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": words[status],
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
         }
-        for status in sorted({400, 401, 422, 503, *statuses})
+        for status in sorted({400, 401, 403, 422, 429, 503, *statuses})
     }
 
 
